@@ -1,0 +1,1 @@
+"""Readers of file formats that sources and layers share: tar, compression, JSON, safe opening."""

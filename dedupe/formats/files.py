@@ -1,0 +1,98 @@
+"""Opening the files of a hostile store: below its root, through no link, only regular files."""
+
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from dedupe.errors import SourceError
+
+# O_NONBLOCK: opening a FIFO must not wait for a writer that never comes
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+def open_below(root: Path, parts: Sequence[str]) -> int:
+    """A descriptor of a regular file below ``root``; the caller closes it.
+
+    ``root`` may be reached through links, since the user named it; nothing below it may.
+    Raises SourceError, code ``blob-missing``, ``not-a-regular-file``, ``permission-denied`` or
+    ``unreadable``.
+    """
+    if not parts:
+        return _checked(_open(root, 0, None), str(root))
+    directory = _open(root, os.O_DIRECTORY, None)
+    try:
+        for part in parts[:-1]:
+            deeper = _open(part, os.O_DIRECTORY | os.O_NOFOLLOW, directory)
+            os.close(directory)
+            directory = deeper
+        return _checked(_open(parts[-1], os.O_NOFOLLOW, directory), "/".join(parts))
+    finally:
+        os.close(directory)
+
+
+def read_below(root: Path, parts: Sequence[str], limit: int) -> bytes:
+    """All bytes of a small file below ``root``.
+
+    Raises SourceError as ``open_below`` does, and ``document-too-large`` above ``limit`` bytes.
+    """
+    descriptor = open_below(root, parts)
+    with os.fdopen(descriptor, "rb") as file:
+        # the size is asked for first, so that a claim of 4 GiB costs nothing
+        size = os.fstat(descriptor).st_size
+        data = file.read(limit + 1) if size <= limit else b""
+    if size > limit or len(data) > limit:
+        raise SourceError(
+            f"{'/'.join(parts) or root}: {size} bytes, at most {limit} are read",
+            "document-too-large",
+        )
+    return data
+
+
+def stat_below(root: Path, parts: Sequence[str]) -> int:
+    """Size of a regular file below ``root``; raises SourceError as ``open_below`` does."""
+    descriptor = open_below(root, parts)
+    try:
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
+def _open(name: str | Path, flags: int, directory: int | None) -> int:
+    # O_NOATIME leaves no trace in a store that is only looked at; only owners and root may ask
+    for extra in (getattr(os, "O_NOATIME", 0), 0):
+        try:
+            return os.open(name, _FLAGS | flags | extra, dir_fd=directory)
+        except PermissionError as error:
+            if extra:
+                continue
+            raise SourceError(f"{name}: permission denied", "permission-denied") from error
+        except FileNotFoundError as error:
+            raise SourceError(f"{name}: no such file", "blob-missing") from error
+        except OSError as error:
+            # ELOOP for a link, ENOTDIR where a file stands for a folder, ENXIO for a socket
+            raise SourceError(
+                f"{name}: not a regular file ({error.strerror})", "not-a-regular-file"
+            ) from error
+    raise AssertionError("unreachable")
+
+
+def _checked(descriptor: int, name: str) -> int:
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return descriptor
+    os.close(descriptor)
+    raise SourceError(
+        f"{name}: expected a regular file, found {_kind_of(mode)}", "not-a-regular-file"
+    )
+
+
+def _kind_of(mode: int) -> str:
+    names = {
+        stat.S_IFIFO: "a FIFO",
+        stat.S_IFCHR: "a character device",
+        stat.S_IFBLK: "a block device",
+        stat.S_IFDIR: "a folder",
+        stat.S_IFSOCK: "a socket",
+    }
+    return names.get(stat.S_IFMT(mode), "something else")

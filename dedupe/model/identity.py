@@ -1,0 +1,55 @@
+"""Digests, diff IDs and chain IDs: identities that must never be mistaken for each other."""
+
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from typing import NewType
+
+#: SHA-256 (or SHA-512, BLAKE3) of bytes as stored: a blob, a manifest, a config
+Digest = NewType("Digest", str)
+#: SHA-256 of the uncompressed layer tar
+DiffID = NewType("DiffID", str)
+#: identity of a stack of layers
+ChainID = NewType("ChainID", str)
+#: SHA-256 of a config: the image itself; ``bare:`` plus a diff ID where there is no config
+ImageID = NewType("ImageID", str)
+#: what a layer's rows are stored under: its diff ID, or ``unverified:…`` where that is only claimed
+LayerKey = NewType("LayerKey", str)
+
+_DIGEST = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|blake3:[0-9a-f]{64})\Z")
+
+
+def is_digest(text: object) -> bool:
+    """Whether this is a digest that may be made into a file name."""
+    return isinstance(text, str) and _DIGEST.match(text) is not None
+
+
+def is_diff_id(text: object) -> bool:
+    """Whether this is a diff ID that can be computed and compared."""
+    return is_digest(text) and str(text).startswith("sha256:")
+
+
+def sha256_digest(data: bytes) -> Digest:
+    """Digest of these bytes."""
+    return Digest("sha256:" + hashlib.sha256(data).hexdigest())
+
+
+def new_hash(digest: Digest) -> "hashlib._Hash | None":
+    """An empty hash of the algorithm that this digest names; None where it is not at hand."""
+    algorithm = digest.partition(":")[0]
+    return hashlib.new(algorithm) if algorithm in ("sha256", "sha512") else None
+
+
+def chain_ids(keys: Iterable[str]) -> Iterator[ChainID]:
+    """Chain ID of every prefix of a stack, base first.
+
+    Taken over layer keys, not claims: content that was not verified must never share a chain
+    with the layer that it says it is. For verified layers it is the OCI chain ID.
+    Source: OCI image-spec config.md, "Layer ChainID".
+    """
+    chain = ""
+    for key in keys:
+        chain = (
+            "sha256:" + hashlib.sha256(f"{chain} {key}".encode()).hexdigest() if chain else str(key)
+        )
+        yield ChainID(chain)

@@ -1,0 +1,157 @@
+"""Images and blobs as a source finds them, before any layer is read."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from dedupe.model.identity import DiffID, Digest, ImageID
+
+
+class SourceKind(StrEnum):
+    """Formats that images are kept in on a disk."""
+
+    OCI_LAYOUT = "oci-layout"
+    OCI_ARCHIVE = "oci-archive"
+    DOCKER_ARCHIVE = "docker-archive"
+    DIR = "dir"
+    TAR = "tar"
+
+
+class Severity(StrEnum):
+    """How much a problem takes away from the figures."""
+
+    #: something was skipped or could not be verified: figures are incomplete
+    ERROR = "error"
+    #: everything was read; stores or tools may show something else than the specification
+    NOTE = "note"
+
+
+class LayerState(StrEnum):
+    """What became of a layer of an image in this scan."""
+
+    #: read from this source, its diff ID as claimed
+    READ = "read"
+    #: its rows were in the catalog already, so its blob was not read
+    NAMED = "named"
+    #: read, but it is not what manifest or config say; its rows are keyed by the source
+    UNVERIFIED = "unverified"
+    #: not in this source, as a sparse layout or another platform allows
+    ABSENT = "absent"
+    #: a layer that may not be distributed; its blob is kept elsewhere
+    FOREIGN = "foreign"
+    #: ciphertext
+    ENCRYPTED = "encrypted"
+    #: of a media type that is no layer tar
+    UNSUPPORTED = "unsupported"
+    #: in this source, but it could not be read to its end
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Operating system and processor that an image is for."""
+
+    os: str = ""
+    architecture: str = ""
+    variant: str = ""
+
+    def __str__(self) -> str:
+        """``os/architecture[/variant]``, empty where nothing is known."""
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that was skipped, could not be verified, or that other tools read differently."""
+
+    subject: str
+    code: str
+    message: str
+    severity: Severity = Severity.ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class BlobRef:
+    """Where the bytes of a blob are: a range of a file below a root.
+
+    ``root`` is what the user named and may be reached through links; nothing in ``parts`` may.
+    """
+
+    root: Path
+    #: file names below root, empty where root is the file
+    parts: tuple[str, ...] = ()
+    offset: int = 0
+    #: -1: to the end of the file
+    size: int = -1
+    #: compression of the whole file, where the range lies in what it decompresses to
+    outer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLayer:
+    """A layer of an image: what is claimed about it, and where its blob is."""
+
+    #: as the manifest names it; None where the format has no digests
+    digest: Digest | None
+    #: as the config claims it; None without a config
+    diff_id: DiffID | None
+    #: the config that claims it was checked against its digest
+    claim_checked: bool
+    #: None where the source does not hold the blob
+    blob: BlobRef | None
+    state: LayerState | None = None
+    created_by: str | None = None
+    media_type: str | None = None
+    #: size that the manifest claims
+    claimed_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImage:
+    """One platform's image in one source."""
+
+    image_id: ImageID
+    #: manifest digest; None where the format has no manifests
+    digest: Digest | None
+    names: tuple[str, ...]
+    platform: Platform
+    layers: tuple[FoundLayer, ...]
+    created: str | None = None
+    #: the config, as computed, is the one that the manifest or the file name asks for
+    config_checked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FoundOther:
+    """A manifest that is no container image: an artifact, an attestation, an absent child."""
+
+    kind: str
+    digest: Digest | None
+    names: tuple[str, ...]
+    platform: Platform
+    media_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """A blob that a source holds, whether an image needs it or not."""
+
+    name: str
+    stored_bytes: int
+    digest: Digest | None = None
+
+
+@dataclass(slots=True)
+class FoundSource:
+    """All that one source says it holds; nothing but documents has been read for it."""
+
+    location: str
+    kind: SourceKind
+    images: list[FoundImage] = field(default_factory=list)
+    others: list[FoundOther] = field(default_factory=list)
+    blobs: list[StoredBlob] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    #: bytes on disk of everything that the source holds
+    stored_bytes: int = 0
+    #: bytes of its blobs that no manifest names
+    orphan_bytes: int = 0

@@ -1,0 +1,1 @@
+"""Where images are kept: one module a format, found by signature."""

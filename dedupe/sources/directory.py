@@ -1,0 +1,52 @@
+"""skopeo's ``dir:`` format: one image, its manifest beside blobs named by their bare digests."""
+
+from dedupe.errors import SourceError
+from dedupe.formats.documents import MAX_MANIFEST_BYTES, parse_object
+from dedupe.model.identity import Digest, sha256_digest
+from dedupe.model.images import StoredBlob
+from dedupe.sources.folder import FolderHolder
+from dedupe.sources.interface import Contents
+from dedupe.sources.manifests import ManifestReader
+
+_SIGNATURE = b"Directory Transport Version: 1."
+
+
+def is_directory(holder: FolderHolder) -> bool:
+    """Whether ``version`` says that this is such a folder."""
+    if not (holder.has("version") and holder.has("manifest.json")):
+        return False
+    try:
+        return holder.read("version", 1024).startswith(_SIGNATURE)
+    except SourceError:
+        return False
+
+
+def read_directory(holder: FolderHolder, contents: Contents, name: str) -> None:
+    """The image, named after its folder since the format keeps no names."""
+    try:
+        data = holder.read("manifest.json", MAX_MANIFEST_BYTES)
+        document = parse_object(data, "manifest.json")
+        reader = ManifestReader(holder, contents, lambda digest: _file_name(holder, digest))
+        if "manifests" in document and "config" not in document:
+            reader.index(document, (name,), depth=1)
+        else:
+            reader.manifest(data, sha256_digest(data), (name,))
+    except SourceError as error:
+        contents.failed("manifest.json", error)
+
+
+def blobs_in(holder: FolderHolder) -> list[StoredBlob]:
+    """All files that are named by a digest."""
+    blobs = []
+    for entry in sorted(holder.root.iterdir()):
+        if entry.is_file() and not entry.is_symlink() and entry.name not in ("version",):
+            hexadecimal = len(entry.name) == 64 and entry.name.isalnum()
+            digest = Digest(f"sha256:{entry.name}") if hexadecimal else None
+            blobs.append(StoredBlob(entry.name, entry.lstat().st_size, digest))
+    return blobs
+
+
+def _file_name(holder: FolderHolder, digest: Digest) -> str:
+    encoded = digest.partition(":")[2]
+    manifest = f"{encoded}.manifest.json"
+    return manifest if not holder.has(encoded) and holder.has(manifest) else encoded

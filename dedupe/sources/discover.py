@@ -1,0 +1,255 @@
+"""Finding sources: what a path is, told by its signature, and a folder walked for all it holds."""
+
+import fnmatch
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dedupe.errors import SourceError
+from dedupe.model.identity import Digest, ImageID
+from dedupe.model.images import (
+    BlobRef,
+    FoundImage,
+    FoundLayer,
+    FoundSource,
+    Platform,
+    Problem,
+    SourceKind,
+    StoredBlob,
+)
+from dedupe.model.paths import path_text
+from dedupe.sources.archive import ArchiveHolder, open_archive
+from dedupe.sources.directory import blobs_in, is_directory, read_directory
+from dedupe.sources.docker_archive import is_docker_archive, read_docker_archive
+from dedupe.sources.folder import FolderHolder
+from dedupe.sources.interface import Contents
+from dedupe.sources.oci import blobs_of, is_layout, read_layout
+
+#: stores whose signature is known but which are not read; walking their trees would only mislead
+_OTHER_STORES: dict[str, tuple[str, ...]] = {
+    "docker store": ("image/overlay2/imagedb", "image/vfs/imagedb", "image/fuse-overlayfs/imagedb"),
+    "containers/storage": ("overlay-images/images.json", "vfs-images/images.json"),
+    "containerd store": ("io.containerd.content.v1.content/blobs",),
+    "registry storage": ("docker/registry/v2/blobs",),
+}
+_ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2", ".oci")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which images of a source are wanted; empty fields mean all."""
+
+    platform: str = ""
+    image_globs: tuple[str, ...] = ()
+
+    def wants(self, image: FoundImage) -> bool:
+        """Whether this image was asked for, by platform and by any of its names."""
+        if self.platform and not _same_platform(self.platform, image.platform):
+            return False
+        if not self.image_globs:
+            return True
+        known = (*image.names, image.image_id, image.digest or "")
+        return any(fnmatch.fnmatchcase(name, glob) for name in known for glob in self.image_globs)
+
+
+def discover(paths: Sequence[Path], selection: Selection) -> Iterator[FoundSource | Problem]:
+    """Every source at or below these paths, each once, and what could not be read on the way."""
+    seen: set[tuple[int, int]] = set()
+    for path in paths:
+        try:
+            status = path.stat()
+        except OSError as error:
+            yield Problem(
+                path_text(os.fsencode(path)),
+                "no-such-source" if isinstance(error, FileNotFoundError) else "permission-denied",
+                f"cannot be opened: {(error.strerror or str(error)).lower()}",
+            )
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            yield from _walk(path, selection, seen, named=True)
+        elif stat.S_ISREG(status.st_mode):
+            yield from _file(path, selection, seen, named=True)
+        else:
+            yield Problem(
+                path_text(os.fsencode(path)),
+                "not-a-regular-file",
+                "expected a file or a folder, found something else",
+            )
+
+
+def _walk(
+    folder: Path, selection: Selection, seen: set[tuple[int, int]], *, named: bool
+) -> Iterator[FoundSource | Problem]:
+    location = path_text(os.fsencode(folder))
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        status = folder.stat()
+    except OSError as error:
+        yield Problem(
+            location, "permission-denied", f"cannot be read: {(error.strerror or '').lower()}"
+        )
+        return
+    if (status.st_dev, status.st_ino) in seen:
+        return
+    seen.add((status.st_dev, status.st_ino))
+    for kind, marks in _OTHER_STORES.items():
+        if any((folder / mark).exists() for mark in marks):
+            yield Problem(location, "unsupported-store", f"a {kind}, which is not read yet")
+            return
+    holder = FolderHolder(folder)
+    layout = is_layout(holder)
+    if layout:
+        yield _read(
+            location,
+            SourceKind.OCI_LAYOUT,
+            selection,
+            lambda contents: read_layout(holder, contents),
+            lambda contents: blobs_of(holder, contents),
+        )
+    elif is_directory(holder):
+        name = path_text(os.fsencode(folder.resolve().name))
+        yield _read(
+            location,
+            SourceKind.DIR,
+            selection,
+            lambda contents: read_directory(holder, contents, name),
+            lambda _: blobs_in(holder),
+        )
+        return
+    elif (
+        named
+        and (holder.has("oci-layout") or holder.has("blobs"))
+        and not any(entry.name == "index.json" for entry in entries)
+    ):
+        yield Problem(location, "blob-missing", "an image layout without its index.json")
+    for entry in entries:
+        below = folder / entry.name
+        if entry.is_dir(follow_symlinks=False):
+            if not (layout and entry.name == "blobs"):
+                yield from _walk(below, selection, seen, named=False)
+        elif entry.is_file(follow_symlinks=False) and not (
+            layout and entry.name in ("index.json", "oci-layout")
+        ):
+            yield from _file(below, selection, seen, named=False)
+
+
+def _file(
+    path: Path, selection: Selection, seen: set[tuple[int, int]], *, named: bool
+) -> Iterator[FoundSource | Problem]:
+    """An archive or a tar; in a walk, other files are none of our business."""
+    location = path_text(os.fsencode(path))
+    expected = named or path.name.endswith(_ARCHIVE_SUFFIXES)
+    try:
+        status = path.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            return
+        seen.add((status.st_dev, status.st_ino))
+        holder = open_archive(path)
+        if holder is None:
+            if named:
+                raise SourceError("no image format that is known", "unknown-format")
+            return
+        yield _archive(path, location, holder, status.st_size, selection)
+    except SourceError as error:
+        if expected:
+            yield Problem(location, error.code, error.message)
+
+
+def _archive(
+    path: Path, location: str, holder: ArchiveHolder, size: int, selection: Selection
+) -> FoundSource:
+    if is_docker_archive(holder):
+        kind = SourceKind.DOCKER_ARCHIVE
+        source = _read(
+            location,
+            kind,
+            selection,
+            lambda contents: read_docker_archive(holder, contents),
+            lambda contents: blobs_of(holder, contents),
+        )
+    elif is_layout(holder):
+        kind = SourceKind.OCI_ARCHIVE
+        source = _read(
+            location,
+            kind,
+            selection,
+            lambda contents: read_layout(holder, contents),
+            lambda contents: blobs_of(holder, contents),
+        )
+    else:
+        image = FoundImage(
+            image_id=ImageID(""),
+            digest=None,
+            names=(path_text(os.fsencode(path.name)),),
+            platform=Platform(),
+            layers=(
+                FoundLayer(
+                    digest=None,
+                    diff_id=None,
+                    claim_checked=False,
+                    blob=_whole(path, size),
+                ),
+            ),
+        )
+        source = FoundSource(location, SourceKind.TAR)
+        source.images = [image] if selection.wants(image) else []
+    source.stored_bytes = size
+    return source
+
+
+def _read(
+    location: str,
+    kind: SourceKind,
+    selection: Selection,
+    read: Callable[[Contents], None],
+    list_blobs: Callable[[Contents], list[StoredBlob]],
+) -> FoundSource:
+    contents = Contents()
+    read(contents)
+    blobs = list_blobs(contents)
+    return FoundSource(
+        location=location,
+        kind=kind,
+        images=[image for image in _merged(contents.images) if selection.wants(image)],
+        others=contents.others,
+        blobs=blobs,
+        problems=contents.problems,
+        stored_bytes=sum(blob.stored_bytes for blob in blobs),
+        orphan_bytes=_orphan_bytes(blobs, contents.referenced),
+    )
+
+
+def _merged(images: list[FoundImage]) -> list[FoundImage]:
+    """One entry a manifest: names of the same manifest belong together."""
+    merged: dict[tuple[ImageID, Digest | None], FoundImage] = {}
+    unnamed = []
+    for image in images:
+        if not image.image_id:
+            unnamed.append(image)
+            continue
+        key = (image.image_id, image.digest)
+        known = merged.get(key)
+        if known is not None:
+            image = replace(known, names=tuple(dict.fromkeys(known.names + image.names)))
+        merged[key] = image
+    return [*merged.values(), *unnamed]
+
+
+def _orphan_bytes(blobs: list[StoredBlob], referenced: set[Digest]) -> int:
+    return sum(
+        blob.stored_bytes
+        for blob in blobs
+        if blob.digest is not None and blob.digest not in referenced
+    )
+
+
+def _whole(path: Path, size: int) -> BlobRef:
+    return BlobRef(path, (), 0, size)
+
+
+def _same_platform(wanted: str, found: Platform) -> bool:
+    """``linux/arm64`` asks for every variant, ``linux/arm/v7`` for one."""
+    parts = wanted.split("/")
+    return parts == [found.os, found.architecture, found.variant][: len(parts)]

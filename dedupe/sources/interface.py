@@ -1,0 +1,55 @@
+"""The seam between formats and the files that hold them.
+
+A format (an image layout, a docker-archive) asks a holder for documents and blobs by name. A holder
+is a folder or an archive file; it alone opens files.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dedupe.errors import SourceError
+from dedupe.model.identity import Digest
+from dedupe.model.images import BlobRef, FoundImage, FoundOther, Problem, Severity
+
+
+class Holder(Protocol):
+    """Files by name, as a folder or an archive has them."""
+
+    def read(self, name: str, limit: int) -> bytes:
+        """All bytes of a small file.
+
+        Raises SourceError: ``blob-missing``, ``document-too-large``, ``not-a-regular-file``.
+        """
+        ...
+
+    def blob(self, name: str) -> BlobRef:
+        """Where a file's bytes are, its size known; raises SourceError as ``read`` does."""
+        ...
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name."""
+        ...
+
+    def listing(self, folder: str) -> Iterator[tuple[str, int]]:
+        """Names below ``folder`` and sizes of the regular files in it, any depth."""
+        ...
+
+
+@dataclass(slots=True)
+class Contents:
+    """What has been found so far in one source, and what could not be."""
+
+    images: list[FoundImage] = field(default_factory=list)
+    others: list[FoundOther] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    #: digests that some document names, so that the rest can be told to be orphans
+    referenced: set[Digest] = field(default_factory=set)
+
+    def failed(self, subject: str, error: SourceError) -> None:
+        """Keep an error as a row, so that the rest goes on."""
+        self.problems.append(Problem(subject, error.code, error.message))
+
+    def note(self, subject: str, code: str, message: str) -> None:
+        """Keep something that takes nothing away from the figures."""
+        self.problems.append(Problem(subject, code, message, Severity.NOTE))

@@ -1,0 +1,149 @@
+"""Random stacks and stores for Hypothesis, small enough that names collide all the time.
+
+``stacks`` draws anything that a tar can say. ``agreed_stacks`` draws only what unpackers and the
+specification agree on, so that an outside tool can judge the oracle.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import oracle
+from builders import Layer, Member, directory, file, hardlink, opaque, symlink, whiteout
+from hypothesis import strategies as st
+
+names = st.sampled_from("abc")
+#: depth one to three, shallow more often: a path is the more telling the more lie below it
+paths = st.lists(names, min_size=1, max_size=3).map("/".join)
+#: few contents, so that files are equal by chance; sizes that tell sums apart
+contents = st.sampled_from([b"", b"1", b"22", b"4444", b"88888888"])
+modes = st.sampled_from([0o644, 0o755])
+times = st.sampled_from([1, 9])
+owners = st.sampled_from([0, 0, 7])
+xattrs = st.sampled_from([None, None, {"user.x": b"\x00\xff"}])
+
+
+@dataclass(frozen=True)
+class Store:
+    """Layers by name, and of each image the names of its layers."""
+
+    layers: dict[str, Layer]
+    images: dict[str, tuple[str, ...]]
+
+
+def files(where: st.SearchStrategy[str] = paths) -> st.SearchStrategy[Member]:
+    """Regular files at these paths."""
+    return st.builds(file, where, contents, modes, times, owners, owners, xattrs)
+
+
+@st.composite
+def members(draw: st.DrawFn, below: Sequence[Member] = (), before: Sequence[Member] = ()) -> Member:
+    """One member; it often meets those of the layers below or those before it in its layer."""
+    standing = [member for member in (*below, *before) if member.kind not in "wo"]
+    old = [member for member in standing if member.kind == "f"]
+    met = _some([member.path for member in standing])
+    hidden = [member.path for member in below if member.kind not in "wo"]
+    above = [name for path in hidden for name in oracle.ancestors(path)]
+    kinds = "fffffddsshw" + "o" + "tt" * bool(old) + "hh" * bool(old) + "wwwoo" * bool(hidden)
+    match draw(st.sampled_from(kinds)):
+        case "f":
+            return draw(files(met | paths | paths))
+        case "d":
+            return draw(st.builds(directory, met | paths, mtime=times))
+        case "s":
+            return draw(st.builds(symlink, met | paths, paths))
+        case "h":
+            # mostly a target that some file has; else one that is no file, comes later or never
+            target = _some([member.path for member in old])
+            return draw(st.builds(hardlink, met | paths, target | target | paths))
+        case "w":
+            named = [*hidden, *filter(None, above)]
+            return draw(st.builds(whiteout, _some(named) | _some(named) | paths))
+        case "o":
+            return draw(st.builds(opaque, _some(above) | _some(above) | paths | st.just("")))
+        case _:
+            # the same content at the same place, whatever its metadata
+            again = draw(st.sampled_from(old))
+            return replace(again, mode=draw(modes), mtime=draw(times), uid=draw(owners))
+
+
+def _some(known: Sequence[str]) -> st.SearchStrategy[str]:
+    """One of these paths, any path where there are none."""
+    return st.sampled_from(known) if known else paths
+
+
+@st.composite
+def layers(draw: st.DrawFn, below: Sequence[Layer] = (), largest: int = 6) -> Layer:
+    """One layer for the top of others, in any order; most have each path once, as real ones do."""
+    lower = [member for layer in below for member in layer]
+    made: list[Member] = []
+    for _ in range(draw(st.integers(1, largest))):
+        made.append(draw(members(lower, made)))
+    if draw(st.sampled_from([True, True, True, False])):
+        made = list({(member.path, member.kind in "wo"): member for member in made}.values())
+    return tuple(made)
+
+
+@st.composite
+def stacks(draw: st.DrawFn, tallest: int = 4, largest: int = 6) -> tuple[Layer, ...]:
+    """Layers of one image, base first; a layer may occur twice."""
+    made: list[Layer] = []
+    for _ in range(draw(st.integers(1, tallest))):
+        if made and draw(st.integers(0, 7)) == 7:
+            made.append(draw(st.sampled_from(made)))
+        else:
+            made.append(draw(layers(made, largest)))
+    return tuple(made)
+
+
+@st.composite
+def stores(draw: st.DrawFn, most_layers: int = 5, most_images: int = 4) -> Store:
+    """Images over a few shared layers; several may have the same layers."""
+    pool: list[Layer] = []
+    for _ in range(draw(st.integers(1, most_layers))):
+        pool.append(draw(layers(pool, largest=4)))
+    named = {f"l{number}": layer for number, layer in enumerate(pool)}
+    chosen = st.lists(st.sampled_from(sorted(named)), min_size=1, max_size=5).map(tuple)
+    images = draw(st.lists(chosen, min_size=1, max_size=most_images))
+    return Store(named, {f"i{number}": names for number, names in enumerate(images)})
+
+
+def agreed_stacks(tallest: int = 4, largest: int = 6) -> st.SearchStrategy[tuple[Layer, ...]]:
+    """Stacks that every copying unpacker takes, and shows as the specification says."""
+    return stacks(tallest, largest).map(agreed)
+
+
+def agreed(stack: Iterable[Layer]) -> tuple[Layer, ...]:
+    """The stack without the members that umoci 0.4.7 refuses or reads in another way.
+
+    - An entry or a mark below what is no directory at that time: umoci follows a symlink and
+      writes behind it, and refuses to make a directory below a file (formats.md 7.4).
+    - An opaque mark on what is no directory.
+    - A hard link to itself or to what it replaces, to a directory, to nothing, or to a lower file
+      that a mark of this layer covers: umoci links on the disk, where a mark before the link has
+      removed the file.
+    """
+    kept: list[Layer] = []
+    for layer in stack:
+        now = {path: seen.kind for path, seen in oracle.stack(kept).view.items()}
+        marks = {member.path for member in layer if member.kind in "wo"}
+        own: set[str] = set()
+        chosen = []
+        for member in layer:
+            path, target = member.path, member.target
+            above = [*oracle.ancestors(path), *([path] if member.kind == "o" else [])]
+            if any(now.get(name, "d") != "d" for name in above):
+                continue
+            if member.kind == "h":
+                lineage = {target, *oracle.ancestors(target)}
+                covered = lineage & marks and target not in own
+                if now.get(target, "d") == "d" or path in lineage or covered:
+                    continue
+            chosen.append(member)
+            if member.kind not in "wo":
+                if member.kind != "d":
+                    for name in [name for name in now if path in oracle.ancestors(name)]:
+                        del now[name]
+                now[path] = now[target] if member.kind == "h" else member.kind
+                own.add(path)
+        kept.append(tuple(chosen))
+    return tuple(kept)
