@@ -1,0 +1,1 @@
+"""One blob becomes entries: decompressed, verified, whiteouts told from files."""

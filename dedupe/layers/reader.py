@@ -1,0 +1,209 @@
+"""A blob read once, to its end: entries, the blob's digest and the diff ID in the same pass."""
+
+import hashlib
+import os
+import queue
+import threading
+from collections.abc import Callable
+
+from dedupe.errors import LayerError
+from dedupe.formats.compression import MAGIC_BYTES, Readable, compression_of, decompressed
+from dedupe.formats.files import open_below
+from dedupe.formats.tar import TarReader
+from dedupe.layers.entries import add_entry
+from dedupe.model.images import BlobRef
+from dedupe.model.rows import EntryColumns, LayerFacts
+from dedupe.sources.archive import RangeReader
+
+#: pieces that go from disk to hash to tar; larger ones fall out of the processor's cache
+CHUNK_BYTES = 1 << 20
+#: rows that are handed over at a time: bounds memory whatever the size of a layer
+BATCH_ROWS = 50_000
+#: smaller blobs are done before a second thread would pay
+THREAD_MIN_BYTES = 8 << 20
+#: pieces between the threads
+_QUEUE_CHUNKS = 8
+#: bytes that one layer may decompress to: ten times the largest image layers in use
+MAX_TAR_BYTES = 2 << 40
+
+Emit = Callable[[EntryColumns], None]
+
+
+def read_layer(ref: BlobRef, emit: Emit, advance: Callable[[int], None]) -> LayerFacts:
+    """Read one blob; ``emit`` gets batches of rows, ``advance`` bytes of the blob as they are read.
+
+    Raises LayerError or SourceError where it cannot be read to its end; rows emitted before that
+    are of no use.
+    """
+    descriptor = open_below(ref.root, ref.parts)
+    try:
+        if ref.outer is None:
+            size = ref.size if ref.size >= 0 else os.fstat(descriptor).st_size
+            return _read(_Blob(_FileRange(descriptor, ref.offset, size), size, advance), emit)
+        with open(descriptor, "rb", closefd=False) as raw:
+            stream = RangeReader(decompressed(raw, ref.outer))
+            stream.skip_to(ref.offset)
+            return _read(_Blob(stream, ref.size, advance), emit)
+    finally:
+        os.close(descriptor)
+
+
+class _FileRange:
+    """A range of a file in order."""
+
+    def __init__(self, descriptor: int, offset: int, size: int) -> None:
+        self._descriptor = descriptor
+        self._position = offset
+        self._end = offset + size
+
+    def read(self, size: int = -1, /) -> bytes:
+        wanted = self._end - self._position
+        if 0 <= size < wanted:
+            wanted = size
+        data = os.pread(self._descriptor, wanted, self._position) if wanted else b""
+        self._position += len(data)
+        return data
+
+
+class _Blob:
+    """A blob's bytes as stored, hashed as they pass."""
+
+    def __init__(self, stream: Readable, size: int, advance: Callable[[int], None]) -> None:
+        self._stream = stream
+        self._left = size
+        self.size = size
+        self._advance = advance
+        self._hash = hashlib.sha256()
+        self._head = b""
+        self._head = self._pull(MAGIC_BYTES)
+        self.compression = compression_of(self._head)
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._head:
+            data = self._head if size < 0 else self._head[:size]
+            self._head = self._head[len(data) :]
+            return data
+        return self._pull(size if size >= 0 else self._left)
+
+    def _pull(self, size: int) -> bytes:
+        # decompressors ask for a few KiB at a time; a system call for each would cost more
+        data = self._stream.read(min(size, self._left))
+        self._left -= len(data)
+        self._hash.update(data)
+        self._advance(len(data))
+        return data
+
+    def finish(self) -> str:
+        """Digest of the whole blob, whatever the decompressor left unread."""
+        while self._pull(CHUNK_BYTES):
+            pass
+        if self._left:
+            raise LayerError(
+                f"truncated blob: expected {self.size} bytes, {self._left} are missing",
+                "blob-truncated",
+            )
+        return "sha256:" + self._hash.hexdigest()
+
+
+class _Tar:
+    """The uncompressed tar, hashed as it passes."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+        self._hash = hashlib.sha256()
+        self.size = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(size)
+        self._hash.update(data)
+        self.size += len(data)
+        if self.size > MAX_TAR_BYTES:
+            raise LayerError(f"decompresses to more than {MAX_TAR_BYTES} bytes", "layer-too-large")
+        return data
+
+    def diff_id(self) -> str:
+        return "sha256:" + self._hash.hexdigest()
+
+
+class _Ahead:
+    """A stream read by a thread of its own, so that decompression and hashing overlap."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+        self._queue: queue.Queue[bytes | BaseException] = queue.Queue(_QUEUE_CHUNKS)
+        self._stopped = threading.Event()
+        self._rest = b""
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self._rest and not self._ended:
+            item = self._queue.get()
+            if isinstance(item, BaseException):
+                self._ended = True
+                raise item
+            self._ended = not item
+            self._rest = item
+        data = self._rest if size < 0 else self._rest[:size]
+        self._rest = self._rest[len(data) :]
+        return data
+
+    def stop(self) -> None:
+        """End the thread, whether or not the stream was read to its end."""
+        self._stopped.set()
+        while self._thread.is_alive():
+            try:
+                self._queue.get(timeout=0.01)
+            except queue.Empty:
+                self._thread.join(0.01)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopped.is_set():
+                data = self._stream.read(CHUNK_BYTES)
+                self._queue.put(data)
+                if not data:
+                    return
+        # handed to the reader, which raises it
+        except BaseException as error:
+            self._queue.put(error)
+
+
+def _read(blob: _Blob, emit: Emit) -> LayerFacts:
+    stream = decompressed(blob, blob.compression)
+    if blob.size < THREAD_MIN_BYTES:
+        return _facts(blob, _Tar(stream), emit)
+    ahead = _Ahead(stream)
+    try:
+        return _facts(blob, _Tar(ahead), emit)
+    finally:
+        ahead.stop()
+
+
+def _facts(blob: _Blob, tar: _Tar, emit: Emit) -> LayerFacts:
+    reader = TarReader(tar, hash_content=True)
+    columns = EntryColumns()
+    content_bytes = files = number = 0
+    for number, member in enumerate(reader, 1):
+        content_bytes += add_entry(columns, number - 1, member)
+        files += columns.content_hash[-1] is not None
+        if len(columns) >= BATCH_ROWS:
+            emit(columns)
+            columns = EntryColumns()
+    if len(columns):
+        emit(columns)
+    digest = blob.finish()
+    return LayerFacts(
+        diff_id=tar.diff_id(),
+        digest=digest,
+        compression=blob.compression,
+        compressed_bytes=blob.size,
+        tar_bytes=tar.size,
+        content_bytes=content_bytes,
+        entries=number,
+        files=files,
+        trailing_bytes=reader.trailing_bytes,
+    )
+
+
