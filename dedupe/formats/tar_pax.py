@@ -1,0 +1,164 @@
+"""Extended headers of POSIX tar: records of ``length key=value`` that override a header."""
+
+import binascii
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+from dedupe.errors import LayerError
+from dedupe.formats.tar_headers import (
+    MAX_NUMBER,
+    NANOSECONDS,
+    Member,
+    damaged,
+    decimal,
+    negative_size,
+)
+
+Records = dict[bytes, bytes]
+
+SPARSE: Final = b"GNU.sparse."
+SPARSE_MAP: Final = b"GNU.sparse.map"
+#: sparse form 0.0 repeats these two by turns; all other keys count once, the last time
+_SPARSE_SEGMENT = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
+_NAMES = (b"path", b"linkpath", b"GNU.sparse.name")
+_SCHILY = b"SCHILY.xattr."
+_LIBARCHIVE = b"LIBARCHIVE.xattr."
+_XATTRS = (_SCHILY, _LIBARCHIVE)
+
+
+def parse_records(data: bytes, offset: int) -> Records:
+    """The records of one extended header; ``offset`` is where it stands, for messages.
+
+    The segments of sparse form 0.0 are joined to the one record that form 0.1 has.
+    Raises LayerError ``tar-bad-pax``.
+    """
+    records: Records = {}
+    segments: list[bytes] = []
+    start, end = 0, len(data)
+    while start < end:
+        space = data.find(b" ", start, start + 10)
+        length = data[start:space]
+        if space < 0 or not length.isdigit():
+            raise _bad_record("expected a record's length", data[start : start + 10], offset)
+        stop = start + int(length)
+        equals = data.find(b"=", space, stop - 1)
+        if stop > end or equals < 0 or data[stop - 1] != 0x0A:
+            raise _bad_record("expected a record ending here", data[start : start + 40], offset)
+        key = data[space + 1 : equals]
+        value = data[equals + 1 : stop - 1]
+        if not key or b"\0" in key or (key in _NAMES and b"\0" in value):
+            raise _bad_record("expected no NUL and a key", data[start : start + 40], offset)
+        if key in _SPARSE_SEGMENT:
+            if key != _SPARSE_SEGMENT[len(segments) % 2] or b"," in value:
+                raise _bad_record("expected offset, numbytes by turns", key, offset)
+            segments.append(value)
+        else:
+            records[key] = value
+        start = stop
+    if segments:
+        records[SPARSE_MAP] = b",".join(segments)
+    return records
+
+
+def _bad_record(expected: str, found: bytes, offset: int) -> LayerError:
+    return damaged(f"extended header: {expected}, found {found!r},", offset, "tar-bad-pax")
+
+
+def merge_global(known: Records, new: Records, limit: int, offset: int) -> None:
+    """Let the records of a global header count for all members that follow.
+
+    Raises LayerError ``tar-bad-pax`` for records that only make sense for one member and would
+    let two readers find different members; ``tar-pax-too-large`` if more than ``limit`` bytes
+    add up.
+    """
+    for key in new:
+        if key == b"size" or key.startswith(SPARSE):
+            raise _bad_record("expected no global size", key, offset)
+    known.update(new)
+    total = sum(len(key) + len(value) for key, value in known.items())
+    if total > limit:
+        raise damaged(
+            f"global headers add up to {total} bytes, at most {limit} are kept,",
+            offset,
+            "tar-pax-too-large",
+        )
+
+
+def apply_records(member: Member, records: Records, offset: int) -> None:
+    """Override what the member's header says; ``size`` becomes the stored size.
+
+    An empty value leaves the header's own. ``hdrcharset`` changes nothing, since names stay
+    bytes. Raises LayerError ``tar-bad-number``, ``tar-negative-size`` or ``tar-bad-pax``.
+    """
+    get = records.get
+    try:
+        if value := get(b"mtime"):
+            member.mtime_ns = _nanoseconds(value)
+        if value := get(b"path"):
+            member.name = value
+        if value := get(b"linkpath"):
+            member.linkname = value
+        if value := get(b"uid"):
+            member.uid = _owner(value)
+        if value := get(b"gid"):
+            member.gid = _owner(value)
+        if value := get(b"size"):
+            member.size = member.stored_size = decimal(value)
+    except ValueError:
+        raise damaged(
+            f"extended header: expected a number, found {value!r},", offset, "tar-bad-number"
+        ) from None
+    if member.size < 0:
+        raise negative_size(member.size, offset)
+    for key in records:
+        if key.startswith(_XATTRS):
+            member.xattrs = _xattrs(records, offset)
+            break
+
+
+def _owner(text: bytes) -> int:
+    value = decimal(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
+def _nanoseconds(text: bytes) -> int:
+    """Decimal seconds, exactly; digits after the ninth are dropped, as Go does."""
+    seconds, _, fraction = text.partition(b".")
+    if fraction and not fraction.isdigit():
+        raise ValueError
+    whole = decimal(seconds)
+    if abs(whole) > MAX_NUMBER // NANOSECONDS:
+        # years away from 1970: 292. Go goes further, but no file system does
+        raise ValueError
+    rest = int(fraction[:9].ljust(9, b"0"))
+    # the sign is the text's: -0.5 has a whole part of 0
+    return whole * NANOSECONDS + (-rest if text[0] == 0x2D else rest)
+
+
+def _xattrs(records: Records, offset: int) -> dict[bytes, bytes]:
+    """Extended attributes; an empty value is a value (overlay's ``metacopy`` has it).
+
+    bsdtar writes each attribute in both spellings; SCHILY's is exact.
+    """
+    found: dict[bytes, bytes] = {}
+    for key, value in records.items():
+        if key.startswith(_LIBARCHIVE):
+            found[unquote_to_bytes(key[len(_LIBARCHIVE) :])] = _from_base64(value, offset)
+    for key, value in records.items():
+        if key.startswith(_SCHILY):
+            name = key[len(_SCHILY) :]
+            # GNU tar's spelling; other writers have no "=" in names
+            if b"%" in name:
+                name = name.replace(b"%3D", b"=").replace(b"%25", b"%")
+            found[name] = value
+    return found
+
+
+def _from_base64(text: bytes, offset: int) -> bytes:
+    unpadded = text.rstrip(b"=")
+    try:
+        return binascii.a2b_base64(unpadded + b"=" * (-len(unpadded) % 4), strict_mode=True)
+    except binascii.Error:
+        raise _bad_record("expected base64", text[:40], offset) from None

@@ -1,0 +1,163 @@
+"""Worker processes that read layers, one layer a task.
+
+Processes, since parsing headers holds the interpreter's lock. A worker that dies (out of memory, a
+crash in a decompressor) costs its own layer and nothing else: ``ProcessPoolExecutor`` would give
+up the whole batch.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from dedupe.errors import DedupeError
+from dedupe.model.images import BlobRef
+from dedupe.model.rows import EntryColumns, LayerFacts
+
+#: progress is told to the parent after so many bytes
+_TELL_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A batch of a layer's rows."""
+
+    task: int
+    columns: EntryColumns
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """So many more bytes of blobs were read."""
+
+    blob_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A layer was read to its end."""
+
+    task: int
+    facts: LayerFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A layer could not be read to its end."""
+
+    task: int
+    code: str
+    message: str
+
+
+Event = Rows | Read | Done | Failed
+
+
+def run(blobs: Sequence[BlobRef], workers: int) -> Iterator[Event]:
+    """Read all blobs, in the order given; events come as they happen.
+
+    Closing the iterator ends the workers at once.
+    """
+    waiting = deque(range(len(blobs)))
+    # fork: workers start in milliseconds, and this process has no threads of its own yet
+    context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
+    running: dict[Connection, _Worker] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                worker = _Worker(context)
+                worker.give(waiting.popleft(), blobs)
+                running[worker.connection] = worker
+            for ready in wait(list(running)):
+                worker = running[ready]  # type: ignore[index]  # only connections are waited for
+                try:
+                    event = worker.connection.recv()
+                except (EOFError, OSError):
+                    del running[worker.connection]
+                    yield worker.died()
+                    continue
+                yield event
+                if isinstance(event, Done | Failed):
+                    if waiting:
+                        worker.give(waiting.popleft(), blobs)
+                    else:
+                        del running[worker.connection]
+                        worker.end()
+    finally:
+        for worker in running.values():
+            worker.kill()
+
+
+class _Worker:
+    """One process, and the task that it is at."""
+
+    def __init__(self, context: "multiprocessing.context.BaseContext") -> None:
+        self.connection, theirs = context.Pipe()
+        self._process: BaseProcess = context.Process(target=_work, args=(theirs,), daemon=True)  # type: ignore[attr-defined]
+        self._process.start()
+        theirs.close()
+        self._task = -1
+
+    def give(self, task: int, blobs: Sequence[BlobRef]) -> None:
+        self._task = task
+        with contextlib.suppress(OSError):  # a dead worker is seen when its events are waited for
+            self.connection.send((task, blobs[task]))
+
+    def died(self) -> Failed:
+        self._process.join()
+        code = self._process.exitcode
+        return Failed(self._task, "worker-died", f"the process that read it ended with {code}")
+
+    def end(self) -> None:
+        with contextlib.suppress(OSError):
+            self.connection.send(None)
+        self._process.join()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+
+def _work(connection: Connection) -> None:
+    """A worker's life: tasks in, events out."""
+    # the parent alone decides what an interrupt means
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from dedupe.layers.reader import read_layer
+
+    unsaid = 0
+
+    def advance(count: int) -> None:
+        nonlocal unsaid
+        unsaid += count
+        if unsaid >= _TELL_BYTES:
+            connection.send(Read(unsaid))
+            unsaid = 0
+
+    while True:
+        try:
+            order = connection.recv()
+        except (EOFError, OSError):
+            return
+        if order is None:
+            return
+        task, blob = order
+        try:
+            facts = read_layer(blob, lambda columns: connection.send(Rows(task, columns)), advance)  # noqa: B023
+        except BrokenPipeError:
+            return
+        except DedupeError as error:
+            connection.send(Failed(task, error.code, error.message))
+        except OSError as error:
+            connection.send(Failed(task, "unreadable", str(error.strerror or error).lower()))
+        # a fault of ours in one layer must not end the batch; it is said, and the exit code tells
+        except Exception as error:
+            connection.send(Failed(task, "internal-error", f"{type(error).__name__}: {error}"))
+        else:
+            connection.send(Read(unsaid))
+            unsaid = 0
+            connection.send(Done(task, facts))
