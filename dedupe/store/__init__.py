@@ -1,0 +1,1 @@
+"""The catalog: Parquet in a folder, written atomically, read through DuckDB."""

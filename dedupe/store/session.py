@@ -1,0 +1,93 @@
+"""Questions to a catalog: a DuckDB connection with its tables, and the relations of one scan."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dedupe.errors import StoreError
+from dedupe.model.tables import SCAN_TABLES, TABLES
+from dedupe.store.catalog import scan_ids
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@cache
+def queries_folder() -> Path:
+    """Where the SQL lies: inside an installed package, or beside it in a checkout."""
+    inside = Path(str(resources.files("dedupe"))) / "queries"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "queries"
+
+
+def load_query(name: str) -> str:
+    """Text of ``queries/<name>.sql``."""
+    return (queries_folder() / f"{name}.sql").read_text()
+
+
+class Session:
+    """One scan of a catalog, ready for questions.
+
+    Relations that several questions need are made once, in the order of their file names.
+    """
+
+    def __init__(self, folder: Path, scan: str | None = None) -> None:
+        known = scan_ids(folder)
+        if not known:
+            raise StoreError(f"catalog {folder}: no scan yet", "no-scan")
+        if scan is not None and scan not in known:
+            raise StoreError(f"catalog {folder}: no scan {scan}; the last is {known[-1]}", "no-scan")
+        self.scan = scan or known[-1]
+        self._connection = connect(folder, self.scan)
+        self._ready = False
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """Answer of ``queries/<query>.sql``, a dictionary a row."""
+        self._prepare()
+        cursor = self._connection.execute(load_query(query))
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def sql(self, statement: str) -> duckdb.DuckDBPyConnection:
+        """Any statement, over everything that the session holds; for tests and exports."""
+        self._prepare()
+        return self._connection.execute(statement)
+
+    def _prepare(self) -> None:
+        if self._ready:
+            return
+        for path in sorted((queries_folder() / "relations").glob("*.sql")):
+            name = path.stem.partition("_")[2]
+            self._connection.execute(f"CREATE TEMP TABLE {name} AS {path.read_text()}")
+        self._ready = True
+
+
+def connect(folder: Path, scan: str) -> duckdb.DuckDBPyConnection:
+    """A connection with a view for each table of the catalog, and ``scan_…`` for those of a scan."""
+    import duckdb
+
+    connection = duckdb.connect(config={"preserve_insertion_order": False})
+    connection.execute(load_query("macros"))
+    for table in TABLES:
+        # names of files are ours; a catalog's folder may hold a quote
+        pattern = f"{folder}/scans/*/{table}.parquet" if table in SCAN_TABLES else f"{folder}/{table}/*.parquet"
+        _view(connection, table, table, pattern)
+    for table in SCAN_TABLES:
+        _view(connection, f"scan_{table}", table, f"{folder}/scans/{scan}/{table}.parquet")
+    return connection
+
+
+def _view(connection: duckdb.DuckDBPyConnection, name: str, table: str, pattern: str) -> None:
+    import glob
+
+    columns = TABLES[table]
+    files = [path for path in sorted(glob.glob(pattern)) if "/.tmp-" not in path]
+    if files:
+        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
+        source = f"SELECT {', '.join(columns)} FROM read_parquet([{listed}])"
+    else:
+        typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
+        source = f"SELECT {typed} WHERE false"
+    connection.execute(f"CREATE VIEW {name} AS {source}")

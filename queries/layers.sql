@@ -1,0 +1,44 @@
+-- Question: Which layers are there, what do they hold, and who shares them?
+-- Grain:    one row per distinct layer that some image references
+-- Params:   none
+-- Columns:  diff_id        VARCHAR    as computed
+--           verified       BOOLEAN    the diff ID is what the config claims
+--           blobs          STRUCT(digest, compressed_bytes)[]  as stored, every compression
+--           content_bytes  BIGINT     logical size of its regular files
+--           entries        BIGINT     members
+--           images         BIGINT     images that hold it
+--           chains         BIGINT     places that it is unpacked at
+--           created_by     VARCHAR[]  build steps that it comes from
+-- Source:   MEASURES.md, "layer", "chain ID"
+WITH blobs AS (
+    SELECT
+        layer,
+        list_sort(list(DISTINCT {'digest': blob, 'compressed_bytes': compressed_bytes})) AS blobs
+    FROM scan_image_layers
+    WHERE layer IS NOT NULL AND blob IS NOT NULL AND compressed_bytes IS NOT NULL
+    GROUP BY layer
+),
+
+placed AS (
+    SELECT
+        layer,
+        count(DISTINCT image_id) AS images,
+        count(DISTINCT chain_id) AS chains,
+        list_sort(list(DISTINCT created_by) FILTER (WHERE created_by IS NOT NULL)) AS created_by
+    FROM stack
+    GROUP BY layer
+)
+
+SELECT
+    layers.diff_id,
+    layers.verified,
+    coalesce(blobs.blobs, []) AS blobs,
+    layers.content_bytes,
+    layers.entries,
+    placed.images,
+    placed.chains,
+    coalesce(placed.created_by, []) AS created_by
+FROM placed
+JOIN layers USING (layer)
+LEFT JOIN blobs USING (layer)
+ORDER BY layers.content_bytes DESC, layers.diff_id, layers.layer;

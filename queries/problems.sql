@@ -1,0 +1,33 @@
+-- Question: What was skipped, could not be verified, or is read differently by other tools?
+-- Grain:    one row per problem
+-- Params:   none
+-- Columns:  source    VARCHAR  location
+--           subject   VARCHAR  image, layer or file that has it
+--           code      VARCHAR  stable, documented in docs/problems.md
+--           message   VARCHAR  expected and found
+--           severity  VARCHAR  error or note
+-- Source:   docs/problems.md
+SELECT source, subject, code, message, severity
+FROM scan_problems
+UNION ALL
+SELECT
+    '' AS source,
+    layers.diff_id AS subject,
+    'entry-flagged' AS code,
+    item.flags || ': ' || item.path AS message,
+    'note' AS severity
+FROM item
+JOIN layers USING (layer)
+WHERE item.flags IS NOT NULL
+UNION ALL
+SELECT
+    '' AS source,
+    coalesce(layers.diff_id, lower_link.chain_id) AS subject,
+    'dangling-hard-link' AS code,
+    lower_link.path || ' links to ' || lower_link.lower_path || ', which is not there' AS message,
+    'note' AS severity
+FROM lower_link
+JOIN node USING (chain_id)
+LEFT JOIN layers USING (layer)
+WHERE lower_link.end_kind IS NULL
+ORDER BY severity, source, subject, code, message;

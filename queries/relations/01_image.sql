@@ -1,0 +1,81 @@
+-- Question: Which images does the scan hold, each once, whatever its names and sources?
+-- Grain:    one row per image
+-- Params:   none
+-- Columns:  image_id    VARCHAR    config digest as computed
+--           names       VARCHAR[]  all names in all sources, sorted
+--           digest      VARCHAR    smallest manifest digest seen; null without manifests
+--           platform    VARCHAR    os/architecture[/variant]
+--           created     VARCHAR    as the config says
+--           sources     VARCHAR[]  locations, sorted
+--           layers      INTEGER    number of layers
+--           top_chain   VARCHAR    chain ID of the whole stack; null without layers
+--           complete    BOOLEAN    rows of every layer are known
+--           is_cache    BOOLEAN    untagged and a chain prefix of another: holds no reference
+-- Source:   MEASURES.md, "image", "cache image"
+WITH named AS (
+    SELECT
+        image_id,
+        list_sort(list_distinct(flatten(list(names)))) AS names,
+        min(digest) AS digest,
+        min(platform) AS platform,
+        min(created) AS created,
+        list_sort(list(DISTINCT source)) AS sources
+    FROM scan_images
+    WHERE kind = 'image'
+    GROUP BY image_id
+),
+
+-- the same image in two sources: layers whose rows are verified stand for those that are not
+stacked AS (
+    SELECT
+        image_id,
+        position,
+        arg_min(chain_id, (layer IS NULL, starts_with(layer, 'unverified:'), source)) AS chain_id,
+        bool_or(layer IS NOT NULL) AS known
+    FROM scan_image_layers
+    GROUP BY image_id, position
+),
+
+tops AS (
+    SELECT
+        image_id,
+        count(*)::INTEGER AS layers,
+        arg_max(chain_id, position) AS top_chain,
+        bool_and(known) AS complete
+    FROM stacked
+    GROUP BY image_id
+),
+
+described AS (
+    SELECT
+        named.*,
+        coalesce(tops.layers, 0) AS layers,
+        tops.top_chain,
+        coalesce(tops.complete, true) AS complete
+    FROM named
+    LEFT JOIN tops USING (image_id)
+),
+
+-- chains that lie strictly below the top of some image, or are the top of a named one
+covered AS (
+    SELECT stacked.chain_id
+    FROM stacked
+    JOIN tops USING (image_id)
+    WHERE stacked.chain_id <> tops.top_chain
+    UNION
+    SELECT top_chain FROM described WHERE len(names) > 0 AND top_chain IS NOT NULL
+)
+
+SELECT
+    image_id,
+    names,
+    digest,
+    platform,
+    created,
+    sources,
+    layers,
+    top_chain,
+    complete,
+    len(names) = 0 AND coalesce(top_chain IN (SELECT chain_id FROM covered), false) AS is_cache
+FROM described
+ORDER BY image_id;

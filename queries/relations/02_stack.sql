@@ -1,0 +1,21 @@
+-- Question: Which layer stands at which position of which image?
+-- Grain:    one row per (image, position)
+-- Params:   none
+-- Columns:  image_id    VARCHAR  config digest as computed
+--           position    INTEGER  layer index, 0 = base
+--           diff_id     VARCHAR  as the config claims it
+--           layer       VARCHAR  key of the layer's rows; null where they are not known
+--           chain_id    VARCHAR  the layer in its place
+--           created_by  VARCHAR  build step
+-- Source:   MEASURES.md, "position", "chain ID"
+SELECT
+    image_id,
+    position,
+    arg_min(diff_id, (layer IS NULL, starts_with(layer, 'unverified:'), source)) AS diff_id,
+    arg_min(layer, (layer IS NULL, starts_with(layer, 'unverified:'), source)) AS layer,
+    arg_min(chain_id, (layer IS NULL, starts_with(layer, 'unverified:'), source)) AS chain_id,
+    arg_min(created_by, (layer IS NULL, starts_with(layer, 'unverified:'), source)) AS created_by
+FROM scan_image_layers
+WHERE image_id IN (SELECT image_id FROM image WHERE NOT is_cache)
+GROUP BY image_id, position
+ORDER BY image_id, position;

@@ -1,0 +1,26 @@
+-- Question: Which layers in their place are there, and how many images run through each?
+-- Grain:    one row per chain ID
+-- Params:   none
+-- Columns:  chain_id    VARCHAR  the layer in its place
+--           parent      VARCHAR  chain ID below it; null for a base
+--           layer       VARCHAR  key of the layer's rows
+--           position    INTEGER  layer index, 0 = base
+--           images      BIGINT   images whose stack runs through it
+--           image_id    VARCHAR  the smallest of them
+--           created_by  VARCHAR  its build step in that image
+-- Source:   MEASURES.md, "chain ID"
+WITH placed AS (
+    SELECT *, lag(chain_id) OVER (PARTITION BY image_id ORDER BY position) AS parent FROM stack
+)
+
+SELECT
+    chain_id,
+    any_value(parent) AS parent,
+    any_value(layer) AS layer,
+    any_value(position) AS position,
+    count(*) AS images,
+    min(image_id) AS image_id,
+    arg_min(created_by, image_id) AS created_by
+FROM placed
+GROUP BY chain_id
+ORDER BY chain_id;

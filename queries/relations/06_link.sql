@@ -1,0 +1,51 @@
+-- Question: Where do hard links lead within their own layer?
+-- Grain:    one row per hard link (layer, member)
+-- Params:   none
+-- Columns:  layer       VARCHAR  key of the layer
+--           member      INTEGER  the link
+--           path        VARCHAR  its name
+--           end_member  INTEGER  member that it is another name of; null where it lies below
+--           end_kind    VARCHAR  kind of that; null where it lies below
+--           lower_path  VARCHAR  path to look up in the parent chain's view; null otherwise
+-- Source:   MEASURES.md, "Hard links"
+WITH RECURSIVE links AS (
+    SELECT layer, member, path, link FROM item WHERE kind = 'hardlink'
+),
+
+-- the earlier member that stood at the target when the link was made
+hops AS (
+    SELECT links.layer, links.member, max(target.member) AS target
+    FROM links
+    JOIN item AS target
+        ON target.layer = links.layer
+        AND target.path = links.link
+        AND target.member < links.member
+    WHERE
+        target.kind NOT IN ('whiteout', 'opaque')
+        AND (target.taken_by IS NULL OR target.taken_by >= links.member)
+    GROUP BY links.layer, links.member
+),
+
+chase AS (
+    SELECT layer, member, member AS stop FROM links
+    UNION ALL
+    SELECT chase.layer, chase.member, hops.target
+    FROM chase
+    JOIN hops ON hops.layer = chase.layer AND hops.member = chase.stop
+),
+
+-- every hop leads to an earlier member
+ends AS (
+    SELECT layer, member, min(stop) AS stop FROM chase GROUP BY layer, member
+)
+
+SELECT
+    links.layer,
+    links.member,
+    links.path,
+    CASE WHEN stop.kind <> 'hardlink' THEN stop.member END AS end_member,
+    CASE WHEN stop.kind <> 'hardlink' THEN stop.kind END AS end_kind,
+    CASE WHEN stop.kind = 'hardlink' THEN stop.link END AS lower_path
+FROM links
+JOIN ends USING (layer, member)
+JOIN item AS stop ON stop.layer = ends.layer AND stop.member = ends.stop;

@@ -1,0 +1,202 @@
+-- Question: Which files does a layer in its place hide for good, by which name and cause?
+-- Grain:    one row per (hiding chain ID, file)
+-- Params:   none
+-- Columns:  chain_id        VARCHAR    the layer that hides the file's last visible name
+--           position        INTEGER    its position
+--           added_chain     VARCHAR    the layer in its place that added the file
+--           added_position  INTEGER    its position
+--           layer           VARCHAR    key of the layer that added it
+--           member          INTEGER    the file in that layer
+--           path            VARCHAR    the name that was hidden last, the smallest of them
+--           size_bytes      BIGINT     logical size
+--           cause           VARCHAR    modified, metadata_only, unchanged, deleted, opaque, replaced,
+--                                      superseded
+--           changed_fields  VARCHAR[]  fields that differ; empty but for metadata_only
+-- Source:   MEASURES.md, "shadowed_bytes"
+WITH name_hits AS (
+    SELECT hit.*, node_name.inode_chain, node_name.inode_member
+    FROM hit
+    JOIN node_name ON node_name.chain_id = hit.below AND node_name.path = hit.path
+),
+
+-- files with one name need no counting
+name_counts AS (
+    SELECT inode_chain, inode_member, count(*) AS names
+    FROM node_name
+    GROUP BY inode_chain, inode_member
+),
+
+linked_names AS (
+    SELECT node_name.*
+    FROM node_name
+    JOIN name_counts USING (inode_chain, inode_member)
+    WHERE name_counts.names > 1
+),
+
+lineage AS (
+    SELECT chain_id, below FROM above
+    UNION ALL
+    SELECT chain_id, chain_id FROM node
+),
+
+scenes AS (
+    SELECT DISTINCT name_hits.chain_id, name_hits.inode_chain, name_hits.inode_member
+    FROM name_hits
+    JOIN name_counts USING (inode_chain, inode_member)
+    WHERE name_counts.names > 1
+),
+
+names_there AS (
+    SELECT scenes.chain_id, scenes.inode_chain, scenes.inode_member, count(*) AS names
+    FROM scenes
+    JOIN lineage USING (chain_id)
+    JOIN linked_names
+        ON linked_names.chain_id = lineage.below
+        AND linked_names.inode_chain = scenes.inode_chain
+        AND linked_names.inode_member = scenes.inode_member
+    GROUP BY ALL
+),
+
+names_gone AS (
+    SELECT scenes.chain_id, scenes.inode_chain, scenes.inode_member, count(*) AS names
+    FROM scenes
+    JOIN lineage USING (chain_id)
+    JOIN name_hits
+        ON name_hits.chain_id = lineage.below
+        AND name_hits.inode_chain = scenes.inode_chain
+        AND name_hits.inode_member = scenes.inode_member
+    GROUP BY ALL
+),
+
+-- links to lower files are another name still: they die with it
+deaths AS (
+    SELECT name_hits.chain_id, name_hits.inode_chain, name_hits.inode_member, name_hits.path, name_hits.rule
+    FROM name_hits
+    JOIN name_counts USING (inode_chain, inode_member)
+    WHERE name_counts.names = 1
+    UNION ALL
+    SELECT
+        name_hits.chain_id,
+        name_hits.inode_chain,
+        name_hits.inode_member,
+        min(name_hits.path),
+        arg_min(name_hits.rule, name_hits.path)
+    FROM name_hits
+    JOIN names_there USING (chain_id, inode_chain, inode_member)
+    JOIN names_gone USING (chain_id, inode_chain, inode_member)
+    WHERE names_there.names = names_gone.names
+    GROUP BY name_hits.chain_id, name_hits.inode_chain, name_hits.inode_member
+),
+
+-- the upper entry of the same path, its links resolved
+last_members AS (
+    SELECT layer, path, max(member) AS member
+    FROM item
+    WHERE kind NOT IN ('whiteout', 'opaque')
+    GROUP BY layer, path
+),
+
+uppers AS (
+    SELECT
+        deaths.*,
+        coalesce(below_node.layer, node.layer) AS upper_layer,
+        CASE
+            WHEN item.kind = 'file' THEN item.member
+            WHEN link.end_kind = 'file' THEN link.end_member
+            WHEN lower_link.end_kind = 'file' THEN lower_link.inode_member
+        END AS upper_member
+    FROM deaths
+    JOIN node USING (chain_id)
+    LEFT JOIN last_members
+        ON deaths.rule = 'same' AND last_members.layer = node.layer AND last_members.path = deaths.path
+    LEFT JOIN item ON item.layer = node.layer AND item.member = last_members.member
+    LEFT JOIN link ON link.layer = item.layer AND link.member = item.member
+    LEFT JOIN lower_link
+        ON lower_link.chain_id = deaths.chain_id AND lower_link.member = item.member
+    LEFT JOIN node AS below_node
+        ON below_node.chain_id = lower_link.inode_chain AND lower_link.end_kind = 'file'
+),
+
+compared AS (
+    SELECT
+        uppers.*,
+        added.layer,
+        added.position AS added_position,
+        lower_file.size_bytes,
+        upper_file.content_hash AS upper_hash,
+        lower_file.content_hash AS lower_hash,
+        list_filter(
+            [
+                CASE WHEN upper_file.mode <> lower_file.mode THEN 'mode' END,
+                CASE WHEN upper_file.uid <> lower_file.uid THEN 'uid' END,
+                CASE WHEN upper_file.gid <> lower_file.gid THEN 'gid' END,
+                CASE WHEN upper_file.mtime_ns <> lower_file.mtime_ns THEN 'mtime' END,
+                CASE WHEN upper_file.xattrs IS DISTINCT FROM lower_file.xattrs THEN 'xattrs' END
+            ],
+            lambda name: name IS NOT NULL
+        ) AS differing
+    FROM uppers
+    JOIN node AS added ON added.chain_id = uppers.inode_chain
+    JOIN item AS lower_file
+        ON lower_file.layer = added.layer AND lower_file.member = uppers.inode_member
+    LEFT JOIN item AS upper_file
+        ON upper_file.layer = uppers.upper_layer AND upper_file.member = uppers.upper_member
+),
+
+caused AS (
+    SELECT
+        chain_id,
+        inode_chain,
+        added_position,
+        layer,
+        inode_member,
+        path,
+        size_bytes,
+        CASE
+            WHEN rule IN ('whiteout', 'below-whiteout') THEN 'deleted'
+            WHEN rule = 'below-opaque' THEN 'opaque'
+            WHEN rule <> 'same' OR upper_hash IS NULL THEN 'replaced'
+            WHEN upper_hash <> lower_hash THEN 'modified'
+            WHEN len(differing) > 0 THEN 'metadata_only'
+            ELSE 'unchanged'
+        END AS cause,
+        differing
+    FROM compared
+),
+
+-- all names lost to later members of the same layer
+superseded AS (
+    SELECT layer, inode_member, min(path) AS path
+    FROM layer_name
+    GROUP BY layer, inode_member
+    HAVING bool_and(taken)
+)
+
+SELECT
+    caused.chain_id,
+    node.position,
+    caused.inode_chain AS added_chain,
+    caused.added_position,
+    caused.layer,
+    caused.inode_member AS member,
+    caused.path,
+    caused.size_bytes,
+    caused.cause,
+    CASE WHEN caused.cause = 'metadata_only' THEN caused.differing ELSE [] END AS changed_fields
+FROM caused
+JOIN node USING (chain_id)
+UNION ALL
+SELECT
+    node.chain_id,
+    node.position,
+    node.chain_id,
+    node.position,
+    node.layer,
+    item.member,
+    superseded.path,
+    item.size_bytes,
+    'superseded',
+    []
+FROM superseded
+JOIN node USING (layer)
+JOIN item ON item.layer = superseded.layer AND item.member = superseded.inode_member;

@@ -1,0 +1,31 @@
+-- Question: Which files can no container read, and which build steps added and hid them?
+-- Grain:    one row per (hiding chain ID, file)
+-- Params:   none
+-- Columns:  image            VARCHAR    name of an image that it is so in
+--           images           BIGINT     images that share this chain node
+--           path             VARCHAR    the name that was hidden last
+--           size_bytes       BIGINT     logical size
+--           cause            VARCHAR    modified, metadata_only, unchanged, deleted, opaque, replaced,
+--                                       superseded
+--           added_position   INTEGER    layer index that added it
+--           added_by         VARCHAR    build step of that
+--           hidden_position  INTEGER    layer index that hid it
+--           hidden_by        VARCHAR    build step of that
+--           changed_fields   VARCHAR[]  for metadata_only
+-- Source:   MEASURES.md, "shadowed_bytes"
+SELECT
+    coalesce(image.names[1], image.digest, image.image_id) AS image,
+    node.images,
+    shadow.path,
+    shadow.size_bytes,
+    shadow.cause,
+    shadow.added_position,
+    added.created_by AS added_by,
+    shadow.position AS hidden_position,
+    node.created_by AS hidden_by,
+    shadow.changed_fields
+FROM shadow
+JOIN node ON node.chain_id = shadow.chain_id
+JOIN node AS added ON added.chain_id = shadow.added_chain
+JOIN image ON image.image_id = node.image_id
+ORDER BY shadow.size_bytes DESC, image, shadow.path, hidden_position, added_position, shadow.chain_id, shadow.member;

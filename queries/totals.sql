@@ -1,0 +1,102 @@
+-- Question: What does the scan hold in all, and what does sharing save or lose?
+-- Grain:    one row
+-- Params:   none
+-- Columns:  images                   BIGINT  images, each once; cache images are not counted
+--           cache_images             BIGINT  untagged images that are a prefix of another
+--           incomplete_images        BIGINT  images of which some layer could not be read
+--           layers                   BIGINT  distinct layers that some image references
+--           entries                  BIGINT  their entries
+--           files                    BIGINT  their regular files
+--           stored_bytes             BIGINT  on disk in all sources, copies counted
+--           compressed_bytes         BIGINT  distinct blobs as stored
+--           layer_bytes              BIGINT  content of distinct layers
+--           unpacked_bytes           BIGINT  content of distinct layers in their place
+--           naive_bytes              BIGINT  every image in full
+--           live_bytes               BIGINT  what containers can read, every image in full
+--           shadowed_bytes           BIGINT  what they cannot, every image in full
+--           cow_savings_bytes        BIGINT  naive - unpacked
+--           position_loss_bytes      BIGINT  unpacked - layer
+--           unique_content_bytes     BIGINT  distinct contents
+--           duplicate_content_bytes  BIGINT  layer - unique content
+--           dead_bytes               BIGINT  files that no container of any image can read
+--           orphan_bytes             BIGINT  blobs that no manifest names
+-- Source:   MEASURES.md, "For the whole scan"
+WITH used_layers AS (
+    SELECT * FROM layers WHERE layer IN (SELECT layer FROM node)
+),
+
+node_sizes AS (
+    SELECT node.chain_id, node.images, coalesce(layers.content_bytes, 0) AS content_bytes
+    FROM node
+    LEFT JOIN layers USING (layer)
+),
+
+contents AS (
+    SELECT DISTINCT content_hash, size_bytes FROM item WHERE kind = 'file'
+),
+
+blobs AS (
+    SELECT DISTINCT blob, compressed_bytes
+    FROM scan_image_layers
+    WHERE compressed_bytes IS NOT NULL AND image_id IN (SELECT image_id FROM stack)
+),
+
+placements AS (
+    SELECT layer, sum(images) AS placements FROM node GROUP BY layer
+),
+
+dead AS (
+    SELECT shadow.layer, shadow.member, any_value(shadow.size_bytes) AS size_bytes
+    FROM shadow
+    JOIN node USING (chain_id)
+    JOIN placements ON placements.layer = shadow.layer
+    GROUP BY shadow.layer, shadow.member
+    HAVING sum(node.images) = any_value(placements.placements)
+),
+
+shadowed AS (
+    SELECT coalesce(sum(shadow.size_bytes * node.images), 0) AS shadowed_bytes
+    FROM shadow
+    JOIN node USING (chain_id)
+),
+
+sums AS (
+    SELECT
+        (SELECT count(*) FROM image WHERE NOT is_cache) AS images,
+        (SELECT count(*) FROM image WHERE is_cache) AS cache_images,
+        (SELECT count(*) FROM image WHERE NOT complete) AS incomplete_images,
+        (SELECT count(*) FROM used_layers) AS layers,
+        (SELECT coalesce(sum(entries), 0) FROM used_layers) AS entries,
+        (SELECT coalesce(sum(files), 0) FROM used_layers) AS files,
+        (SELECT coalesce(sum(stored_bytes), 0) FROM scan_sources) AS stored_bytes,
+        (SELECT coalesce(sum(compressed_bytes), 0) FROM blobs) AS compressed_bytes,
+        (SELECT coalesce(sum(content_bytes), 0) FROM used_layers) AS layer_bytes,
+        (SELECT coalesce(sum(content_bytes), 0) FROM node_sizes) AS unpacked_bytes,
+        (SELECT coalesce(sum(content_bytes * images), 0) FROM node_sizes) AS naive_bytes,
+        (SELECT shadowed_bytes FROM shadowed) AS shadowed_bytes,
+        (SELECT coalesce(sum(size_bytes), 0) FROM contents) AS unique_content_bytes,
+        (SELECT coalesce(sum(size_bytes), 0) FROM dead) AS dead_bytes,
+        (SELECT coalesce(sum(orphan_bytes), 0) FROM scan_sources) AS orphan_bytes
+)
+
+SELECT
+    images,
+    cache_images,
+    incomplete_images,
+    layers,
+    entries::BIGINT AS entries,
+    files::BIGINT AS files,
+    stored_bytes::BIGINT AS stored_bytes,
+    compressed_bytes::BIGINT AS compressed_bytes,
+    layer_bytes::BIGINT AS layer_bytes,
+    unpacked_bytes::BIGINT AS unpacked_bytes,
+    naive_bytes::BIGINT AS naive_bytes,
+    (naive_bytes - shadowed_bytes)::BIGINT AS live_bytes,
+    shadowed_bytes::BIGINT AS shadowed_bytes,
+    (naive_bytes - unpacked_bytes)::BIGINT AS cow_savings_bytes,
+    (unpacked_bytes - layer_bytes)::BIGINT AS position_loss_bytes,
+    unique_content_bytes::BIGINT AS unique_content_bytes,
+    (layer_bytes - unique_content_bytes)::BIGINT AS duplicate_content_bytes,
+    dead_bytes::BIGINT AS dead_bytes,
+    orphan_bytes::BIGINT AS orphan_bytes
+FROM sums;

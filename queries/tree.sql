@@ -1,0 +1,34 @@
+-- Question: Which images share which layers, from the base up?
+-- Grain:    one row per chain ID
+-- Params:   none
+-- Columns:  chain_id       VARCHAR    the layer in its place
+--           parent         VARCHAR    chain ID below it; null for a base
+--           position       INTEGER    layer index, 0 = base
+--           diff_id        VARCHAR    the layer
+--           content_bytes  BIGINT     logical size of its regular files
+--           images         BIGINT     images that run through it
+--           created_by     VARCHAR    build step
+--           ends           VARCHAR[]  names of the images that end here
+-- Source:   MEASURES.md, "chain ID"
+WITH ends AS (
+    SELECT
+        top_chain AS chain_id,
+        list_sort(list(coalesce(names[1], digest, image_id))) AS ends
+    FROM image
+    WHERE NOT is_cache
+    GROUP BY top_chain
+)
+
+SELECT
+    node.chain_id,
+    node.parent,
+    node.position,
+    coalesce(layers.diff_id, node.layer) AS diff_id,
+    coalesce(layers.content_bytes, 0) AS content_bytes,
+    node.images,
+    node.created_by,
+    coalesce(ends.ends, []) AS ends
+FROM node
+LEFT JOIN layers USING (layer)
+LEFT JOIN ends USING (chain_id)
+ORDER BY node.position, content_bytes DESC, node.chain_id;
