@@ -97,8 +97,10 @@ class _Checked:
             ) from None
         except LayerError:
             raise
-        # each library has an error class of its own: OSError, zlib.error, LZMAError, ZstdError
+        # the libraries have a dozen classes between them: BadGzipFile, IsalError, LZMAError, …
         except Exception as error:
+            if isinstance(error, AttributeError | TypeError | NameError | MemoryError):
+                raise
             raise LayerError(
                 f"damaged {self._compression}: {error}", f"{self._compression}-damaged"
             ) from None

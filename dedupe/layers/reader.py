@@ -5,6 +5,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from dedupe.errors import LayerError
 from dedupe.formats.compression import MAGIC_BYTES, Readable, compression_of, decompressed
@@ -14,6 +15,9 @@ from dedupe.layers.entries import add_entry
 from dedupe.model.images import BlobRef
 from dedupe.model.rows import EntryColumns, LayerFacts
 from dedupe.sources.archive import RangeReader
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 #: pieces that go from disk to hash to tar; larger ones fall out of the processor's cache
 CHUNK_BYTES = 1 << 20
@@ -85,8 +89,14 @@ class _Blob:
             return data
         return self._pull(size if size >= 0 else self._left)
 
+    def readinto(self, buffer: "Buffer", /) -> int:
+        """As ``read``, into a buffer that isal brings along."""
+        view = memoryview(buffer).cast("B")
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+
     def _pull(self, size: int) -> bytes:
-        # decompressors ask for a few KiB at a time; a system call for each would cost more
         data = self._stream.read(min(size, self._left))
         self._left -= len(data)
         self._hash.update(data)

@@ -1,0 +1,35 @@
+"""A scan from paths to a session, as the commands do it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dedupe.scan import ScanOutcome, scan
+from dedupe.sources.discover import Selection, discover
+from dedupe.store.catalog import Catalog
+from dedupe.store.session import Session
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def start(self, layers: int, blob_bytes: int) -> None:
+        pass
+
+    def advance(self, blob_bytes: int) -> None:
+        pass
+
+    def layer_done(self) -> None:
+        pass
+
+
+def scanned(
+    catalog: Path, *paths: Path, verify: bool = False, select: Selection = Selection()
+) -> tuple[ScanOutcome, Session]:
+    """Scan these paths into a catalog, and open it."""
+    outcome = scan(discover(paths, select), Catalog(catalog), Silence(), workers=2, verify=verify)
+    return outcome, Session(catalog)
+
+
+def codes(outcome: ScanOutcome) -> Sequence[str]:
+    """Codes of all problems, sorted."""
+    return sorted(problem.code for problem in outcome.problems)
