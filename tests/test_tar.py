@@ -459,7 +459,7 @@ def test_both_checksums_are_accepted() -> None:
 
 
 def test_names_of_each_dialect() -> None:
-    """ustar has folders in a field where v7 has nothing and GNU has times; star's is shorter."""
+    """Ustar has folders in a field where v7 has nothing and GNU has times; star's is shorter."""
     folders = b"p" * 155
     assert one(header(b"f", prefix=folders) + END).name == folders + b"/f"
     assert one(header(b"f", prefix=folders, magic=b"") + END).name == b"f"

@@ -90,7 +90,9 @@ def add_entry(columns: EntryColumns, number: int, member: Member) -> int:
     columns.path.append(path_text(path))
     columns.kind.append(kind)
     columns.size_bytes.append(size)
-    columns.stored_bytes.append(member.stored_size if is_file and member.stored_size != size else None)
+    columns.stored_bytes.append(
+        member.stored_size if is_file and member.stored_size != size else None
+    )
     columns.mode.append(member.mode)
     columns.uid.append(member.uid)
     columns.gid.append(member.gid)

@@ -215,5 +215,3 @@ def _facts(blob: _Blob, tar: _Tar, emit: Emit) -> LayerFacts:
         files=files,
         trailing_bytes=reader.trailing_bytes,
     )
-
-

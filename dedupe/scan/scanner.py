@@ -23,8 +23,8 @@ from dedupe.model.images import (
 )
 from dedupe.model.rows import LayerFacts
 from dedupe.scan.interface import (
-    Progress,
     ProblemRow,
+    Progress,
     ScannedImage,
     ScannedImageLayer,
     ScanResult,
@@ -93,12 +93,15 @@ def scan(
     images = [
         _finish(source.location, image, answers) for source in sources for image in source.images
     ]
-    named = sum(
-        layer.state is LayerState.NAMED for image in images for layer in image.layers
-    )
+    named = sum(layer.state is LayerState.NAMED for image in images for layer in image.layers)
     result = ScanResult(
-        tuple(sources), tuple(images), tuple(problems), started, time.time(),
-        len(answers.facts), named,
+        tuple(sources),
+        tuple(images),
+        tuple(problems),
+        started,
+        time.time(),
+        len(answers.facts),
+        named,
     )
     return ScanOutcome(
         scan_id=sink.commit(result),
@@ -170,9 +173,7 @@ def _read_all(
                 claim = claims[task]
                 answers.broken.add(claim.blob)
                 problems.append(
-                    ProblemRow(
-                        claim.source, _subject(claim), code, message, Severity.ERROR
-                    )
+                    ProblemRow(claim.source, _subject(claim), code, message, Severity.ERROR)
                 )
                 progress.layer_done()
     return entries
@@ -188,7 +189,11 @@ def _keep(
 ) -> None:
     """Compare what was read with what was claimed, and store the rows under the right key."""
     verified = True
-    if claim.digest is not None and claim.digest.startswith("sha256:") and claim.digest != facts.digest:
+    if (
+        claim.digest is not None
+        and claim.digest.startswith("sha256:")
+        and claim.digest != facts.digest
+    ):
         verified = False
         problems.append(
             ProblemRow(
@@ -236,9 +241,7 @@ def _finish(source: str, image: FoundImage, answers: _Answers) -> ScannedImage:
     chains = list(
         chain_ids(
             key or layer.diff_id or layer.digest or f"unknown:{position}"
-            for position, ((key, _, _), layer) in enumerate(
-                zip(states, image.layers, strict=True)
-            )
+            for position, ((key, _, _), layer) in enumerate(zip(states, image.layers, strict=True))
         )
     )
     image_id = image.image_id or "bare:" + (chains[-1] if chains else "empty")
@@ -291,5 +294,3 @@ def _unverified(source: str, diff_id: str) -> LayerKey:
 
 def _subject(claim: _Claim) -> str:
     return claim.digest or claim.diff_id or claim.source
-
-

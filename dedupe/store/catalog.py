@@ -47,7 +47,7 @@ class Catalog:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._parts: dict[int, list["pl.DataFrame | Path"]] = {}
+        self._parts: dict[int, list[pl.DataFrame | Path]] = {}
         self._prepare()
 
     def has_layer(self, diff_id: str) -> bool:
@@ -124,7 +124,8 @@ class Catalog:
                 temporary.rename(mark)
         except OSError as error:
             raise StoreError(
-                f"catalog {self.folder}: {(error.strerror or str(error)).lower()}", "catalog-unwritable"
+                f"catalog {self.folder}: {(error.strerror or str(error)).lower()}",
+                "catalog-unwritable",
             ) from error
         check_version(self.folder)
         self._sweep()

@@ -38,7 +38,9 @@ class Session:
         if not known:
             raise StoreError(f"catalog {folder}: no scan yet", "no-scan")
         if scan is not None and scan not in known:
-            raise StoreError(f"catalog {folder}: no scan {scan}; the last is {known[-1]}", "no-scan")
+            raise StoreError(
+                f"catalog {folder}: no scan {scan}; the last is {known[-1]}", "no-scan"
+            )
         self.scan = scan or known[-1]
         self._connection = connect(folder, self.scan)
         self._ready = False
@@ -72,7 +74,11 @@ def connect(folder: Path, scan: str) -> duckdb.DuckDBPyConnection:
     connection.execute(load_query("macros"))
     for table in TABLES:
         # names of files are ours; a catalog's folder may hold a quote
-        pattern = f"{folder}/scans/*/{table}.parquet" if table in SCAN_TABLES else f"{folder}/{table}/*.parquet"
+        pattern = (
+            f"{folder}/scans/*/{table}.parquet"
+            if table in SCAN_TABLES
+            else f"{folder}/{table}/*.parquet"
+        )
         _view(connection, table, table, pattern)
     for table in SCAN_TABLES:
         _view(connection, f"scan_{table}", table, f"{folder}/scans/{scan}/{table}.parquet")

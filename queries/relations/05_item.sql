@@ -42,12 +42,17 @@ turned AS (
     WHERE things.kind <> 'directory'
 ),
 
+-- rare, so only their layers are looked through
+below AS (
+    SELECT layer, member, unnest(ancestors_of(path)) AS folder
+    FROM things
+    WHERE layer IN (SELECT layer FROM turned)
+),
+
 inside AS (
-    SELECT turned.layer, turned.member AS outer_member, things.member AS inner_member
+    SELECT turned.layer, turned.member AS outer_member, below.member AS inner_member
     FROM turned
-    JOIN things
-        ON things.layer = turned.layer
-        AND (starts_with(things.path, turned.path || '/') OR (turned.path = '' AND things.path <> ''))
+    JOIN below ON below.layer = turned.layer AND below.folder = turned.path
 ),
 
 takings AS (

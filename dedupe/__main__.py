@@ -1,0 +1,38 @@
+"""Start of the command: the one place that prints errors and chooses exit codes."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run the command line."""
+    # imported here: worker processes of a scan load this module and need none of it
+    from dedupe.cli import app
+    from dedupe.errors import DedupeError, Exit
+
+    try:
+        app()
+    except DedupeError as error:
+        print(f"dedupe: {error.message}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("dedupe: interrupted; layers that were read are kept", file=sys.stderr)
+        sys.exit(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        # the reader of our output has gone, as `head` does; Python would complain at its own exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(Exit.COMPLETE)
+    except Exception as error:
+        if os.environ.get("DEDUPE_TRACEBACK"):
+            raise
+        print(
+            f"dedupe: internal error: {type(error).__name__}: {error}\n"
+            "dedupe: please report it with the output of the same command under "
+            "DEDUPE_TRACEBACK=1",
+            file=sys.stderr,
+        )
+        sys.exit(Exit.INTERNAL)
+
+
+if __name__ == "__main__":
+    main()

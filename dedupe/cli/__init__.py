@@ -1,0 +1,5 @@
+"""The command line: parse, call, render, exit."""
+
+from dedupe.cli.app import app
+
+__all__ = ["app"]

@@ -1,0 +1,29 @@
+"""What a scan says at its end."""
+
+from collections.abc import Iterator
+
+from dedupe.scan import ScanOutcome
+
+_PROBLEMS_SHOWN = 50
+
+
+def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
+    """A line a problem, the first of many."""
+    for problem in outcome.problems[:_PROBLEMS_SHOWN]:
+        place = (
+            problem.source
+            if problem.source == problem.subject
+            else f"{problem.source}: {problem.subject}"
+        )
+        yield f"dedupe: {problem.severity.value}: {place}: {problem.message} [{problem.code}]"
+    if len(outcome.problems) > _PROBLEMS_SHOWN:
+        yield f"dedupe: {len(outcome.problems) - _PROBLEMS_SHOWN} more; 'dedupe report -f json' lists all"
+
+
+def summary(outcome: ScanOutcome) -> str:
+    """What was done, and what to do next."""
+    return (
+        f"{outcome.images} images in {outcome.sources} sources: {outcome.layers_read} layers read "
+        f"({outcome.entries} entries), {outcome.layers_named} known already\n"
+        "next: dedupe report · dedupe shadowed · dedupe tree"
+    )

@@ -1,0 +1,101 @@
+"""The report on a screen: what matters first, in about forty lines."""
+
+from typing import Any
+
+from dedupe.analysis import Overview
+from dedupe.report.units import human, percent
+
+_FINDINGS = 10
+_STEP_WIDTH = 60
+
+
+def render(found: Overview, *, plain: bool) -> str:
+    """Totals, where the bytes go, the worst images and files."""
+    totals = found.totals
+
+    def size(key: str) -> str:
+        return human(totals[key], plain=plain).rjust(18 if plain else 9)
+
+    efficiency = percent(totals["live_bytes"], totals["naive_bytes"])
+    lines = [
+        f"{totals['images']} images, {totals['layers']} layers, {totals['files']:,} files "
+        f"in {len(found.sources)} sources",
+        "",
+        f"{size('stored_bytes')}  stored on disk in all sources",
+        f"{size('unpacked_bytes')}  unpacked, each layer once in its place",
+        f"{size('cow_savings_bytes')}  saved by sharing read-only layers",
+        f"{size('position_loss_bytes')}  lost: the same layer again on another parent",
+        f"{size('duplicate_content_bytes')}  the same files again in other layers",
+        f"{size('dead_bytes')}  dead: in no image can a container read it",
+        f"{size('orphan_bytes')}  in blobs that no manifest names",
+        "",
+        f"Images: {efficiency} of their bytes can be read by a container; the rest is shadowed.",
+        "",
+        f"{'readable':>9}  {'content':>9}  {'shadowed':>9}  {'its own':>9}  image",
+    ]
+    worst = sorted(found.images, key=lambda row: -row["shadowed_bytes"])
+    for row in worst[:_FINDINGS]:
+        sizes = "  ".join(
+            human(row[key], plain=plain).rjust(9)
+            for key in ("content_bytes", "shadowed_bytes", "exclusive_unpacked")
+        )
+        mark = "" if row["complete"] else "  (incomplete: some layers could not be read)"
+        lines.append(f"{100 * row['efficiency']:7.1f} %  {sizes}  {row['name']}{mark}")
+    if len(worst) > _FINDINGS:
+        lines.append(f"{'':43}  and {len(worst) - _FINDINGS} more: dedupe images")
+    lines += _findings(found, plain=plain)
+    errors = [row for row in found.problems if row["severity"] == "error"]
+    if errors:
+        lines += ["", f"{len(errors)} problems: figures are incomplete"]
+        lines += [f"  {row['source']}: {row['message']} [{row['code']}]" for row in errors[:5]]
+    return "\n".join(lines) + "\n"
+
+
+def _findings(found: Overview, *, plain: bool) -> list[str]:
+    """Shadowed files summed by the pair of steps that added and hid them."""
+    if not found.shadowed_files:
+        return ["", "No file is shadowed."]
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in found.shadowed_files:
+        key = (row["image"], row["cause"], row["added_position"], row["hidden_position"])
+        groups.setdefault(key, []).append(row)
+    ranked = sorted(groups.items(), key=lambda group: -sum(row["size_bytes"] for row in group[1]))
+    lines = ["", "Worst findings"]
+    for (image, cause, added, hidden), rows in ranked[:_FINDINGS]:
+        total = human(sum(row["size_bytes"] for row in rows), plain=plain)
+        first = rows[0]
+        fields = f" ({', '.join(first['changed_fields'])})" if first["changed_fields"] else ""
+        others = f" and {first['images'] - 1} more images" if first["images"] > 1 else ""
+        lines.append(
+            f"{total:>9}  {cause.replace('_', ' ')}{fields}: {len(rows):,} files in {image}{others}"
+        )
+        lines.append(f"{'':11}hidden by layer {hidden}: {_step(first['hidden_by'])}")
+        if added != hidden:
+            lines.append(f"{'':11}added by layer {added}: {_step(first['added_by'])}")
+    return lines
+
+
+def tree(rows: list[dict[str, Any]], *, plain: bool) -> str:
+    """Chains as an indented tree: size, number of images, build step, images that end there."""
+    children: dict[str | None, list[dict[str, Any]]] = {}
+    for row in rows:
+        children.setdefault(row["parent"], []).append(row)
+    lines: list[str] = []
+    waiting = [(row, 0) for row in reversed(children.get(None, []))]
+    while waiting:
+        row, depth = waiting.pop()
+        indent = "  " * depth
+        count = f"{row['images']} images" if row["images"] > 1 else "1 image"
+        lines.append(
+            f"{human(row['content_bytes'], plain=plain):>9}  {count:>10}  {indent}{_step(row['created_by'] or row['diff_id'])}"
+        )
+        lines += [f"{'':23}{indent}  = {name}" for name in row["ends"]]
+        waiting += [(child, depth + 1) for child in reversed(children.get(row["chain_id"], []))]
+    return "\n".join(lines) + "\n" if lines else "no image has a layer\n"
+
+
+def _step(text: str | None) -> str:
+    if not text:
+        return "(the image does not say)"
+    text = text.removeprefix("/bin/sh -c ").removeprefix("#(nop) ").strip()
+    return text if len(text) <= _STEP_WIDTH else text[: _STEP_WIDTH - 1] + "…"
