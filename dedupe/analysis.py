@@ -1,4 +1,4 @@
-"""Answers that reports are made of: one function a finished value, all figures from ``queries/``."""
+"""Answers that reports are made of: a finished value each, figures from ``queries/``."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -102,27 +103,29 @@ def header(
 
 
 def padded(data: bytes) -> bytes:
+    """Filled up to whole blocks."""
     return data + bytes(-len(data) % 512)
 
 
 def member(name: bytes = b"f", data: bytes = b"", flag: bytes = b"0", **fields: Any) -> bytes:
+    """A header and its body."""
     return header(name, len(data), flag, **fields) + padded(data)
 
 
 def record(key: bytes, value: bytes) -> bytes:
-    length = len(key) + len(value) + 3
-    length += len(str(length))
-    length += len(str(length)) - len(str(length - 1))
+    """One record of an extended header, its length counting its own digits."""
     body = b" " + key + b"=" + value + b"\n"
     length = next(n for n in range(len(body) + 1, len(body) + 9) if len(str(n)) + len(body) == n)
     return str(length).encode() + body
 
 
 def pax(*records: tuple[bytes, bytes], flag: bytes = b"x") -> bytes:
+    """An extended header of these records."""
     return member(b"PaxHeaders/f", b"".join(record(*one) for one in records), flag)
 
 
 def base256(value: int, width: int) -> bytes:
+    """A number as GNU writes those that octal has no room for."""
     return (
         bytes([0x80 if value >= 0 else 0xFF])
         + value.to_bytes(8 * width // 8, "big", signed=True)[1:]
@@ -130,11 +133,13 @@ def base256(value: int, width: int) -> bytes:
 
 
 def read(data: bytes, **options: Any) -> list[Member]:
+    """All members, their contents hashed."""
     options = {"hash_content": True, **options}
     return list(read_members(io.BytesIO(data), **options))
 
 
 def one(data: bytes, **options: Any) -> Member:
+    """The only member."""
     (found,) = read(data, **options)
     return found
 
@@ -197,6 +202,7 @@ def expected(data: bytes) -> list[Member]:
 
 
 def encoded(text: str) -> bytes:
+    """The bytes that tarfile decoded."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -224,6 +230,7 @@ values = st.binary(max_size=40)
 
 @st.composite
 def infos(draw: st.DrawFn, dialect: int) -> tuple[tarfile.TarInfo, bytes]:
+    """A member that the format can hold, and its content."""
     info = tarfile.TarInfo(draw(ascii_names if dialect == tarfile.USTAR_FORMAT else names))
     info.type = draw(st.sampled_from([b"0", b"0", b"0", b"1", b"2", b"3", b"4", b"5", b"6"]))
     info.mode = draw(st.integers(0, 0o7777))
@@ -262,6 +269,7 @@ archives = st.sampled_from(FORMATS).flatmap(
 
 
 def written(dialect: int, members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
+    """The archive that tarfile writes."""
     file = io.BytesIO()
     with tarfile.open(
         fileobj=file, mode="w", format=dialect, encoding="utf-8", errors="surrogateescape"
@@ -327,16 +335,15 @@ def test_a_changed_byte_ends_in_members_or_a_layer_error(
 
 
 def survivors(data: bytes) -> list[Member]:
-    found = []
-    try:
-        for seen in read_members(io.BytesIO(data), hash_content=True):
-            found.append(seen)
-    except LayerError:
-        pass
+    """The members before the first error."""
+    found: list[Member] = []
+    with suppress(LayerError):
+        found.extend(read_members(io.BytesIO(data), hash_content=True))
     return found
 
 
 def small_archive() -> bytes:
+    """One member of each kind whose body or headers can be cut."""
     return (
         pax((b"path", b"long"), (b"mtime", b"1.5"))
         + member(b"a", b"x" * 700)
@@ -844,6 +851,7 @@ SPARSE_FORMS: dict[str, Callable[[list[tuple[int, bytes]], int], bytes]] = {
 
 @st.composite
 def holed(draw: st.DrawFn) -> tuple[list[tuple[int, bytes]], int]:
+    """Segments of a file with holes, and its size."""
     segments = []
     at = 0
     for hole, length in draw(
@@ -1067,6 +1075,7 @@ def test_contents_are_skipped_unread() -> None:
 
 
 def fixtures() -> list[Path]:
+    """Archives that others made."""
     return sorted((FIXTURES / "tar").glob("*.tar"))
 
 

@@ -1,4 +1,4 @@
-"""How far a scan is, on standard error: a line that is redrawn on a terminal, few lines elsewhere."""
+"""How far a scan is, on standard error: one redrawn line, or few lines in a log."""
 
 import sys
 import time

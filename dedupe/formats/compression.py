@@ -61,7 +61,7 @@ def _open(raw: IO[bytes], compression: str) -> Readable:
             # imported where needed: isal pulls in more than a plain tar's scan uses
             from isal import igzip
 
-            return cast(Readable, igzip.open(raw, "rb"))
+            return cast(Readable, igzip.open(raw, "rb"))  # type: ignore[no-untyped-call]  # isal has no types
         case "zstd":
             return cast(
                 Readable,
@@ -77,7 +77,8 @@ def _open(raw: IO[bytes], compression: str) -> Readable:
             import bz2
 
             return bz2.open(raw, "rb")
-    raise LayerError(f"unknown compression {compression}", "unknown-compression")
+        case _:
+            raise LayerError(f"unknown compression {compression}", "unknown-compression")
 
 
 class _Checked:

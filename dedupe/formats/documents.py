@@ -17,12 +17,14 @@ type_names = {dict: "an object", list: "a list", str: "a string", int: "a number
 
 def parse_object(data: bytes, name: str) -> dict[str, Any]:
     """The JSON object in these bytes; SourceError ``not-json`` where there is none."""
-    return _parse(data, name, dict)
+    found: dict[str, Any] = _parse(data, name, dict)
+    return found
 
 
 def parse_list(data: bytes, name: str) -> list[Any]:
     """The JSON list in these bytes; SourceError ``not-json`` where there is none."""
-    return _parse(data, name, list)
+    found: list[Any] = _parse(data, name, list)
+    return found
 
 
 def objects_in(document: dict[str, Any], key: str) -> list[dict[str, Any]]:

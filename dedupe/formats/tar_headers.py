@@ -99,7 +99,8 @@ def has_valid_checksum(block: bytes) -> bool:
 
 def _signed_sum(block: bytes) -> int:
     """The checksum of old writers whose C compilers had signed characters."""
-    return sum(struct.unpack("148b8x356b", block)) + 256
+    total: int = sum(struct.unpack("148b8x356b", block))
+    return total + 256
 
 
 class _Numbers(dict[bytes, int]):

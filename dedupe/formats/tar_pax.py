@@ -41,7 +41,8 @@ def parse_records(data: bytes, offset: int) -> Records:
         if space < 0 or not length.isdigit():
             raise _bad_record("expected a record's length", data[start : start + 10], offset)
         stop = start + int(length)
-        equals = data.find(b"=", space, stop - 1)
+        # a length of 0 would make no progress, and a negative end count from the other side
+        equals = data.find(b"=", space, stop - 1) if stop > space else -1
         if stop > end or equals < 0 or data[stop - 1] != 0x0A:
             raise _bad_record("expected a record ending here", data[start : start + 40], offset)
         key = data[space + 1 : equals]

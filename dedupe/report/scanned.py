@@ -17,7 +17,8 @@ def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
         )
         yield f"dedupe: {problem.severity.value}: {place}: {problem.message} [{problem.code}]"
     if len(outcome.problems) > _PROBLEMS_SHOWN:
-        yield f"dedupe: {len(outcome.problems) - _PROBLEMS_SHOWN} more; 'dedupe report -f json' lists all"
+        more = len(outcome.problems) - _PROBLEMS_SHOWN
+        yield f"dedupe: {more} more; 'dedupe report -f json' lists all"
 
 
 def summary(outcome: ScanOutcome) -> str:

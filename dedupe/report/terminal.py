@@ -86,9 +86,8 @@ def tree(rows: list[dict[str, Any]], *, plain: bool) -> str:
         row, depth = waiting.pop()
         indent = "  " * depth
         count = f"{row['images']} images" if row["images"] > 1 else "1 image"
-        lines.append(
-            f"{human(row['content_bytes'], plain=plain):>9}  {count:>10}  {indent}{_step(row['created_by'] or row['diff_id'])}"
-        )
+        size, step = human(row["content_bytes"], plain=plain), row["created_by"] or row["diff_id"]
+        lines.append(f"{size:>9}  {count:>10}  {indent}{_step(step)}")
         lines += [f"{'':23}{indent}  = {name}" for name in row["ends"]]
         waiting += [(child, depth + 1) for child in reversed(children.get(row["chain_id"], []))]
     return "\n".join(lines) + "\n" if lines else "no image has a layer\n"

@@ -4,7 +4,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def human(count: int, *, plain: bool = False) -> str:
-    """Bytes in powers of 1000, three digits or so: ``1.2 GB``; with thousands marks if ``plain``."""
+    """Bytes in powers of 1000, as ``1.2 GB``; all digits if ``plain``."""
     if plain:
         return f"{count:,}"
     size = float(count)
@@ -18,5 +18,5 @@ def human(count: int, *, plain: bool = False) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """Share of a whole; a dash where there is none."""
-    return f"{100 * part / whole:.1f} %" if whole else "–"
+    """Share of a whole; a hyphen where there is none."""
+    return f"{100 * part / whole:.1f} %" if whole else "-"

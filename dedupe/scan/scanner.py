@@ -211,7 +211,8 @@ def _keep(
                 claim.source,
                 _subject(claim),
                 "diff-id-mismatch",
-                f"diff ID mismatch: the config says {claim.diff_id}, the stream gives {facts.diff_id}",
+                f"diff ID mismatch: the config says {claim.diff_id}, "
+                f"the stream gives {facts.diff_id}",
                 Severity.ERROR,
             )
         )

@@ -149,7 +149,7 @@ class RangeReader:
                 raise SourceError(f"the archive ends before offset {offset}", "archive-truncated")
             self._position += len(piece)
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1, /) -> bytes:
         """At most ``size`` bytes from here."""
         piece = self._stream.read(size)
         self._position += len(piece)

@@ -74,7 +74,8 @@ class Descriptor:
         digest = document.get("digest")
         if not is_digest(digest):
             raise SourceError(
-                f"expected a digest such as sha256:<64 hex digits>, found {printable(repr(digest))[:100]}",
+                f"expected a digest such as sha256:<64 hex digits>, "
+                f"found {printable(repr(digest))[:100]}",
                 "bad-digest",
             )
         size = document.get("size")
