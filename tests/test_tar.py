@@ -190,7 +190,7 @@ def expected(data: bytes) -> list[Member]:
                     info.mode & 0o7777,
                     info.uid,
                     info.gid,
-                    int(seconds * 1_000_000_000),
+                    max(min(int(seconds * 1_000_000_000), 2**63 - 1), 1 - 2**63),
                     encoded(info.linkname),
                     info.devmajor if device else 0,
                     info.devminor if device else 0,
@@ -587,16 +587,19 @@ def test_pax_records_override_the_header() -> None:
         (b"-1.5", -1_500_000_000),
         (b"-0.000000001", -1),
         (b"1.9999999999", 1_999_999_999),
+        (b"9223372036.854775807", 2**63 - 1),
+        (b"9223372037", 2**63 - 1),
+        (b"-99999999999.5", 1 - 2**63),
     ],
 )
 def test_times_are_exact(text: bytes, nanoseconds: int) -> None:
-    """Decimal seconds become nanoseconds without a float between."""
+    """Decimal seconds become nanoseconds without a float between, as far as 64 bits go."""
     assert one(pax((b"mtime", text)) + header() + END).mtime_ns == nanoseconds
 
 
 @pytest.mark.parametrize("text", [b"x", b".5", b"1.x", b"--1", b"1e9", b"9" * 30, b"9" * 9999])
 def test_times_that_are_none(text: bytes) -> None:
-    """A time that is no decimal number, or centuries away, is refused."""
+    """A time that is no decimal number, or of no 64-bit count of seconds, is refused."""
     assert refusal(pax((b"mtime", text)) + header() + END) == "tar-bad-number"
 
 
@@ -1083,6 +1086,11 @@ def fixtures() -> list[Path]:
 @pytest.mark.skipif(not fixtures(), reason="needs the folder of fixtures beside the project")
 @pytest.mark.parametrize("path", fixtures(), ids=lambda path: path.name)
 def test_archives_of_others(path: Path) -> None:
-    """Archives from Go's own tests are read as tarfile reads them."""
+    """Archives from Go's own tests are read as tarfile reads them, but where it is wrong."""
     data = path.read_bytes()
-    assert as_tarfile_says(read(data)) == expected(data)
+    wanted = expected(data)
+    if path.name == "pax-nil-sparse-data.tar":
+        # tarfile takes the record of the stored size, map included, for the file's size
+        content = data[2048:3048]
+        wanted = [replace(wanted[0], size=1000, content_hash=blake3(content).digest())]
+    assert as_tarfile_says(read(data)) == wanted

@@ -55,7 +55,7 @@ class Member:
     mode: int
     uid: int
     gid: int
-    #: nanoseconds since 1970; base-256 seconds can make it larger than 64 bits
+    #: nanoseconds since 1970; times before 1677 or after 2262 become the last that fits 64 bits
     mtime_ns: int
     linkname: bytes
     devmajor: int
@@ -187,7 +187,7 @@ def member_of(block: bytes, offset: int) -> Member:
             number[mode] & 0o7777,
             number[uid],
             number[gid],
-            number[mtime] * NANOSECONDS,
+            clamped(number[mtime] * NANOSECONDS),
             link.partition(b"\0")[0] if link[0] else b"",
             0,
             0,
@@ -208,6 +208,16 @@ def member_of(block: bytes, offset: int) -> Member:
             "tar-bad-number",
         )
     return member
+
+
+def clamped(nanoseconds: int) -> int:
+    """The time, or the nearest that a signed 64-bit number has room for.
+
+    Unpackers accept any time, and file systems clamp as well.
+    """
+    if -MAX_NUMBER <= nanoseconds <= MAX_NUMBER:
+        return nanoseconds
+    return MAX_NUMBER if nanoseconds > 0 else -MAX_NUMBER
 
 
 def is_gnu(block: bytes) -> bool:

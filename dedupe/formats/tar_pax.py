@@ -6,9 +6,9 @@ from urllib.parse import unquote_to_bytes
 
 from dedupe.errors import LayerError
 from dedupe.formats.tar_headers import (
-    MAX_NUMBER,
     NANOSECONDS,
     Member,
+    clamped,
     damaged,
     decimal,
     negative_size,
@@ -130,12 +130,9 @@ def _nanoseconds(text: bytes) -> int:
     if fraction and not fraction.isdigit():
         raise ValueError
     whole = decimal(seconds)
-    if abs(whole) > MAX_NUMBER // NANOSECONDS:
-        # years away from 1970: 292. Go goes further, but no file system does
-        raise ValueError
     rest = int(fraction[:9].ljust(9, b"0"))
     # the sign is the text's: -0.5 has a whole part of 0
-    return whole * NANOSECONDS + (-rest if text[0] == 0x2D else rest)
+    return clamped(whole * NANOSECONDS + (-rest if text[0] == 0x2D else rest))
 
 
 def _xattrs(records: Records, offset: int) -> dict[bytes, bytes]:

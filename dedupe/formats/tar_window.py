@@ -138,12 +138,12 @@ class Window:
 
     def rest(self) -> Iterator[bytes]:
         """All that follows, a chunk at a time."""
-        chunk = self.chunk[self.position :]
-        self.position = len(self.chunk)
-        while chunk:
-            yield chunk
-            chunk = self.chunk if self._advance() else b""
+        while True:
+            chunk = self.chunk[self.position :]
             self.position = len(self.chunk)
+            yield chunk
+            if not self._advance():
+                return
 
     def _gather(self, size: int) -> None:
         """Have ``size`` bytes in the chunk from its start on; fewer only at the end."""

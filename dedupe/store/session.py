@@ -67,33 +67,33 @@ class Session:
 
 
 def connect(folder: Path, scan: str) -> duckdb.DuckDBPyConnection:
-    """A connection with a view for each table of the catalog, and ``scan_…`` for those of a scan."""
+    """A connection with a view a table of the catalog, and ``scan_…`` for the tables of one scan."""
     import duckdb
 
     connection = duckdb.connect(config={"preserve_insertion_order": False})
     connection.execute(load_query("macros"))
+    scans = folder / "scans"
     for table in TABLES:
-        # names of files are ours; a catalog's folder may hold a quote
-        pattern = (
-            f"{folder}/scans/*/{table}.parquet"
-            if table in SCAN_TABLES
-            else f"{folder}/{table}/*.parquet"
-        )
-        _view(connection, table, table, pattern)
-    for table in SCAN_TABLES:
-        _view(connection, f"scan_{table}", table, f"{folder}/scans/{scan}/{table}.parquet")
+        if table in SCAN_TABLES:
+            files = [scans / known / f"{table}.parquet" for known in scan_ids(folder)]
+            _view(connection, f"scan_{table}", table, [scans / scan / f"{table}.parquet"])
+        else:
+            files = [
+                file
+                for file in sorted((folder / table).glob("*.parquet"))
+                if not file.name.startswith(".")
+            ]
+        _view(connection, table, table, files)
     return connection
 
 
-def _view(connection: duckdb.DuckDBPyConnection, name: str, table: str, pattern: str) -> None:
-    import glob
-
+def _view(connection: duckdb.DuckDBPyConnection, name: str, table: str, files: list[Path]) -> None:
+    # a view takes no parameters; names are ours, and a folder's quotes are doubled
     columns = TABLES[table]
-    files = [path for path in sorted(glob.glob(pattern)) if "/.tmp-" not in path]
     if files:
-        listed = ", ".join("'" + path.replace("'", "''") + "'" for path in files)
-        source = f"SELECT {', '.join(columns)} FROM read_parquet([{listed}])"
+        listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+        source = f"SELECT {', '.join(columns)} FROM read_parquet([{listed}])"  # noqa: S608
     else:
         typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
-        source = f"SELECT {typed} WHERE false"
+        source = f"SELECT {typed} WHERE false"  # noqa: S608
     connection.execute(f"CREATE VIEW {name} AS {source}")

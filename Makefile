@@ -1,0 +1,31 @@
+# Every target does its own set-up: Python 3.11 or newer and make are all that is needed.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check bench clean
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --editable . --group test --group check
+	touch $@
+
+demo: $(READY)
+	rm -rf build/demo
+	$(BIN)/python data/sample.py build/demo/store
+	$(BIN)/dedupe scan --catalog build/demo/catalog build/demo/store
+	$(BIN)/dedupe report --catalog build/demo/catalog
+
+test: $(READY)
+	$(BIN)/pytest -n auto
+
+check: $(READY)
+	$(BIN)/ruff check dedupe tests data
+	$(BIN)/ruff format --check dedupe tests data
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) build
