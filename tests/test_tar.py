@@ -292,11 +292,12 @@ def test_members_equal_those_of_tarfile(
     assert as_tarfile_says(read(data)) == expected(data)
 
 
-@given(archives, st.randoms(use_true_random=False))
+@given(archives, st.integers(0, 999))
 def test_pieces_of_any_size_give_the_same(
-    archive: tuple[int, list[tuple[tarfile.TarInfo, bytes]]], chance: random.Random
+    archive: tuple[int, list[tuple[tarfile.TarInfo, bytes]]], seed: int
 ) -> None:
     """A stream that trickles gives the same members as one that gives all at once."""
+    chance = random.Random(seed)
     data = written(*archive)
     trickle = TarReader(Trickle(data, lambda: chance.randint(1, 700)), hash_content=True)
     assert list(trickle) == read(data)

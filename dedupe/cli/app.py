@@ -135,7 +135,7 @@ def report(
 def images(
     catalog: CatalogOption = None,
     scan: ScanOption = None,
-    format: TableOption = TableFormat.TABLE,  # noqa: A002
+    format: TableOption = TableFormat.TABLE,
     output: OutputOption = None,
     limit: LimitOption = 0,
     sort: SortOption = None,
@@ -149,7 +149,7 @@ def images(
 def layers(
     catalog: CatalogOption = None,
     scan: ScanOption = None,
-    format: TableOption = TableFormat.TABLE,  # noqa: A002
+    format: TableOption = TableFormat.TABLE,
     output: OutputOption = None,
     limit: LimitOption = 0,
     sort: SortOption = None,
@@ -163,7 +163,7 @@ def layers(
 def shadowed(
     catalog: CatalogOption = None,
     scan: ScanOption = None,
-    format: TableOption = TableFormat.TABLE,  # noqa: A002
+    format: TableOption = TableFormat.TABLE,
     output: OutputOption = None,
     limit: LimitOption = 100,
     sort: SortOption = None,
@@ -177,7 +177,7 @@ def shadowed(
 def duplicates(
     catalog: CatalogOption = None,
     scan: ScanOption = None,
-    format: TableOption = TableFormat.TABLE,  # noqa: A002
+    format: TableOption = TableFormat.TABLE,
     output: OutputOption = None,
     limit: LimitOption = 100,
     sort: SortOption = None,

@@ -147,7 +147,7 @@ class ManifestReader:
     def index(self, document: dict[str, Any], names: tuple[str, ...], depth: int = 0) -> None:
         """All entries of an index; those without a name of their own get that of the index."""
         for entry in objects_in(document, "manifests"):
-            own = reference_name(object_in(entry, "annotations")) if depth == 0 else None
+            own = reference_name(object_in(entry, "annotations"))
             self.follow(entry, (own,) if own else names, depth + 1)
 
     def _follow(self, descriptor: Descriptor, names: tuple[str, ...], depth: int) -> None:

@@ -67,7 +67,7 @@ class Session:
 
 
 def connect(folder: Path, scan: str) -> duckdb.DuckDBPyConnection:
-    """A connection with a view a table of the catalog, and ``scan_…`` for the tables of one scan."""
+    """A connection with all tables of the catalog, and ``scan_…`` for those of one scan."""
     import duckdb
 
     connection = duckdb.connect(config={"preserve_insertion_order": False})
@@ -95,5 +95,5 @@ def _view(connection: duckdb.DuckDBPyConnection, name: str, table: str, files: l
         source = f"SELECT {', '.join(columns)} FROM read_parquet([{listed}])"  # noqa: S608
     else:
         typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
-        source = f"SELECT {typed} WHERE false"  # noqa: S608
+        source = f"SELECT {typed} WHERE false"
     connection.execute(f"CREATE VIEW {name} AS {source}")

@@ -1,0 +1,253 @@
+"""Every kind of source gives the same image, and bad input costs only itself."""
+
+import gzip
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from builders import (
+    Image,
+    digest_of,
+    directory,
+    file,
+    hardlink,
+    tar_of,
+    whiteout,
+    write_bare_tar,
+    write_dir,
+    write_docker_archive,
+    write_oci_archive,
+    write_oci_layout,
+)
+from scanning import codes, scanned
+
+from dedupe.sources.discover import Selection
+
+BASE = tar_of([directory("etc"), file("etc/a", b"1" * 400), hardlink("etc/b", "etc/a")])
+UPPER = tar_of([whiteout("etc/a"), file("etc/c", b"2" * 300)])
+IMAGE = Image([BASE, UPPER, BASE], names=["localhost/app:1"])
+GOOD = Image([tar_of([file("good", b"3" * 77)])], names=["localhost/good:1"])
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "oci-layout": lambda to: write_oci_layout(to, [IMAGE]),
+    "nested index": lambda to: write_oci_layout(to, [IMAGE], nested=True),
+    "attestation": lambda to: write_oci_layout(to, [IMAGE], attestation=True, artifact=True),
+    "containerd names": lambda to: write_oci_layout(to, [IMAGE], annotation="containerd"),
+    "zstd": lambda to: write_oci_layout(to, [IMAGE], "zstd-frames"),
+    "several gzip members": lambda to: write_oci_layout(to, [IMAGE], "gzip-members"),
+    "oci-archive": lambda to: write_oci_archive(to, [IMAGE]),
+    "oci-archive in zstd": lambda to: write_oci_archive(to, [IMAGE], outer="zstd"),
+    "docker20": lambda to: write_docker_archive(to, [IMAGE]),
+    "docker20, link first": lambda to: write_docker_archive(to, [IMAGE], link_first=True),
+    "docker20 in gzip": lambda to: write_docker_archive(to, [IMAGE], outer="gzip"),
+    "docker20 in xz": lambda to: write_docker_archive(to, [IMAGE], outer="xz"),
+    "docker20 in bzip2": lambda to: write_docker_archive(to, [IMAGE], outer="bzip2"),
+    "podman": lambda to: write_docker_archive(to, [IMAGE], "podman"),
+    "docker25": lambda to: write_docker_archive(to, [IMAGE], "docker25"),
+    "containerd export": lambda to: write_docker_archive(to, [IMAGE], "containerd"),
+    "dir": lambda to: write_dir(to, IMAGE),
+}
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_every_kind_of_source(kind: str, tmp_path: Path) -> None:
+    """The same image out of every format: its identity, layers and figures."""
+    WRITERS[kind](tmp_path / "store")
+    outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
+    assert codes(outcome) == []
+    rows = [row for row in session.rows("images") if row["image_id"] == IMAGE.image_id]
+    (row,) = rows
+    assert (row["content_bytes"], row["live_bytes"], row["shadowed_bytes"]) == (1100, 700, 400)
+    assert row["layers"] == 3
+    assert row["platform"] == "linux/amd64"
+    if kind != "dir":
+        assert "localhost/app:1" in row["names"]
+
+
+def test_folder_of_everything(tmp_path: Path) -> None:
+    """A folder is walked for all it holds: one image, its sources named, its layers read once."""
+    for number, write in enumerate(WRITERS.values()):
+        place = tmp_path / "images" / f"deep{number % 3}" / str(number)
+        place.mkdir(parents=True)
+        write(place / "store")
+    (tmp_path / "images" / "notes.txt").write_text("no image")
+    outcome, session = scanned(tmp_path / "catalog", tmp_path / "images")
+    assert codes(outcome) == []
+    assert outcome.sources == len(WRITERS)
+    assert outcome.layers_read == 2
+    (totals,) = session.rows("totals")
+    assert (totals["images"], totals["layer_bytes"], totals["unpacked_bytes"]) == (1, 700, 1100)
+
+
+def test_rootfs_tar_is_an_image(tmp_path: Path) -> None:
+    """A bare tar is an image of one layer, named after its file, its identity its diff ID."""
+    write_bare_tar(tmp_path / "rootfs.tar.gz", BASE, "gzip")
+    _, session = scanned(tmp_path / "catalog", tmp_path / "rootfs.tar.gz")
+    (row,) = session.rows("images")
+    assert row["names"] == ["rootfs.tar.gz"]
+    assert row["image_id"] == "bare:" + digest_of(BASE)
+    assert row["live_bytes"] == 400
+
+
+def test_second_scan_reads_nothing(tmp_path: Path) -> None:
+    """Known layers are named, not read; --verify reads them all the same."""
+    write_oci_layout(tmp_path / "store", [IMAGE])
+    first, _ = scanned(tmp_path / "catalog", tmp_path / "store")
+    again, session = scanned(tmp_path / "catalog", tmp_path / "store")
+    assert (first.layers_read, again.layers_read, again.layers_named) == (2, 0, 3)
+    assert session.rows("images")[0]["live_bytes"] == 700
+    verified, _ = scanned(tmp_path / "catalog", tmp_path / "store", verify=True)
+    assert verified.layers_read == 2
+
+
+def test_selection(tmp_path: Path) -> None:
+    """Images are chosen by a glob of their names and by platform."""
+    write_oci_layout(tmp_path / "store", [IMAGE, GOOD])
+    chosen, _ = scanned(
+        tmp_path / "a", tmp_path / "store", select=Selection(image_globs=("*good*",))
+    )
+    assert chosen.images == 1
+    other, _ = scanned(tmp_path / "b", tmp_path / "store", select=Selection(platform="linux/arm64"))
+    assert other.images == 0
+
+
+def blob(store: Path, data: bytes) -> Path:
+    return store / "blobs" / "sha256" / digest_of(data)[7:]
+
+
+def layer_blob(store: Path) -> Path:
+    """The blob of GOOD's layer in a layout where it alone is compressed by gzip."""
+    found = [
+        path for path in (store / "blobs/sha256").iterdir() if path.read_bytes()[:2] == b"\x1f\x8b"
+    ]
+    assert len(found) == 1
+    return found[0]
+
+
+def spoil_truncate(store: Path) -> None:
+    path = layer_blob(store)
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def spoil_digest(store: Path) -> None:
+    layer_blob(store).write_bytes(gzip.compress(tar_of([file("evil", b"9" * 5)]), mtime=0))
+
+
+def spoil_missing(store: Path) -> None:
+    layer_blob(store).unlink()
+
+
+def spoil_fifo(store: Path) -> None:
+    path = layer_blob(store)
+    path.unlink()
+    os.mkfifo(path)
+
+
+def spoil_link(store: Path) -> None:
+    path = layer_blob(store)
+    path.unlink()
+    path.symlink_to("/etc/passwd")
+
+
+def spoil_config(store: Path) -> None:
+    blob(store, GOOD.config).write_bytes(GOOD.config + b" ")
+
+
+def spoil_index_json(store: Path) -> None:
+    (store / "index.json").write_bytes(b"{not json")
+
+
+def spoil_huge_claim(store: Path) -> None:
+    index = json.loads((store / "index.json").read_bytes())
+    index["manifests"][0]["size"] = 4 << 30
+    (store / "index.json").write_text(json.dumps(index))
+
+
+def spoil_huge_index(store: Path) -> None:
+    os.truncate(store / "index.json", 4 << 30)
+
+
+def spoil_digest_path(store: Path) -> None:
+    index = json.loads((store / "index.json").read_bytes())
+    index["manifests"][0]["digest"] = "sha256:../../../etc/passwd"
+    (store / "index.json").write_text(json.dumps(index))
+
+
+def spoil_empty(store: Path) -> None:
+    layer_blob(store).write_bytes(b"")
+
+
+SPOILS = {
+    "truncated gzip": (spoil_truncate, {"gzip-truncated"}),
+    "wrong digest": (spoil_digest, {"digest-mismatch", "diff-id-mismatch"}),
+    "missing blob": (spoil_missing, {"blob-missing"}),
+    "a FIFO for a blob": (spoil_fifo, {"not-a-regular-file"}),
+    "a link for a blob": (spoil_link, {"not-a-regular-file"}),
+    "wrong config": (spoil_config, {"digest-mismatch"}),
+    "not JSON": (spoil_index_json, {"not-json"}),
+    "a claim of 4 GiB": (spoil_huge_claim, {"document-too-large"}),
+    "4 GiB of JSON": (spoil_huge_index, {"document-too-large"}),
+    "a digest that is a path": (spoil_digest_path, {"bad-digest"}),
+    "an empty blob": (spoil_empty, {"digest-mismatch", "diff-id-mismatch"}),
+}
+
+
+@pytest.mark.parametrize("name", SPOILS)
+def test_bad_input_costs_only_itself(name: str, tmp_path: Path) -> None:
+    """One clear error for a spoilt store, and the store beside it is scanned as ever."""
+    spoil, expected = SPOILS[name]
+    write_oci_layout(tmp_path / "images/bad", [GOOD])
+    spoil(tmp_path / "images/bad")
+    write_oci_layout(tmp_path / "images/good", [IMAGE])
+    outcome, session = scanned(tmp_path / "catalog", tmp_path / "images")
+    found = {problem.code for problem in outcome.problems if problem.severity.value == "error"}
+    assert found - {"size-mismatch"} == expected
+    rows = {row["image_id"]: row for row in session.rows("images")}
+    assert rows[IMAGE.image_id]["live_bytes"] == 700
+
+
+def test_count_mismatch(tmp_path: Path) -> None:
+    """An image whose config names another number of layers is refused, with both numbers."""
+    bad = Image([BASE, UPPER], names=["bad"], claimed_diff_ids=[digest_of(BASE)])
+    write_oci_layout(tmp_path / "store", [bad, GOOD])
+    outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
+    assert codes(outcome) == ["layer-count-mismatch"]
+    assert "2 layers" in outcome.problems[0].message
+    assert len(session.rows("images")) == 1
+
+
+def test_wrong_diff_id_never_answers_for_the_real_layer(tmp_path: Path) -> None:
+    """Rows of a layer that lies about its diff ID stay, under a key of their source."""
+    real = tar_of([file("real", b"5" * 50)])
+    fake = tar_of([file("fake", b"6" * 60)])
+    liar = Image([fake], names=["liar"], claimed_diff_ids=[digest_of(real)])
+    write_oci_layout(tmp_path / "liar", [liar])
+    write_oci_layout(tmp_path / "honest", [Image([real], names=["honest"])])
+    outcome, session = scanned(tmp_path / "catalog", tmp_path / "liar")
+    assert codes(outcome) == ["diff-id-mismatch"]
+    assert session.rows("images")[0]["live_bytes"] == 60
+    again, session = scanned(tmp_path / "catalog", tmp_path / "honest")
+    assert (again.layers_read, session.rows("images")[0]["live_bytes"]) == (1, 50)
+
+
+@pytest.mark.parametrize("name", ["empty", "text", "absent"])
+def test_named_files_that_are_no_image(name: str, tmp_path: Path) -> None:
+    """A file that was named and holds no image is an error that says so."""
+    path = tmp_path / name
+    if name != "absent":
+        path.write_bytes(b"" if name == "empty" else b"hello, world\n" * 100)
+    outcome, _ = scanned(tmp_path / "catalog", path)
+    expected = {"empty": "empty-file", "text": "unknown-format", "absent": "no-such-source"}
+    assert codes(outcome) == [expected[name]]
+
+
+@pytest.mark.external
+def test_archives_of_others(fixtures_folder: Path, tmp_path: Path) -> None:
+    """Archives made by docker 25, go-containerregistry and stereoscope are read without error."""
+    outcome, _ = scanned(
+        tmp_path, fixtures_folder / "docker-archive", fixtures_folder / "oci-archive"
+    )
+    assert codes(outcome) == []
+    assert outcome.sources == 6
