@@ -104,7 +104,8 @@ def scan(
         named,
     )
     return ScanOutcome(
-        scan_id=sink.commit(result),
+        # a mistyped path must not hide the report of the scan before
+        scan_id=sink.commit(result) if sources else "",
         sources=len(sources),
         images=len({image.image_id for image in images}),
         layers_read=len(answers.facts),

@@ -103,8 +103,9 @@ class Catalog:
 
     def commit(self, result: ScanResult) -> str:
         """Keep the scan's tables by renaming their folder; returns the scan's ID."""
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(result.finished))
-        scan = f"{stamp}-{secrets.token_hex(3)}"
+        # IDs sort by time, also those of two scans in one second
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(result.finished))
+        scan = f"{stamp}.{int(result.finished % 1 * 1e6):06d}Z-{secrets.token_hex(2)}"
         folder = self.folder / "scans" / f"{_TEMPORARY}{scan}"
         folder.mkdir()
         for table, rows in _scan_rows(scan, result).items():

@@ -1,0 +1,114 @@
+"""The command as a person runs it: output, exit codes, hostile names."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from builders import Image, file, raw, tar_of, whiteout, write_oci_layout
+
+IMAGE = Image(
+    [tar_of([file("a", b"1" * 100), file("b", b"1" * 100)]), tar_of([whiteout("a")])],
+    names=["localhost/app:1"],
+    history=[{"created_by": "COPY a b"}, {"created_by": "RUN rm a"}],
+)
+
+
+def run(catalog: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "dedupe", *words],
+        env={**os.environ, "DEDUPE_CATALOG": str(catalog), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_scan_and_report(tmp_path: Path) -> None:
+    """A scan exits 0, says what to do next on standard error, and the JSON report has its keys."""
+    write_oci_layout(tmp_path / "store", [IMAGE])
+    done = run(tmp_path / "catalog", "scan", str(tmp_path / "store"))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "dedupe report" in done.stderr
+    done = run(tmp_path / "catalog", "report", "--format", "json")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    assert report["schema_version"] == 1
+    assert report["totals"]["dead_bytes"] == 100
+    (image,) = report["images"]
+    assert image["shadowed"]["deleted"] == 100
+    assert image["exclusive"]["unpacked"] == image["attributed"]["unpacked"] == 200
+    (shadowed,) = report["shadowed_files"]
+    assert (shadowed["added_by"], shadowed["hidden_by"]) == ("COPY a b", "RUN rm a")
+    (duplicate,) = report["duplicates"]
+    assert (duplicate["copies"], duplicate["paths"]) == (2, ["a", "b"])
+
+
+def test_every_table(tmp_path: Path) -> None:
+    """Each listing answers as a table, as JSON and as CSV."""
+    write_oci_layout(tmp_path / "store", [IMAGE])
+    run(tmp_path / "catalog", "scan", "-q", str(tmp_path / "store"))
+    for command in ("images", "layers", "shadowed", "duplicates"):
+        for form in ("table", "json", "csv"):
+            done = run(tmp_path / "catalog", command, "--format", form)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert done.stdout.count("\n") >= 2
+    done = run(tmp_path / "catalog", "tree")
+    assert "localhost/app:1" in done.stdout
+
+
+def test_exit_codes(tmp_path: Path) -> None:
+    """1: something was skipped; 2: usage; 3: nothing could be read; 5: no catalog."""
+    broken = Image([tar_of([file("x", b"1" * 5000)])], names=["broken"])
+    contents = write_oci_layout(tmp_path / "store", [IMAGE, broken], "gzip")
+    digest = contents.layers[broken.image_id][0]
+    blob = tmp_path / "store/blobs/sha256" / digest[7:]
+    blob.write_bytes(blob.read_bytes()[:-9])
+    assert run(tmp_path / "none", "report").returncode == 5
+    assert run(tmp_path / "c", "scan", str(tmp_path / "store")).returncode == 1
+    assert run(tmp_path / "c", "scan").returncode == 2
+    assert run(tmp_path / "c", "scan", str(tmp_path / "absent")).returncode == 3
+    assert run(tmp_path / "c", "images", "--sort", "nonsense").returncode == 2
+
+
+def test_hostile_names_are_text(tmp_path: Path) -> None:
+    """Escapes, newlines and bytes that are no UTF-8 in paths and build steps stay text."""
+    name = b"evil\x1b[31m\n\xff\xe2\x80\xae"
+    image = Image(
+        [tar_of([raw(name, content=b"1" * 9)]), tar_of([raw(name, content=b"2" * 9)])],
+        names=["=cmd()"],
+        history=[{"created_by": "step \x1b]0;title\x07"}, {"created_by": "other"}],
+    )
+    write_oci_layout(tmp_path / "store", [image])
+    run(tmp_path / "c", "scan", "-q", str(tmp_path / "store"))
+    for command in (["report"], ["shadowed", "-f", "csv"], ["report", "-f", "json"], ["tree"]):
+        done = run(tmp_path / "c", *command)
+        assert done.returncode == 0
+        assert "\x1b" not in done.stdout
+        assert "\u202e" not in done.stdout
+    row = json.loads(run(tmp_path / "c", "shadowed", "-f", "json").stdout)[0]
+    assert row["path"] == "evil\\x1b[31m\\x0a\\xff\\xe2\\x80\\xae"
+    assert "\r\n'=cmd()" in run(tmp_path / "c", "images", "-f", "csv").stdout.replace("\n", "\r\n")
+
+
+def test_killed_scan_goes_on(tmp_path: Path) -> None:
+    """A scan killed half-way leaves a whole catalog; the next one reads what was missing."""
+    store = tmp_path / "store"
+    big = [
+        Image([tar_of([file(f"f{i}", os.urandom(3_000_000))])], names=[f"i{i}"]) for i in range(8)
+    ]
+    write_oci_layout(store, big)
+    started = subprocess.Popen(
+        [sys.executable, "-m", "dedupe", "scan", "-q", "--catalog", str(tmp_path / "c"), str(store)]
+    )
+    layers = tmp_path / "c" / "layers"
+    while started.poll() is None and not (layers.is_dir() and list(layers.glob("[!.]*"))):
+        pass
+    started.kill()
+    started.wait()
+    kept = len(list(layers.glob("[!.]*.parquet")))
+    assert kept >= 1
+    done = run(tmp_path / "c", "scan", str(store))
+    assert done.returncode == 0
+    assert f"{8 - kept} layers read" in done.stderr
