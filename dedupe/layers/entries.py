@@ -18,6 +18,9 @@ _AUFS = b".wh..wh."
 _MAX_COMPONENT_BYTES = 255
 _MAX_PATH_BYTES = 4096
 
+#: base-256 numbers can be larger than the catalog's columns
+_LARGEST = 2**63 - 1
+
 _KINDS = {
     b"0": Kind.FILE.value,
     b"1": Kind.HARDLINK.value,
@@ -84,6 +87,9 @@ def add_entry(columns: EntryColumns, number: int, member: Member) -> int:
     if xattrs and any(name.startswith(b"trusted.overlay.") for name in xattrs):
         flags = [*(flags or ()), "overlay-xattr-in-tar"]
 
+    if not (-_LARGEST <= member.mtime_ns <= _LARGEST and max(member.uid, member.gid) <= _LARGEST):
+        flags = [*(flags or ()), "number-out-of-range"]
+
     is_file = kind == _FILE
     size = member.size if is_file else 0
     columns.member.append(number)
@@ -94,9 +100,9 @@ def add_entry(columns: EntryColumns, number: int, member: Member) -> int:
         member.stored_size if is_file and member.stored_size != size else None
     )
     columns.mode.append(member.mode)
-    columns.uid.append(member.uid)
-    columns.gid.append(member.gid)
-    columns.mtime_ns.append(member.mtime_ns)
+    columns.uid.append(min(member.uid, _LARGEST))
+    columns.gid.append(min(member.gid, _LARGEST))
+    columns.mtime_ns.append(max(-_LARGEST, min(member.mtime_ns, _LARGEST)))
     columns.link.append(link)
     columns.device.append(device)
     columns.xattrs.append(_xattrs_text(xattrs) if xattrs else None)
