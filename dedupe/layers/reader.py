@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dedupe.errors import LayerError
 from dedupe.formats.compression import MAGIC_BYTES, Readable, compression_of, decompressed
 from dedupe.formats.files import open_below
-from dedupe.formats.tar import TarReader
+from dedupe.formats.tar import FileRange, TarReader
 from dedupe.layers.entries import add_entry
 from dedupe.model.images import BlobRef
 from dedupe.model.rows import EntryColumns, LayerFacts
@@ -43,30 +43,13 @@ def read_layer(ref: BlobRef, emit: Emit, advance: Callable[[int], None]) -> Laye
     try:
         if ref.outer is None:
             size = ref.size if ref.size >= 0 else os.fstat(descriptor).st_size
-            return _read(_Blob(_FileRange(descriptor, ref.offset, size), size, advance), emit)
+            return _read(_Blob(FileRange(descriptor, ref.offset, size), size, advance), emit)
         with open(descriptor, "rb", closefd=False) as raw:
             stream = RangeReader(decompressed(raw, ref.outer))
             stream.skip_to(ref.offset)
             return _read(_Blob(stream, ref.size, advance), emit)
     finally:
         os.close(descriptor)
-
-
-class _FileRange:
-    """A range of a file in order."""
-
-    def __init__(self, descriptor: int, offset: int, size: int) -> None:
-        self._descriptor = descriptor
-        self._position = offset
-        self._end = offset + size
-
-    def read(self, size: int = -1, /) -> bytes:
-        wanted = self._end - self._position
-        if 0 <= size < wanted:
-            wanted = size
-        data = os.pread(self._descriptor, wanted, self._position) if wanted else b""
-        self._position += len(data)
-        return data
 
 
 class _Blob:
