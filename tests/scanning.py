@@ -26,8 +26,14 @@ def scanned(
     catalog: Path, *paths: Path, verify: bool = False, select: Selection = Selection()
 ) -> tuple[ScanOutcome, Session]:
     """Scan these paths into a catalog, and open it."""
-    outcome = scan(discover(paths, select), Catalog(catalog), Silence(), workers=2, verify=verify)
-    return outcome, Session(catalog)
+    return scan_only(catalog, *paths, verify=verify, select=select), Session(catalog)
+
+
+def scan_only(
+    catalog: Path, *paths: Path, verify: bool = False, select: Selection = Selection()
+) -> ScanOutcome:
+    """Scan these paths into a catalog."""
+    return scan(discover(paths, select), Catalog(catalog), Silence(), workers=2, verify=verify)
 
 
 def codes(outcome: ScanOutcome) -> Sequence[str]:

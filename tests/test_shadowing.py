@@ -39,6 +39,7 @@ def test_given_stacks(case: dict, tmp_path: Path) -> None:
     assert shadowed(session) == sorted(
         tuple(row[field] for field in FIELDS) for row in case["expect"]["shadowed"]
     )
+    assert [row["path"] for row in session.rows("merged_view")] == case["expect"]["merged"]
 
 
 @pytest.mark.parametrize("case", STORES["stores"], ids=[s["name"] for s in STORES["stores"]])
@@ -83,6 +84,7 @@ def test_random_stacks(stack: list) -> None:
             for row in truth.shadowed
         )
         assert found == expected
+        assert [row["path"] for row in session.rows("merged_view")] == list(truth.merged)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
