@@ -112,3 +112,47 @@ def test_killed_scan_goes_on(tmp_path: Path) -> None:
     done = run(tmp_path / "c", "scan", str(store))
     assert done.returncode == 0
     assert f"{8 - kept} layers read" in done.stderr
+
+
+def test_query_reads_the_catalog_and_nothing_else(tmp_path: Path) -> None:
+    """A SELECT over the tables answers; files outside, COPY, ATTACH and settings are refused."""
+    write_oci_layout(tmp_path / "store", [IMAGE])
+    catalog = tmp_path / "c"
+    run(catalog, "scan", "-q", str(tmp_path / "store"))
+    asked = run(catalog, "query", "SELECT count(*) AS n FROM entries", "-f", "json")
+    assert json.loads(asked.stdout) == [{"n": 3}]
+    secret = tmp_path / "secret.csv"
+    secret.write_text("a\n1\n")
+    for statement in (
+        f"SELECT * FROM read_csv('{secret}')",
+        f"SELECT * FROM '{secret}'",
+        f"COPY (SELECT 1) TO '{catalog}/out.csv'",
+        f"ATTACH '{catalog}/new.db'",
+        "SET enable_external_access = true",
+        "SELECT 1; DROP TABLE node",
+        "nonsense",
+    ):
+        done = run(catalog, "query", statement)
+        assert (done.returncode, done.stdout) == (2, ""), statement
+    assert not (catalog / "out.csv").exists()
+    assert not (catalog / "new.db").exists()
+
+
+def test_catalog_is_managed(tmp_path: Path) -> None:
+    """Scans are listed and forgotten; gc removes the layers that only they had."""
+    write_oci_layout(tmp_path / "store", [IMAGE])
+    other = Image([tar_of([file("z", b"z" * 10)])], names=["other"])
+    write_oci_layout(tmp_path / "other", [other])
+    catalog = tmp_path / "c"
+    run(catalog, "scan", "-q", str(tmp_path / "store"))
+    run(catalog, "scan", "-q", str(tmp_path / "other"))
+    scans = json.loads(run(catalog, "catalog", "list", "-f", "json").stdout)
+    assert [scan["layers_read"] for scan in scans] == [2, 1]
+    assert run(catalog, "catalog", "forget", scans[0]["scan"]).returncode == 0
+    assert "0 layers removed" in run(catalog, "catalog", "gc").stderr  # they are too young
+    for row in (catalog / "layers").iterdir():
+        os.utime(row, (1, 1))
+    assert "2 layers removed" in run(catalog, "catalog", "gc").stderr
+    assert run(catalog, "images").returncode == 0
+    assert len(list((catalog / "layers").iterdir())) == 1
+    assert run(catalog, "catalog", "forget", "nonsense").returncode == 5

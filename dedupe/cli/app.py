@@ -200,6 +200,57 @@ def tree(
     _write(render(_session(catalog, scan).rows("tree"), plain=plain), output)
 
 
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT over the catalog's tables.")],
+    catalog: CatalogOption = None,
+    scan: ScanOption = None,
+    format: TableOption = TableFormat.TABLE,
+    output: OutputOption = None,
+    limit: LimitOption = 0,
+    plain: BytesOption = False,
+) -> None:
+    """Answer a SELECT over the tables of the catalog; it can read nothing else and write nothing."""
+    _show(_session(catalog, scan).ask(sql), format, output, limit, None, plain)
+
+
+catalog_app = typer.Typer(help="Manage the catalog.", no_args_is_help=True)
+app.add_typer(catalog_app, name="catalog")
+
+
+@catalog_app.command("list")
+def catalog_list(
+    catalog: CatalogOption = None,
+    format: TableOption = TableFormat.TABLE,
+    output: OutputOption = None,
+) -> None:
+    """List scans and their sources."""
+    _show(_session(catalog, None).rows("catalog_scans"), format, output, 0, None, False)
+
+
+@catalog_app.command("forget")
+def catalog_forget(
+    scans: Annotated[list[str], typer.Argument(help="IDs of scans, as 'catalog list' shows them.")],
+    catalog: CatalogOption = None,
+) -> None:
+    """Forget scans; rows that no other scan needs go with 'catalog gc'."""
+    from dedupe.store.catalog import default_catalog
+    from dedupe.store.retention import forget
+
+    for scan in scans:
+        forget(catalog or default_catalog(), scan)
+
+
+@catalog_app.command("gc")
+def catalog_gc(catalog: CatalogOption = None) -> None:
+    """Remove rows of layers that no kept scan needs."""
+    from dedupe.store.catalog import default_catalog
+    from dedupe.store.retention import collect
+
+    layers, freed = collect(catalog or default_catalog())
+    typer.echo(f"{layers} layers removed, {freed} bytes freed", err=True)
+
+
 def _table(
     query: str,
     catalog: Path | None,
@@ -210,9 +261,19 @@ def _table(
     sort: str | None,
     plain: bool,
 ) -> None:
+    _show(_session(catalog, scan).rows(query), form, output, limit, sort, plain)
+
+
+def _show(
+    rows: list[dict[str, Any]],
+    form: TableFormat,
+    output: Path | None,
+    limit: int,
+    sort: str | None,
+    plain: bool,
+) -> None:
     from dedupe.report import tables
 
-    rows = _session(catalog, scan).rows(query)
     rows, left_out = tables.chosen(rows, sort, limit)
     render: Callable[[list[dict[str, Any]], bool], str] = {
         TableFormat.TABLE: tables.as_text,

@@ -27,7 +27,7 @@ def chosen(rows: list[Row], sort: str | None, limit: int) -> tuple[list[Row], in
 
 def as_json(rows: list[Row], _: bool) -> str:
     """A list of objects."""
-    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(rows, indent=2, ensure_ascii=False, default=_plain_value) + "\n"
 
 
 def as_csv(rows: list[Row], _: bool) -> str:
@@ -94,3 +94,7 @@ def _is_bytes(name: str) -> bool:
 def _cell(value: Any) -> Any:
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
     return "'" + text if isinstance(text, str) and text.startswith(_FORMULA) else text
+
+
+def _plain_value(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -28,7 +28,8 @@ from dedupe.scan.interface import ScanResult
 if TYPE_CHECKING:
     import polars as pl
 
-_TEMPORARY = ".tmp-"
+#: files and folders of this beginning are not part of the catalog
+TEMPORARY = ".tmp-"
 #: a temporary file that old belongs to no run
 _STALE_SECONDS = 24 * 3600
 
@@ -77,7 +78,7 @@ class Catalog:
             frame = pl.read_parquet(part) if isinstance(part, Path) else part
             _keep(
                 frame.with_columns(layer=pl.lit(key)),
-                self.folder / "entries" / f"{_file_name(key)}-{number}.parquet",
+                self.folder / "entries" / f"{file_name(key)}-{number}.parquet",
             )
             if isinstance(part, Path):
                 part.unlink()
@@ -106,7 +107,7 @@ class Catalog:
         # IDs sort by time, also those of two scans in one second
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(result.finished))
         scan = f"{stamp}.{int(result.finished % 1 * 1e6):06d}Z-{secrets.token_hex(2)}"
-        folder = self.folder / "scans" / f"{_TEMPORARY}{scan}"
+        folder = self.folder / "scans" / f"{TEMPORARY}{scan}"
         folder.mkdir()
         for table, rows in _scan_rows(scan, result).items():
             columns = {name: [row[name] for row in rows] for name in TABLES[table]}
@@ -120,7 +121,7 @@ class Catalog:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
             mark = self.folder / "catalog.json"
             if not mark.exists():
-                temporary = self.folder / f"{_TEMPORARY}{secrets.token_hex(8)}"
+                temporary = self.folder / f"{TEMPORARY}{secrets.token_hex(8)}"
                 temporary.write_text(json.dumps({"schema_version": SCHEMA_VERSION}))
                 temporary.rename(mark)
         except OSError as error:
@@ -135,16 +136,16 @@ class Catalog:
         """Remove what runs that were killed long ago have left."""
         oldest = time.time() - _STALE_SECONDS
         for name in ("layers", "entries", "scans"):
-            for left in (self.folder / name).glob(f"{_TEMPORARY}*"):
+            for left in (self.folder / name).glob(f"{TEMPORARY}*"):
                 with contextlib.suppress(OSError):
                     if left.stat().st_mtime < oldest:
                         shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def _layer_file(self, key: str) -> Path:
-        return self.folder / "layers" / f"{_file_name(key)}.parquet"
+        return self.folder / "layers" / f"{file_name(key)}.parquet"
 
     def _temporary(self, table: str) -> Path:
-        return self.folder / table / f"{_TEMPORARY}{secrets.token_hex(8)}"
+        return self.folder / table / f"{TEMPORARY}{secrets.token_hex(8)}"
 
 
 def check_version(folder: Path) -> None:
@@ -168,11 +169,12 @@ def scan_ids(folder: Path) -> list[str]:
     """Scans that the catalog keeps, the oldest first."""
     check_version(folder)
     return sorted(
-        path.name for path in (folder / "scans").iterdir() if not path.name.startswith(_TEMPORARY)
+        path.name for path in (folder / "scans").iterdir() if not path.name.startswith(TEMPORARY)
     )
 
 
-def _file_name(key: str) -> str:
+def file_name(key: str) -> str:
+    """File name of a layer's key, without its ending."""
     return key.removeprefix("sha256:").replace(":", "-")
 
 
@@ -256,7 +258,7 @@ def _scan_rows(scan: str, result: ScanResult) -> dict[str, list[dict[str, Any]]]
 
 
 def _keep(frame: "pl.DataFrame", path: Path) -> None:
-    temporary = path.parent / f"{_TEMPORARY}{secrets.token_hex(8)}"
+    temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
     frame.write_parquet(temporary, compression="zstd")
     temporary.rename(path)
 

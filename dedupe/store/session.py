@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dedupe.errors import StoreError
+from dedupe.errors import StoreError, UsageError
 from dedupe.model.tables import SCAN_TABLES, TABLES
 from dedupe.store.catalog import scan_ids
 
@@ -42,7 +42,8 @@ class Session:
                 f"catalog {folder}: no scan {scan}; the last is {known[-1]}", "no-scan"
             )
         self.scan = scan or known[-1]
-        self._connection = connect(folder, self.scan)
+        self._folder = folder.resolve()
+        self._connection = connect(self._folder, self.scan)
         self._ready = False
 
     def rows(self, query: str) -> list[dict[str, Any]]:
@@ -52,10 +53,34 @@ class Session:
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def sql(self, statement: str) -> duckdb.DuckDBPyConnection:
-        """Any statement, over everything that the session holds; for tests and exports."""
+    def ask(self, text: str) -> list[dict[str, Any]]:
+        """Rows of one SELECT of a user's over the catalog's tables and the scan's relations.
+
+        It can read nothing else and write nothing. Raises UsageError for anything but one SELECT,
+        and for one that DuckDB refuses.
+        """
+        import duckdb
+
         self._prepare()
-        return self._connection.execute(statement)
+        self._close()
+        try:
+            statements = self._connection.extract_statements(text)
+            # closed folders still let COPY TO and ATTACH write inside the allowed one
+            if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
+                raise UsageError("expected one SELECT statement", "not-a-select")
+            cursor = self._connection.execute(statements[0])
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        except duckdb.Error as error:
+            raise UsageError(f"query: {error}", "bad-query") from error
+
+    def _close(self) -> None:
+        """Allow no file outside the catalog from here on, for good."""
+        self._connection.execute(
+            "SET allowed_directories = [$folder]", {"folder": f"{self._folder}/"}
+        )
+        self._connection.execute("SET enable_external_access = false")
+        self._connection.execute("SET lock_configuration = true")
 
     def _prepare(self) -> None:
         if self._ready:

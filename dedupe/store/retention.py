@@ -1,0 +1,46 @@
+"""What leaves the catalog: scans that are forgotten, rows that no kept scan needs."""
+
+import shutil
+import time
+from pathlib import Path
+
+from dedupe.errors import StoreError
+from dedupe.store.catalog import TEMPORARY, file_name, scan_ids
+
+#: a scan that is under way has layers that no kept scan names yet
+_YOUNG_SECONDS = 3600
+
+
+def forget(folder: Path, scan: str) -> None:
+    """Remove a scan; raises StoreError where there is none of this ID."""
+    if scan not in scan_ids(folder):
+        raise StoreError(f"catalog {folder}: no scan {scan}", "no-scan")
+    # renamed first: a half-removed folder must not look like a scan
+    going = folder / "scans" / f"{TEMPORARY}{scan}"
+    (folder / "scans" / scan).rename(going)
+    shutil.rmtree(going)
+
+
+def collect(folder: Path) -> tuple[int, int]:
+    """Remove layers that no kept scan names; how many, and the bytes of their files.
+
+    Layers that came within the last hour stay: a scan that is under way may be about to name them.
+    """
+    import polars as pl
+
+    needed: set[str] = set()
+    for scan in scan_ids(folder):
+        table = pl.read_parquet(folder / "scans" / scan / "image_layers.parquet", columns=["layer"])
+        needed |= {file_name(key) for key in table["layer"].drop_nulls()}
+    youngest = time.time() - _YOUNG_SECONDS
+    layers = freed = 0
+    for row in (folder / "layers").glob("*.parquet"):
+        if row.name.startswith(TEMPORARY) or row.stem in needed or row.stat().st_mtime > youngest:
+            continue
+        entries = list((folder / "entries").glob(f"{row.stem}-*.parquet"))
+        freed += sum(file.stat().st_size for file in (row, *entries))
+        layers += 1
+        # the row first: entries without one belong to no layer
+        for file in (row, *entries):
+            file.unlink(missing_ok=True)
+    return layers, freed
