@@ -2,7 +2,7 @@
 -- Grain:    one row per distinct layer that some image references
 -- Params:   none
 -- Columns:  diff_id        VARCHAR    as computed
---           verified       BOOLEAN    the diff ID is what the config claims
+--           verified       VARCHAR    how far the rows are proven: blob, diffid, rebuild, none
 --           blobs          STRUCT(digest, compressed_bytes)[]  as stored, every compression
 --           content_bytes  BIGINT     logical size of its regular files
 --           entries        BIGINT     members

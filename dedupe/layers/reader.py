@@ -12,7 +12,7 @@ from dedupe.formats.compression import MAGIC_BYTES, Readable, compression_of, de
 from dedupe.formats.files import open_below
 from dedupe.formats.tar import FileRange, TarReader
 from dedupe.layers.entries import add_entry
-from dedupe.model.images import BlobRef
+from dedupe.model.images import BlobRef, LayerRef, ObjectRef, TreeRef
 from dedupe.model.rows import EntryColumns, LayerFacts
 from dedupe.sources.archive import RangeReader
 
@@ -33,12 +33,20 @@ MAX_TAR_BYTES = 2 << 40
 Emit = Callable[[EntryColumns], None]
 
 
-def read_layer(ref: BlobRef, emit: Emit, advance: Callable[[int], None]) -> LayerFacts:
-    """Read one blob; ``emit`` gets batches of rows, ``advance`` bytes of the blob as they are read.
+def read_layer(ref: LayerRef, emit: Emit, advance: Callable[[int], None]) -> LayerFacts:
+    """Read one layer; ``emit`` gets batches of rows, ``advance`` bytes as they are read.
 
     Raises LayerError or SourceError where it cannot be read to its end; rows emitted before that
     are of no use.
     """
+    match ref:
+        case BlobRef():
+            return _read_blob(ref, emit, advance)
+        case ObjectRef() | TreeRef():
+            raise LayerError("this kind of store is not read yet", "unsupported-store")
+
+
+def _read_blob(ref: BlobRef, emit: Emit, advance: Callable[[int], None]) -> LayerFacts:
     descriptor = open_below(ref.root, ref.parts)
     try:
         if ref.outer is None:

@@ -15,6 +15,22 @@ class SourceKind(StrEnum):
     DOCKER_ARCHIVE = "docker-archive"
     DIR = "dir"
     TAR = "tar"
+    DOCKER = "docker"
+    DOCKER_CONTAINERD = "docker-containerd"
+    CONTAINERD = "containerd"
+    CONTAINERS_STORAGE = "containers-storage"
+    REGISTRY = "registry"
+
+
+class Whiteouts(StrEnum):
+    """How a folder that holds a layer unpacked says what is hidden below it."""
+
+    #: character devices 0:0 and overlay xattrs, as the kernel's overlayfs writes them
+    KERNEL = "kernel"
+    #: files named ``.wh.…``, as in a layer's tar
+    AUFS = "aufs"
+    #: not at all: the folder is the whole merged view
+    NONE = "none"
 
 
 class Severity(StrEnum):
@@ -88,8 +104,53 @@ class BlobRef:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """Where the bytes of a blob are in an object store."""
+
+    #: address of the bucket and the prefix, as ``s3://bucket/prefix``
+    store: str
+    #: key of the object below the prefix
+    key: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdRange:
+    """User or group IDs that a store has shifted: ``inside`` the image, ``outside`` on disk."""
+
+    inside: int
+    outside: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TreeRef:
+    """Where a layer, or a container's writable branch, is kept unpacked: a folder below a root.
+
+    ``root`` is what the user named and may be reached through links; nothing below it may.
+    """
+
+    root: Path
+    #: folder names below root
+    parts: tuple[str, ...]
+    #: tar-split data, gzip, below root: with it the folder gives the layer's tar back
+    split: tuple[str, ...] | None = None
+    whiteouts: Whiteouts = Whiteouts.KERNEL
+    #: folder of the layer below, where whole trees are kept and only the difference is the layer's
+    below: tuple[str, ...] | None = None
+    uids: tuple[IdRange, ...] = ()
+    gids: tuple[IdRange, ...] = ()
+    #: bytes of its files as the store says; 0 where it does not
+    size: int = 0
+
+
+#: whatever can be read as a layer
+LayerRef = BlobRef | ObjectRef | TreeRef
+
+
+@dataclass(frozen=True, slots=True)
 class FoundLayer:
-    """A layer of an image: what is claimed about it, and where its blob is."""
+    """A layer of an image: what is claimed about it, and where it is."""
 
     #: as the manifest names it; None where the format has no digests
     digest: Digest | None
@@ -98,12 +159,21 @@ class FoundLayer:
     #: the config that claims it was checked against its digest
     claim_checked: bool
     #: None where the source does not hold the blob
-    blob: BlobRef | None
+    blob: BlobRef | ObjectRef | None
     state: LayerState | None = None
     created_by: str | None = None
     media_type: str | None = None
     #: size that the manifest claims
     claimed_bytes: int | None = None
+    #: None where the source does not keep the layer unpacked
+    tree: TreeRef | None = None
+    #: bytes that the file system gives to the unpacked layer; None where that was not measured
+    allocated_bytes: int | None = None
+
+    @property
+    def content(self) -> LayerRef | None:
+        """What to read: the blob, whose digest can be checked, before the folder."""
+        return self.blob or self.tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +189,25 @@ class FoundImage:
     created: str | None = None
     #: the config, as computed, is the one that the manifest or the file name asks for
     config_checked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FoundContainer:
+    """A container: a writable branch on top of an image."""
+
+    container_id: str
+    #: None where the store gives it none
+    name: str | None
+    #: image that it was made from; None where the store does not say
+    image_id: ImageID | None
+    #: name of that image as the store keeps it
+    image: str | None
+    #: its writable branch; None where it cannot be found
+    upper: TreeRef | None
+    #: None where the store does not say
+    running: bool | None = None
+    #: bytes that the file system gives to the writable branch
+    allocated_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +240,13 @@ class FoundSource:
     others: list[FoundOther] = field(default_factory=list)
     blobs: list[StoredBlob] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    #: bytes on disk of everything that the source holds
+    containers: list[FoundContainer] = field(default_factory=list)
+    #: bytes of the blobs, documents and unpacked trees that the source holds, containers apart
     stored_bytes: int = 0
-    #: bytes of its blobs that no manifest names
+    #: of these, bytes of blobs and trees that no image needs
     orphan_bytes: int = 0
+    #: bytes that the file system gives to everything below the source's root, folders included;
+    #: None for sources that are files
+    allocated_bytes: int | None = None
+    #: of these, bytes of what is neither blob nor layer nor container: logs, volumes, databases
+    other_bytes: int | None = None

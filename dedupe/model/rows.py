@@ -48,16 +48,38 @@ class EntryColumns:
 
 @dataclass(frozen=True, slots=True)
 class LayerFacts:
-    """What reading a layer's blob to its end has shown."""
+    """What reading a layer to its end has shown."""
 
-    diff_id: str
-    digest: str
+    #: None where a folder was walked, which has no tar
+    diff_id: str | None
+    #: None where no blob was read
+    digest: str | None
     compression: str | None
-    #: bytes of the blob as stored
-    compressed_bytes: int
-    tar_bytes: int
+    #: bytes of the blob as stored; None where no blob was read
+    compressed_bytes: int | None
+    #: None where a folder was walked
+    tar_bytes: int | None
     content_bytes: int
     entries: int
     files: int
     #: bytes that follow the end mark of the tar and are not zero
-    trailing_bytes: int
+    trailing_bytes: int = 0
+    #: digest of the rows themselves, where there is no diff ID to know them by
+    rows_digest: str | None = None
+    #: bytes that the file system gives to the folder that was read
+    allocated_bytes: int | None = None
+    #: what a reader should be told, code and message each
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+class Verified(StrEnum):
+    """How far a layer's rows are proven to be those of the layer that they are kept for."""
+
+    #: the blob has the digest that a manifest names, and its tar the diff ID
+    BLOB = "blob"
+    #: the tar has the diff ID that is claimed, or names itself
+    DIFF_ID = "diffid"
+    #: the tar was made again from tar-split data and a folder, and has the diff ID
+    REBUILD = "rebuild"
+    #: a folder was walked, or the bytes are not what is claimed
+    NONE = "none"

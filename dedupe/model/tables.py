@@ -26,7 +26,7 @@ TABLES: dict[str, dict[str, str]] = {
     "layers": {
         "layer": "VARCHAR",
         "diff_id": "VARCHAR",
-        "verified": "BOOLEAN",
+        "verified": "VARCHAR",
         "digest": "VARCHAR",
         "compression": "VARCHAR",
         "compressed_bytes": "BIGINT",
@@ -49,6 +49,8 @@ TABLES: dict[str, dict[str, str]] = {
         "kind": "VARCHAR",
         "stored_bytes": "BIGINT",
         "orphan_bytes": "BIGINT",
+        "allocated_bytes": "BIGINT",
+        "other_bytes": "BIGINT",
     },
     "images": {
         "scan": "VARCHAR",
@@ -73,6 +75,18 @@ TABLES: dict[str, dict[str, str]] = {
         "compressed_bytes": "BIGINT",
         "created_by": "VARCHAR",
         "state": "VARCHAR",
+        "allocated_bytes": "BIGINT",
+    },
+    "containers": {
+        "scan": "VARCHAR",
+        "source": "VARCHAR",
+        "container_id": "VARCHAR",
+        "name": "VARCHAR",
+        "image_id": "VARCHAR",
+        "image": "VARCHAR",
+        "running": "BOOLEAN",
+        "layer": "VARCHAR",
+        "allocated_bytes": "BIGINT",
     },
     "problems": {
         "scan": "VARCHAR",
@@ -85,4 +99,4 @@ TABLES: dict[str, dict[str, str]] = {
 }
 
 #: tables of which every scan writes one file
-SCAN_TABLES = ("scans", "sources", "images", "image_layers", "problems")
+SCAN_TABLES = ("scans", "sources", "images", "image_layers", "containers", "problems")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dedupe.model.images import FoundSource, LayerState, Problem, Severity
-from dedupe.model.rows import EntryColumns, LayerFacts
+from dedupe.model.rows import EntryColumns, LayerFacts, Verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class ScannedImageLayer:
     compressed_bytes: int | None
     created_by: str | None
     state: LayerState
+    #: what the source's file system gives to the unpacked layer; None where it keeps none
+    allocated_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,21 @@ class ScannedImage:
     platform: str
     created: str | None
     layers: tuple[ScannedImageLayer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedContainer:
+    """A container of a source, and the rows of its writable branch."""
+
+    source: str
+    container_id: str
+    name: str | None
+    image_id: str | None
+    image: str | None
+    running: bool | None
+    #: None where the branch could not be read
+    layer: str | None
+    allocated_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +70,7 @@ class ScanResult:
 
     sources: tuple[FoundSource, ...]
     images: tuple[ScannedImage, ...]
+    containers: tuple[ScannedContainer, ...]
     problems: tuple[ProblemRow, ...]
     started: float
     finished: float
@@ -67,6 +85,10 @@ class Sink(Protocol):
         """Whether verified rows of this layer are kept already."""
         ...
 
+    def layer_of_blob(self, digest: str) -> str | None:
+        """Diff ID of the verified rows that a blob of this digest gave, if any."""
+        ...
+
     def begin_layer(self, token: int) -> None:
         """Rows of a layer are about to come."""
         ...
@@ -75,7 +97,7 @@ class Sink(Protocol):
         """A batch of a layer's rows."""
         ...
 
-    def end_layer(self, token: int, key: str, facts: LayerFacts, *, verified: bool) -> None:
+    def end_layer(self, token: int, key: str, facts: LayerFacts, verified: Verified) -> None:
         """All rows have come: keep them for ever, under this key."""
         ...
 

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from dedupe.errors import DedupeError
-from dedupe.model.images import BlobRef
+from dedupe.model.images import LayerRef
 from dedupe.model.rows import EntryColumns, LayerFacts
 
 #: progress is told to the parent after so many bytes
@@ -58,12 +58,12 @@ class Failed:
 Event = Rows | Read | Done | Failed
 
 
-def run(blobs: Sequence[BlobRef], workers: int) -> Iterator[Event]:
-    """Read all blobs, in the order given; events come as they happen.
+def run(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
+    """Read all layers, in the order given; events come as they happen.
 
     Closing the iterator ends the workers at once.
     """
-    waiting = deque(range(len(blobs)))
+    waiting = deque(range(len(layers)))
     # fork: workers start in milliseconds, and this process has no threads of its own yet
     context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
     running: dict[Connection, _Worker] = {}
@@ -71,7 +71,7 @@ def run(blobs: Sequence[BlobRef], workers: int) -> Iterator[Event]:
         while waiting or running:
             while waiting and len(running) < workers:
                 worker = _Worker(context)
-                worker.give(waiting.popleft(), blobs)
+                worker.give(waiting.popleft(), layers)
                 running[worker.connection] = worker
             for ready in wait(list(running)):
                 worker = running[ready]  # type: ignore[index]  # only connections are waited for
@@ -84,7 +84,7 @@ def run(blobs: Sequence[BlobRef], workers: int) -> Iterator[Event]:
                 yield event
                 if isinstance(event, Done | Failed):
                     if waiting:
-                        worker.give(waiting.popleft(), blobs)
+                        worker.give(waiting.popleft(), layers)
                     else:
                         del running[worker.connection]
                         worker.end()
@@ -103,10 +103,10 @@ class _Worker:
         theirs.close()
         self._task = -1
 
-    def give(self, task: int, blobs: Sequence[BlobRef]) -> None:
+    def give(self, task: int, layers: Sequence[LayerRef]) -> None:
         self._task = task
         with contextlib.suppress(OSError):  # a dead worker is seen when its events are waited for
-            self.connection.send((task, blobs[task]))
+            self.connection.send((task, layers[task]))
 
     def died(self) -> Failed:
         self._process.join()
@@ -145,9 +145,9 @@ def _work(connection: Connection) -> None:
             return
         if order is None:
             return
-        task, blob = order
+        task, layer = order
         try:
-            facts = read_layer(blob, lambda columns: connection.send(Rows(task, columns)), advance)  # noqa: B023
+            facts = read_layer(layer, lambda columns: connection.send(Rows(task, columns)), advance)  # noqa: B023
         except BrokenPipeError:
             return
         except DedupeError as error:

@@ -16,12 +16,13 @@ import os
 import secrets
 import shutil
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dedupe import __version__
 from dedupe.errors import StoreError
-from dedupe.model.rows import EntryColumns, LayerFacts
+from dedupe.model.rows import EntryColumns, LayerFacts, Verified
 from dedupe.model.tables import SCAN_TABLES, SCHEMA_VERSION, TABLES
 from dedupe.scan.interface import ScanResult
 
@@ -49,11 +50,19 @@ class Catalog:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._parts: dict[int, list[pl.DataFrame | Path]] = {}
+        # few scans ask for it: configs name diff IDs
+        self._blobs: dict[str, str] | None = None
         self._prepare()
 
     def has_layer(self, diff_id: str) -> bool:
         """Whether verified rows of this layer are kept already."""
         return self._layer_file(diff_id).exists()
+
+    def layer_of_blob(self, digest: str) -> str | None:
+        """Diff ID of the verified rows that a blob of this digest gave, if any."""
+        if self._blobs is None:
+            self._blobs = self._read_blobs()
+        return self._blobs.get(digest)
 
     def begin_layer(self, token: int) -> None:
         """Rows of a layer are about to come."""
@@ -70,7 +79,7 @@ class Catalog:
         data = {name: getattr(columns, name) for name in TABLES["entries"] if name != "layer"}
         parts.append(_frame("entries", {"layer": [None] * len(columns), **data}))
 
-    def end_layer(self, token: int, key: str, facts: LayerFacts, *, verified: bool) -> None:
+    def end_layer(self, token: int, key: str, facts: LayerFacts, verified: Verified) -> None:
         """Keep the layer: entries first, its row last."""
         import polars as pl
 
@@ -85,7 +94,7 @@ class Catalog:
         row = {
             "layer": key,
             "diff_id": facts.diff_id,
-            "verified": verified,
+            "verified": verified.value,
             "digest": facts.digest,
             "compression": facts.compression,
             "compressed_bytes": facts.compressed_bytes,
@@ -114,6 +123,24 @@ class Catalog:
             _frame(table, columns).write_parquet(folder / f"{table}.parquet", compression="zstd")
         folder.rename(self.folder / "scans" / scan)
         return scan
+
+    def _read_blobs(self) -> dict[str, str]:
+        import polars as pl
+
+        files = [
+            file
+            for file in (self.folder / "layers").glob("*.parquet")
+            if not file.name.startswith(TEMPORARY)
+        ]
+        if not files:
+            return {}
+        rows = (
+            pl.scan_parquet(files)
+            .filter(pl.col("verified") == Verified.BLOB.value)
+            .select("digest", "diff_id")
+            .collect()
+        )
+        return dict(rows.iter_rows())
 
     def _prepare(self) -> None:
         try:
@@ -198,6 +225,8 @@ def _scan_rows(scan: str, result: ScanResult) -> dict[str, list[dict[str, Any]]]
                 "kind": source.kind.value,
                 "stored_bytes": source.stored_bytes,
                 "orphan_bytes": source.orphan_bytes,
+                "allocated_bytes": source.allocated_bytes,
+                "other_bytes": source.other_bytes,
             }
         )
         rows["images"] += [
@@ -240,9 +269,11 @@ def _scan_rows(scan: str, result: ScanResult) -> dict[str, list[dict[str, Any]]]
                 "compressed_bytes": layer.compressed_bytes,
                 "created_by": layer.created_by,
                 "state": layer.state.value,
+                "allocated_bytes": layer.allocated_bytes,
             }
             for layer in image.layers
         ]
+    rows["containers"] = [{"scan": scan, **asdict(container)} for container in result.containers]
     rows["problems"] = [
         {
             "scan": scan,

@@ -30,8 +30,9 @@ def collect(folder: Path) -> tuple[int, int]:
 
     needed: set[str] = set()
     for scan in scan_ids(folder):
-        table = pl.read_parquet(folder / "scans" / scan / "image_layers.parquet", columns=["layer"])
-        needed |= {file_name(key) for key in table["layer"].drop_nulls()}
+        for name in ("image_layers", "containers"):
+            table = pl.read_parquet(folder / "scans" / scan / f"{name}.parquet", columns=["layer"])
+            needed |= {file_name(key) for key in table["layer"].drop_nulls()}
     youngest = time.time() - _YOUNG_SECONDS
     layers = freed = 0
     for row in (folder / "layers").glob("*.parquet"):
