@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 from builders import Image, file, raw, tar_of, whiteout, write_oci_layout
 
 IMAGE = Image(
@@ -156,3 +157,36 @@ def test_catalog_is_managed(tmp_path: Path) -> None:
     assert run(catalog, "images").returncode == 0
     assert len(list((catalog / "layers").iterdir())) == 1
     assert run(catalog, "catalog", "forget", "nonsense").returncode == 5
+
+
+def test_tables_as_parquet_keep_their_types(tmp_path: Path) -> None:
+    """Parquet has the types of the query, also without rows; a terminal gets none of it."""
+    write_oci_layout(tmp_path / "store", [IMAGE])
+    catalog = tmp_path / "c"
+    run(catalog, "scan", "-q", str(tmp_path / "store"))
+    for command in ("images", "layers", "shadowed", "duplicates"):
+        out = tmp_path / f"{command}.parquet"
+        assert run(catalog, command, "-f", "parquet", "-o", str(out)).returncode == 0
+        frame = pl.read_parquet(out)
+        assert frame.height == len(json.loads(run(catalog, command, "-f", "json").stdout))
+        assert pl.Null not in frame.dtypes
+
+
+def test_every_table_explains_itself(tmp_path: Path) -> None:
+    """--explain shows the query behind a table."""
+    write_oci_layout(tmp_path / "store", [IMAGE])
+    run(tmp_path / "c", "scan", "-q", str(tmp_path / "store"))
+    shown = run(tmp_path / "c", "images", "--explain").stdout
+    assert shown.startswith("-- queries/images.sql\n-- Question:")
+
+
+def test_scans_of_a_vanished_source_are_forgotten(tmp_path: Path) -> None:
+    """Forget --source takes the scans that hold nothing but that source."""
+    for name in ("a", "b"):
+        write_oci_layout(tmp_path / name, [IMAGE])
+    catalog = tmp_path / "c"
+    run(catalog, "scan", "-q", str(tmp_path / "a"))
+    run(catalog, "scan", "-q", str(tmp_path / "a"), str(tmp_path / "b"))
+    done = run(catalog, "catalog", "forget", "--source", str(tmp_path / "a"))
+    assert "1 scans forgotten" in done.stderr
+    assert len(json.loads(run(catalog, "catalog", "list", "-f", "json").stdout)) == 1

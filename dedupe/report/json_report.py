@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from dedupe.analysis import Overview
+from dedupe.analysis.overview import Overview
 
 #: raised when a key changes its meaning or goes
 SCHEMA_VERSION = 1

@@ -1,4 +1,4 @@
-"""Rows as a table, JSON or CSV."""
+"""Answers as a table, JSON, CSV or Parquet."""
 
 import csv
 import io
@@ -6,51 +6,70 @@ import json
 from typing import Any
 
 from dedupe.errors import UsageError
+from dedupe.model.questions import Answer
 from dedupe.report.units import human
-
-Row = dict[str, Any]
 
 _WIDEST = 48
 # a spreadsheet takes a cell that starts so for a formula
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: columns that only programs read
+_NOT_SHOWN = frozenset({"names", "image_id", "created", "sources", "blobs"})
+_CAUSES = frozenset(
+    {"modified", "metadata_only", "unchanged", "deleted", "opaque", "replaced", "superseded"}
+)
 
 
-def chosen(rows: list[Row], sort: str | None, limit: int) -> tuple[list[Row], int]:
+def chosen(answer: Answer, sort: str | None, limit: int) -> tuple[Answer, int]:
     """The rows to show, and how many are left out; raises UsageError for an unknown column."""
-    if sort is not None and rows:
-        if sort not in rows[0]:
-            raise UsageError(f"no column {sort}; there are {', '.join(rows[0])}", "unknown-column")
-        rows = sorted(rows, key=lambda row: (row[sort] is not None, row[sort]), reverse=True)
+    rows = answer.rows
+    if sort is not None:
+        if sort not in answer.columns:
+            raise UsageError(
+                f"no column {sort}; there are {', '.join(answer.columns)}", "unknown-column"
+            )
+        place = list(answer.columns).index(sort)
+        rows = sorted(rows, key=lambda row: (row[place] is not None, row[place]), reverse=True)
     shown = rows[:limit] if limit else rows
-    return shown, len(rows) - len(shown)
+    return Answer(answer.columns, shown), len(rows) - len(shown)
 
 
-def as_json(rows: list[Row], _: bool) -> str:
+def as_json(answer: Answer) -> str:
     """A list of objects."""
-    return json.dumps(rows, indent=2, ensure_ascii=False, default=_plain_value) + "\n"
+    return json.dumps(answer.dicts(), indent=2, ensure_ascii=False, default=_plain_value) + "\n"
 
 
-def as_csv(rows: list[Row], _: bool) -> str:
+def as_csv(answer: Answer) -> str:
     """A header and a line a row; no cell can start a formula."""
     text = io.StringIO()
     writer = csv.writer(text)
-    if rows:
-        writer.writerow(rows[0])
-    for row in rows:
-        writer.writerow([_cell(value) for value in row.values()])
+    writer.writerow(answer.columns)
+    for row in answer.rows:
+        writer.writerow([_cell(value) for value in row])
     return text.getvalue()
 
 
-def as_text(rows: list[Row], plain: bool) -> str:
+def as_parquet(answer: Answer) -> bytes:
+    """A Parquet file with the types of the query, also where there is no row."""
+    import polars as pl
+
+    schema = {name: _polars_type(kind) for name, kind in answer.columns.items()}
+    data = io.BytesIO()
+    pl.DataFrame(answer.rows, schema=schema, orient="row").write_parquet(data)
+    return data.getvalue()
+
+
+def as_text(answer: Answer, *, plain: bool) -> str:
     """Aligned columns; names and numbers shortened for a screen."""
-    if not rows:
+    if not answer.rows:
         return "nothing to show\n"
-    names = [
-        name for name in rows[0] if name not in ("names", "image_id", "created", "sources", "blobs")
+    places = [place for place, name in enumerate(answer.columns) if name not in _NOT_SHOWN]
+    names = list(answer.columns)
+    lines = [
+        [names[place] for place in places],
+        *([_text(names[place], row[place], plain) for place in places] for row in answer.rows),
     ]
-    lines = [names, *([_text(name, row[name], plain) for name in names] for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
-    numeric = [isinstance(rows[0][name], int | float) for name in names]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(places))]
+    numeric = [isinstance(answer.rows[0][place], int | float) for place in places]
     return "".join(
         "  ".join(
             cell.rjust(width) if right else cell.ljust(width)
@@ -69,32 +88,51 @@ def _text(name: str, value: Any, plain: bool) -> str:
     text = (
         ", ".join(str(item) for item in value)
         if isinstance(value, list)
-        else str("" if value is None else value)
+        else _plain_value("" if value is None else value)
     )
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
 
 
 def _is_bytes(name: str) -> bool:
     return (
-        name.endswith("_bytes")
-        or name.startswith(("exclusive_", "attributed_"))
-        or name
-        in (
-            "modified",
-            "metadata_only",
-            "unchanged",
-            "deleted",
-            "opaque",
-            "replaced",
-            "superseded",
-        )
+        name.endswith("_bytes") or name.startswith(("exclusive_", "attributed_")) or name in _CAUSES
     )
 
 
 def _cell(value: Any) -> Any:
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
-    return "'" + text if isinstance(text, str) and text.startswith(_FORMULA) else text
+    if isinstance(value, list | dict):
+        value = json.dumps(value, ensure_ascii=False, default=_plain_value)
+    elif isinstance(value, bytes):
+        value = value.hex()
+    return "'" + value if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _plain_value(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _polars_type(kind: str) -> Any:
+    import polars as pl
+
+    if kind.endswith("[]"):
+        inner = _polars_type(kind.removesuffix("[]"))
+        return inner and pl.List(inner)
+    if kind.startswith("STRUCT("):
+        fields = (field.split(" ", 1) for field in kind[len("STRUCT(") : -1].split(", "))
+        return pl.Struct({name.strip('"'): _polars_type(inner) for name, inner in fields})
+    known: dict[str, Any] = {
+        "BOOLEAN": pl.Boolean,
+        "TINYINT": pl.Int8,
+        "SMALLINT": pl.Int16,
+        "INTEGER": pl.Int32,
+        "BIGINT": pl.Int64,
+        "HUGEINT": pl.Int128,
+        "UBIGINT": pl.UInt64,
+        "DOUBLE": pl.Float64,
+        "FLOAT": pl.Float32,
+        "BLOB": pl.Binary,
+        "TIMESTAMP": pl.Datetime("us"),
+        "VARCHAR": pl.String,
+    }
+    # what is rarer goes by its values: decimals, dates
+    return known.get(kind)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from dedupe.analysis import Overview
+from dedupe.analysis.overview import Overview
 from dedupe.report.units import human, percent
 
 _FINDINGS = 10

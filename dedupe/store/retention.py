@@ -1,7 +1,9 @@
 """What leaves the catalog: scans that are forgotten, rows that no kept scan needs."""
 
+import fnmatch
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from dedupe.errors import StoreError
@@ -19,6 +21,20 @@ def forget(folder: Path, scan: str) -> None:
     going = folder / "scans" / f"{TEMPORARY}{scan}"
     (folder / "scans" / scan).rename(going)
     shutil.rmtree(going)
+
+
+def scans_of(folder: Path, globs: Sequence[str]) -> list[str]:
+    """Scans whose sources all match one of these globs; none for no glob."""
+    import polars as pl
+
+    found = []
+    for scan in scan_ids(folder):
+        sources = pl.read_parquet(folder / "scans" / scan / "sources.parquet")["source"]
+        if globs and all(
+            any(fnmatch.fnmatchcase(source, glob) for glob in globs) for source in sources
+        ):
+            found.append(scan)
+    return found
 
 
 def collect(folder: Path) -> tuple[int, int]:

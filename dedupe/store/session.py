@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dedupe.errors import StoreError, UsageError
+from dedupe.model.questions import Answer, Question, Row
 from dedupe.model.tables import SCAN_TABLES, TABLES
 from dedupe.store.catalog import scan_ids
 
@@ -46,15 +47,19 @@ class Session:
         self._connection = connect(self._folder, self.scan)
         self._ready = False
 
-    def rows(self, query: str) -> list[dict[str, Any]]:
-        """Answer of ``queries/<query>.sql``, a dictionary a row."""
+    def answer(self, question: Question) -> Answer:
+        """Rows of ``queries/<name>.sql``, its parameters bound."""
         self._prepare()
-        cursor = self._connection.execute(load_query(query))
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        return _answer(
+            self._connection.execute(load_query(question.name), dict(question.parameters))
+        )
 
-    def ask(self, text: str) -> list[dict[str, Any]]:
-        """Rows of one SELECT of a user's over the catalog's tables and the scan's relations.
+    def rows(self, query: str, **parameters: Any) -> list[Row]:
+        """Rows of ``queries/<query>.sql``, a dictionary a row."""
+        return self.answer(Question(query, parameters)).dicts()
+
+    def ask(self, text: str) -> Answer:
+        """Answer to one SELECT of a user's over the catalog's tables and the scan's relations.
 
         It can read nothing else and write nothing. Raises UsageError for anything but one SELECT,
         and for one that DuckDB refuses.
@@ -68,9 +73,7 @@ class Session:
             # closed folders still let COPY TO and ATTACH write inside the allowed one
             if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
                 raise UsageError("expected one SELECT statement", "not-a-select")
-            cursor = self._connection.execute(statements[0])
-            names = [column[0] for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            return _answer(self._connection.execute(statements[0]))
         except duckdb.Error as error:
             raise UsageError(f"query: {error}", "bad-query") from error
 
@@ -89,6 +92,11 @@ class Session:
             name = path.stem.partition("_")[2]
             self._connection.execute(f"CREATE TEMP TABLE {name} AS {path.read_text()}")
         self._ready = True
+
+
+def _answer(cursor: duckdb.DuckDBPyConnection) -> Answer:
+    columns = {column[0]: str(column[1]) for column in cursor.description or ()}
+    return Answer(columns, cursor.fetchall())
 
 
 def connect(folder: Path, scan: str) -> duckdb.DuckDBPyConnection:

@@ -1,22 +1,13 @@
-"""Answers that reports are made of: a finished value each, figures from ``queries/``."""
+"""Everything that the report of one scan says."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-Row = dict[str, Any]
-
-
-class Questions(Protocol):
-    """Whatever answers ``queries/<name>.sql``; a session of the store does."""
-
-    def rows(self, query: str) -> list[Row]:
-        """The answer's rows."""
-        ...
+from dedupe.analysis.interface import Questions, Row
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything that the report of one scan says; the queries' headers describe the rows."""
+    """The report's rows; the queries' headers describe them."""
 
     scan: Row
     sources: list[Row]
@@ -29,7 +20,7 @@ class Overview:
 
 
 def overview(questions: Questions) -> Overview:
-    """The whole report of a session's scan; raises StoreError where there is none."""
+    """The whole report of a session's scan."""
     return Overview(
         scan=questions.rows("scan")[0],
         sources=questions.rows("sources"),

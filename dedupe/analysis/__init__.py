@@ -1,0 +1,1 @@
+"""Answers that reports are made of: a finished value each, figures from ``queries/``."""

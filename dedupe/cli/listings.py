@@ -1,0 +1,48 @@
+"""Commands that list what a scan holds."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
+from dedupe.cli.tables import open_session, table, write
+from dedupe.model.questions import Question
+
+if TYPE_CHECKING:
+    from dedupe.store.session import Session
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+
+    @table(app)
+    def images(_: "Session") -> Question:
+        """List images with what they hold, what of it can be read, and what is their own."""
+        return Question("images")
+
+    @table(app)
+    def layers(_: "Session") -> Question:
+        """List distinct layers with who shares them."""
+        return Question("layers")
+
+    @table(app, limit=100)
+    def shadowed(_: "Session") -> Question:
+        """List files that no container can read, with the steps that added and hid them."""
+        return Question("shadowed_files")
+
+    @table(app, limit=100)
+    def duplicates(_: "Session") -> Question:
+        """List contents that are stored more than once."""
+        return Question("duplicates")
+
+    @app.command()
+    def tree(
+        catalog: CatalogOption = None,
+        scan: ScanOption = None,
+        output: OutputOption = None,
+        plain: BytesOption = False,
+    ) -> None:
+        """Show which images share which layers, from the base up."""
+        from dedupe.report.terminal import tree as render
+
+        write(render(open_session(catalog, scan).rows("tree"), plain=plain), output)

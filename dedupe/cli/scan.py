@@ -1,0 +1,56 @@
+"""The command that fills the catalog."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dedupe.cli.options import CatalogOption
+from dedupe.errors import Exit, SourceError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(scan)
+
+
+def scan(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Archives, image layouts, or folders of them.")
+    ],
+    catalog: CatalogOption = None,
+    platform: Annotated[
+        str, typer.Option(help="Only images of this os/architecture[/variant].")
+    ] = "",
+    image: Annotated[
+        list[str] | None, typer.Option(help="Only images whose name matches; may be repeated.")
+    ] = None,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every blob, known or not.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
+) -> None:
+    """Read every layer of these stores once into the catalog."""
+    from dedupe.cli.progress import Reporter
+    from dedupe.report.scanned import problem_lines, summary
+    from dedupe.scan import scan as run
+    from dedupe.sources.discover import Selection, discover
+    from dedupe.store.catalog import Catalog, default_catalog
+
+    reporter = Reporter(quiet=quiet)
+    outcome = run(
+        discover(paths, Selection(platform, tuple(image or ()))),
+        Catalog(catalog or default_catalog()),
+        reporter,
+        workers=jobs or None,
+        verify=verify,
+    )
+    reporter.finish()
+    for line in problem_lines(outcome):
+        typer.echo(line, err=True)
+    if not quiet:
+        typer.echo(summary(outcome), err=True)
+    if outcome.errors:
+        # nothing at all could be catalogued: the class of the error; else: something was skipped
+        raise typer.Exit(Exit.SKIPPED if outcome.images else SourceError.exit_code)

@@ -1,0 +1,146 @@
+"""Commands that answer one question with a table: what they share is written once, here.
+
+Such a command is a function from a session and its own options to a ``Question``. The decorator
+``table`` adds the common options, asks, and writes the answer in the form that was asked for.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dedupe.cli.options import LIMIT_HELP, BytesOption, CatalogOption, OutputOption, ScanOption
+from dedupe.errors import UsageError
+
+if TYPE_CHECKING:
+    from dedupe.model.questions import Answer, Question
+    from dedupe.store.session import Session
+
+
+class TableFormat(StrEnum):
+    """Forms of a table."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+def table(
+    app: typer.Typer, *, limit: int = 0, name: str | None = None
+) -> "Callable[[Callable[..., Question]], Callable[..., None]]":
+    """Make a command of a function that turns ``(session, own options)`` into a Question."""
+
+    def register(function: "Callable[..., Question]") -> Callable[..., None]:
+        own = list(inspect.signature(function).parameters.values())[1:]
+        common = list(inspect.signature(_common(limit)).parameters.values())
+        names = [parameter.name for parameter in common]
+
+        def command(**given: Any) -> None:
+            options = {name: given.pop(name) for name in names}
+            explain, catalog, scan = (options.pop(name) for name in ("explain", "catalog", "scan"))
+            session = open_session(catalog, scan)
+            question = function(session, **given)
+            if explain:
+                typer.echo(explanation(question))
+            else:
+                show(session.answer(question), **options)
+
+        # typer reads a command's options from its signature
+        command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *common)]
+        )
+        command.__annotations__ = {each.name: each.annotation for each in (*own, *common)}
+        command.__doc__ = function.__doc__
+        command.__name__ = function.__name__
+        app.command(name)(command)
+        return command
+
+    return register
+
+
+def _common(rows: int) -> Callable[..., None]:
+    """A function whose signature holds the options of every table."""
+
+    def options(
+        catalog: CatalogOption = None,
+        scan: ScanOption = None,
+        format: Annotated[
+            TableFormat, typer.Option("--format", "-f", help="Form of the table.")
+        ] = TableFormat.TABLE,
+        output: OutputOption = None,
+        limit: Annotated[int, typer.Option("--limit", min=0, help=LIMIT_HELP)] = rows,
+        sort: Annotated[
+            str | None, typer.Option("--sort", help="Column to sort by, the largest first.")
+        ] = None,
+        plain: BytesOption = False,
+        explain: Annotated[
+            bool, typer.Option("--explain", help="Show the query and its parameters instead.")
+        ] = False,
+    ) -> None:
+        """Only its signature is used."""
+
+    return options
+
+
+def open_session(catalog: Path | None, scan: str | None) -> "Session":
+    """The session that a command's options ask for."""
+    from dedupe.store.catalog import default_catalog
+    from dedupe.store.session import Session
+
+    return Session(catalog or default_catalog(), scan)
+
+
+def show(
+    answer: "Answer",
+    format: TableFormat,
+    output: Path | None,
+    limit: int = 0,
+    sort: str | None = None,
+    plain: bool = False,
+) -> None:
+    """Write an answer in a form, and say on standard error what is left out of it."""
+    from dedupe.report import tables
+
+    chosen, left_out = tables.chosen(answer, sort, limit)
+    match format:
+        case TableFormat.PARQUET:
+            write_bytes(tables.as_parquet(chosen), output)
+        case TableFormat.JSON:
+            write(tables.as_json(chosen), output)
+        case TableFormat.CSV:
+            write(tables.as_csv(chosen), output)
+        case TableFormat.TABLE:
+            write(tables.as_text(chosen, plain=plain), output)
+    if left_out:
+        typer.echo(f"dedupe: {left_out} more rows; --limit 0 shows all", err=True)
+
+
+def explanation(question: "Question") -> str:
+    """The query's file, its parameters and its text: where every figure comes from."""
+    from dedupe.store.session import load_query
+
+    values = "".join(f"-- ${name} = {value!r}\n" for name, value in question.parameters.items())
+    return f"-- queries/{question.name}.sql\n{values}{load_query(question.name)}".rstrip()
+
+
+def write(text: str, output: Path | None) -> None:
+    """Text to a file or to standard output."""
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text)
+
+
+def write_bytes(data: bytes, output: Path | None) -> None:
+    """Bytes to a file or a pipe; raises UsageError where they would go to a terminal."""
+    if output is not None:
+        output.write_bytes(data)
+    elif sys.stdout.isatty():
+        raise UsageError("Parquet is not for a terminal: name a file with --output", "no-output")
+    else:
+        sys.stdout.buffer.write(data)
