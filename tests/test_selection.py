@@ -18,7 +18,9 @@ TOOL = Image([tar_of([file("a", b"3")])], names=["localhost/tool:1"])
 @pytest.fixture
 def session(tmp_path: Path) -> Session:
     write_oci_layout(tmp_path / "store", [WEB1, WEB2, TOOL])
-    return scanned(tmp_path / "catalog", tmp_path / "store")[1]
+    outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
+    assert outcome.problems == ()
+    return session
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ up the whole batch.
 """
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -99,7 +100,11 @@ class _Worker:
     def __init__(self, context: "multiprocessing.context.BaseContext") -> None:
         self.connection, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=_work, args=(theirs,), daemon=True)  # type: ignore[attr-defined]
+        # a worker must never collect what it inherits: destroying a DuckDB connection without its
+        # threads crashes
+        gc.freeze()
         self._process.start()
+        gc.unfreeze()
         theirs.close()
         self._task = -1
 
