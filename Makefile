@@ -22,10 +22,15 @@ test: $(READY)
 	$(BIN)/pytest -n auto
 
 check: $(READY)
-	$(BIN)/ruff check dedupe tests data
-	$(BIN)/ruff format --check dedupe tests data
+	$(BIN)/ruff check dedupe tests data bench
+	$(BIN)/ruff format --check dedupe tests data bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# ESTATE: a folder with oci/ and archives/ of the same images
+bench: $(READY)
+	$(BIN)/python -m pip install --quiet --group bench
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/scan.py $(ESTATE)
 
 clean:
 	rm -rf $(VENV) build

@@ -188,5 +188,26 @@ def test_scans_of_a_vanished_source_are_forgotten(tmp_path: Path) -> None:
     run(catalog, "scan", "-q", str(tmp_path / "a"))
     run(catalog, "scan", "-q", str(tmp_path / "a"), str(tmp_path / "b"))
     done = run(catalog, "catalog", "forget", "--source", str(tmp_path / "a"))
-    assert "1 scans forgotten" in done.stderr
+    assert "1 scan forgotten" in done.stderr
     assert len(json.loads(run(catalog, "catalog", "list", "-f", "json").stdout)) == 1
+
+
+def test_rehash_starts_over(tmp_path: Path) -> None:
+    """--rehash reads each layer once more, known or not, and replaces its rows."""
+    write_oci_layout(tmp_path / "store", [IMAGE])
+    catalog, store = tmp_path / "c", str(tmp_path / "store")
+    run(catalog, "scan", store)
+    rows = next((catalog / "entries").iterdir())
+    rows.write_bytes(b"damaged")
+    assert "0 layers read" in run(catalog, "scan", store).stderr
+    assert "2 layers read" in run(catalog, "scan", store, "--rehash").stderr
+    assert run(catalog, "images").returncode == 0
+
+
+def test_nothing_but_broken_layers_is_a_layer_error(tmp_path: Path) -> None:
+    """Where no layer at all could be read the exit code is that of layers."""
+    write_oci_layout(tmp_path / "store", [IMAGE])
+    for blob in (tmp_path / "store/blobs/sha256").iterdir():
+        if blob.read_bytes()[:2] == b"\x1f\x8b":
+            blob.write_bytes(blob.read_bytes()[:-9])
+    assert run(tmp_path / "c", "scan", str(tmp_path / "store")).returncode == 4

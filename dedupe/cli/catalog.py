@@ -52,6 +52,7 @@ def catalog_forget(
     catalog: CatalogOption = None,
 ) -> None:
     """Forget scans; rows that no other scan needs go with 'catalog gc'."""
+    from dedupe.report.units import counted
     from dedupe.store.catalog import default_catalog
     from dedupe.store.retention import forget, scans_of
 
@@ -59,14 +60,15 @@ def catalog_forget(
     gone = [*(scans or ()), *scans_of(folder, source or ())]
     for scan in dict.fromkeys(gone):
         forget(folder, scan)
-    typer.echo(f"{len(set(gone))} scans forgotten", err=True)
+    typer.echo(f"{counted(len(set(gone)), 'scan')} forgotten", err=True)
 
 
 @manage.command("gc")
 def catalog_gc(catalog: CatalogOption = None) -> None:
     """Remove rows of layers that no kept scan needs."""
+    from dedupe.report.units import counted, human
     from dedupe.store.catalog import default_catalog
     from dedupe.store.retention import collect
 
     layers, freed = collect(catalog or default_catalog())
-    typer.echo(f"{layers} layers removed, {freed} bytes freed", err=True)
+    typer.echo(f"{counted(layers, 'layer')} removed, {human(freed)} freed", err=True)

@@ -1,9 +1,12 @@
-"""How far a scan is, on standard error: one redrawn line, or few lines in a log."""
+"""How far a scan is, on standard error: a bar on a terminal, few lines in a log."""
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
-_REDRAW_SECONDS = 0.1
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
 _LINE_SECONDS = 10.0
 
 
@@ -12,14 +15,17 @@ class Reporter:
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
-        self._terminal = sys.stderr.isatty()
         self._layers = self._done = self._bytes = self._read = 0
         self._started = self._said = time.monotonic()
+        self._bar: Progress | None = None
 
     def start(self, layers: int, blob_bytes: int) -> None:
         """So much there is to read."""
         self._layers, self._bytes = layers, blob_bytes
         self._started = self._said = time.monotonic()
+        if layers and not self._quiet and sys.stderr.isatty():
+            self._bar = _bar(layers, blob_bytes)
+            self._bar.start()
 
     def advance(self, blob_bytes: int) -> None:
         """So many bytes more were read."""
@@ -33,16 +39,46 @@ class Reporter:
 
     def finish(self) -> None:
         """Leave the line clean for what follows."""
-        if self._terminal and not self._quiet:
-            sys.stderr.write("\r\x1b[K")
+        if self._bar is not None:
+            self._bar.stop()
 
     def _say(self) -> None:
+        if self._bar is not None:
+            for task in self._bar.task_ids:
+                self._bar.update(task, completed=self._read, layers=self._done)
+            return
         now = time.monotonic()
-        if self._quiet or now - self._said < (_REDRAW_SECONDS if self._terminal else _LINE_SECONDS):
+        if self._quiet or now - self._said < _LINE_SECONDS:
             return
         self._said = now
         speed = self._read / max(now - self._started, 0.001)
         left = max(self._bytes - self._read, 0) / max(speed, 1)
-        line = f"{self._done} of {self._layers} layers, {speed / 1e6:.0f} MB/s, {left:.0f} s left"
-        sys.stderr.write(f"\r\x1b[K{line}" if self._terminal else f"dedupe: {line}\n")
-        sys.stderr.flush()
+        print(
+            f"dedupe: {self._done} of {self._layers} layers, {speed / 1e6:.0f} MB/s, "
+            f"{left:.0f} s left",
+            file=sys.stderr,
+            flush=True,
+        )
+
+
+def _bar(layers: int, blob_bytes: int) -> "Progress":
+    # rich is loaded for terminals only: a scan in a pipeline starts sooner without it
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    bar = Progress(
+        TextColumn("{task.fields[layers]} of {task.fields[all_layers]} layers"),
+        BarColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    bar.add_task("scan", total=blob_bytes, layers=0, all_layers=layers)
+    return bar

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dedupe.cli.options import CatalogOption
-from dedupe.errors import Exit, SourceError
+from dedupe.errors import Exit, LayerError, SourceError
 
 
 def register(app: typer.Typer) -> None:
@@ -28,6 +28,9 @@ def scan(
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every blob, known or not.")
     ] = False,
+    rehash: Annotated[
+        bool, typer.Option("--rehash", help="Read every layer anew and replace its rows.")
+    ] = False,
     jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
 ) -> None:
@@ -45,6 +48,7 @@ def scan(
         reporter,
         workers=jobs or None,
         verify=verify,
+        rehash=rehash,
     )
     reporter.finish()
     for line in problem_lines(outcome):
@@ -52,5 +56,8 @@ def scan(
     if not quiet:
         typer.echo(summary(outcome), err=True)
     if outcome.errors:
-        # nothing at all could be catalogued: the class of the error; else: something was skipped
-        raise typer.Exit(Exit.SKIPPED if outcome.images else SourceError.exit_code)
+        # where nothing at all could be catalogued: the class of the error
+        if not outcome.images:
+            raise typer.Exit(SourceError.exit_code)
+        known = outcome.layers_read + outcome.layers_named
+        raise typer.Exit(Exit.SKIPPED if known else LayerError.exit_code)

@@ -107,23 +107,25 @@ class _Blob:
 
 
 class _Tar:
-    """The uncompressed tar, hashed as it passes."""
+    """The uncompressed tar, hashed as it passes; one that is its own blob is hashed there."""
 
-    def __init__(self, stream: Readable) -> None:
+    def __init__(self, stream: Readable, *, hashed: bool) -> None:
         self._stream = stream
-        self._hash = hashlib.sha256()
+        self._hash = None if hashed else hashlib.sha256()
         self.size = 0
 
     def read(self, size: int = -1, /) -> bytes:
         data = self._stream.read(size)
-        self._hash.update(data)
+        if self._hash is not None:
+            self._hash.update(data)
         self.size += len(data)
         if self.size > MAX_TAR_BYTES:
             raise LayerError(f"decompresses to more than {MAX_TAR_BYTES} bytes", "layer-too-large")
         return data
 
-    def diff_id(self) -> str:
-        return "sha256:" + self._hash.hexdigest()
+    def diff_id(self, digest: str) -> str:
+        """Of the whole tar, whose blob has this digest."""
+        return digest if self._hash is None else "sha256:" + self._hash.hexdigest()
 
 
 class _Ahead:
@@ -173,11 +175,12 @@ class _Ahead:
 
 def _read(blob: _Blob, emit: Emit) -> LayerFacts:
     stream = decompressed(blob, blob.compression)
+    plain = blob.compression is None
     if blob.size < THREAD_MIN_BYTES:
-        return _facts(blob, _Tar(stream), emit)
+        return _facts(blob, _Tar(stream, hashed=plain), emit)
     ahead = _Ahead(stream)
     try:
-        return _facts(blob, _Tar(ahead), emit)
+        return _facts(blob, _Tar(ahead, hashed=plain), emit)
     finally:
         ahead.stop()
 
@@ -196,7 +199,7 @@ def _facts(blob: _Blob, tar: _Tar, emit: Emit) -> LayerFacts:
         emit(columns)
     digest = blob.finish()
     return LayerFacts(
-        diff_id=tar.diff_id(),
+        diff_id=tar.diff_id(digest),
         digest=digest,
         compression=blob.compression,
         compressed_bytes=blob.size,

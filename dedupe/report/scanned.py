@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from dedupe.report.units import counted
 from dedupe.scan import ScanOutcome
 
 _PROBLEMS_SHOWN = 50
@@ -24,7 +25,8 @@ def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
 def summary(outcome: ScanOutcome) -> str:
     """What was done, and what to do next."""
     return (
-        f"{outcome.images} images in {outcome.sources} sources: {outcome.layers_read} layers read "
-        f"({outcome.entries} entries), {outcome.layers_named} known already\n"
+        f"{counted(outcome.images, 'image')} in {counted(outcome.sources, 'source')}: "
+        f"{counted(outcome.layers_read, 'layer')} read ({outcome.entries:,} entries), "
+        f"{outcome.layers_named:,} known already\n"
         "next: dedupe report · dedupe shadowed · dedupe tree"
     )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dedupe.analysis.overview import Overview
-from dedupe.report.units import human, percent
+from dedupe.report.units import counted, human, percent
 
 _FINDINGS = 10
 _STEP_WIDTH = 60
@@ -18,8 +18,8 @@ def render(found: Overview, *, plain: bool) -> str:
 
     efficiency = percent(totals["live_bytes"], totals["naive_bytes"])
     lines = [
-        f"{totals['images']} images, {totals['layers']} layers, {totals['files']:,} files "
-        f"in {len(found.sources)} sources",
+        f"{counted(totals['images'], 'image')}, {counted(totals['layers'], 'layer')}, "
+        f"{counted(totals['files'], 'file')} in {counted(len(found.sources), 'source')}",
         "",
         f"{size('stored_bytes')}  stored on disk in all sources",
         f"{size('unpacked_bytes')}  unpacked, each layer once in its place",
@@ -46,7 +46,7 @@ def render(found: Overview, *, plain: bool) -> str:
     lines += _findings(found, plain=plain)
     errors = [row for row in found.problems if row["severity"] == "error"]
     if errors:
-        lines += ["", f"{len(errors)} problems: figures are incomplete"]
+        lines += ["", f"{counted(len(errors), 'problem')}: figures are incomplete"]
         lines += [f"  {row['source']}: {row['message']} [{row['code']}]" for row in errors[:5]]
     return "\n".join(lines) + "\n"
 
@@ -65,9 +65,11 @@ def _findings(found: Overview, *, plain: bool) -> list[str]:
         total = human(sum(row["size_bytes"] for row in rows), plain=plain)
         first = rows[0]
         fields = f" ({', '.join(first['changed_fields'])})" if first["changed_fields"] else ""
-        others = f" and {first['images'] - 1} more images" if first["images"] > 1 else ""
+        more = counted(first["images"] - 1, "more image")
+        others = f" and {more}" if first["images"] > 1 else ""
         lines.append(
-            f"{total:>9}  {cause.replace('_', ' ')}{fields}: {len(rows):,} files in {image}{others}"
+            f"{total:>9}  {cause.replace('_', ' ')}{fields}: {counted(len(rows), 'file')} "
+            f"in {image}{others}"
         )
         lines.append(f"{'':11}hidden by layer {hidden}: {_step(first['hidden_by'])}")
         if added != hidden:
@@ -85,7 +87,7 @@ def tree(rows: list[dict[str, Any]], *, plain: bool) -> str:
     while waiting:
         row, depth = waiting.pop()
         indent = "  " * depth
-        count = f"{row['images']} images" if row["images"] > 1 else "1 image"
+        count = counted(row["images"], "image")
         size, step = human(row["content_bytes"], plain=plain), row["created_by"] or row["diff_id"]
         lines.append(f"{size:>9}  {count:>10}  {indent}{_step(step)}")
         lines += [f"{'':23}{indent}  = {name}" for name in row["ends"]]

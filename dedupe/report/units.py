@@ -20,3 +20,8 @@ def human(count: int, *, plain: bool = False) -> str:
 def percent(part: int, whole: int) -> str:
     """Share of a whole; a hyphen where there is none."""
     return f"{100 * part / whole:.1f} %" if whole else "-"
+
+
+def counted(count: int, thing: str) -> str:
+    """``1 image``, ``2,000 images``."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"

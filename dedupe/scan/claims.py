@@ -91,22 +91,18 @@ def container_claim(source: str, container: FoundContainer) -> Claim | None:
 
 
 def plan(
-    sources: list[FoundSource], sink: Sink, answers: Answers, *, verify: bool
+    sources: list[FoundSource], sink: Sink, answers: Answers, *, verify: bool, rehash: bool
 ) -> list[list[Claim]]:
     """Layers to read, the largest first so that none is left alone at the end.
 
-    Each is a list of places that claim to hold the same layer, to be tried in turn.
+    Each is a list of places that claim to hold the same layer, to be tried in turn. ``verify`` asks
+    for every place, known or not; ``rehash`` for every layer once, known or not.
     """
     places: dict[object, list[Claim]] = {}
     for source, layer in _layers(sources):
         diff_id = layer.diff_id
-        if diff_id and layer.claim_checked:
-            if sink.has_layer(diff_id):
-                answers.verified.add(diff_id)
-        elif layer.digest:
-            known = sink.layer_of_blob(layer.digest)
-            if known:
-                answers.blobs[layer.digest] = known
+        if not rehash:
+            _look_up(layer, sink, answers)
         claim = claim_of(source, layer)
         if claim is None or layer.state is not None:
             continue
@@ -123,6 +119,17 @@ def plan(
             if upper is not None:
                 places[upper] = [upper]
     return sorted(places.values(), key=lambda claims: -claims[0].content.size)
+
+
+def _look_up(layer: FoundLayer, sink: Sink, answers: Answers) -> None:
+    """Remember what the sink has of this layer already."""
+    if layer.diff_id and layer.claim_checked:
+        if sink.has_layer(layer.diff_id):
+            answers.verified.add(layer.diff_id)
+    elif layer.digest:
+        known = sink.layer_of_blob(layer.digest)
+        if known:
+            answers.blobs[layer.digest] = known
 
 
 def answer(claim: Claim, facts: LayerFacts) -> tuple[Answer, list[tuple[str, str]]]:

@@ -89,6 +89,10 @@ class Sink(Protocol):
         """Diff ID of the verified rows that a blob of this digest gave, if any."""
         ...
 
+    def get_ready(self) -> None:
+        """Rows will come soon: load what keeping them takes, while workers are busy."""
+        ...
+
     def begin_layer(self, token: int) -> None:
         """Rows of a layer are about to come."""
         ...

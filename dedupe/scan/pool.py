@@ -25,6 +25,11 @@ _TELL_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """All workers are at work: time for the parent to get ready for what they find."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """A batch of a layer's rows."""
 
@@ -56,7 +61,7 @@ class Failed:
     message: str
 
 
-Event = Rows | Read | Done | Failed
+Event = Started | Rows | Read | Done | Failed
 
 
 def run(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
@@ -69,11 +74,15 @@ def run(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
     context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
     running: dict[Connection, _Worker] = {}
     try:
+        started = False
         while waiting or running:
             while waiting and len(running) < workers:
                 worker = _Worker(context)
                 worker.give(waiting.popleft(), layers)
                 running[worker.connection] = worker
+            if not started:
+                started = True
+                yield Started()
             for ready in wait(list(running)):
                 worker = running[ready]  # type: ignore[index]  # only connections are waited for
                 try:

@@ -26,7 +26,7 @@ from dedupe.scan.interface import (
     Sink,
     as_row,
 )
-from dedupe.scan.pool import Done, Failed, Read, Rows, run
+from dedupe.scan.pool import Done, Failed, Read, Rows, Started, run
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,12 @@ def scan(
     *,
     workers: int | None = None,
     verify: bool = False,
+    rehash: bool = False,
 ) -> ScanOutcome:
-    """Read every layer that the sink does not have, and commit what the sources say."""
+    """Read every layer that the sink does not have, and commit what the sources say.
+
+    ``verify`` reads every blob all the same, ``rehash`` every layer, as if the sink had none.
+    """
     started = time.time()
     sources: list[FoundSource] = []
     problems: list[ProblemRow] = []
@@ -62,7 +66,7 @@ def scan(
             sources.append(item)
             problems += [as_row(item.location, problem) for problem in item.problems]
     answers = Answers()
-    places = plan(sources, sink, answers, verify=verify)
+    places = plan(sources, sink, answers, verify=verify, rehash=rehash)
     reading = _Reading(sink, progress, answers, problems)
     reading.read(places, workers or os.cpu_count() or 1)
     images = [
@@ -129,6 +133,8 @@ class _Reading:
         begun: set[int] = set()
         for event in run([claim.content for claim in claims], min(workers, len(claims))):
             match event:
+                case Started():
+                    self._sink.get_ready()
                 case Read(count):
                     self._progress.advance(count)
                 case Rows(task, columns):

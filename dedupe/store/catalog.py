@@ -64,6 +64,10 @@ class Catalog:
             self._blobs = self._read_blobs()
         return self._blobs.get(digest)
 
+    def get_ready(self) -> None:
+        """Load polars, which takes as long as reading a small layer."""
+        import polars as pl  # noqa: F401  # only loaded
+
     def begin_layer(self, token: int) -> None:
         """Rows of a layer are about to come."""
         self._parts[token] = []
