@@ -31,3 +31,19 @@ CREATE MACRO path_bytes(path) AS
 
 -- least common multiple of 1 to 60: a share of one unit among up to 60 images is exact in it
 CREATE MACRO share_scale() AS 9690712164777231700912800::HUGEINT;
+
+-- package manager whose cache, or list of packages, a path belongs to; null for other files
+CREATE MACRO package_cache(path) AS
+    CASE
+        WHEN regexp_matches(path, '^var/lib/apt/lists/.') THEN 'apt lists'
+        WHEN regexp_matches(path, '^var/cache/apt/.') THEN 'apt'
+        WHEN regexp_matches(path, '(^|/)\.cache/pip/.') THEN 'pip'
+        WHEN regexp_matches(path, '^(var/cache/apk/|etc/apk/cache/|lib/apk/cache/).') THEN 'apk'
+        WHEN regexp_matches(path, '^var/cache/(dnf|yum|zypp)/.') THEN 'dnf'
+        WHEN regexp_matches(path, '(^|/)(\.npm/_cacache|\.cache/yarn|\.yarn/cache|\.pnpm-store)/.') THEN 'npm'
+        WHEN regexp_matches(path, '(^|/)(\.cache/go-build|go/pkg/mod/cache)/.') THEN 'go'
+        WHEN regexp_matches(path, '(^|/)\.cargo/registry/(cache|index)/.') THEN 'cargo'
+        WHEN regexp_matches(path, '(^|/)(\.m2/repository|\.gradle/caches)/.') THEN 'maven'
+        WHEN regexp_matches(path, '(^|/)(\.gem|\.bundle/cache|\.composer/cache)/.') THEN 'gem'
+        WHEN regexp_matches(path, '(^|/)\.conda/pkgs/.|(^|/)conda/pkgs/.') THEN 'conda'
+    END;

@@ -41,19 +41,6 @@ blobs AS (
     WHERE compressed_bytes IS NOT NULL AND image_id IN (SELECT image_id FROM stack)
 ),
 
-placements AS (
-    SELECT layer, sum(images) AS placements FROM node GROUP BY layer
-),
-
-dead AS (
-    SELECT shadow.layer, shadow.member, any_value(shadow.size_bytes) AS size_bytes
-    FROM shadow
-    JOIN node USING (chain_id)
-    JOIN placements ON placements.layer = shadow.layer
-    GROUP BY shadow.layer, shadow.member
-    HAVING sum(node.images) = any_value(placements.placements)
-),
-
 shadowed AS (
     SELECT coalesce(sum(shadow.size_bytes * node.images), 0) AS shadowed_bytes
     FROM shadow

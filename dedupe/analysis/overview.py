@@ -16,6 +16,7 @@ class Overview:
     layers: list[Row]
     shadowed_files: list[Row]
     duplicates: list[Row]
+    findings: list[Row]
     problems: list[Row]
 
 
@@ -29,5 +30,6 @@ def overview(questions: Questions) -> Overview:
         layers=questions.rows("layers"),
         shadowed_files=questions.rows("shadowed_files"),
         duplicates=questions.rows("duplicates"),
+        findings=questions.rows("findings"),
         problems=questions.rows("problems"),
     )

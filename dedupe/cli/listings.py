@@ -30,11 +30,6 @@ def register(app: typer.Typer) -> None:
         """List files that no container can read, with the steps that added and hid them."""
         return Question("shadowed_files")
 
-    @table(app, limit=100)
-    def duplicates(_: "Session") -> Question:
-        """List contents that are stored more than once."""
-        return Question("duplicates")
-
     @app.command()
     def tree(
         catalog: CatalogOption = None,

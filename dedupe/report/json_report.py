@@ -23,10 +23,12 @@ def render(found: Overview, limit: int) -> str:
         "layers": found.layers,
         "shadowed_files": _first(found.shadowed_files, limit),
         "duplicates": _first(found.duplicates, limit),
+        "findings": _first(found.findings, limit),
         "problems": found.problems,
         "left_out": {
             "shadowed_files": len(found.shadowed_files) - len(_first(found.shadowed_files, limit)),
             "duplicates": len(found.duplicates) - len(_first(found.duplicates, limit)),
+            "findings": len(found.findings) - len(_first(found.findings, limit)),
         },
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -5,6 +5,7 @@ from typing import Any
 from dedupe.analysis.overview import Overview
 from dedupe.report.units import counted, human, percent
 
+_IMAGES = 5
 _FINDINGS = 10
 _STEP_WIDTH = 60
 
@@ -34,15 +35,15 @@ def render(found: Overview, *, plain: bool) -> str:
         f"{'readable':>9}  {'content':>9}  {'shadowed':>9}  {'its own':>9}  image",
     ]
     worst = sorted(found.images, key=lambda row: -row["shadowed_bytes"])
-    for row in worst[:_FINDINGS]:
+    for row in worst[:_IMAGES]:
         sizes = "  ".join(
             human(row[key], plain=plain).rjust(9)
             for key in ("content_bytes", "shadowed_bytes", "exclusive_unpacked")
         )
         mark = "" if row["complete"] else "  (incomplete: some layers could not be read)"
         lines.append(f"{100 * row['efficiency']:7.1f} %  {sizes}  {row['name']}{mark}")
-    if len(worst) > _FINDINGS:
-        lines.append(f"{'':43}  and {len(worst) - _FINDINGS} more: dedupe images")
+    if len(worst) > _IMAGES:
+        lines.append(f"{'':43}  and {len(worst) - _IMAGES} more: dedupe images")
     lines += _findings(found, plain=plain)
     errors = [row for row in found.problems if row["severity"] == "error"]
     if errors:
@@ -52,28 +53,22 @@ def render(found: Overview, *, plain: bool) -> str:
 
 
 def _findings(found: Overview, *, plain: bool) -> list[str]:
-    """Shadowed files summed by the pair of steps that added and hid them."""
-    if not found.shadowed_files:
-        return ["", "No file is shadowed."]
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in found.shadowed_files:
-        key = (row["image"], row["cause"], row["added_position"], row["hidden_position"])
-        groups.setdefault(key, []).append(row)
-    ranked = sorted(groups.items(), key=lambda group: -sum(row["size_bytes"] for row in group[1]))
-    lines = ["", "Worst findings"]
-    for (image, cause, added, hidden), rows in ranked[:_FINDINGS]:
-        total = human(sum(row["size_bytes"] for row in rows), plain=plain)
-        first = rows[0]
-        fields = f" ({', '.join(first['changed_fields'])})" if first["changed_fields"] else ""
-        more = counted(first["images"] - 1, "more image")
-        others = f" and {more}" if first["images"] > 1 else ""
+    """The worst findings: bytes to win, where, by which step, and what to do."""
+    if not found.findings:
+        return ["", "Nothing to mend was found."]
+    lines = ["", "Worst findings, by what mending them wins"]
+    for row in found.findings[:_FINDINGS]:
+        fields = f" ({', '.join(row['fields'])})" if row["fields"] else ""
+        more = counted(row["images"] - 1, "more image")
+        others = f" and {more}" if row["images"] > 1 else ""
         lines.append(
-            f"{total:>9}  {cause.replace('_', ' ')}{fields}: {counted(len(rows), 'file')} "
-            f"in {image}{others}"
+            f"{human(row['wins_bytes'], plain=plain):>9}  {row['kind']}{fields}: "
+            f"{counted(row['files'], 'file')} in {row['image']}{others}"
         )
-        lines.append(f"{'':11}hidden by layer {hidden}: {_step(first['hidden_by'])}")
-        if added != hidden:
-            lines.append(f"{'':11}added by layer {added}: {_step(first['added_by'])}")
+        lines.append(f"{'':11}layer {row['position']}: {_step(row['step'])}")
+        lines.append(f"{'':11}{row['repair']}")
+    if len(found.findings) > _FINDINGS:
+        lines.append(f"{'':11}and {len(found.findings) - _FINDINGS} more: dedupe findings")
     return lines
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -28,10 +29,34 @@ def load_query(name: str) -> str:
     return (queries_folder() / f"{name}.sql").read_text()
 
 
+@cache
+def relations() -> dict[str, str]:
+    """Name -> SQL of ``queries/relations/NN_name.sql``, each after those that it is made of."""
+    files = sorted((queries_folder() / "relations").glob("*.sql"))
+    return {file.stem.partition("_")[2]: file.read_text() for file in files}
+
+
+def needed_relations(text: str) -> list[str]:
+    """Relations that a query, or a relation that it needs, names: in the order to make them.
+
+    A word that only looks like a relation's name costs its making, and nothing else.
+    """
+    needed: set[str] = set()
+    for name in reversed(relations()):
+        if name in _words(text) or any(name in _words(relations()[other]) for other in needed):
+            needed.add(name)
+    return [name for name in relations() if name in needed]
+
+
+@cache
+def _words(sql: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", re.sub(r"--[^\n]*", "", sql)))
+
+
 class Session:
     """One scan of a catalog, ready for questions.
 
-    Relations that several questions need are made once, in the order of their file names.
+    Relations that several questions need are made once, when a question first names them.
     """
 
     def __init__(self, folder: Path, scan: str | None = None) -> None:
@@ -45,14 +70,13 @@ class Session:
         self.scan = scan or known[-1]
         self._folder = folder.resolve()
         self._connection = connect(self._folder, self.scan)
-        self._ready = False
+        self._made: set[str] = set()
 
     def answer(self, question: Question) -> Answer:
         """Rows of ``queries/<name>.sql``, its parameters bound."""
-        self._prepare()
-        return _answer(
-            self._connection.execute(load_query(question.name), dict(question.parameters))
-        )
+        text = load_query(question.name)
+        self._prepare(text)
+        return _answer(self._connection.execute(text, dict(question.parameters)))
 
     def rows(self, query: str, **parameters: Any) -> list[Row]:
         """Rows of ``queries/<query>.sql``, a dictionary a row."""
@@ -66,7 +90,7 @@ class Session:
         """
         import duckdb
 
-        self._prepare()
+        self._prepare(text)
         self._close()
         try:
             statements = self._connection.extract_statements(text)
@@ -85,13 +109,12 @@ class Session:
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
 
-    def _prepare(self) -> None:
-        if self._ready:
-            return
-        for path in sorted((queries_folder() / "relations").glob("*.sql")):
-            name = path.stem.partition("_")[2]
-            self._connection.execute(f"CREATE TEMP TABLE {name} AS {path.read_text()}")
-        self._ready = True
+    def _prepare(self, text: str) -> None:
+        """Make the relations that a query names, and those that they name, once."""
+        for name in needed_relations(text):
+            if name not in self._made:
+                self._connection.execute(f"CREATE TEMP TABLE {name} AS {relations()[name]}")
+                self._made.add(name)
 
 
 def _answer(cursor: duckdb.DuckDBPyConnection) -> Answer:

@@ -1,0 +1,47 @@
+"""Commands that say what is wrong and how it is mended."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dedupe.cli.tables import table
+from dedupe.model.questions import Question
+
+if TYPE_CHECKING:
+    from dedupe.store.session import Session
+
+
+class Grouping(StrEnum):
+    """What duplicates are put together by."""
+
+    CONTENT = "content"
+    FOLDER = "folder"
+    CACHE = "cache"
+    EXTENSION = "extension"
+    SIZE = "size"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+
+    @table(app, limit=50)
+    def findings(_: "Session") -> Question:
+        """List what is wrong, the step that does it, what mending it wins, and how."""
+        return Question("findings")
+
+    @table(app, limit=100)
+    def duplicates(
+        _: "Session",
+        by: Annotated[
+            Grouping, typer.Option("--by", help="A row a content, whole folder, or class of files.")
+        ] = Grouping.CONTENT,
+    ) -> Question:
+        """List what is stored more than once."""
+        match by:
+            case Grouping.CONTENT:
+                return Question("duplicates")
+            case Grouping.FOLDER:
+                return Question("duplicate_folders")
+            case Grouping.CACHE | Grouping.EXTENSION | Grouping.SIZE:
+                return Question("duplicate_classes", {"by": by.value})

@@ -1,0 +1,50 @@
+-- Question: What kinds of files are stored more than once?
+-- Grain:    one row per class; duplicate_bytes sum to the scan's duplicate_content_bytes
+-- Params:   $by  VARCHAR  cache (package manager), extension or size
+-- Columns:  class            VARCHAR  the package manager, the extension, the largest size
+--           duplicate_bytes  BIGINT   copies but for the first of each content
+--           copies           BIGINT   their number
+--           contents         BIGINT   distinct contents among them
+-- Source:   MEASURES.md, "duplicate_content_bytes"
+WITH ranked AS (
+    SELECT
+        path,
+        size_bytes,
+        content_hash,
+        row_number() OVER (PARTITION BY content_hash ORDER BY layer, member) AS copy
+    FROM item
+    WHERE kind = 'file' AND size_bytes > 0
+),
+
+classed AS (
+    SELECT
+        size_bytes,
+        content_hash,
+        CASE $by
+            WHEN 'cache' THEN coalesce(package_cache(path), 'no cache')
+            WHEN 'extension' THEN
+                coalesce(
+                    nullif(lower(regexp_extract(path, '[^/.][^/]*(\.[A-Za-z0-9_+-]{1,12})$', 1)), ''),
+                    'no extension'
+                )
+            WHEN 'size' THEN
+                CASE
+                    WHEN size_bytes <= 4096 THEN 'to 4 kB'
+                    WHEN size_bytes <= 65536 THEN 'to 64 kB'
+                    WHEN size_bytes <= 1048576 THEN 'to 1 MB'
+                    WHEN size_bytes <= 16777216 THEN 'to 16 MB'
+                    ELSE 'larger'
+                END
+        END AS class
+    FROM ranked
+    WHERE copy > 1
+)
+
+SELECT
+    class,
+    sum(size_bytes)::BIGINT AS duplicate_bytes,
+    count(*) AS copies,
+    count(DISTINCT content_hash) AS contents
+FROM classed
+GROUP BY class
+ORDER BY duplicate_bytes DESC, class;

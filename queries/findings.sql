@@ -1,0 +1,53 @@
+-- Question: What is wrong in this store, by which build step, and how is it mended?
+-- Grain:    one row per finding; the bytes of different kinds overlap
+-- Params:   none
+-- Columns:  id              VARCHAR    stable while kind, layers and fields are the same
+--           kind            VARCHAR    as docs/findings.md lists them
+--           wins_bytes      BIGINT     what mending it wins in this store
+--           size_bytes      BIGINT     bytes that it concerns
+--           files           BIGINT     files that it concerns
+--           image           VARCHAR    name of an image that it is so in
+--           images          BIGINT     images that share this chain node
+--           position        INTEGER    layer index of the step to look at
+--           step            VARCHAR    its build step
+--           other_position  INTEGER    layer index that the bytes come from; null where there is none
+--           other_step      VARCHAR    its build step
+--           fields          VARCHAR[]  metadata that differs
+--           paths           VARCHAR[]  up to five
+--           repair          VARCHAR    what to do
+-- Source:   docs/findings.md
+WITH found AS (
+    SELECT * FROM hidden_finding
+    UNION ALL BY NAME
+    SELECT * FROM again_finding
+    UNION ALL BY NAME
+    SELECT * FROM cache_finding
+    UNION ALL BY NAME
+    SELECT * FROM place_finding
+    UNION ALL BY NAME
+    SELECT * FROM folder_finding
+)
+
+SELECT
+    md5(
+        concat_ws(' ', found.kind, found.chain_id, found.other_chain, found.fields, found.paths)
+    )[:10] AS id,
+    found.kind,
+    found.wins_bytes,
+    found.size_bytes,
+    found.files,
+    coalesce(image.names[1], image.digest, image.image_id) AS image,
+    node.images,
+    node.position,
+    node.created_by AS step,
+    other.position AS other_position,
+    other.created_by AS other_step,
+    found.fields,
+    found.paths,
+    found.repair
+FROM found
+JOIN node ON node.chain_id = found.chain_id
+JOIN image ON image.image_id = node.image_id
+LEFT JOIN node AS other ON other.chain_id = found.other_chain
+WHERE found.size_bytes > 0
+ORDER BY found.wins_bytes DESC, found.size_bytes DESC, id;

@@ -1,0 +1,17 @@
+-- Question: Which files can no container of any image read?
+-- Grain:    one row per file (layer, member)
+-- Params:   none
+-- Columns:  layer       VARCHAR  key of the layer
+--           member      INTEGER  the file
+--           size_bytes  BIGINT   logical size
+-- Source:   MEASURES.md, "dead_bytes"
+WITH placements AS (
+    SELECT layer, sum(images) AS placements FROM node GROUP BY layer
+)
+
+SELECT shadow.layer, shadow.member, any_value(shadow.size_bytes) AS size_bytes
+FROM shadow
+JOIN node USING (chain_id)
+JOIN placements ON placements.layer = shadow.layer
+GROUP BY shadow.layer, shadow.member
+HAVING sum(node.images) = any_value(placements.placements);

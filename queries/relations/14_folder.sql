@@ -1,0 +1,48 @@
+-- Question: Which folders hold the same files, in whatever layer and place?
+-- Grain:    one row per (layer, folder) of which there is another copy
+-- Params:   none
+-- Columns:  layer       VARCHAR  key of the layer
+--           folder      VARCHAR  path from the root
+--           parent      VARCHAR  folder above it; null for the root
+--           class       VARCHAR  the same for folders with the same names and contents below them
+--           copies      BIGINT   folders of that class
+--           files       BIGINT   files below it, any depth
+--           size_bytes  BIGINT   their bytes
+-- Source:   grows with files × depth: each file counts for every folder above it, once a layer
+WITH files AS (
+    SELECT layer, path, content_hash, size_bytes
+    FROM item
+    WHERE kind = 'file' AND taken_by IS NULL
+),
+
+placed AS (
+    SELECT layer, path, content_hash, size_bytes, unnest(ancestors_of(path)) AS folder FROM files
+),
+
+-- sums of two hashes a file do not depend on the order of files; sizes and counts guard them
+described AS (
+    SELECT
+        layer,
+        folder,
+        count(*) AS files,
+        sum(size_bytes)::BIGINT AS size_bytes,
+        sum(hash(path[len(folder) + 1:], content_hash)) AS first_sum,
+        sum(hash(content_hash, path[len(folder) + 1:], 'again')) AS second_sum
+    FROM (
+        SELECT * REPLACE (CASE WHEN folder = '' THEN '/' || path ELSE path END AS path) FROM placed
+    )
+    GROUP BY layer, folder
+),
+
+classed AS (
+    SELECT
+        *,
+        md5(concat_ws(' ', files, size_bytes, first_sum, second_sum)) AS class,
+        count(*) OVER (PARTITION BY files, size_bytes, first_sum, second_sum) AS copies
+    FROM described
+    WHERE size_bytes > 0
+)
+
+SELECT layer, folder, parent_of(folder) AS parent, class, copies, files, size_bytes
+FROM classed
+WHERE copies > 1;

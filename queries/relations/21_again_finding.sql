@@ -1,0 +1,65 @@
+-- Question: Which layers are the same but for timestamps?
+-- Grain:    one row per class of such layers
+-- Params:   none
+-- Columns:  as 20_hidden_finding; chain_id and other_chain are places of two of the layers
+-- Source:   MEASURES.md, "the same but for timestamps"
+WITH described AS (
+    SELECT
+        layer,
+        md5(
+            string_agg(
+                concat_ws(
+                    chr(1), path, kind, hex(content_hash), mode, uid, gid, link, xattrs, device
+                ),
+                chr(2) ORDER BY path, member
+            )
+        ) AS description
+    FROM item
+    GROUP BY layer
+),
+
+classes AS (
+    SELECT
+        described.description,
+        count(*) AS copies,
+        min(layers.content_bytes) AS size_bytes,
+        min(layers.files) AS files,
+        min(described.layer) AS first_layer,
+        max(described.layer) AS last_layer
+    FROM described
+    JOIN layers USING (layer)
+    GROUP BY described.description
+    HAVING count(*) > 1 AND min(layers.content_bytes) > 0
+),
+
+changed AS (
+    SELECT classes.description, arg_max(one.path, one.size_bytes, 5) AS paths
+    FROM classes
+    JOIN item AS one ON one.layer = classes.first_layer
+    JOIN item AS other
+        ON other.layer = classes.last_layer AND other.path = one.path AND other.kind = one.kind
+    WHERE one.mtime_ns <> other.mtime_ns
+    GROUP BY classes.description
+),
+
+places AS (
+    SELECT layer, min(chain_id) AS chain_id FROM node GROUP BY layer
+)
+
+SELECT
+    'same-but-timestamps' AS kind,
+    one.chain_id,
+    other.chain_id AS other_chain,
+    classes.files * (classes.copies - 1) AS files,
+    classes.size_bytes * (classes.copies - 1) AS size_bytes,
+    classes.size_bytes * (classes.copies - 1) AS wins_bytes,
+    ['mtime'] AS fields,
+    coalesce(changed.paths, []) AS paths,
+    format(
+        'build with a fixed SOURCE_DATE_EPOCH and rewritten timestamps: {} layers become one',
+        classes.copies
+    ) AS repair
+FROM classes
+LEFT JOIN changed USING (description)
+JOIN places AS one ON one.layer = classes.first_layer
+JOIN places AS other ON other.layer = classes.last_layer;

@@ -1,0 +1,39 @@
+-- Question: Which package managers left caches and lists behind that containers still see?
+-- Grain:    one row per (layer, cache)
+-- Params:   none
+-- Columns:  as 20_hidden_finding; chain_id is the first place of the layer
+-- Source:   docs/findings.md
+WITH cached AS (
+    SELECT layer, member, path, size_bytes, package_cache(path) AS cache
+    FROM item
+    WHERE kind = 'file' AND taken_by IS NULL AND package_cache(path) IS NOT NULL
+),
+
+places AS (
+    SELECT layer, min(chain_id) AS chain_id FROM node GROUP BY layer
+)
+
+SELECT
+    'package-cache' AS kind,
+    places.chain_id,
+    NULL AS other_chain,
+    count(*) AS files,
+    sum(cached.size_bytes)::BIGINT AS size_bytes,
+    sum(cached.size_bytes)::BIGINT AS wins_bytes,
+    [] AS fields,
+    arg_max(cached.path, cached.size_bytes, 5) AS paths,
+    CASE cached.cache
+        WHEN 'apt lists' THEN 'end the step with rm -rf /var/lib/apt/lists/*'
+        WHEN 'apt' THEN 'end the step with apt-get clean'
+        WHEN 'pip' THEN 'pip install --no-cache-dir'
+        WHEN 'apk' THEN 'apk add --no-cache'
+        WHEN 'dnf' THEN 'end the step with dnf clean all'
+        WHEN 'npm' THEN 'end the step with npm cache clean --force'
+        ELSE 'remove the cache in the same step'
+    END
+    || ', or keep it outside the image: RUN --mount=type=cache' AS repair
+FROM cached
+ANTI JOIN dead USING (layer, member)
+JOIN places USING (layer)
+GROUP BY places.chain_id, cached.layer, cached.cache
+HAVING sum(cached.size_bytes) > 0;

@@ -1,0 +1,19 @@
+-- Question: Which layers are stored again because they sit on another parent?
+-- Grain:    one row per layer with several chain IDs
+-- Params:   none
+-- Columns:  as 20_hidden_finding; chain_id and other_chain are two of its places
+-- Source:   MEASURES.md, "position_loss_bytes"
+SELECT
+    'position-loss' AS kind,
+    min(node.chain_id) AS chain_id,
+    max(node.chain_id) AS other_chain,
+    any_value(layers.files) * (count(*) - 1) AS files,
+    any_value(layers.content_bytes) * (count(*) - 1) AS size_bytes,
+    any_value(layers.content_bytes) * (count(*) - 1) AS wins_bytes,
+    [] AS fields,
+    [] AS paths,
+    format('give the {} images one order of layers: dedupe reorder', sum(node.images)) AS repair
+FROM node
+JOIN layers USING (layer)
+GROUP BY node.layer
+HAVING count(*) > 1 AND any_value(layers.content_bytes) > 0;
