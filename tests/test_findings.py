@@ -50,6 +50,17 @@ CASES = {
         ],
         [("copy-up", 500, 1, "set mode in the step of layer 0, which creates the files")],
     ),
+    "chmod of a whole layer": (
+        [
+            image(
+                [file("big", BIG, mode=0o644)],
+                [file("big", BIG, mode=0o755)],
+                names="one",
+                history=[RUN, "RUN chmod 755 /big"],
+            )
+        ],
+        [("copy-up", len(BIG), 1, "set mode in the step of layer 0")],
+    ),
     "only times": (
         [image([file("a", b"1" * 9, mtime=1)], [file("a", b"1" * 9, mtime=2)], names="one")],
         # two layers of that one file are also the same but for timestamps

@@ -20,7 +20,9 @@ copies AS (
 dead_copies AS (
     SELECT DISTINCT copies.layer, copies.folder
     FROM copies
-    JOIN item ON item.layer = copies.layer AND starts_with(item.path, copies.folder || '/')
+    JOIN item
+        ON item.layer = copies.layer
+        AND starts_with(item.path, CASE WHEN copies.folder = '' THEN '' ELSE copies.folder || '/' END)
     JOIN dead ON dead.layer = item.layer AND dead.member = item.member
 ),
 
@@ -33,7 +35,7 @@ living AS (
         any_value(copies.size_bytes) AS size_bytes,
         min((copies.layer, copies.folder)) AS first_copy,
         max((copies.layer, copies.folder)) AS last_copy,
-        list_sort(list(DISTINCT copies.folder))[:5] AS paths
+        list_sort(list(DISTINCT '/' || copies.folder))[:5] AS paths
     FROM copies
     ANTI JOIN dead_copies USING (layer, folder)
     GROUP BY copies.class
