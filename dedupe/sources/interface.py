@@ -10,7 +10,14 @@ from typing import Protocol
 
 from dedupe.errors import SourceError
 from dedupe.model.identity import Digest
-from dedupe.model.images import BlobRef, FoundImage, FoundOther, Problem, Severity
+from dedupe.model.images import (
+    BlobRef,
+    FoundContainer,
+    FoundImage,
+    FoundOther,
+    Problem,
+    Severity,
+)
 
 
 class Holder(Protocol):
@@ -43,6 +50,7 @@ class Contents:
     images: list[FoundImage] = field(default_factory=list)
     others: list[FoundOther] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    containers: list[FoundContainer] = field(default_factory=list)
     #: digests that some document names, so that the rest can be told to be orphans
     referenced: set[Digest] = field(default_factory=set)
 
