@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from builders import Contents, Image
+
 PAGE = struct.Struct("<QHHI")
 ELEMENT = 16
 
@@ -118,3 +120,135 @@ def write_bolt(path: Path, tree: Tree, **options: Any) -> None:
     """A bbolt file of this tree."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(BoltWriter(**options).file(tree))
+
+
+CONTENT = "io.containerd.content.v1.content"
+META = "io.containerd.metadata.v1.bolt/meta.db"
+SNAPSHOTTER = "io.containerd.snapshotter.v1."
+
+
+class ContainerdRoot:
+    """A root of containerd, kept in memory until ``write``: what it means, not how it came."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.contents = Contents()
+        #: v1 of meta.db
+        self.meta: dict[bytes, Any] = {b"version": b"\x06"}
+        #: snapshotter -> v1 of its metadata.db
+        self.snapshots: dict[str, dict[bytes, Any]] = {}
+        #: files of unpacked snapshots by their path below root
+        self.files: dict[str, bytes] = {}
+        self._last = 0
+
+    def name(self, name: str, target: Mapping[str, Any], namespace: str = "default") -> None:
+        """Give a name to a descriptor."""
+        record = {
+            b"createdat": bytes(15),
+            b"target": {
+                b"digest": target["digest"].encode(),
+                b"mediatype": target["mediaType"].encode(),
+                b"size": zigzag(target["size"]),
+            },
+        }
+        self._section(namespace, b"images")[name.encode()] = record
+
+    def add(self, image: Image, *, namespace: str = "default", cri: bool = False) -> dict[str, Any]:
+        """Store an image under its names, as CRI if so; the descriptor of its manifest."""
+        target = self.contents.add_image(image)
+        for name in image.names:
+            self.name(name, target, namespace)
+            if cri:
+                self.name(f"{name.rpartition(':')[0]}@{target['digest']}", target, namespace)
+        if cri:
+            self.name(image.image_id, target, namespace)
+        return target
+
+    def unpack(
+        self, image: Image, *, namespace: str = "default", snapshotter: str = "overlayfs"
+    ) -> None:
+        """One committed snapshot a layer; each holds one file that tells its position."""
+        below = ""
+        for position, chain in enumerate(image.chain_ids):
+            below = self.snapshot(chain, below, namespace, snapshotter, kind=3)
+            self.files[f"{self.folder(snapshotter)}/layer"] = str(position).encode()
+
+    def snapshot(
+        self, key: str, below: str, namespace: str, snapshotter: str = "overlayfs", kind: int = 2
+    ) -> str:
+        """Record a snapshot; its full name."""
+        self._last += 1
+        name = f"{namespace}/{self._last + 100}/{key}"
+        records = self.snapshots.setdefault(snapshotter, {b"snapshots": {}, b"parents": {}})
+        record = {b"id": varint(self._last), b"kind": bytes([kind]), b"createdat": bytes(15)}
+        if below:
+            record[b"parent"] = below.encode()
+        if kind == 3:
+            record[b"size"] = zigzag(4096)
+        records[b"snapshots"][name.encode()] = record
+        known = self._section(namespace, b"snapshots").setdefault(snapshotter.encode(), {})
+        known[key.encode()] = {b"name": name.encode()}
+        self.files[f"{self.folder(snapshotter)}/.keep"] = b""
+        return name
+
+    def folder(self, snapshotter: str = "overlayfs") -> str:
+        """The folder of the snapshot that was recorded last."""
+        last = f"{SNAPSHOTTER}{snapshotter}/snapshots/{self._last}"
+        return last if snapshotter == "native" else f"{last}/fs"
+
+    def container(
+        self,
+        container_id: str,
+        image: str,
+        *,
+        namespace: str = "default",
+        snapshotter: str = "overlayfs",
+        labels: Mapping[str, str] | None = None,
+    ) -> None:
+        """Record a container whose snapshot has its ID for a key."""
+        record: dict[bytes, Any] = {
+            b"image": image.encode(),
+            b"snapshotter": snapshotter.encode(),
+            b"snapshotKey": container_id.encode(),
+            b"runtime": {b"name": b"io.containerd.runc.v2"},
+        }
+        if labels:
+            record[b"labels"] = {key.encode(): value.encode() for key, value in labels.items()}
+        self._section(namespace, b"containers")[container_id.encode()] = record
+
+    def write(self, **options: Any) -> None:
+        """The folders as they are on a disk; options of BoltWriter."""
+        for digest, blob in self.contents.blobs.items():
+            write(self.root / CONTENT / "blobs" / digest.replace(":", "/"), blob)
+        write(self.root / CONTENT / "ingest" / "abc" / "data", b"half of a blob")
+        write_bolt(self.root / META, {b"v1": self.meta}, **options)
+        for snapshotter, records in self.snapshots.items():
+            database = self.root / f"{SNAPSHOTTER}{snapshotter}/metadata.db"
+            write_bolt(database, {b"v1": records}, **options)
+        for path, data in self.files.items():
+            write(self.root / path, data)
+
+    def _section(self, namespace: str, name: bytes) -> dict[bytes, Any]:
+        section: dict[bytes, Any] = self.meta.setdefault(namespace.encode(), {}).setdefault(
+            name, {}
+        )
+        return section
+
+
+def write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def varint(value: int) -> bytes:
+    """Go's unsigned varint."""
+    out = b""
+    while value > 0x7F:
+        out += bytes([value & 0x7F | 0x80])
+        value >>= 7
+    return out + bytes([value])
+
+
+def zigzag(value: int) -> bytes:
+    """Go's signed varint."""
+    return varint(value << 1 ^ value >> 63)

@@ -38,6 +38,8 @@ def is_containerd(holder: FolderHolder, below: tuple[str, ...] = ()) -> bool:
 def read_containerd(store: Store, contents: Contents, *, docker: bool = False) -> None:
     """All images and containers of all namespaces; problems become rows."""
     holder = FolderHolder(store.root)
+    # first, since a store is closed to us as a whole and this row says what to do
+    metadata = _metadata(store, contents)
     snapshots = Snapshots(store, contents)
     reader = ManifestReader(
         holder,
@@ -45,7 +47,6 @@ def read_containerd(store: Store, contents: Contents, *, docker: bool = False) -
         lambda digest: "/".join(store.parts(CONTENT, blob_name(digest))),
         snapshots.layer,
     )
-    metadata = _metadata(store, contents)
     origins = Origins()
     for records in _by_target(metadata.images):
         before = len(contents.images)
@@ -83,9 +84,7 @@ def content_blobs(store: Store, contents: Contents) -> list[StoredBlob]:
             digest = ":".join(name.split("/")[-2:])
             blobs.append(StoredBlob(name, size, Digest(digest) if is_digest(digest) else None))
     except SourceError as error:
-        # a store is closed to us as a whole: to say so once is enough
-        if not any(problem.code == error.code for problem in contents.problems):
-            contents.failed(folder, error)
+        contents.failed(folder, error, once=error.code == "permission-denied")
     return blobs
 
 

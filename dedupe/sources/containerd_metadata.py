@@ -15,6 +15,7 @@ from dedupe.formats.bolt import BoltFile, Bucket
 
 METADATA = ("io.containerd.metadata.v1.bolt", "meta.db")
 _VERSION = b"v1"
+_ACTIVE, _COMMITTED = b"\x02", b"\x03"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ class Snapshot:
     #: name of the folder
     number: int
     committed: bool
+    #: neither committed nor a view of what is
+    writable: bool
     #: full name of the snapshot below; empty for the base
     parent: str
     #: disk usage when it was committed; 0 for an active one
@@ -98,8 +101,8 @@ def snapshots_in(file: BoltFile) -> Iterator[tuple[str, Snapshot]]:
                 namespace,
                 rest.partition("/")[2],
                 unsigned(values.get(b"id", b"")),
-                # 1 is a view, 2 an active snapshot
-                values.get(b"kind") == b"\x03",
+                values.get(b"kind") == _COMMITTED,
+                values.get(b"kind") == _ACTIVE,
                 _text(values.get(b"parent", b"")),
                 signed(values.get(b"size", b"")),
             ),

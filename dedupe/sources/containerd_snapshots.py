@@ -56,7 +56,8 @@ class Snapshots:
             except SourceError as error:
                 # a snapshotter that was never used has no database
                 if error.code != "blob-missing":
-                    contents.failed("/".join(parts), error)
+                    closed = error.code == "permission-denied"
+                    contents.failed("/".join(parts), error, once=closed)
             self._index(snapshotter)
 
     def layer(self, chain: ChainID) -> TreeRef | None:
@@ -78,7 +79,7 @@ class Snapshots:
         return [
             key
             for (space, key), (snapshotter, name) in self._keyed.items()
-            if space == namespace and not self._named[snapshotter][name].committed
+            if space == namespace and self._named[snapshotter][name].writable
         ]
 
     def keys_below(self, namespace: str, key: str) -> Iterator[str]:

@@ -54,8 +54,10 @@ class Contents:
     #: digests that some document names, so that the rest can be told to be orphans
     referenced: set[Digest] = field(default_factory=set)
 
-    def failed(self, subject: str, error: SourceError) -> None:
-        """Keep an error as a row, so that the rest goes on."""
+    def failed(self, subject: str, error: SourceError, *, once: bool = False) -> None:
+        """Keep an error as a row, so that the rest goes on; ``once``: a row a code is enough."""
+        if once and any(problem.code == error.code for problem in self.problems):
+            return
         self.problems.append(Problem(subject, error.code, error.message))
 
     def note(self, subject: str, code: str, message: str) -> None:
