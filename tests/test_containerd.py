@@ -1,16 +1,9 @@
 """containerd's store, and docker's in containerd: written by hand, and by containerd itself."""
 
-import json
 import os
-import re
-import shutil
-import signal
-import subprocess
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +17,13 @@ from builders import (
     json_of,
     tar_of,
     whiteout,
-    write_oci_archive,
     write_oci_layout,
 )
 from containerd_store import CONTENT, META, SNAPSHOTTER, ContainerdRoot, varint, write, zigzag
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scanning import codes, scanned
 
-from dedupe.formats.bolt import BoltFile
 from dedupe.model.images import FoundSource, LayerState, Problem, Severity, SourceKind, Whiteouts
 from dedupe.sources.containerd_metadata import signed, unsigned
 from dedupe.sources.discover import Selection, discover
@@ -492,6 +483,30 @@ def test_blobs_that_are_none(spoil: Callable[[Path], object], tmp_path: Path) ->
     source = only(tmp_path)
     assert len(errors(source)) == 1
     assert [image.image_id for image in source.images] == [OTHER.image_id]
+
+
+@given(
+    database=st.sampled_from(["meta", "snapshots"]),
+    changes=st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), max_size=6),
+)
+@settings(max_examples=80, deadline=None)
+def test_flipped_bytes(database: str, changes: list[tuple[int, int]]) -> None:
+    """Whatever the databases say, what is left of the store is read and the rest is a finding."""
+    with tempfile.TemporaryDirectory() as name:
+        root = ContainerdRoot(Path(name))
+        root.add(APP)
+        root.unpack(APP)
+        root.snapshot("box", f"default/103/{APP.chain_ids[-1]}", "default")
+        root.container("box", APP.names[0])
+        root.write(page_size=1024, fanout=3)
+        path = Path(name) / (META if database == "meta" else f"{SNAPSHOTTER}overlayfs/metadata.db")
+        data = bytearray(path.read_bytes())
+        for position, value in changes:
+            data[position % len(data)] = value
+        path.write_bytes(data)
+        source = only(Path(name))
+    if not source.problems:
+        assert [image.image_id for image in source.images] == [APP.image_id]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can scan as somebody else")
