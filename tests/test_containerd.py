@@ -182,6 +182,25 @@ def test_blobs_before_snapshots(tmp_path: Path) -> None:
     assert all(layer.content is layer.blob and layer.tree for layer in image.layers)
 
 
+def test_unpacked_though_unreadable(tmp_path: Path) -> None:
+    """A layer whose blob is encrypted, or no file, is read where it lies unpacked."""
+    root = ContainerdRoot(tmp_path)
+    secret = replace(APP, encrypted=frozenset({1}))
+    root.add(secret)
+    root.unpack(secret)
+    root.write()
+    first, second = root.contents.layers[secret.image_id][:2]
+    path = tmp_path / CONTENT / "blobs" / first.replace(":", "/")
+    path.unlink()
+    path.mkdir()
+    source = only(tmp_path)
+    assert first != second
+    assert errors(source) == ["not-a-regular-file"] * 2
+    (image,) = source.images
+    assert [layer.state for layer in image.layers] == [None] * 3
+    assert all(layer.content is layer.tree for layer in image.layers)
+
+
 def test_missing_blob_without_a_snapshot(tmp_path: Path) -> None:
     """A layer that is nowhere is an error, once, and its image stays."""
     root = ContainerdRoot(tmp_path)

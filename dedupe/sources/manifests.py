@@ -308,7 +308,9 @@ class ManifestReader:
                     f"layer {layer.digest} may not be distributed and is not kept here",
                 )
             else:
-                state = LayerState.ABSENT if error.code == "blob-missing" else LayerState.BROKEN
+                if tree is None:
+                    absent = error.code == "blob-missing"
+                    state = LayerState.ABSENT if absent else LayerState.BROKEN
                 self._contents.failed(subject, error)
         if layer.media_type.endswith("+encrypted") and tree is not None:
             # it was decrypted when it was unpacked
