@@ -1,5 +1,6 @@
 """bbolt files: what their writers put in comes out, whatever else is a named error."""
 
+import fcntl
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -138,6 +139,7 @@ DAMAGED: dict[str, Callable[[], bytes]] = {
     "elements that overlap": lambda: with_root(
         2, 2, element(0, 32, 1, 100) + element(0, 17, 1, 100) + b"a" * 120
     ),
+    "a key that is too long": lambda: with_root(2, 1, leaf_body([(0, b"k" * 32769, b"")])),
     "keys that descend": lambda: with_root(2, 2, leaf_body([(0, b"b", b""), (0, b"a", b"")])),
     "keys twice": lambda: with_root(2, 2, leaf_body([(0, b"a", b""), (0, b"a", b"")])),
     "bucket too short": lambda: with_root(2, 1, leaf_body([(1, b"a", bytes(15))])),
@@ -223,6 +225,15 @@ def test_opened_below_a_root(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         BoltFile.open(tmp_path, ("huge.db",))
     assert caught.value.code == "bolt-too-large"
+
+
+def test_no_lock_is_taken(tmp_path: Path) -> None:
+    """A writer holds the file's exclusive lock for as long as it runs; a reader does not ask."""
+    path = tmp_path / "meta.db"
+    path.write_bytes(BoltWriter().file(TREE))
+    with path.open("rb") as writer:
+        fcntl.flock(writer, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert all_of(BoltFile.open(tmp_path, ("meta.db",)).bucket()) == TREE
 
 
 def test_a_file_that_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

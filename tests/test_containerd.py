@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from scanning import codes, scanned
 
 from dedupe.model.images import FoundSource, LayerState, Problem, Severity, SourceKind, Whiteouts
+from dedupe.sources import containerd_metadata
 from dedupe.sources.containerd_metadata import signed, unsigned
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.session import Session
@@ -477,6 +478,20 @@ def test_bad_records_cost_only_themselves(name: str, tmp_path: Path) -> None:
     source = only(tmp_path)
     assert errors(source) == expected
     assert [image.names for image in source.images] == [("docker.io/library/app:1",)]
+
+
+def test_too_many_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database with more records than memory is for is read as far as that."""
+    monkeypatch.setattr(containerd_metadata, "MAX_RECORDS", 3)
+    root = ContainerdRoot(tmp_path)
+    target = root.add(APP)
+    for number in range(9):
+        root.name(f"docker.io/library/more:{number}", target)
+        root.snapshot(f"work{number}", "", "default")
+    root.write()
+    source = only(tmp_path)
+    assert set(errors(source)) == {"bolt-too-large"}
+    assert [image.image_id for image in source.images] == [APP.image_id]
 
 
 def test_damaged_snapshots(tmp_path: Path) -> None:

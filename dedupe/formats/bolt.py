@@ -30,6 +30,8 @@ _PAUSE_SECONDS = 0.05
 _COPY_BYTES = 8 << 20
 #: branches above a leaf; a full file of MAX_BOLT_BYTES has less than ten
 _MAX_DEPTH = 64
+#: bbolt refuses longer keys
+_MAX_KEY_BYTES = 32768
 
 _MAGIC = 0xED0CDAED
 _VERSION = 2
@@ -195,6 +197,8 @@ class Bucket:
             key_start = start + position
             value_start = key_start + key_size
             end = value_start + value_size
+            if key_size > _MAX_KEY_BYTES:
+                raise self._file.damaged(f"a key of {key_size} bytes")
             if key_start < free or end > len(page):
                 raise self._file.damaged(
                     f"an element at {key_start}..{end} of a page of {len(page)} bytes, "

@@ -14,6 +14,12 @@ from dedupe.errors import SourceError
 from dedupe.formats.bolt import BoltFile, Bucket
 
 METADATA = ("io.containerd.metadata.v1.bolt", "meta.db")
+#: images, containers or snapshots of one root: a hundred times what large hosts have
+MAX_RECORDS = 200_000
+#: findings that still tell something new
+_MAX_DAMAGES = 100
+#: nothing that is shown or compared is longer
+_MAX_TEXT_BYTES = 32768
 _VERSION = b"v1"
 _ACTIVE, _COMMITTED = b"\x02", b"\x03"
 
@@ -79,6 +85,8 @@ def read_metadata(file: BoltFile) -> Metadata:
         found.damages.append(error)
         return found
     for name, bucket in namespaces.items():
+        if len(found.damages) >= _MAX_DAMAGES:
+            break
         try:
             sections = bucket.buckets()
         except SourceError as error:
@@ -91,8 +99,13 @@ def read_metadata(file: BoltFile) -> Metadata:
 
 
 def snapshots_in(file: BoltFile) -> Iterator[tuple[str, Snapshot]]:
-    """Snapshots of one snapshotter with their full names; ``bolt-damaged`` ends them early."""
-    for name, record in _records(file.bucket(_VERSION, b"snapshots")):
+    """Snapshots of one snapshotter with their full names.
+
+    SourceError ``bolt-damaged`` or ``bolt-too-large`` ends them early.
+    """
+    for count, (name, record) in enumerate(_records(file.bucket(_VERSION, b"snapshots"))):
+        if count == MAX_RECORDS:
+            raise too_many()
         values = record.values()
         namespace, _, rest = _text(name).partition("/")
         yield (
@@ -125,11 +138,18 @@ def signed(data: bytes) -> int:
     return value >> 1 ^ -(value & 1)
 
 
+def too_many() -> SourceError:
+    """The error for a database that could fill the memory."""
+    return SourceError(f"more than {MAX_RECORDS} records of a kind", "bolt-too-large")
+
+
 def _take(found: Metadata, into: Any, records: Iterator[Any]) -> None:
     add = into.add if isinstance(into, set) else into.append
     try:
         for record in records:
             add(record)
+            if len(into) > MAX_RECORDS:
+                raise too_many()
     except SourceError as error:
         found.damages.append(error)
 
@@ -178,4 +198,4 @@ def _records(bucket: Bucket | None) -> Iterator[tuple[bytes, Bucket]]:
 
 
 def _text(data: bytes) -> str:
-    return data.decode("utf-8", "surrogateescape")
+    return data[:_MAX_TEXT_BYTES].decode("utf-8", "surrogateescape")
