@@ -58,21 +58,24 @@ CONFIG = """\
 version = 2
 root = "{folder}/root"
 state = "{folder}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
+disabled_plugins = {disabled}
 [grpc]
   address = "{folder}/grpc"
 [ttrpc]
   address = "{folder}/ttrpc"
+[plugins."io.containerd.grpc.v1.cri"]
+  disable_tcp_service = true
 """
+CRI = "io.containerd.grpc.v1.cri"
 
 
 class Daemon:
     """A containerd with folders and sockets of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, disabled: str) -> None:
         self.folder = folder
         self.root = folder / "root"
-        (folder / "config.toml").write_text(CONFIG.format(folder=folder))
+        (folder / "config.toml").write_text(CONFIG.format(folder=folder, disabled=disabled))
         self._log = (folder / "log").open("wb")
         self._process = subprocess.Popen(
             ["containerd", "--config", str(folder / "config.toml")],
@@ -111,10 +114,12 @@ class Daemon:
 
 
 @pytest.fixture
-def daemon() -> Iterator[Daemon]:
+def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
+    """A fresh one; with CRI where the test asks for it."""
     # a socket's path has 108 bytes at most
     folder = Path(tempfile.mkdtemp(prefix="ctd"))
-    started = Daemon(folder)
+    with_cri = getattr(request, "param", None) == "cri"
+    started = Daemon(folder, disabled="[]" if with_cri else f'["{CRI}"]')
     try:
         yield started
     finally:
@@ -142,6 +147,23 @@ def test_images(daemon: Daemon, tmp_path: Path) -> None:
     blobs = daemon.ctr("content", "ls", "--quiet").stdout.split()
     assert sorted(str(blob.digest) for blob in source.blobs) == sorted(blobs)
     assert source.orphan_bytes == 0
+
+
+@pytest.mark.parametrize("daemon", ["cri"], indirect=True)
+def test_names_of_cri(daemon: Daemon) -> None:
+    """The name that CRI itself adds, the image's ID, is none of ours."""
+    if not re.search(r"\bcri .* ok", daemon.ctr("plugins", "ls").stdout):
+        pytest.skip("this containerd has no CRI that starts here")
+    daemon.load(APP, namespace="k8s.io")
+    known: list[str] = []
+    for _ in range(100):
+        known = daemon.ctr("images", "ls", "--quiet", namespace="k8s.io").stdout.split()
+        if len(known) > 1:
+            break
+        time.sleep(0.1)
+    assert sorted(known) == [*APP.names, APP.image_id]
+    (image,) = only(daemon.root).images
+    assert image.names == tuple(APP.names)
 
 
 def names_in(tree: TreeRef) -> set[str]:
