@@ -21,6 +21,13 @@ from dedupe.model.images import (
 )
 from dedupe.model.paths import path_text
 from dedupe.sources.archive import ArchiveHolder, open_archive
+from dedupe.sources.containerd import (
+    DOCKER_ROOT,
+    content_blobs,
+    is_containerd,
+    read_containerd,
+)
+from dedupe.sources.containerd_snapshots import Store
 from dedupe.sources.directory import blobs_in, is_directory, read_directory
 from dedupe.sources.docker_archive import is_docker_archive, read_docker_archive
 from dedupe.sources.folder import FolderHolder
@@ -31,7 +38,6 @@ from dedupe.sources.oci import blobs_of, is_layout, read_layout
 _OTHER_STORES: dict[str, tuple[str, ...]] = {
     "docker store": ("image/overlay2/imagedb", "image/vfs/imagedb", "image/fuse-overlayfs/imagedb"),
     "containers/storage": ("overlay-images/images.json", "vfs-images/images.json"),
-    "containerd store": ("io.containerd.content.v1.content/blobs",),
     "registry storage": ("docker/registry/v2/blobs",),
 }
 _ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2", ".oci")
@@ -94,11 +100,27 @@ def _walk(
     if (status.st_dev, status.st_ino) in seen:
         return
     seen.add((status.st_dev, status.st_ino))
+    holder = FolderHolder(folder)
+    if is_containerd(holder):
+        yield _containerd(location, SourceKind.CONTAINERD, Store(folder), selection)
+        return
+    in_docker = is_containerd(holder, DOCKER_ROOT)
+    if in_docker:
+        source = _containerd(
+            path_text(os.fsencode(folder.joinpath(*DOCKER_ROOT))),
+            SourceKind.DOCKER_CONTAINERD,
+            Store(folder, DOCKER_ROOT),
+            selection,
+        )
+        # a docker with a graph driver has a containerd too, without images
+        if source.blobs or source.containers or source.problems or not holder.has("image"):
+            yield source
     for kind, marks in _OTHER_STORES.items():
         if any((folder / mark).exists() for mark in marks):
             yield Problem(location, "unsupported-store", f"a {kind}, which is not read yet")
             return
-    holder = FolderHolder(folder)
+    if in_docker:
+        return
     layout = is_layout(holder)
     if layout:
         yield _read(
@@ -199,6 +221,17 @@ def _archive(
     return source
 
 
+def _containerd(location: str, kind: SourceKind, store: Store, selection: Selection) -> FoundSource:
+    docker = kind is SourceKind.DOCKER_CONTAINERD
+    return _read(
+        location,
+        kind,
+        selection,
+        lambda contents: read_containerd(store, contents, docker=docker),
+        lambda contents: content_blobs(store, contents),
+    )
+
+
 def _read(
     location: str,
     kind: SourceKind,
@@ -216,6 +249,7 @@ def _read(
         others=contents.others,
         blobs=blobs,
         problems=contents.problems,
+        containers=contents.containers,
         stored_bytes=sum(blob.stored_bytes for blob in blobs),
         orphan_bytes=_orphan_bytes(blobs, contents.referenced),
     )

@@ -10,7 +10,14 @@ from typing import Protocol
 
 from dedupe.errors import SourceError
 from dedupe.model.identity import Digest
-from dedupe.model.images import BlobRef, FoundImage, FoundOther, Problem, Severity
+from dedupe.model.images import (
+    BlobRef,
+    FoundContainer,
+    FoundImage,
+    FoundOther,
+    Problem,
+    Severity,
+)
 
 
 class Holder(Protocol):
@@ -43,11 +50,14 @@ class Contents:
     images: list[FoundImage] = field(default_factory=list)
     others: list[FoundOther] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    containers: list[FoundContainer] = field(default_factory=list)
     #: digests that some document names, so that the rest can be told to be orphans
     referenced: set[Digest] = field(default_factory=set)
 
-    def failed(self, subject: str, error: SourceError) -> None:
-        """Keep an error as a row, so that the rest goes on."""
+    def failed(self, subject: str, error: SourceError, *, once: bool = False) -> None:
+        """Keep an error as a row, so that the rest goes on; ``once``: a row a code is enough."""
+        if once and any(problem.code == error.code for problem in self.problems):
+            return
         self.problems.append(Problem(subject, error.code, error.message))
 
     def note(self, subject: str, code: str, message: str) -> None:

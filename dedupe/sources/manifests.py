@@ -21,9 +21,11 @@ from dedupe.formats.documents import (
     text_in,
 )
 from dedupe.model.identity import (
+    ChainID,
     DiffID,
     Digest,
     ImageID,
+    chain_ids,
     is_diff_id,
     is_digest,
     new_hash,
@@ -36,6 +38,7 @@ from dedupe.model.images import (
     FoundOther,
     LayerState,
     Platform,
+    TreeRef,
 )
 from dedupe.model.paths import printable
 from dedupe.sources.interface import Contents, Holder
@@ -114,11 +117,20 @@ class ManifestReader:
     """Follows descriptors in one source and collects the images that they lead to."""
 
     def __init__(
-        self, holder: Holder, contents: Contents, name_of: Callable[[Digest], str] = blob_name
+        self,
+        holder: Holder,
+        contents: Contents,
+        name_of: Callable[[Digest], str] = blob_name,
+        unpacked: Callable[[ChainID], TreeRef | None] | None = None,
     ) -> None:
+        """``unpacked`` finds the folder of a layer, in a store that unpacks what it pulls.
+
+        Such a store may have the documents of platforms that it has no layer of.
+        """
         self._holder = holder
         self._contents = contents
         self._name_of = name_of
+        self._unpacked = unpacked
         self._seen: dict[Digest, None] = {}
 
     def follow(self, entry: dict[str, Any], names: tuple[str, ...], depth: int = 0) -> None:
@@ -198,10 +210,10 @@ class ManifestReader:
         if "manifests" in document:
             self.index(document, names, depth or 1)
             return
-        self._image(document, descriptor, names)
+        self._image(document, descriptor, names, depth)
 
     def _image(
-        self, manifest: dict[str, Any], descriptor: Descriptor, names: tuple[str, ...]
+        self, manifest: dict[str, Any], descriptor: Descriptor, names: tuple[str, ...], depth: int
     ) -> None:
         config_descriptor = Descriptor.parse(object_in(manifest, "config"))
         layers = [Descriptor.parse(layer) for layer in objects_in(manifest, "layers")]
@@ -216,6 +228,10 @@ class ManifestReader:
             self._other("artifact", descriptor, names, text_in(manifest, "artifactType"))
             return
 
+        child = depth > 1 and self._unpacked is not None
+        if child and not self._holder.has(self._name_of(config_descriptor.digest)):
+            self._other("absent", descriptor, names)
+            return
         checked = True
         try:
             data = self._checked(config_descriptor, MAX_CONFIG_BYTES)
@@ -233,6 +249,11 @@ class ManifestReader:
                 f"{len(config.diff_ids)} diff IDs in the config",
                 "layer-count-mismatch",
             )
+        trees = [self._tree(chain) for chain in chain_ids(config.diff_ids)]
+        kept = [self._holder.has(self._name_of(layer.digest)) for layer in layers]
+        if child and layers and not any(kept) and not any(trees):
+            self._other("absent", descriptor, names)
+            return
         platform = config.platform if str(config.platform) else descriptor.platform
         if str(descriptor.platform) and platform != descriptor.platform:
             self._contents.note(
@@ -247,9 +268,11 @@ class ManifestReader:
                 names=tuple(printable(name) for name in names),
                 platform=platform,
                 layers=tuple(
-                    self._layer(layer, diff_id, step, checked, _subject(names, descriptor.digest))
-                    for layer, diff_id, step in zip(
-                        layers, config.diff_ids, config.steps, strict=True
+                    self._layer(
+                        layer, diff_id, tree, step, checked, _subject(names, descriptor.digest)
+                    )
+                    for layer, diff_id, tree, step in zip(
+                        layers, config.diff_ids, trees, config.steps, strict=True
                     )
                 ),
                 created=config.created,
@@ -257,15 +280,27 @@ class ManifestReader:
             )
         )
 
+    def _tree(self, chain: ChainID) -> TreeRef | None:
+        return self._unpacked(chain) if self._unpacked is not None else None
+
     def _layer(
-        self, layer: Descriptor, diff_id: DiffID, step: str | None, checked: bool, subject: str
+        self,
+        layer: Descriptor,
+        diff_id: DiffID,
+        tree: TreeRef | None,
+        step: str | None,
+        checked: bool,
+        subject: str,
     ) -> FoundLayer:
         state: LayerState | None = None
         blob: BlobRef | None = None
         try:
             blob = self._holder.blob(self._name_of(layer.digest))
         except SourceError as error:
-            if error.code == "blob-missing" and _FOREIGN.search(layer.media_type):
+            if error.code == "blob-missing" and tree is not None:
+                # discarded once it was unpacked, as CRI can be told to
+                pass
+            elif error.code == "blob-missing" and _FOREIGN.search(layer.media_type):
                 state = LayerState.FOREIGN
                 self._contents.note(
                     subject,
@@ -273,9 +308,14 @@ class ManifestReader:
                     f"layer {layer.digest} may not be distributed and is not kept here",
                 )
             else:
-                state = LayerState.ABSENT if error.code == "blob-missing" else LayerState.BROKEN
+                if tree is None:
+                    absent = error.code == "blob-missing"
+                    state = LayerState.ABSENT if absent else LayerState.BROKEN
                 self._contents.failed(subject, error)
-        if layer.media_type.endswith("+encrypted"):
+        if layer.media_type.endswith("+encrypted") and tree is not None:
+            # it was decrypted when it was unpacked
+            blob = None
+        elif layer.media_type.endswith("+encrypted"):
             state, blob = LayerState.ENCRYPTED, None
             self._contents.note(
                 subject,
@@ -307,6 +347,7 @@ class ManifestReader:
             created_by=step,
             media_type=layer.media_type or None,
             claimed_bytes=layer.size,
+            tree=tree,
         )
 
     def _checked(self, descriptor: Descriptor, limit: int) -> bytes:
