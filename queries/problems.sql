@@ -30,4 +30,15 @@ FROM lower_link
 JOIN node USING (chain_id)
 LEFT JOIN layers USING (layer)
 WHERE lower_link.end_kind IS NULL
+UNION ALL
+SELECT
+    '' AS source,
+    layers.diff_id AS subject,
+    'dangling-hard-link' AS code,
+    link.path || ' links to ' || item.link || ', which is a folder' AS message,
+    'note' AS severity
+FROM link
+JOIN item USING (layer, member)
+JOIN layers USING (layer)
+WHERE link.end_kind = 'directory'
 ORDER BY severity, source, subject, code, message;
