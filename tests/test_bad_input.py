@@ -122,7 +122,7 @@ def test_hostile_names_in_a_layer(tmp_path: Path) -> None:
     assert (codes(outcome), outcome.errors) == ([], 0)
     found = {
         row["path"]: (row["size_bytes"], row["flags"], row["raw_name"])
-        for row in session.ask("SELECT * FROM entries")
+        for row in session.ask("SELECT * FROM entries").dicts()
     }
     assert found == {
         "etc/passwd": (10, "dotdot", b"../../etc/passwd"),

@@ -41,13 +41,15 @@ IMAGE = Image([BASE, UPPER], names=["localhost/app:1"])
 
 def image_rows(session: Session, kind: str = "image") -> list[dict[str, Any]]:
     """Rows of the table images, of one kind."""
-    rows = session.ask("SELECT * FROM scan_images ORDER BY digest, names")
+    rows = session.ask("SELECT * FROM scan_images ORDER BY digest, names").dicts()
     return [row for row in rows if row["kind"] == kind]
 
 
 def states(session: Session) -> list[tuple[int, str]]:
     """Position and state of every layer in its place."""
-    rows = session.ask("SELECT position, state FROM scan_image_layers ORDER BY image_id, position")
+    rows = session.ask(
+        "SELECT position, state FROM scan_image_layers ORDER BY image_id, position"
+    ).dicts()
     return [(row["position"], row["state"]) for row in rows]
 
 
@@ -188,7 +190,7 @@ def test_absent_layer(tmp_path: Path) -> None:
     assert (codes(outcome), states(session)) == (["blob-missing"], [(0, "absent"), (1, "read")])
     (row,) = session.rows("images")
     assert (row["layers"], row["complete"], row["content_bytes"]) == (2, False, 25)
-    chains = session.ask("SELECT chain_id FROM scan_image_layers ORDER BY position")
+    chains = session.ask("SELECT chain_id FROM scan_image_layers ORDER BY position").dicts()
     assert [row["chain_id"] for row in chains] == IMAGE.chain_ids
 
 
@@ -296,7 +298,7 @@ def test_history(history: list | None, expected: list, tmp_path: Path) -> None:
     write_oci_layout(tmp_path / "store", [image])
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
     assert codes(outcome) == []
-    rows = session.ask("SELECT created_by FROM scan_image_layers ORDER BY position")
+    rows = session.ask("SELECT created_by FROM scan_image_layers ORDER BY position").dicts()
     assert [row["created_by"] for row in rows] == expected
 
 

@@ -179,7 +179,7 @@ def test_flags_are_in_the_catalog(tmp_path: Path) -> None:
         tmp_path,
         [raw(b".wh..wh.plnk/123", content=b"4" * 80), raw(b"d/.wh...", content=b"x"), file("f")],
     )
-    rows = session.ask("SELECT path, kind, size_bytes, flags FROM entries ORDER BY member")
+    rows = session.ask("SELECT path, kind, size_bytes, flags FROM entries ORDER BY member").dicts()
     assert [tuple(row.values()) for row in rows] == [
         (".wh..wh.plnk/123", "ignored", 0, "aufs-metadata"),
         ("d/.wh...", "ignored", 0, "invalid-whiteout"),
