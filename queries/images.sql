@@ -18,8 +18,8 @@
 --           unchanged              BIGINT     shadowed: the same content and metadata
 --           deleted                BIGINT     shadowed: a whiteout of it or above it
 --           opaque                 BIGINT     shadowed: an opaque directory above it
---           replaced               BIGINT     shadowed: it or a directory above it became another kind
---           superseded             BIGINT     shadowed: a later member of the same layer took its name
+--           replaced               BIGINT     shadowed: it or what is above it changed its kind
+--           superseded             BIGINT     shadowed: a later member of its layer took its name
 --           efficiency             DOUBLE     live / content; 1 where both are 0
 --           exclusive_compressed   BIGINT     blobs that this image alone references
 --           exclusive_unpacked     BIGINT     layers in their place that it alone references

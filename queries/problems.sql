@@ -24,7 +24,8 @@ meetings AS (
         marks.path,
         bool_or(things.member < marks.member) AS is_after,
         bool_or(
-            things.member > marks.member AND (things.path <> marks.path OR things.kind = 'directory')
+            things.member > marks.member
+            AND (things.path <> marks.path OR things.kind = 'directory')
         ) AS is_before_folder,
         bool_or(things.path = marks.path) AS is_named
     FROM marks
