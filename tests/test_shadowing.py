@@ -109,6 +109,16 @@ def test_hard_link_to_a_folder_dangles(tmp_path: Path) -> None:
     assert (problem["code"], problem["severity"]) == ("dangling-hard-link", "note")
 
 
+def test_hard_link_to_a_dangling_one_dangles(tmp_path: Path) -> None:
+    """Its target is a member of its own layer, so the lower file of that path is not meant."""
+    upper = [hardlink("a", "nowhere"), hardlink("b", "a")]
+    base = [file("a", b"1" * 10)]
+    assert oracle.stack([base, upper]).merged == ()
+    session = scan_stack(tmp_path, [tar_of(base), tar_of(upper)])
+    assert session.rows("merged_view") == []
+    assert shadowed(session) == [("a", 10, "replaced", 0, 1)]
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(store=stores())
 def test_random_stores(store) -> None:
