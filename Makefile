@@ -26,6 +26,7 @@ check: $(READY)
 	$(BIN)/ruff format --check dedupe tests data bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar queries
 
 # ESTATE: a folder with oci/ and archives/ of the same images
 bench: $(READY)

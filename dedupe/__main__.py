@@ -3,6 +3,8 @@
 import os
 import sys
 
+_INTERRUPTED = "dedupe: interrupted; layers that were read are kept"
+
 
 def main() -> None:
     """Run the command line."""
@@ -16,8 +18,13 @@ def main() -> None:
         print(f"dedupe: {error.message}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        print("dedupe: interrupted; layers that were read are kept", file=sys.stderr)
+        print(_INTERRUPTED, file=sys.stderr)
         sys.exit(Exit.INTERRUPTED)
+    except SystemExit as ending:
+        # while a command runs, typer makes this of an interrupt, and says nothing
+        if ending.code == Exit.INTERRUPTED:
+            print(_INTERRUPTED, file=sys.stderr)
+        raise
     except BrokenPipeError:
         # the reader of our output has gone, as `head` does; Python would complain at its own exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

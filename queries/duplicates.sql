@@ -24,7 +24,10 @@ WITH copies AS (
 
 classes AS (
     SELECT classes.layers, count(DISTINCT stack.image_id) AS images
-    FROM (SELECT layers, unnest(layers) AS layer FROM (SELECT DISTINCT layers FROM copies)) AS classes
+    FROM (
+        SELECT layers, unnest(layers) AS layer
+        FROM (SELECT DISTINCT layers FROM copies) AS distinct_layers
+    ) AS classes
     JOIN stack USING (layer)
     GROUP BY classes.layers
 )

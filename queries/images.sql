@@ -1,13 +1,32 @@
 -- Question: What does each image hold, what of it can be read, and what is its own?
 -- Grain:    one row per image; cache images are left out
 -- Params:   none
--- Columns:  name, names, image_id, digest, platform, created, sources, layers, complete as scanned
---           content_bytes     BIGINT  files of all its layers
---           live_bytes        BIGINT  what a container of it can read
---           shadowed_bytes    BIGINT  content - live
---           modified … superseded  BIGINT  shadowed bytes by cause
---           efficiency        DOUBLE  live / content; 1 where both are 0
---           exclusive_*, attributed_*  BIGINT  at three granularities
+-- Columns:  name                   VARCHAR    first name, else manifest digest, else image ID
+--           names                  VARCHAR[]  all names in all sources, sorted
+--           image_id               VARCHAR    config digest as computed
+--           digest                 VARCHAR    smallest manifest digest seen; null without manifests
+--           platform               VARCHAR    os/architecture[/variant]
+--           created                VARCHAR    as the config says
+--           sources                VARCHAR[]  locations, sorted
+--           layers                 INTEGER    number of layers
+--           complete               BOOLEAN    rows of every layer are known
+--           content_bytes          BIGINT     files of all its layers
+--           live_bytes             BIGINT     what a container of it can read
+--           shadowed_bytes         BIGINT     content - live
+--           modified               BIGINT     shadowed: the path above has other content
+--           metadata_only          BIGINT     shadowed: the same content, other metadata
+--           unchanged              BIGINT     shadowed: the same content and metadata
+--           deleted                BIGINT     shadowed: a whiteout of it or above it
+--           opaque                 BIGINT     shadowed: an opaque directory above it
+--           replaced               BIGINT     shadowed: it or what is above it changed its kind
+--           superseded             BIGINT     shadowed: a later member of its layer took its name
+--           efficiency             DOUBLE     live / content; 1 where both are 0
+--           exclusive_compressed   BIGINT     blobs that this image alone references
+--           exclusive_unpacked     BIGINT     layers in their place that it alone references
+--           exclusive_content      BIGINT     contents that it alone references
+--           attributed_compressed  BIGINT     its share of the blobs
+--           attributed_unpacked    BIGINT     its share of the layers in their place
+--           attributed_content     BIGINT     its share of the contents
 -- Source:   MEASURES.md, "For one image"
 WITH contents AS (
     SELECT stack.image_id, sum(coalesce(layers.content_bytes, 0)) AS content_bytes

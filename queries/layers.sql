@@ -13,7 +13,9 @@
 WITH blobs AS (
     SELECT
         layer,
-        list_sort(list(DISTINCT {'digest': blob, 'compressed_bytes': compressed_bytes})) AS blobs
+        list_sort(
+            list(DISTINCT struct_pack(digest := blob, compressed_bytes := compressed_bytes))
+        ) AS blobs
     FROM scan_image_layers
     WHERE layer IS NOT NULL AND blob IS NOT NULL AND compressed_bytes IS NOT NULL
     GROUP BY layer

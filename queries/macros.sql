@@ -1,4 +1,6 @@
 -- Helpers that several queries share.
+-- The linter takes a macro's body for no level of indentation, and its parameters for types
+-- noqa: disable=LT02,CP05
 
 -- every ancestor of a path, the root '' included: 'a/b/c' -> ['', 'a', 'a/b']; the root has none
 CREATE MACRO ancestors_of(path) AS

@@ -104,4 +104,6 @@ JOIN item AS target
         WHEN named.kind <> 'hardlink' THEN named.member
         ELSE coalesce(link.end_member, lower_link.inode_member)
     END
+-- a folder has no second name: such a link dangles
+WHERE named.kind <> 'hardlink' OR target.kind <> 'directory'
 ORDER BY seen.image_id, seen.path;

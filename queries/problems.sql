@@ -7,6 +7,107 @@
 --           message   VARCHAR  expected and found
 --           severity  VARCHAR  error or note
 -- Source:   docs/problems.md
+WITH marks AS (
+    SELECT layer, member, path FROM item WHERE kind = 'whiteout'
+),
+
+-- what the layers of whiteouts hold besides, by each path that a whiteout of it would touch
+things AS (
+    SELECT layer, member, path, kind, unnest(list_append(ancestors_of(path), path)) AS touched
+    FROM item
+    WHERE kind NOT IN ('whiteout', 'opaque') AND layer IN (SELECT layer FROM marks)
+),
+
+meetings AS (
+    SELECT
+        marks.layer,
+        marks.path,
+        bool_or(things.member < marks.member) AS is_after,
+        bool_or(
+            things.member > marks.member
+            AND (things.path <> marks.path OR things.kind = 'directory')
+        ) AS is_before_folder,
+        bool_or(things.path = marks.path) AS is_named
+    FROM marks
+    JOIN things ON things.layer = marks.layer AND things.touched = marks.path
+    GROUP BY marks.layer, marks.path
+),
+
+repeated AS (
+    SELECT item.layer, item.path
+    FROM item
+    JOIN item AS later ON later.layer = item.layer AND later.member = item.taken_by
+    WHERE item.path = later.path
+),
+
+later_targets AS (
+    SELECT link.layer, link.path
+    FROM link
+    JOIN item
+        ON item.layer = link.layer AND item.path = link.lower_path AND item.member > link.member
+    WHERE item.kind NOT IN ('whiteout', 'opaque')
+),
+
+lower_targets AS (
+    SELECT node.layer, lower_link.path
+    FROM lower_link
+    JOIN node USING (chain_id)
+    WHERE lower_link.end_kind IS NOT NULL
+),
+
+-- folders that a layer writes into without an entry of their own: a symlink below stays one
+symlinks AS (
+    SELECT layer, path FROM item WHERE kind = 'symlink' AND taken_by IS NULL
+),
+
+implied AS (
+    SELECT folders.layer, folders.folder
+    FROM (
+        SELECT DISTINCT layer, unnest(ancestors_of(folder) || [folder]) AS folder
+        FROM (
+            SELECT DISTINCT layer, parent_of(path) AS folder
+            FROM item
+            WHERE path <> '' AND kind NOT IN ('whiteout', 'opaque')
+        ) AS parents
+    ) AS folders
+    SEMI JOIN symlinks ON symlinks.path = folders.folder
+    ANTI JOIN item ON item.layer = folders.layer AND item.path = folders.folder
+),
+
+-- what stands at such a folder's path below: its topmost entry or mark
+standing AS (
+    SELECT
+        above.chain_id,
+        implied.layer,
+        implied.folder,
+        arg_max(item.kind, (above.below_position, item.member)) AS kind
+    FROM implied
+    JOIN above ON above.layer = implied.layer
+    JOIN item ON item.layer = above.below_layer AND item.path = implied.folder
+    WHERE item.kind <> 'opaque'
+    GROUP BY above.chain_id, implied.layer, implied.folder
+),
+
+-- sound entries that real stores show otherwise: docs/catalog.md, "Where stores differ"
+divergences AS (
+    SELECT layer, path, 'whiteout-after-entry' AS case_name FROM meetings WHERE is_after
+    UNION
+    SELECT
+        layer,
+        path,
+        CASE WHEN is_named THEN 'whiteout-before-directory' ELSE 'whiteout-before-implied' END
+    FROM meetings
+    WHERE is_before_folder
+    UNION
+    SELECT layer, path, 'duplicate-path' FROM repeated
+    UNION
+    SELECT layer, path, 'link-to-later' FROM later_targets
+    UNION
+    SELECT layer, path, 'link-to-lower' FROM lower_targets
+    UNION
+    SELECT layer, folder, 'through-symlink' FROM standing WHERE kind = 'symlink'
+)
+
 SELECT source, subject, code, message, severity
 FROM scan_problems
 UNION ALL
@@ -14,11 +115,21 @@ SELECT
     '' AS source,
     layers.diff_id AS subject,
     'entry-flagged' AS code,
-    item.flags || ': ' || item.path AS message,
+    entries.flags || ': ' || entries.path AS message,
     'note' AS severity
-FROM item
+FROM entries
 JOIN layers USING (layer)
-WHERE item.flags IS NOT NULL
+-- not item, which has nothing that is ignored
+WHERE entries.flags IS NOT NULL AND entries.layer IN (SELECT layer FROM node)
+UNION ALL
+SELECT
+    '' AS source,
+    layers.diff_id AS subject,
+    'entry-flagged' AS code,
+    divergences.case_name || ': ' || divergences.path AS message,
+    'note' AS severity
+FROM divergences
+JOIN layers USING (layer)
 UNION ALL
 SELECT
     '' AS source,
@@ -30,4 +141,15 @@ FROM lower_link
 JOIN node USING (chain_id)
 LEFT JOIN layers USING (layer)
 WHERE lower_link.end_kind IS NULL
+UNION ALL
+SELECT
+    '' AS source,
+    layers.diff_id AS subject,
+    'dangling-hard-link' AS code,
+    link.path || ' links to ' || item.link || ', which is a folder' AS message,
+    'note' AS severity
+FROM link
+JOIN item USING (layer, member)
+JOIN layers USING (layer)
+WHERE link.end_kind = 'directory'
 ORDER BY severity, source, subject, code, message;

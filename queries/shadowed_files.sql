@@ -5,8 +5,8 @@
 --           images           BIGINT     images that share this chain node
 --           path             VARCHAR    the name that was hidden last
 --           size_bytes       BIGINT     logical size
---           cause            VARCHAR    modified, metadata_only, unchanged, deleted, opaque, replaced,
---                                       superseded
+--           cause            VARCHAR    modified, metadata_only, unchanged, deleted, opaque,
+--                                       replaced, superseded
 --           added_position   INTEGER    layer index that added it
 --           added_by         VARCHAR    build step of that
 --           hidden_position  INTEGER    layer index that hid it
@@ -28,4 +28,11 @@ FROM shadow
 JOIN node ON node.chain_id = shadow.chain_id
 JOIN node AS added ON added.chain_id = shadow.added_chain
 JOIN image ON image.image_id = node.image_id
-ORDER BY shadow.size_bytes DESC, image, shadow.path, hidden_position, added_position, shadow.chain_id, shadow.member;
+ORDER BY
+    shadow.size_bytes DESC,
+    image,
+    shadow.path,
+    hidden_position,
+    added_position,
+    shadow.chain_id,
+    shadow.member;

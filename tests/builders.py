@@ -799,7 +799,9 @@ def _listed(one: Image, config: str, layers: list[str]) -> dict[str, Any]:
 
 
 def _repositories(images: Sequence[Image]) -> dict[str, dict[str, str]]:
-    return _by_repository({name: v1_ids(one)[-1] for one in images for name in one.names})
+    # an image without layers has no v1 layer to name
+    tops = {name: v1 for one in images for name in one.names for v1 in v1_ids(one)[-1:]}
+    return _by_repository(tops)
 
 
 def _by_repository(tops: Mapping[str, str]) -> dict[str, dict[str, str]]:

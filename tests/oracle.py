@@ -100,19 +100,26 @@ def stack(layers: Sequence[Layer]) -> Stack:
             if member.kind in "wo":
                 _drop(view, member.path, itself=member.kind == "w")
         own: dict[str, Inode] = {}
+        #: names of this layer that lead nowhere: what is below is no target of theirs
+        void: set[str] = set()
         entries: list[tuple[str, Inode | None]] = []
         for index, member in enumerate(layer):
             if member.kind in "wo":
                 continue
             inode: Inode | None
             if member.kind == "h":
-                inode = _target(member.target, own, lower)
+                inode = None if member.target in void else _target(member.target, own, lower)
                 if inode is None:
                     dangling.append((position, member.path, member.target))
             else:
                 inode = Inode(position, index, member)
                 inodes.append(inode)
             entries.append((member.path, inode))
+            void -= {member.path, *ancestors(member.path)}
+            if inode is None or inode.member.kind != "d":
+                void -= {name for name in void if member.path in ancestors(name)}
+            if inode is None:
+                void.add(member.path)
             _put(own, member.path, inode)
             _put(view, member.path, inode)
         standing = set(view.values())

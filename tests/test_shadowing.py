@@ -2,11 +2,25 @@
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import oracle
 import pytest
-from builders import Image, compress, members_of_case, tar_of, write_oci_layout
+from builders import (
+    Image,
+    Member,
+    compress,
+    directory,
+    file,
+    hardlink,
+    members_of_case,
+    opaque,
+    tar_of,
+    whiteout,
+    write_bare_tar,
+    write_oci_layout,
+)
 from hypothesis import HealthCheck, given, settings
 from scanning import scanned
 from strategies import stacks, stores
@@ -87,6 +101,24 @@ def test_random_stacks(stack: list) -> None:
         assert [row["path"] for row in session.rows("merged_view")] == list(truth.merged)
 
 
+def test_hard_link_to_a_folder_dangles(tmp_path: Path) -> None:
+    """A folder of the same layer has no second name: the link shows nothing and is reported."""
+    session = scan_stack(tmp_path, [tar_of([directory("d"), hardlink("again", "d")])])
+    assert [row["path"] for row in session.rows("merged_view")] == ["d"]
+    (problem,) = session.rows("problems")
+    assert (problem["code"], problem["severity"]) == ("dangling-hard-link", "note")
+
+
+def test_hard_link_to_a_dangling_one_dangles(tmp_path: Path) -> None:
+    """Its target is a member of its own layer, so the lower file of that path is not meant."""
+    upper = [hardlink("a", "nowhere"), hardlink("b", "a")]
+    base = [file("a", b"1" * 10)]
+    assert oracle.stack([base, upper]).merged == ()
+    session = scan_stack(tmp_path, [tar_of(base), tar_of(upper)])
+    assert session.rows("merged_view") == []
+    assert shadowed(session) == [("a", 10, "replaced", 0, 1)]
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(store=stores())
 def test_random_stores(store) -> None:
@@ -148,8 +180,6 @@ def test_images_of_others(name: str, fixtures_folder: Path, tmp_path: Path) -> N
 
 def test_compressions_give_one_layer(tmp_path: Path) -> None:
     """The same layer under five compressions is one layer with five blobs."""
-    from builders import file, write_bare_tar
-
     tar = tar_of([file("a", b"x" * 1000)])
     for how in ("none", "gzip", "zstd", "xz", "bzip2"):
         assert how == "none" or compress(tar, how) != tar
@@ -159,3 +189,87 @@ def test_compressions_give_one_layer(tmp_path: Path) -> None:
     (totals,) = session.rows("totals")
     assert layer["content_bytes"] == 1000
     assert totals["images"] == 1
+
+
+def one_image(folder: Path, *layers: Sequence[Member]) -> tuple[dict, list[tuple]]:
+    """The figures of an image of these layers, and its shadowed files."""
+    session = scan_stack(folder, [tar_of(layer) for layer in layers])
+    (image,) = session.rows("images")
+    return image, shadowed(session)
+
+
+def test_removed_directory(tmp_path: Path) -> None:
+    """All below a directory that a whiteout removes is shadowed, at any depth; the rest lives."""
+    base = [file("d/a", b"1" * 10), file("d/e/f/b", b"2" * 20), file("da", b"3" * 40)]
+    image, rows = one_image(tmp_path, base, [whiteout("d")])
+    assert rows == [("d/a", 10, "deleted", 0, 1), ("d/e/f/b", 20, "deleted", 0, 1)]
+    assert (image["live_bytes"], image["shadowed_bytes"], image["deleted"]) == (40, 30, 30)
+
+
+def test_opaque_directory(tmp_path: Path) -> None:
+    """An opaque mark hides what lower layers have below it, and nothing of its own layer."""
+    base = [file("d/a", b"1" * 10), file("d/e/b", b"2" * 20), file("c", b"3" * 40)]
+    upper = [directory("d"), file("d/new", b"4" * 80), opaque("d")]
+    image, rows = one_image(tmp_path, base, upper)
+    assert rows == [("d/a", 10, "opaque", 0, 1), ("d/e/b", 20, "opaque", 0, 1)]
+    assert (image["live_bytes"], image["shadowed_bytes"], image["opaque"]) == (120, 30, 30)
+
+
+def test_dangling_whiteout(tmp_path: Path) -> None:
+    """A whiteout of what is not there, or of what another has removed already, hides nothing."""
+    image, rows = one_image(
+        tmp_path,
+        [file("a", b"1" * 10), file("b", b"2" * 20)],
+        [whiteout("a"), whiteout("never")],
+        [whiteout("a"), whiteout("never/was")],
+    )
+    assert rows == [("a", 10, "deleted", 0, 1)]
+    assert (image["live_bytes"], image["shadowed_bytes"]) == (20, 10)
+
+
+def test_chmod_only_copy(tmp_path: Path) -> None:
+    """A copy that differs in its mode alone shadows the lower one; one copy stays live."""
+    image, rows = one_image(
+        tmp_path, [file("a", b"1" * 10, mode=0o644)], [file("a", b"1" * 10, mode=0o755)]
+    )
+    assert rows == [("a", 10, "metadata_only", 0, 1)]
+    assert (image["content_bytes"], image["live_bytes"], image["metadata_only"]) == (20, 10, 10)
+    (row,) = Session(tmp_path / "catalog").rows("shadowed_files")
+    assert row["changed_fields"] == ["mode"]
+
+
+def test_same_content_at_two_paths(tmp_path: Path) -> None:
+    """Equal contents at two paths are duplicates, and both live: nothing is shadowed."""
+    image, rows = one_image(tmp_path, [file("a", b"1" * 10)], [file("b", b"1" * 10)])
+    assert rows == []
+    assert (image["content_bytes"], image["live_bytes"], image["efficiency"]) == (20, 20, 1.0)
+    (totals,) = Session(tmp_path / "catalog").rows("totals")
+    assert (totals["unique_content_bytes"], totals["duplicate_content_bytes"]) == (10, 10)
+
+
+def test_file_rewritten_three_times(tmp_path: Path) -> None:
+    """Each version but the last is shadowed by the next; the survivor is never counted."""
+    versions = [[file("log", str(number) * 10 * 2**number)] for number in range(4)]
+    image, rows = one_image(tmp_path, *versions)
+    assert rows == [
+        ("log", 10, "modified", 0, 1),
+        ("log", 20, "modified", 1, 2),
+        ("log", 40, "modified", 2, 3),
+    ]
+    assert (image["live_bytes"], image["shadowed_bytes"]) == (80, 70)
+
+
+def test_many_files_under_many_whiteouts(tmp_path: Path) -> None:
+    """50,000 files in 1,000 directories, each removed by its own whiteout: all are shadowed."""
+    base = [
+        file(f"d{number % 1000}/f{number}", str(number % 10) * (number % 10))
+        for number in range(50_000)
+    ]
+    kept = [file("kept", b"1" * 7)]
+    gone = [whiteout(f"d{number}") for number in range(1000)]
+    session = scan_stack(tmp_path, [tar_of([*base, *kept]), tar_of(gone)])
+    (image,) = session.rows("images")
+    # 5,000 files each of 0 to 9 bytes
+    assert (image["content_bytes"], image["deleted"]) == (225_007, 225_000)
+    assert image["live_bytes"] == 7
+    assert len(session.rows("shadowed_files")) == 50_000

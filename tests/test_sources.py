@@ -3,16 +3,22 @@
 import gzip
 import json
 import os
+import socket
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from builders import (
+    INDEX,
+    Contents,
     Image,
+    compress,
     digest_of,
     directory,
     file,
     hardlink,
+    json_of,
     tar_of,
     whiteout,
     write_bare_tar,
@@ -131,6 +137,17 @@ def spoil_truncate(store: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
+def spoil_truncate_zstd(store: Path) -> None:
+    good = layer_blob(store)
+    cut = compress(GOOD.layers[0], "zstd")[:-20]
+    replace_layer(store, good, cut)
+
+
+def spoil_truncate_tar(store: Path) -> None:
+    """A sound gzip, its digest right, of a tar that ends in a member."""
+    replace_layer(store, layer_blob(store), compress(GOOD.layers[0][:530], "gzip"))
+
+
 def spoil_digest(store: Path) -> None:
     layer_blob(store).write_bytes(gzip.compress(tar_of([file("evil", b"9" * 5)]), mtime=0))
 
@@ -175,15 +192,87 @@ def spoil_digest_path(store: Path) -> None:
     (store / "index.json").write_text(json.dumps(index))
 
 
+def spoil_own_index(store: Path) -> None:
+    """An index below index.json whose only entry is named by its own file's digest."""
+    name = "0" * 64
+    entry = {"mediaType": INDEX, "digest": f"sha256:{name}"}
+    (store / "blobs/sha256" / name).write_bytes(json_of({"manifests": [entry]}))
+    index = json.loads((store / "index.json").read_bytes())
+    index["manifests"] = [entry]
+    (store / "index.json").write_bytes(json_of(index))
+
+
+def spoil_deep_index(store: Path) -> None:
+    """Sound indexes in indexes, deeper than any real one."""
+    index = json.loads((store / "index.json").read_bytes())
+    contents = Contents(entries=index["manifests"])
+    for _ in range(12):
+        contents.entries = [
+            contents.add(json_of({"schemaVersion": 2, "manifests": contents.entries}), INDEX)
+        ]
+    for digest, data in contents.blobs.items():
+        (store / "blobs/sha256" / digest[7:]).write_bytes(data)
+    (store / "index.json").write_bytes(contents.index)
+
+
+def spoil_device(store: Path) -> None:
+    path = layer_blob(store)
+    path.unlink()
+    os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))  # /dev/zero: it never ends
+
+
+def spoil_socket(store: Path) -> None:
+    path = layer_blob(store)
+    path.unlink()
+    # a socket's address is at most 107 bytes long, a blob's path is longer
+    with socket.socket(socket.AF_UNIX) as listener:
+        here = Path.cwd()
+        os.chdir(path.parent)
+        try:
+            listener.bind("s")
+        finally:
+            os.chdir(here)
+    (path.parent / "s").rename(path)
+
+
+def spoil_folder(store: Path) -> None:
+    path = layer_blob(store)
+    path.unlink()
+    path.mkdir()
+
+
+def replace_layer(store: Path, old: Path, data: bytes) -> None:
+    """Another blob for the only layer; the manifest and index name it rightly."""
+    old.unlink()
+    index = json.loads((store / "index.json").read_bytes())
+    (entry,) = index["manifests"]
+    path = store / "blobs/sha256" / entry["digest"][7:]
+    manifest = json.loads(path.read_bytes())
+    contents = Contents()
+    (layer,) = manifest["layers"]
+    manifest["layers"] = [layer | contents.add(data, layer["mediaType"])]
+    contents.entries = [entry | contents.add(json_of(manifest), entry["mediaType"])]
+    for digest, blob in contents.blobs.items():
+        (store / "blobs/sha256" / digest[7:]).write_bytes(blob)
+    (store / "index.json").write_bytes(contents.index)
+
+
 def spoil_empty(store: Path) -> None:
     layer_blob(store).write_bytes(b"")
 
 
 SPOILS = {
     "truncated gzip": (spoil_truncate, {"gzip-truncated"}),
+    "truncated zstd": (spoil_truncate_zstd, {"zstd-truncated"}),
+    "truncated tar in a sound gzip": (spoil_truncate_tar, {"tar-truncated"}),
     "wrong digest": (spoil_digest, {"digest-mismatch", "diff-id-mismatch"}),
     "missing blob": (spoil_missing, {"blob-missing"}),
     "a FIFO for a blob": (spoil_fifo, {"not-a-regular-file"}),
+    "a device for a blob": (spoil_device, {"not-a-regular-file"}),
+    "a socket for a blob": (spoil_socket, {"not-a-regular-file"}),
+    "a folder for a blob": (spoil_folder, {"not-a-regular-file"}),
+    "an index that names itself": (spoil_own_index, {"digest-mismatch"}),
+    "an index that is too deep": (spoil_deep_index, {"index-too-deep"}),
     "a link for a blob": (spoil_link, {"not-a-regular-file"}),
     "wrong config": (spoil_config, {"digest-mismatch"}),
     "not JSON": (spoil_index_json, {"not-json"}),
@@ -198,12 +287,15 @@ SPOILS = {
 def test_bad_input_costs_only_itself(name: str, tmp_path: Path) -> None:
     """One clear error for a spoilt store, and the store beside it is scanned as ever."""
     spoil, expected = SPOILS[name]
+    if spoil is spoil_device and os.geteuid() != 0:
+        pytest.skip("only root makes device nodes")
     write_oci_layout(tmp_path / "images/bad", [GOOD])
     spoil(tmp_path / "images/bad")
     write_oci_layout(tmp_path / "images/good", [IMAGE])
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "images")
     found = {problem.code for problem in outcome.problems if problem.severity.value == "error"}
     assert found - {"size-mismatch"} == expected
+    assert all(problem.source == str(tmp_path / "images/bad") for problem in outcome.problems)
     rows = {row["image_id"]: row for row in session.rows("images")}
     assert rows[IMAGE.image_id]["live_bytes"] == 700
 

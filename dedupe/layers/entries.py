@@ -1,6 +1,6 @@
 """Members of a tar as entries of a layer: paths cleaned, whiteouts told from files.
 
-Source: OCI image-spec layer.md, "Whiteouts"; what unpackers do at the edges is in docs/sources.md.
+Source: OCI image-spec layer.md, "Whiteouts"; what stores do at the edges is in docs/catalog.md.
 """
 
 import base64
@@ -14,6 +14,8 @@ _WHITEOUT = b".wh."
 _OPAQUE = b".wh..wh..opq"
 #: AUFS keeps its own files under names of this start; they are no content of the image
 _AUFS = b".wh..wh."
+#: what overlayfs and fuse-overlayfs keep their own marks in; a layer that ships them plants marks
+_OVERLAY = (b"trusted.overlay.", b"user.overlay.", b"user.fuseoverlayfs.")
 #: longer names cannot be unpacked on Linux
 _MAX_COMPONENT_BYTES = 255
 _MAX_PATH_BYTES = 4096
@@ -63,7 +65,10 @@ def add_entry(columns: EntryColumns, number: int, member: Member) -> int:
     if kind == Kind.IGNORED.value:
         flags = [*(flags or ()), "unknown-type"]
     parent, _, base = path.rpartition(b"/")
-    if base.startswith(_WHITEOUT):
+    if _AUFS in path and _is_aufs(path):
+        kind = Kind.IGNORED.value
+        flags = [*(flags or ()), "aufs-metadata"]
+    elif base.startswith(_WHITEOUT):
         kind, path, extra = _whiteout(parent, base, path)
         if extra:
             flags = [*(flags or ()), extra]
@@ -84,7 +89,7 @@ def add_entry(columns: EntryColumns, number: int, member: Member) -> int:
     ):
         flags = [*(flags or ()), "name-too-long"]
     xattrs = member.xattrs
-    if xattrs and any(name.startswith(b"trusted.overlay.") for name in xattrs):
+    if xattrs and any(name.startswith(_OVERLAY) for name in xattrs):
         flags = [*(flags or ()), "overlay-xattr-in-tar"]
 
     if not (-_LARGEST <= member.mtime_ns <= _LARGEST and max(member.uid, member.gid) <= _LARGEST):
@@ -112,6 +117,14 @@ def add_entry(columns: EntryColumns, number: int, member: Member) -> int:
     return size
 
 
+def _is_aufs(path: bytes) -> bool:
+    """Whether a component is a name of AUFS's own; only at the end may it be the opaque mark."""
+    *parents, base = path.split(b"/")
+    return any(part.startswith(_AUFS) for part in parents) or (
+        base.startswith(_AUFS) and base != _OPAQUE
+    )
+
+
 def _whiteout(parent: bytes, base: bytes, path: bytes) -> tuple[str, bytes, str | None]:
     """Kind, the path that is hidden, and a flag for what unpackers do not agree on."""
     if base == _OPAQUE:
@@ -119,9 +132,6 @@ def _whiteout(parent: bytes, base: bytes, path: bytes) -> tuple[str, bytes, str 
     name = base[len(_WHITEOUT) :]
     if name in (b"", b".", b".."):
         return Kind.IGNORED.value, path, "invalid-whiteout"
-    # exactly the name of the opaque mark is one; a longer name is a whiteout of a whiteout's name
-    if base.startswith(_AUFS) and not base.startswith(_OPAQUE):
-        return Kind.IGNORED.value, path, "aufs-metadata"
     return Kind.WHITEOUT.value, (parent + b"/" + name if parent else name), None
 
 

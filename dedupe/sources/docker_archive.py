@@ -30,6 +30,7 @@ from dedupe.sources.oci import is_layout, read_layout
 _CONFIG_NAME = re.compile(r"(?:blobs/sha256/|sha256:)?([0-9a-f]{64})(?:\.json)?\Z")
 _BLOB_NAME = re.compile(r"blobs/sha256/([0-9a-f]{64})\Z")
 _V1_ID = re.compile(r"[0-9a-f]{64}\Z")
+_DOCUMENTS = ("manifest.json", "repositories", "index.json")
 #: docker refuses longer chains
 _MAX_LAYERS = 1000
 
@@ -47,16 +48,16 @@ def is_docker_archive(holder: ArchiveHolder) -> bool:
 
 def read_docker_archive(holder: ArchiveHolder, contents: Contents) -> None:
     """All images of the archive; problems become rows."""
-    for name in ("manifest.json", "repositories", "index.json"):
-        if name in holder.repeated:
-            contents.failed(
-                name,
-                SourceError(
-                    f"{name} is in the archive more than once: tools differ in which they take; "
-                    "the last is taken here",
-                    "duplicate-member",
-                ),
-            )
+    repeated = [name for name in _DOCUMENTS if name in holder.repeated]
+    if repeated:
+        contents.failed(
+            repeated[0],
+            SourceError(
+                f"more than once in the archive: {', '.join(repeated)}; tools differ in which "
+                "they take, the last is taken here",
+                "duplicate-member",
+            ),
+        )
     try:
         if holder.has("manifest.json"):
             for item in _manifest(holder):

@@ -33,5 +33,7 @@ def blobs_of(holder: Holder, contents: Contents) -> list[StoredBlob]:
             digest = ":".join(name.split("/")[1:])
             blobs.append(StoredBlob(name, size, Digest(digest) if is_digest(digest) else None))
     except SourceError as error:
-        contents.failed("blobs", error)
+        # the first document below the folder has failed by the same cause
+        if all(problem.code != error.code for problem in contents.problems):
+            contents.failed("blobs", error)
     return blobs

@@ -71,6 +71,7 @@ class Session:
         self._folder = folder.resolve()
         self._connection = connect(self._folder, self.scan)
         self._made: set[str] = set()
+        self._closed = False
 
     def answer(self, question: Question) -> Answer:
         """Rows of ``queries/<name>.sql``, its parameters bound."""
@@ -103,11 +104,14 @@ class Session:
 
     def _close(self) -> None:
         """Allow no file outside the catalog from here on, for good."""
+        if self._closed:
+            return
         self._connection.execute(
             "SET allowed_directories = [$folder]", {"folder": f"{self._folder}/"}
         )
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
+        self._closed = True
 
     def _prepare(self, text: str) -> None:
         """Make the relations that a query names, and those that they name, once."""

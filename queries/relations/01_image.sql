@@ -51,7 +51,7 @@ described AS (
         named.*,
         coalesce(tops.layers, 0) AS layers,
         tops.top_chain,
-        coalesce(tops.complete, true) AS complete
+        coalesce(tops.complete, TRUE) AS complete
     FROM named
     LEFT JOIN tops USING (image_id)
 ),
@@ -76,6 +76,6 @@ SELECT
     layers,
     top_chain,
     complete,
-    len(names) = 0 AND coalesce(top_chain IN (SELECT chain_id FROM covered), false) AS is_cache
+    len(names) = 0 AND coalesce(top_chain IN (SELECT chain_id FROM covered), FALSE) AS is_cache
 FROM described
 ORDER BY image_id;

@@ -30,7 +30,7 @@ same_path AS (
 -- folders of things, so that a thing that is no directory and has things below it is found
 folders AS (
     SELECT DISTINCT layer, unnest(ancestors_of(folder)) AS folder
-    FROM (SELECT DISTINCT layer, parent_of(path) AS folder FROM things WHERE path <> '')
+    FROM (SELECT DISTINCT layer, parent_of(path) AS folder FROM things WHERE path <> '') AS parents
     UNION
     SELECT DISTINCT layer, parent_of(path) FROM things WHERE path <> ''
 ),

@@ -73,7 +73,7 @@ chase AS (
         wanted.chain_id,
         wanted.member,
         wanted.chain_id AS stop_chain,
-        wanted.lower_path AS lower_path,
+        wanted.lower_path,
         NULL::INTEGER AS end_member,
         NULL::VARCHAR AS end_kind
     FROM wanted

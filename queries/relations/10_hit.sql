@@ -37,7 +37,7 @@ name_folders AS (
     SELECT folder, folder AS ancestor FROM names WHERE folder IS NOT NULL GROUP BY ALL
     UNION
     SELECT folder, unnest(ancestors_of(folder))
-    FROM (SELECT DISTINCT folder FROM names WHERE folder IS NOT NULL)
+    FROM (SELECT DISTINCT folder FROM names WHERE folder IS NOT NULL) AS folders
 ),
 
 -- what hides the names below its path; a plain directory hides nothing

@@ -9,8 +9,8 @@
 --           member          INTEGER    the file in that layer
 --           path            VARCHAR    the name that was hidden last, the smallest of them
 --           size_bytes      BIGINT     logical size
---           cause           VARCHAR    modified, metadata_only, unchanged, deleted, opaque, replaced,
---                                      superseded
+--           cause           VARCHAR    modified, metadata_only, unchanged, deleted, opaque,
+--                                      replaced, superseded
 --           changed_fields  VARCHAR[]  fields that differ; empty but for metadata_only
 -- Source:   MEASURES.md, "shadowed_bytes"
 WITH name_hits AS (
@@ -36,7 +36,7 @@ linked_names AS (
 lineage AS (
     SELECT chain_id, below FROM above
     UNION ALL
-    SELECT chain_id, chain_id FROM node
+    SELECT chain_id, chain_id AS below FROM node
 ),
 
 scenes AS (
@@ -70,7 +70,12 @@ names_gone AS (
 
 -- links to lower files are another name still: they die with it
 deaths AS (
-    SELECT name_hits.chain_id, name_hits.inode_chain, name_hits.inode_member, name_hits.path, name_hits.rule
+    SELECT
+        name_hits.chain_id,
+        name_hits.inode_chain,
+        name_hits.inode_member,
+        name_hits.path,
+        name_hits.rule
     FROM name_hits
     JOIN name_counts USING (inode_chain, inode_member)
     WHERE name_counts.names = 1
@@ -108,7 +113,9 @@ uppers AS (
     FROM deaths
     JOIN node USING (chain_id)
     LEFT JOIN last_members
-        ON deaths.rule = 'same' AND last_members.layer = node.layer AND last_members.path = deaths.path
+        ON deaths.rule = 'same'
+        AND last_members.layer = node.layer
+        AND last_members.path = deaths.path
     LEFT JOIN item ON item.layer = node.layer AND item.member = last_members.member
     LEFT JOIN link ON link.layer = item.layer AND link.member = item.member
     LEFT JOIN lower_link
@@ -189,8 +196,8 @@ UNION ALL
 SELECT
     node.chain_id,
     node.position,
-    node.chain_id,
-    node.position,
+    node.chain_id AS added_chain,
+    node.position AS added_position,
     node.layer,
     item.member,
     superseded.path,

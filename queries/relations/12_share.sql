@@ -15,14 +15,20 @@ WITH blobs AS (
 
 -- contents in the same set of layers are referenced by the same images
 contents AS (
-    SELECT content_hash, any_value(size_bytes) AS size_bytes, list_sort(list(DISTINCT layer)) AS layers
+    SELECT
+        content_hash,
+        any_value(size_bytes) AS size_bytes,
+        list_sort(list(DISTINCT layer)) AS layers
     FROM item
     WHERE kind = 'file'
     GROUP BY content_hash
 ),
 
 content_classes AS (
-    SELECT hash(layers) AS class, any_value(layers) AS layers, sum(size_bytes)::BIGINT AS weight,
+    SELECT
+        hash(layers) AS class,
+        any_value(layers) AS layers,
+        sum(size_bytes)::BIGINT AS weight,
         list(size_bytes) AS sizes
     FROM contents
     GROUP BY layers
@@ -40,7 +46,7 @@ unit_images AS (
     SELECT DISTINCT 'unpacked', chain_id, image_id FROM stack
     UNION ALL
     SELECT DISTINCT 'content', class::VARCHAR, layer_images.image_id
-    FROM (SELECT class, unnest(layers) AS layer FROM content_classes)
+    FROM (SELECT class, unnest(layers) AS layer FROM content_classes) AS classes
     JOIN layer_images USING (layer)
 ),
 
