@@ -55,12 +55,17 @@ def clean(name: bytes) -> tuple[bytes, bool]:
     return b"/".join(parts), climbed
 
 
-def add_entry(columns: EntryColumns, number: int, member: Member) -> int:
-    """Append a member as an entry; returns the bytes of content that it adds to the layer."""
+def add_entry(columns: EntryColumns, number: int, member: Member, flag: str | None = None) -> int:
+    """Append a member as an entry; returns the bytes of content that it adds to the layer.
+
+    ``flag`` is what whoever read the member found odd about it.
+    """
     raw = member.name
     path, climbed = clean(raw)
     kind = _KINDS.get(member.typeflag, Kind.IGNORED.value)
-    flags = ["dotdot"] if climbed else None
+    flags = [flag] if flag else None
+    if climbed:
+        flags = [*(flags or ()), "dotdot"]
     link: str | None = None
     if kind == Kind.IGNORED.value:
         flags = [*(flags or ()), "unknown-type"]

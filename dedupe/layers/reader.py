@@ -11,9 +11,10 @@ from dedupe.errors import LayerError
 from dedupe.formats.compression import MAGIC_BYTES, Readable, compression_of, decompressed
 from dedupe.formats.files import open_below
 from dedupe.formats.tar import FileRange, TarReader
-from dedupe.layers.entries import add_entry
+from dedupe.layers.batches import Batches, Emit
+from dedupe.layers.unpacked import read_unpacked
 from dedupe.model.images import BlobRef, LayerRef, ObjectRef, TreeRef
-from dedupe.model.rows import EntryColumns, LayerFacts
+from dedupe.model.rows import LayerFacts
 from dedupe.sources.archive import RangeReader
 
 if TYPE_CHECKING:
@@ -21,16 +22,12 @@ if TYPE_CHECKING:
 
 #: pieces that go from disk to hash to tar; larger ones fall out of the processor's cache
 CHUNK_BYTES = 1 << 20
-#: rows that are handed over at a time: bounds memory whatever the size of a layer
-BATCH_ROWS = 50_000
 #: smaller blobs are done before a second thread would pay
 THREAD_MIN_BYTES = 8 << 20
 #: pieces between the threads
 _QUEUE_CHUNKS = 8
 #: bytes that one layer may decompress to: ten times the largest image layers in use
 MAX_TAR_BYTES = 2 << 40
-
-Emit = Callable[[EntryColumns], None]
 
 
 def read_layer(ref: LayerRef, emit: Emit, advance: Callable[[int], None]) -> LayerFacts:
@@ -42,7 +39,9 @@ def read_layer(ref: LayerRef, emit: Emit, advance: Callable[[int], None]) -> Lay
     match ref:
         case BlobRef():
             return _read_blob(ref, emit, advance)
-        case ObjectRef() | TreeRef():
+        case TreeRef():
+            return read_unpacked(ref, emit, advance)
+        case ObjectRef():
             raise LayerError("this kind of store is not read yet", "unsupported-store")
 
 
@@ -187,16 +186,10 @@ def _read(blob: _Blob, emit: Emit) -> LayerFacts:
 
 def _facts(blob: _Blob, tar: _Tar, emit: Emit) -> LayerFacts:
     reader = TarReader(tar, hash_content=True)
-    columns = EntryColumns()
-    content_bytes = files = number = 0
-    for number, member in enumerate(reader, 1):
-        content_bytes += add_entry(columns, number - 1, member)
-        files += columns.content_hash[-1] is not None
-        if len(columns) >= BATCH_ROWS:
-            emit(columns)
-            columns = EntryColumns()
-    if len(columns):
-        emit(columns)
+    batches = Batches(emit)
+    for member in reader:
+        batches.add(member)
+    batches.finish()
     digest = blob.finish()
     return LayerFacts(
         diff_id=tar.diff_id(digest),
@@ -204,8 +197,8 @@ def _facts(blob: _Blob, tar: _Tar, emit: Emit) -> LayerFacts:
         compression=blob.compression,
         compressed_bytes=blob.size,
         tar_bytes=tar.size,
-        content_bytes=content_bytes,
-        entries=number,
-        files=files,
+        content_bytes=batches.content_bytes,
+        entries=batches.entries,
+        files=batches.files,
         trailing_bytes=reader.trailing_bytes,
     )

@@ -1,6 +1,7 @@
 """Rows of a layer, as columns: by the million they are never objects."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 
 
@@ -44,6 +45,10 @@ class EntryColumns:
 
     def __len__(self) -> int:
         return len(self.member)
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        """The same a row at a time, for the few uses that need it."""
+        return zip(*(getattr(self, each.name) for each in fields(self)), strict=True)
 
 
 @dataclass(frozen=True, slots=True)

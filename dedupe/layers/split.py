@@ -1,0 +1,170 @@
+"""A layer's tar made again from tar-split data and the folder that it was unpacked to.
+
+tar-split keeps what is no file content, headers, padding and the end, as it was; contents are taken
+from the folder. The tar that comes out has the diff ID, or something has changed since.
+
+Source: github.com/vbatts/tar-split, one JSON object a line in gzip: type 2 is bytes of the tar,
+type 1 a file's content of a given size.
+"""
+
+import base64
+import binascii
+import json
+import os
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from dedupe.errors import DedupeError, LayerError
+from dedupe.formats.compression import Readable, decompressed
+from dedupe.formats.files import open_below
+from dedupe.formats.trees import Files, open_folder
+from dedupe.layers.entries import clean
+from dedupe.model.images import TreeRef
+from dedupe.model.paths import path_text
+
+_PIECE = 1 << 20
+#: a line holds a header with its extended headers at most; longer ones are an attack
+_MAX_LINE_BYTES = 8 << 20
+_BYTES, _FILE = 2, 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """The content of a file, to be taken from the folder."""
+
+    path: bytes
+    size: int
+
+
+class SplitTar:
+    """The tar as a stream; ``with`` it, since it holds the folder open.
+
+    Reading raises LayerError ``split-unusable`` where the folder has not what it should.
+    """
+
+    def __init__(self, ref: TreeRef, advance: Callable[[int], None]) -> None:
+        self._ref = ref
+        self._advance = advance
+        self._folder = open_folder(ref.root, ref.parts)
+        self._files = Files(self._folder)
+        self._pieces = self._contents()
+        self._rest = b""
+
+    def __enter__(self) -> "SplitTar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pieces.close()
+        self._files.close()
+        os.close(self._folder)
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes of the tar; nothing at its end."""
+        if not self._rest:
+            self._rest = next(self._pieces, b"")
+        data = self._rest if size < 0 else self._rest[:size]
+        self._rest = self._rest[len(data) :]
+        return data
+
+    def check(self) -> None:
+        """Whether every content is there with its size, before a row is made of any.
+
+        Raises LayerError ``split-unusable`` or SourceError.
+        """
+        for part in _parts(self._ref):
+            if isinstance(part, _Body):
+                try:
+                    found = self._files.status(part.path).st_size
+                except OSError as error:
+                    raise _unusable(f"{path_text(part.path)}: {_reason(error)}") from error
+                if found != part.size:
+                    raise _unusable(
+                        f"{path_text(part.path)}: expected {part.size} bytes, found {found}"
+                    )
+
+    def _contents(self) -> Generator[bytes, None, None]:
+        for part in _parts(self._ref):
+            if isinstance(part, bytes):
+                yield part
+            else:
+                yield from self._body(part)
+
+    def _body(self, body: _Body) -> Iterator[bytes]:
+        try:
+            descriptor = self._files.open(body.path)
+        except OSError as error:
+            raise _unusable(f"{path_text(body.path)}: {_reason(error)}") from error
+        left = body.size
+        try:
+            while left:
+                piece = os.read(descriptor, min(left, _PIECE))
+                if not piece:
+                    raise _unusable(f"{path_text(body.path)}: {left} bytes are missing")
+                left -= len(piece)
+                self._advance(len(piece))
+                yield piece
+        finally:
+            os.close(descriptor)
+
+
+def _parts(ref: TreeRef) -> Iterator[bytes | _Body]:
+    """Bytes and contents in tar order; raises LayerError ``split-unusable``."""
+    try:
+        descriptor = open_below(ref.root, ref.split or ())
+        with open(descriptor, "rb") as raw:
+            for line in _lines(decompressed(raw, "gzip")):
+                part = _part(line)
+                if part:
+                    yield part
+    except LayerError as error:
+        if error.code == "split-unusable":
+            raise
+        raise _unusable(error.message) from error
+    except DedupeError as error:
+        raise _unusable(error.message) from error
+
+
+def _lines(stream: Readable) -> Iterator[bytes]:
+    rest = b""
+    while piece := stream.read(_PIECE):
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from lines
+        if len(rest) > _MAX_LINE_BYTES:
+            raise _unusable(f"a line of more than {_MAX_LINE_BYTES} bytes")
+    if rest.strip():
+        yield rest
+
+
+def _part(line: bytes) -> bytes | _Body | None:
+    if not line.strip():
+        return None
+    try:
+        entry = json.loads(line)
+        kind = entry["type"]
+        if kind == _BYTES:
+            return base64.b64decode(entry.get("payload") or "")
+        size = int(entry.get("size") or 0)
+        raw = entry.get("name_raw")
+        name = base64.b64decode(raw) if raw else cast(str, entry["name"]).encode()
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        RecursionError,
+        binascii.Error,
+    ) as error:
+        raise _unusable("a line that is no entry") from error
+    if kind != _FILE or size < 0:
+        raise _unusable(f"an entry of type {kind!r} and size {size}")
+    path, _ = clean(name)
+    return _Body(path, size) if size and path else None
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _unusable(why: str) -> LayerError:
+    return LayerError(f"tar-split data cannot give the tar back: {why}", "split-unusable")

@@ -1,0 +1,339 @@
+"""A layer that is kept unpacked, walked: the rows of its tar, as far as a folder tells them.
+
+Whiteouts are told by the form of the store: the kernel's overlayfs writes character devices 0:0 and
+extended attributes, fuse-overlayfs the names that a tar has, and stores of whole trees nothing at
+all, so that the tree of the layer below is walked beside.
+
+Source: Documentation/filesystems/overlayfs.rst; containers/storage, fuse-overlayfs(1).
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from blake3 import blake3
+
+from dedupe.errors import LayerError
+from dedupe.formats.tar import EMPTY_HASH, Member
+from dedupe.formats.trees import Node, open_folder, walk
+from dedupe.model.images import IdRange, TreeRef, Whiteouts
+from dedupe.model.paths import path_text
+
+_PIECE = 1 << 20
+_OVERLAY = (b"trusted.overlay.", b"user.overlay.")
+#: real owner and mode, where the store could not set them
+_OVERRIDES = (
+    b"user.containers.override_stat",
+    b"user.fuseoverlayfs.override_stat",
+    b"security.fuseoverlayfs.override_stat",
+)
+#: of the host, never of an image
+_HOST = (b"security.selinux",)
+_CAP_SYS_ADMIN = 21
+
+_FLAGS = {
+    stat.S_IFREG: b"0",
+    stat.S_IFLNK: b"2",
+    stat.S_IFCHR: b"3",
+    stat.S_IFBLK: b"4",
+    stat.S_IFDIR: b"5",
+    stat.S_IFIFO: b"6",
+    # a socket: no tar has a type for it, and no container finds anybody behind it
+    stat.S_IFSOCK: b"s",
+}
+
+
+#: a member, and what is odd about it
+_Flagged = tuple[Member, str | None]
+
+
+@dataclass(slots=True)
+class Walked:
+    """What was seen on the way."""
+
+    allocated_bytes: int = 0
+    #: code -> how often, and an example
+    notes: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def note(self, code: str, path: bytes) -> None:
+        """One more of this kind."""
+        count, example = self.notes.get(code, (0, path_text(path)))
+        self.notes[code] = (count + 1, example)
+
+
+def members_of(ref: TreeRef, advance: Callable[[int], None], walked: Walked) -> Iterator[_Flagged]:
+    """The folder's entries as members of a tar, parents first, sorted by name; a flag for oddities.
+
+    Raises SourceError where the folder cannot be opened, LayerError ``permission-denied`` where
+    entries are closed to us: rows with holes must not pass for the layer.
+    """
+    root = open_folder(ref.root, ref.parts)
+    try:
+        walked.allocated_bytes += os.fstat(root).st_blocks * 512
+        if ref.whiteouts is Whiteouts.KERNEL and not _sees_trusted():
+            walked.note("xattrs-unseen", b"/".join(os.fsencode(part) for part in ref.parts))
+        yield from _Walk(ref, advance, walked).members(root)
+    finally:
+        os.close(root)
+
+
+class _Walk:
+    def __init__(self, ref: TreeRef, advance: Callable[[int], None], walked: Walked) -> None:
+        self._ref = ref
+        self._advance = advance
+        self._walked = walked
+        #: inodes of several names -> the first of them
+        self._first_names: dict[tuple[int, int], bytes] = {}
+
+    def members(self, root: int) -> Iterator[_Flagged]:
+        failed: list[tuple[bytes, OSError]] = []
+        nodes = self._counted(walk(root, failed))
+        if self._ref.below is not None:
+            yield from self._differences(nodes)
+        else:
+            for node in nodes:
+                yield from self._entry(node)
+        closed = [path for path, error in failed if isinstance(error, PermissionError)]
+        if closed:
+            raise _closed(closed[0])
+        for path, _ in failed:
+            self._walked.note("vanished", path)
+
+    def _counted(self, nodes: Iterator[Node]) -> Iterator[Node]:
+        """The nodes, what the file system gives them added up; an inode once."""
+        seen: set[tuple[int, int]] = set()
+        for node in nodes:
+            status = node.status
+            inode = (status.st_dev, status.st_ino)
+            if inode not in seen:
+                self._walked.allocated_bytes += status.st_blocks * 512
+                if status.st_nlink > 1 and not node.is_folder:
+                    seen.add(inode)
+            yield node
+
+    def _differences(self, nodes: Iterator[Node]) -> Iterator[_Flagged]:
+        """What the tree has that the one below has not, and whiteouts for what it lacks."""
+        below = open_folder(self._ref.root, self._ref.below or ())
+        # folders that stayed as they were: a tar has them only above something that changed
+        same: list[tuple[bytes, list[_Flagged]]] = []
+        try:
+            for ours, theirs in _paired(nodes, walk(below)):
+                path = ours.path if ours is not None else theirs.path if theirs is not None else b""
+                while same and not path.startswith(same[-1][0] + b"/"):
+                    same.pop()
+                if ours is not None and theirs is not None and _unchanged(ours, theirs):
+                    if ours.is_folder:
+                        same.append((path, list(self._entry(ours))))
+                    continue
+                for _, folder in same:
+                    yield from folder
+                same.clear()
+                if ours is not None:
+                    yield from self._entry(ours)
+                elif theirs is not None:
+                    yield _whiteout(path, theirs.status.st_mtime_ns), None
+        finally:
+            os.close(below)
+
+    def _entry(self, node: Node) -> Iterator[_Flagged]:
+        status = node.status
+        if (
+            self._ref.whiteouts is Whiteouts.KERNEL
+            and stat.S_ISCHR(status.st_mode)
+            and status.st_rdev == 0
+        ):
+            yield _whiteout(node.path, status.st_mtime_ns), None
+            return
+        xattrs = node.xattrs()
+        if self._overlay(xattrs, b"whiteout") is not None:
+            yield _whiteout(node.path, status.st_mtime_ns), None
+            return
+        member = self._described(node, xattrs)
+        inode = (status.st_dev, status.st_ino)
+        if inode in self._first_names:
+            first = self._first_names[inode]
+            yield replace(member, typeflag=b"1", linkname=first), None
+            return
+        flag = None
+        if member.typeflag == b"0" and self._overlay(xattrs, b"metacopy") is not None:
+            flag = "overlay-metacopy"
+        elif member.typeflag == b"0":
+            read = self._hashed(node)
+            if read is None:
+                return
+            member = replace(member, size=read[0], stored_size=read[0], content_hash=read[1])
+        if self._overlay(xattrs, b"redirect") is not None and flag is None:
+            flag = "overlay-redirect"
+        if status.st_nlink > 1 and not node.is_folder:
+            self._first_names[inode] = node.path
+        yield member, flag
+        if node.is_folder and self._overlay(xattrs, b"opaque") == b"y":
+            yield _marker(node.path + b"/.wh..wh..opq", status.st_mtime_ns), None
+
+    def _described(self, node: Node, xattrs: dict[bytes, bytes]) -> Member:
+        """The entry's header, without its content."""
+        status = node.status
+        kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
+        uid, gid = _inside(status.st_uid, self._ref.uids), _inside(status.st_gid, self._ref.gids)
+        override = next((xattrs[name] for name in _OVERRIDES if name in xattrs), None)
+        if override is not None:
+            uid, gid, mode, kind = _overridden(override, (uid, gid, mode, kind))
+        link = b""
+        if stat.S_ISLNK(status.st_mode):
+            try:
+                link = node.target()
+            except OSError:
+                self._walked.note("vanished", node.path)
+        kept = {
+            name: value
+            for name, value in xattrs.items()
+            if not name.startswith(_OVERLAY) and name not in _OVERRIDES and name not in _HOST
+        }
+        return Member(
+            name=node.path,
+            typeflag=_FLAGS.get(kind, b"?"),
+            size=0,
+            stored_size=0,
+            offset=0,
+            mode=mode,
+            uid=uid,
+            gid=gid,
+            mtime_ns=status.st_mtime_ns,
+            linkname=link,
+            devmajor=os.major(status.st_rdev),
+            devminor=os.minor(status.st_rdev),
+            xattrs=kept or None,
+            content_hash=None,
+        )
+
+    def _hashed(self, node: Node) -> tuple[int, bytes] | None:
+        """Size and content hash as read; None where the file has gone."""
+        if node.status.st_size == 0:
+            return 0, EMPTY_HASH
+        try:
+            descriptor = node.open()
+        except PermissionError as error:
+            raise _closed(node.path) from error
+        except OSError:
+            self._walked.note("vanished", node.path)
+            return None
+        content, size = blake3(), 0
+        try:
+            while piece := os.read(descriptor, _PIECE):
+                content.update(piece)
+                size += len(piece)
+                self._advance(len(piece))
+                # a file that grows as fast as it is read would never end
+                if size > node.status.st_size + _PIECE:
+                    break
+        finally:
+            os.close(descriptor)
+        if size != node.status.st_size:
+            self._walked.note("changed-while-read", node.path)
+        return size, content.digest()
+
+    def _overlay(self, xattrs: dict[bytes, bytes], name: bytes) -> bytes | None:
+        if self._ref.whiteouts is not Whiteouts.KERNEL:
+            return None
+        return next((xattrs[prefix + name] for prefix in _OVERLAY if prefix + name in xattrs), None)
+
+
+def _closed(path: bytes) -> LayerError:
+    return LayerError(
+        f"{path_text(path)}: permission denied: run as the store's owner or root",
+        "permission-denied",
+    )
+
+
+def _paired(
+    ours: Iterator[Node], theirs: Iterator[Node]
+) -> Iterator[tuple[Node | None, Node | None]]:
+    """Two walks side by side; below what one of them alone has, the other is not asked."""
+    left, right = next(ours, None), next(theirs, None)
+    while left is not None or right is not None:
+        if right is None or (left is not None and _order(left) < _order(right)):
+            yield left, None
+            left = next(ours, None)
+        elif left is None or _order(right) < _order(left):
+            yield None, right
+            gone, right = right, next(theirs, None)
+            # a whiteout hides all below it
+            while right is not None and right.path.startswith(gone.path + b"/"):
+                right = next(theirs, None)
+        else:
+            yield left, right
+            if right.is_folder and not left.is_folder:
+                gone, right = right, next(theirs, None)
+                while right is not None and right.path.startswith(gone.path + b"/"):
+                    right = next(theirs, None)
+            else:
+                right = next(theirs, None)
+            left = next(ours, None)
+
+
+def _order(node: Node) -> list[bytes]:
+    return node.path.split(b"/")
+
+
+def _unchanged(ours: Node, theirs: Node) -> bool:
+    """What stores of whole trees take for unchanged when they make a layer's tar."""
+    one, other = ours.status, theirs.status
+    if (one.st_mode, one.st_uid, one.st_gid, one.st_rdev) != (
+        other.st_mode,
+        other.st_uid,
+        other.st_gid,
+        other.st_rdev,
+    ):
+        return False
+    if ours.is_folder:
+        return True
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+
+
+def _whiteout(path: bytes, mtime_ns: int) -> Member:
+    folder, _, name = path.rpartition(b"/")
+    return _marker((folder + b"/" if folder else b"") + b".wh." + name, mtime_ns)
+
+
+def _marker(name: bytes, mtime_ns: int) -> Member:
+    """An empty file that says something by its name, as a tar has it."""
+    return Member(name, b"0", 0, 0, 0, 0, 0, 0, mtime_ns, b"", 0, 0, None, EMPTY_HASH)
+
+
+def _inside(outside: int, ranges: tuple[IdRange, ...]) -> int:
+    for each in ranges:
+        if each.outside <= outside < each.outside + each.count:
+            return each.inside + outside - each.outside
+    return outside
+
+
+def _overridden(text: bytes, known: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """``uid:gid:octal mode[:type…]``, where it can be read so."""
+    kinds = {
+        b"file": stat.S_IFREG,
+        b"dir": stat.S_IFDIR,
+        b"symlink": stat.S_IFLNK,
+        b"pipe": stat.S_IFIFO,
+        b"socket": stat.S_IFSOCK,
+        b"block": stat.S_IFBLK,
+        b"char": stat.S_IFCHR,
+    }
+    parts = text.rstrip(b"\0").split(b":")
+    try:
+        kind = known[3] if len(parts) < 4 else kinds.get(parts[3].partition(b"-")[0], known[3])
+        return int(parts[0]), int(parts[1]), int(parts[2], 8) & 0o7777, kind
+    except (ValueError, IndexError):
+        return known
+
+
+def _sees_trusted() -> bool:
+    """Whether ``trusted.*`` attributes are shown to us: without the capability none are."""
+    try:
+        with open("/proc/self/status", "rb") as file:
+            for line in file:
+                if line.startswith(b"CapEff:"):
+                    return bool(int(line.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
+    except OSError:
+        pass
+    return False
