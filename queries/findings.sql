@@ -10,7 +10,7 @@
 --           images          BIGINT     images that share this chain node
 --           position        INTEGER    layer index of the step to look at
 --           step            VARCHAR    its build step
---           other_position  INTEGER    layer index that the bytes come from; null where there is none
+--           other_position  INTEGER    layer index that the bytes come from; null if none
 --           other_step      VARCHAR    its build step
 --           fields          VARCHAR[]  metadata that differs
 --           paths           VARCHAR[]  up to five

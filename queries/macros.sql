@@ -42,7 +42,8 @@ CREATE MACRO package_cache(path) AS
         WHEN regexp_matches(path, '(^|/)\.cache/pip/.') THEN 'pip'
         WHEN regexp_matches(path, '^(var/cache/apk/|etc/apk/cache/|lib/apk/cache/).') THEN 'apk'
         WHEN regexp_matches(path, '^var/cache/(dnf|yum|zypp)/.') THEN 'dnf'
-        WHEN regexp_matches(path, '(^|/)(\.npm/_cacache|\.cache/yarn|\.yarn/cache|\.pnpm-store)/.') THEN 'npm'
+        WHEN regexp_matches(path, '(^|/)(\.npm/_cacache|\.cache/yarn|\.yarn/cache|\.pnpm-store)/.')
+            THEN 'npm'
         WHEN regexp_matches(path, '(^|/)(\.cache/go-build|go/pkg/mod/cache)/.') THEN 'go'
         WHEN regexp_matches(path, '(^|/)\.cargo/registry/(cache|index)/.') THEN 'cargo'
         WHEN regexp_matches(path, '(^|/)(\.m2/repository|\.gradle/caches)/.') THEN 'maven'

@@ -30,7 +30,7 @@ described AS (
         sum(hash(content_hash, path[len(folder) + 1:], 'again')) AS second_sum
     FROM (
         SELECT * REPLACE (CASE WHEN folder = '' THEN '/' || path ELSE path END AS path) FROM placed
-    )
+    ) AS rooted
     GROUP BY layer, folder
 ),
 

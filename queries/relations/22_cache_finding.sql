@@ -16,11 +16,11 @@ places AS (
 SELECT
     'package-cache' AS kind,
     places.chain_id,
-    NULL AS other_chain,
+    NULL::VARCHAR AS other_chain,
     count(*) AS files,
     sum(cached.size_bytes)::BIGINT AS size_bytes,
     sum(cached.size_bytes)::BIGINT AS wins_bytes,
-    [] AS fields,
+    []::VARCHAR[] AS fields,
     arg_max(cached.path, cached.size_bytes, 5) AS paths,
     CASE cached.cache
         WHEN 'apt lists' THEN 'end the step with rm -rf /var/lib/apt/lists/*'

@@ -10,8 +10,8 @@ SELECT
     any_value(layers.files) * (count(*) - 1) AS files,
     any_value(layers.content_bytes) * (count(*) - 1) AS size_bytes,
     any_value(layers.content_bytes) * (count(*) - 1) AS wins_bytes,
-    [] AS fields,
-    [] AS paths,
+    []::VARCHAR[] AS fields,
+    []::VARCHAR[] AS paths,
     format('give the {} images one order of layers: dedupe reorder', sum(node.images)) AS repair
 FROM node
 JOIN layers USING (layer)

@@ -22,7 +22,9 @@ dead_copies AS (
     FROM copies
     JOIN item
         ON item.layer = copies.layer
-        AND starts_with(item.path, CASE WHEN copies.folder = '' THEN '' ELSE copies.folder || '/' END)
+        AND starts_with(
+            item.path, CASE WHEN copies.folder = '' THEN '' ELSE copies.folder || '/' END
+        )
     JOIN dead ON dead.layer = item.layer AND dead.member = item.member
 ),
 
@@ -53,7 +55,7 @@ SELECT
     living.files * (living.copies - 1) AS files,
     living.size_bytes * (living.copies - 1) AS size_bytes,
     living.size_bytes * (living.copies - 1) AS wins_bytes,
-    [] AS fields,
+    []::VARCHAR[] AS fields,
     living.paths,
     CASE
         WHEN living.first_copy[1] = living.last_copy[1]
