@@ -22,19 +22,19 @@ classed AS (
         content_hash,
         CASE $by
             WHEN 'cache' THEN coalesce(package_cache(path), 'no cache')
-            WHEN 'extension' THEN
-                coalesce(
-                    nullif(lower(regexp_extract(path, '[^/.][^/]*(\.[A-Za-z0-9_+-]{1,12})$', 1)), ''),
-                    'no extension'
-                )
-            WHEN 'size' THEN
-                CASE
-                    WHEN size_bytes <= 4096 THEN 'to 4 kB'
-                    WHEN size_bytes <= 65536 THEN 'to 64 kB'
-                    WHEN size_bytes <= 1048576 THEN 'to 1 MB'
-                    WHEN size_bytes <= 16777216 THEN 'to 16 MB'
-                    ELSE 'larger'
-                END
+            WHEN 'extension'
+                THEN coalesce(
+                        nullif(lower(regexp_extract(path, '[^/.][^/]*(\.[\w+-]{1,12})$', 1)), ''),
+                        'no extension'
+                    )
+            WHEN 'size'
+                THEN CASE
+                        WHEN size_bytes <= 4096 THEN 'to 4 kB'
+                        WHEN size_bytes <= 65536 THEN 'to 64 kB'
+                        WHEN size_bytes <= 1048576 THEN 'to 1 MB'
+                        WHEN size_bytes <= 16777216 THEN 'to 16 MB'
+                        ELSE 'larger'
+                    END
         END AS class
     FROM ranked
     WHERE copy > 1

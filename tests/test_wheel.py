@@ -35,7 +35,11 @@ def test_contents(wheel: Path) -> None:
     modules = {str(path.relative_to(PROJECT)) for path in (PROJECT / "dedupe").rglob("*.py")}
     assert "dedupe/queries/relations/01_image.sql" in queries
     assert queries | modules <= names
-    rest = {name for name in names - queries - modules if ".dist-info/" not in name}
+    assets = {
+        str(path.relative_to(PROJECT)) for path in PROJECT.glob("dedupe/report/html/assets/*")
+    }
+    assert assets <= names
+    rest = {name for name in names - queries - modules - assets if ".dist-info/" not in name}
     assert rest <= {"dedupe/py.typed"}
     top = {name.split("/")[0] for name in names}
     assert top == {"dedupe", next(name for name in top if name.endswith(".dist-info"))}

@@ -14,6 +14,7 @@ class ReportFormat(StrEnum):
 
     TERMINAL = "terminal"
     JSON = "json"
+    HTML = "html"
 
 
 def register(app: typer.Typer) -> None:
@@ -33,11 +34,19 @@ def report(
 ) -> None:
     """Say where the bytes go, and what is worst."""
     from dedupe.analysis.overview import overview
-    from dedupe.report import json_report, terminal
+    from dedupe.analysis.page import page
 
-    found = overview(open_session(catalog, scan))
+    session = open_session(catalog, scan)
     match format:
         case ReportFormat.JSON:
-            write(json_report.render(found, limit), output)
+            from dedupe.report import json_report
+
+            write(json_report.render(overview(session), limit), output)
+        case ReportFormat.HTML:
+            from dedupe.report import html
+
+            write(html.render(page(session)), output)
         case ReportFormat.TERMINAL:
-            write(terminal.render(found, plain=plain), output)
+            from dedupe.report import terminal
+
+            write(terminal.render(overview(session), plain=plain), output)

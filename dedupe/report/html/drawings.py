@@ -1,0 +1,247 @@
+"""Figures as shapes that the page's template draws: no markup here, so nothing to escape."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from dedupe.model.questions import Row
+from dedupe.report.html.treemap import Box, squarify
+from dedupe.report.units import counted, human
+
+#: the treemap's drawing
+MAP_WIDTH, MAP_HEIGHT = 1000.0, 560.0
+_HEADING = 15.0
+#: smaller boxes are a pixel nobody can hit
+_LEAST_AREA = 3.0
+BAR_WIDTH = 1000.0
+_TICKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A rectangle of the treemap."""
+
+    box: Box
+    #: 1 image, 2 layer, 3 folder
+    level: int
+    label: str
+    #: what a reader hears, and what a pointer shows
+    title: str
+    #: own, shared or rest
+    kind: str
+    #: part of its bytes that no container of the image can read
+    shadowed: float = 0.0
+    #: number of the tile that it is in; None at the top
+    inside: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a stacked bar."""
+
+    name: str
+    kind: str
+    size_bytes: int
+    x: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A stacked bar on the scale that all bars of a drawing have."""
+
+    name: str
+    note: str
+    size_bytes: int
+    parts: list[Part]
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Bars with one axis."""
+
+    bars: list[Bar]
+    #: position and text
+    ticks: list[tuple[float, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the trend chart."""
+
+    name: str
+    kind: str
+    #: "x,y x,y …" as SVG has it
+    points: str
+    last: tuple[float, float]
+    marks: list[tuple[float, float, str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Lines with a time and a byte axis."""
+
+    lines: list[Line]
+    x_ticks: list[tuple[float, str]]
+    y_ticks: list[tuple[float, str]]
+
+
+def treemap(folders: Sequence[Row], images: Sequence[Row]) -> list[Tile]:
+    """Images by their share of the store, their layers, and their folders inside."""
+    by_image: dict[str, dict[int, list[Row]]] = {}
+    for row in folders:
+        by_image.setdefault(row["image_id"], {}).setdefault(row["position"], []).append(row)
+    drawn = [row for row in images if row["image_id"] in by_image and row["attributed_unpacked"]]
+    drawn.sort(key=lambda row: (-row["attributed_unpacked"], row["image_id"]))
+    rest = sum(row["attributed_unpacked"] for row in images) - sum(
+        row["attributed_unpacked"] for row in drawn
+    )
+    weights = [float(row["attributed_unpacked"]) for row in drawn]
+    if rest > 0:
+        weights.append(float(rest))
+    # the rest may be larger than the last image; a squarified layout bears that
+    boxes = squarify(weights, Box(0, 0, MAP_WIDTH, MAP_HEIGHT))
+    tiles: list[Tile] = []
+    for row, box in zip(drawn, boxes, strict=False):
+        _image(tiles, row, by_image[row["image_id"]], box)
+    if rest > 0:
+        left = len(images) - len(drawn)
+        text = f"{counted(left, 'more image')}: {human(rest)}"
+        tiles.append(Tile(boxes[-1], 1, text, text, "rest"))
+    return tiles
+
+
+def _image(tiles: list[Tile], row: Row, layers: dict[int, list[Row]], box: Box) -> None:
+    number = len(tiles)
+    shadowed = 1.0 - row["efficiency"]
+    tiles.append(
+        Tile(
+            box,
+            1,
+            row["name"],
+            f"{row['name']}: its share {human(row['attributed_unpacked'])}, holds "
+            f"{human(row['content_bytes'])}, {100 * row['efficiency']:.1f} % readable",
+            "own",
+            shadowed,
+        )
+    )
+    # a layer's area is the image's share of it, so that layers fill their image
+    sized = sorted(
+        layers.items(),
+        key=lambda item: (-sum(part["size_bytes"] / part["images"] for part in item[1]), item[0]),
+    )
+    weights = [sum(part["size_bytes"] / part["images"] for part in parts) for _, parts in sized]
+    for (position, parts), inner in zip(
+        sized, squarify(weights, box.inner(1.5, _HEADING if box.height > 40 else 0)), strict=True
+    ):
+        if inner.width * inner.height >= _LEAST_AREA:
+            _layer(tiles, number, position, parts, inner)
+
+
+def _layer(tiles: list[Tile], image: int, position: int, parts: list[Row], box: Box) -> None:
+    number = len(tiles)
+    size = sum(part["size_bytes"] for part in parts)
+    shadowed = sum(part["shadowed_bytes"] for part in parts)
+    images = parts[0]["images"]
+    step = parts[0]["created_by"] or "the image does not say"
+    tiles.append(
+        Tile(
+            box,
+            2,
+            f"layer {position}",
+            f"layer {position}, {human(size)}, {human(shadowed)} shadowed, "
+            f"in {counted(images, 'image')}: {step}",
+            "shared" if images > 1 else "own",
+            shadowed / size if size else 0.0,
+            image,
+        )
+    )
+    parts = sorted(parts, key=lambda part: -part["size_bytes"])
+    boxes = squarify([float(part["size_bytes"]) for part in parts], box.inner(0.4))
+    for part, inner in zip(parts, boxes, strict=True):
+        if inner.width * inner.height < _LEAST_AREA / 4:
+            continue
+        name = "other folders" if part["folder"] is None else "/" + part["folder"]
+        tiles.append(
+            Tile(
+                inner,
+                3,
+                name,
+                f"{name}: {human(part['size_bytes'])}, {human(part['shadowed_bytes'])} shadowed",
+                "shared" if images > 1 else "own",
+                part["shadowed_bytes"] / part["size_bytes"] if part["size_bytes"] else 0.0,
+                number,
+            )
+        )
+
+
+def bars(totals: Row, causes: dict[str, int]) -> Bars:
+    """Where the bytes go: what a host stores, and what containers can read of it."""
+    unpacked = [
+        ("distinct files", "live", totals["unique_content_bytes"]),
+        ("the same files again", "duplicate", totals["duplicate_content_bytes"]),
+        ("the same layer on another parent", "position", totals["position_loss_bytes"]),
+    ]
+    dead = [
+        ("readable in some image", "live", totals["layer_bytes"] - totals["dead_bytes"]),
+        ("dead: readable in none", "dead", totals["dead_bytes"]),
+    ]
+    readable = [
+        ("readable", "live", totals["live_bytes"]),
+        *((cause.replace("_", " "), cause, size) for cause, size in causes.items() if size),
+    ]
+    described = [
+        ("Unpacked", "every layer once in its place, as container hosts keep it", unpacked),
+        ("Layers", "every layer once, as a registry keeps it, uncompressed", dead),
+        ("Images", "every image in full, with what hides bytes of it", readable),
+    ]
+    largest = max((sum(part[2] for part in parts) for _, _, parts in described), default=0) or 1
+    drawn = []
+    for name, note, parts in described:
+        x = 0.0
+        placed = []
+        for label, kind, size in parts:
+            width = BAR_WIDTH * size / largest
+            placed.append(Part(label, kind, size, x, width))
+            x += width
+        drawn.append(Bar(name, note, sum(part.size_bytes for part in placed), placed))
+    return Bars(drawn, _ticks(largest, BAR_WIDTH))
+
+
+def trend(rows: Sequence[Row]) -> Chart | None:
+    """Bytes over past scans; None where there is but one."""
+    if len(rows) < 2:
+        return None
+    first, last = rows[0]["finished"], rows[-1]["finished"]
+    span = (last - first).total_seconds() or 1.0
+    largest = max(max(row[key] for key, _, _ in _TREND) for row in rows) or 1
+    lines = []
+    for key, name, kind in _TREND:
+        marks = [
+            (
+                1000.0 * (row["finished"] - first).total_seconds() / span,
+                240.0 - 240.0 * row[key] / largest,
+                f"{row['finished']:%Y-%m-%d %H:%M}: {human(row[key])} {name}",
+            )
+            for row in rows
+        ]
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in marks)
+        lines.append(Line(name, kind, points, marks[-1][:2], marks))
+    x_ticks = [(0.0, f"{first:%Y-%m-%d %H:%M}"), (1000.0, f"{last:%Y-%m-%d %H:%M}")]
+    y_ticks = [(240.0 - position, text) for position, text in _ticks(largest, 240.0)]
+    return Chart(lines, x_ticks, y_ticks)
+
+
+_TREND = (
+    ("unpacked_bytes", "unpacked", "live"),
+    ("stored_bytes", "stored", "duplicate"),
+    ("position_loss_bytes", "lost to positions", "position"),
+)
+
+
+def _ticks(largest: int, length: float) -> list[tuple[float, str]]:
+    """Round numbers up to the largest, with their places on an axis."""
+    step = 1
+    while largest / step > _TICKS:
+        # 1, 2, 5, 10, 20, 50 …
+        step = step * 5 // 2 if str(step).startswith("2") else step * 2
+    return [(length * mark / largest, human(mark)) for mark in range(0, largest + 1, step)]

@@ -1,0 +1,58 @@
+-- Question: How have the stores grown over all scans that the catalog keeps?
+-- Grain:    one row per scan, the oldest first
+-- Params:   none
+-- Columns:  scan                  VARCHAR    its ID
+--           finished              TIMESTAMP  UTC
+--           sources               BIGINT     sources that it read
+--           images                BIGINT     images, each once
+--           layers                BIGINT     distinct layers with rows
+--           stored_bytes          BIGINT     on disk in all sources
+--           unpacked_bytes        BIGINT     content of distinct layers in their place
+--           layer_bytes           BIGINT     content of distinct layers
+--           position_loss_bytes   BIGINT     unpacked - layer
+-- Source:   MEASURES.md, "For the whole scan"
+WITH stored AS (
+    SELECT scan, count(*) AS sources, sum(stored_bytes)::BIGINT AS stored_bytes
+    FROM sources
+    GROUP BY scan
+),
+
+named AS (
+    SELECT scan, count(DISTINCT image_id) AS images FROM images WHERE kind = 'image' GROUP BY scan
+),
+
+places AS (
+    SELECT DISTINCT scan, chain_id, layer FROM image_layers WHERE layer IS NOT NULL
+),
+
+unpacked AS (
+    SELECT places.scan, sum(layers.content_bytes)::BIGINT AS unpacked_bytes
+    FROM places
+    JOIN layers USING (layer)
+    GROUP BY places.scan
+),
+
+held AS (
+    SELECT
+        used.scan, count(*) AS layers, sum(layers.content_bytes)::BIGINT AS layer_bytes
+    FROM (SELECT DISTINCT scan, layer FROM places) AS used
+    JOIN layers USING (layer)
+    GROUP BY used.scan
+)
+
+SELECT
+    scans.scan,
+    make_timestamp((scans.finished * 1000000)::BIGINT) AS finished,
+    coalesce(stored.sources, 0) AS sources,
+    coalesce(named.images, 0) AS images,
+    coalesce(held.layers, 0) AS layers,
+    coalesce(stored.stored_bytes, 0) AS stored_bytes,
+    coalesce(unpacked.unpacked_bytes, 0) AS unpacked_bytes,
+    coalesce(held.layer_bytes, 0) AS layer_bytes,
+    coalesce(unpacked.unpacked_bytes, 0) - coalesce(held.layer_bytes, 0) AS position_loss_bytes
+FROM scans
+LEFT JOIN stored USING (scan)
+LEFT JOIN named USING (scan)
+LEFT JOIN unpacked USING (scan)
+LEFT JOIN held USING (scan)
+ORDER BY scans.scan;
