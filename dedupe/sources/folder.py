@@ -8,6 +8,8 @@ from pathlib import Path
 from dedupe.errors import SourceError
 from dedupe.formats.files import read_below, stat_below
 from dedupe.model.images import BlobRef
+from dedupe.model.paths import path_text
+from dedupe.sources.interface import Failed
 
 
 class FolderHolder:
@@ -33,21 +35,54 @@ class FolderHolder:
             return False
         return True
 
-    def listing(self, folder: str) -> Iterator[tuple[str, int]]:
-        """Regular files below ``folder``; links are not followed."""
+    def listing(self, folder: str, failed: Failed | None = None) -> Iterator[tuple[str, int]]:
+        """Regular files below ``folder``; links are not followed.
+
+        Raises SourceError ``permission-denied`` where ``failed`` is not there to be told.
+        """
+        # a stack of our own: a hostile tree is deeper than Python's
+        pending = [self._names(folder, failed)]
+        while pending:
+            name = next(pending[-1], None)
+            if name is None:
+                pending.pop()
+                continue
+            try:
+                status = (self.root / name).lstat()
+            except OSError as error:
+                # what is gone by now was removed by a live store
+                if failed is not None and not isinstance(error, FileNotFoundError):
+                    failed(name, _denied(name, error))
+                continue
+            if stat.S_ISDIR(status.st_mode):
+                pending.append(self._names(name, failed))
+            elif stat.S_ISREG(status.st_mode):
+                yield name, status.st_size
+            elif failed is not None:
+                failed(
+                    name,
+                    SourceError(
+                        f"{path_text(os.fsencode(name))}: expected a file or a folder, "
+                        "found something else",
+                        "not-a-regular-file",
+                    ),
+                )
+
+    def _names(self, folder: str, failed: Failed | None) -> Iterator[str]:
         try:
-            entries = sorted(os.scandir(self.root / folder), key=lambda entry: entry.name)
+            names = sorted(os.listdir(self.root / folder))
         except FileNotFoundError:
             return
         except OSError as error:
-            raise SourceError(
-                f"{folder}: {error.strerror or error}".lower(), "permission-denied"
-            ) from error
-        for entry in entries:
-            name = f"{folder}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from self.listing(name)
-            elif entry.is_file(follow_symlinks=False):
-                status = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode):
-                    yield name, status.st_size
+            if failed is None:
+                raise _denied(folder, error) from error
+            failed(folder, _denied(folder, error))
+            return
+        for name in names:
+            yield f"{folder}/{name}"
+
+
+def _denied(name: str, error: OSError) -> SourceError:
+    return SourceError(
+        f"{path_text(os.fsencode(name))}: {error.strerror or error}".lower(), "permission-denied"
+    )

@@ -37,6 +37,7 @@ from dedupe.model.images import (
     FoundLayer,
     FoundOther,
     LayerState,
+    ObjectRef,
     Platform,
     TreeRef,
 )
@@ -293,7 +294,7 @@ class ManifestReader:
         subject: str,
     ) -> FoundLayer:
         state: LayerState | None = None
-        blob: BlobRef | None = None
+        blob: BlobRef | ObjectRef | None = None
         try:
             blob = self._holder.blob(self._name_of(layer.digest))
         except SourceError as error:
