@@ -35,6 +35,18 @@ class FolderHolder:
             return False
         return True
 
+    def is_folder(self, name: str) -> bool:
+        """Whether a folder of this name is there, reached through no link."""
+        path = self.root
+        for part in name.split("/"):
+            path = path / part
+            try:
+                if not stat.S_ISDIR(path.lstat().st_mode):
+                    return False
+            except OSError:
+                return False
+        return True
+
     def listing(self, folder: str, failed: Failed | None = None) -> Iterator[tuple[str, int]]:
         """Regular files below ``folder``; links are not followed.
 
@@ -70,7 +82,7 @@ class FolderHolder:
 
     def _names(self, folder: str, failed: Failed | None) -> Iterator[str]:
         try:
-            names = sorted(os.listdir(self.root / folder))
+            names = sorted(entry.name for entry in os.scandir(self.root / folder))
         except FileNotFoundError:
             return
         except OSError as error:
