@@ -50,7 +50,7 @@ class FolderHolder:
     def listing(self, folder: str, failed: Failed | None = None) -> Iterator[tuple[str, int]]:
         """Regular files below ``folder``; links are not followed.
 
-        Raises SourceError ``permission-denied`` where ``failed`` is not there to be told.
+        Raises SourceError ``permission-denied`` or ``unreadable`` where ``failed`` is not there to be told.
         """
         # a stack of our own: a hostile tree is deeper than Python's
         pending = [self._names(folder, failed)]
@@ -96,5 +96,6 @@ class FolderHolder:
 
 def _denied(name: str, error: OSError) -> SourceError:
     return SourceError(
-        f"{path_text(os.fsencode(name))}: {error.strerror or error}".lower(), "permission-denied"
+        f"{path_text(os.fsencode(name))}: {(error.strerror or str(error)).lower()}",
+        "permission-denied" if isinstance(error, PermissionError) else "unreadable",
     )
