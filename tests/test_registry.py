@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from builders import Image, digest_of, file, hardlink, json_of, tar_of, whiteout, write_oci_layout
 from registry_store import RegistryStore
-from scanning import codes, scan_only, scanned
+from scanning import codes, scanned
 
 from dedupe.model.images import FoundSource
 from dedupe.sources.discover import Selection, discover
@@ -370,8 +370,15 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 def push(layout: Path, name: str, to: str) -> None:
     subprocess.run(
-        ["skopeo", "copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false"]
-        + [f"oci:{layout}:{name}", f"docker://{to}"],
+        [
+            "skopeo",
+            "copy",
+            "--quiet",
+            "--preserve-digests",
+            "--dest-tls-verify=false",
+            f"oci:{layout}:{name}",
+            f"docker://{to}",
+        ],
         check=True,
         capture_output=True,
     )

@@ -103,14 +103,10 @@ def run(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
 
 
 def _context(layers: Sequence[LayerRef]) -> "multiprocessing.context.BaseContext":
-    if not hasattr(os, "fork"):
+    # the object store's client has threads in this process, which a fork would not have
+    if not hasattr(os, "fork") or any(isinstance(layer, ObjectRef) for layer in layers):
         return multiprocessing.get_context("spawn")
-    if any(isinstance(layer, ObjectRef) for layer in layers):
-        # the object store's client has threads in this process, which a fork would not have
-        server = multiprocessing.get_context("forkserver")
-        server.set_forkserver_preload(["dedupe.layers.reader"])
-        return server
-    # fork: workers start in milliseconds, and this process has no threads of its own yet
+    # workers start in milliseconds, and this process has no threads of its own yet
     return multiprocessing.get_context("fork")
 
 

@@ -32,7 +32,7 @@ from dedupe.sources.directory import blobs_in, is_directory, read_directory
 from dedupe.sources.docker_archive import is_docker_archive, read_docker_archive
 from dedupe.sources.folder import FolderHolder
 from dedupe.sources.interface import Contents, Holder
-from dedupe.sources.objects import Listing, ObjectHolder, is_address, stores_in
+from dedupe.sources.objects import Listing, ObjectHolder, is_address, shown, stores_in
 from dedupe.sources.oci import blobs_of, is_layout, read_layout
 from dedupe.sources.registry import Registry, registry_prefix
 
@@ -194,7 +194,7 @@ def _objects(address: str, selection: Selection) -> Iterator[FoundSource | Probl
     try:
         listing = Listing(address)
     except SourceError as error:
-        yield Problem(printable(address), error.code, error.message)
+        yield Problem(shown(address), error.code, error.message)
         return
     found = False
     for kind, folder in stores_in(listing):
@@ -208,7 +208,7 @@ def _objects(address: str, selection: Selection) -> Iterator[FoundSource | Probl
             yield _layout(location, holder, selection)
     if not found:
         yield Problem(
-            printable(address),
+            shown(address),
             "unknown-format",
             f"{len(listing.names)} objects, none of them of a registry or an image layout",
         )

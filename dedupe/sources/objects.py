@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 _ADDRESS = re.compile(r"s3://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]*)(?:/(?P<prefix>.*))?\Z")
+_USER = re.compile(r"//[^/]*@")
 #: names and sizes of so many objects take about a gigabyte
 MAX_OBJECTS = 5_000_000
 #: bytes of a layer that one request asks for: few requests, little memory, little to ask again
@@ -47,6 +48,11 @@ _STATUS = re.compile(r"status code: (\d+[^:\n]*)")
 def is_address(text: str) -> bool:
     """Whether this names an object store, of whatever kind."""
     return "://" in text
+
+
+def shown(address: str) -> str:
+    """The address as it may be shown and kept: without what stands before an ``@``."""
+    return printable(_USER.sub("//", address, count=1))
 
 
 @lru_cache(maxsize=8)
