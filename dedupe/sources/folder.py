@@ -50,25 +50,26 @@ class FolderHolder:
     def listing(self, folder: str, failed: Failed | None = None) -> Iterator[tuple[str, int]]:
         """Regular files below ``folder``; links are not followed.
 
-        Raises SourceError ``permission-denied`` or ``unreadable`` where ``failed`` is not there to be told.
+        Raises SourceError ``permission-denied`` or ``unreadable`` where ``failed`` is absent.
         """
         # a stack of our own: a hostile tree is deeper than Python's
-        pending = [self._names(folder, failed)]
+        pending = [self._entries(folder, failed)]
         while pending:
-            name = next(pending[-1], None)
-            if name is None:
+            name, entry = next(pending[-1], ("", None))
+            if entry is None:
                 pending.pop()
                 continue
             try:
-                status = (self.root / name).lstat()
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(self._entries(name, failed))
+                    continue
+                status = entry.stat(follow_symlinks=False)
             except OSError as error:
                 # what is gone by now was removed by a live store
                 if failed is not None and not isinstance(error, FileNotFoundError):
                     failed(name, _denied(name, error))
                 continue
-            if stat.S_ISDIR(status.st_mode):
-                pending.append(self._names(name, failed))
-            elif stat.S_ISREG(status.st_mode):
+            if stat.S_ISREG(status.st_mode):
                 yield name, status.st_size
             elif failed is not None:
                 failed(
@@ -80,9 +81,12 @@ class FolderHolder:
                     ),
                 )
 
-    def _names(self, folder: str, failed: Failed | None) -> Iterator[str]:
+    def _entries(
+        self, folder: str, failed: Failed | None
+    ) -> Iterator[tuple[str, os.DirEntry[str]]]:
         try:
-            names = sorted(entry.name for entry in os.scandir(self.root / folder))
+            with os.scandir(f"{self.root}/{folder}") as found:
+                entries = sorted(found, key=lambda entry: entry.name)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -90,8 +94,8 @@ class FolderHolder:
                 raise _denied(folder, error) from error
             failed(folder, _denied(folder, error))
             return
-        for name in names:
-            yield f"{folder}/{name}"
+        for entry in entries:
+            yield f"{folder}/{entry.name}", entry
 
 
 def _denied(name: str, error: OSError) -> SourceError:
