@@ -436,6 +436,16 @@ def test_what_the_real_registry_keeps(served: tuple[Path, str], tmp_path: Path) 
     assert images[2].image_id not in names_of(source)
     assert problems(source) == []
 
+    subprocess.run(
+        ["docker-registry", "garbage-collect", str(tmp_path / "config.yml")],
+        check=True,
+        capture_output=True,
+    )
+    orphans = source.orphan_bytes
+    (source,) = found(root)
+    assert (source.stored_bytes, source.orphan_bytes) == (blobs - orphans, 0)
+    assert source.stored_bytes == sum(path.stat().st_size for path in root.rglob("data"))
+
 
 def drop_names(row: dict) -> dict:
     """The row without what names differ in: images and names of images."""
