@@ -22,7 +22,8 @@ from object_store import ENVIRONMENT, cutting_proxy, make_bucket, s3_server, upl
 from registry_store import RegistryStore
 from scanning import Silence, codes, scan_only, scanned
 
-from dedupe.model.images import FoundSource
+from dedupe.layers.reader import read_layer
+from dedupe.model.images import BlobRef, FoundSource, ObjectRef
 from dedupe.scan import ScanOutcome, scan
 from dedupe.sources.discover import Selection, discover
 from dedupe.sources.objects import open_store
@@ -156,6 +157,36 @@ def test_layer_that_shrinks(endpoint: str, store: RegistryStore, tmp_path: Path)
     half = layer.read_bytes()[:-20]
     outcome = after_listing("shrink", tmp_path, lambda: objects.put(key_of(store, layer), half))
     assert codes(outcome) == ["bad-link", "gzip-truncated"]
+
+
+@pytest.mark.parametrize("size", [1, 999, 70_123, 1 << 24])
+def test_ranges_make_the_layer(
+    size: int, endpoint: str, store: RegistryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the ranges, a layer's rows and digests are those of its file."""
+    bucket = f"ranges{size}"
+    objects = make_bucket(endpoint, bucket)
+    # the largest blob: the layer of random bytes
+    path = max(store.v2.glob("blobs/*/*/*/data"), key=lambda data: data.stat().st_size)
+    objects.put("p/key", path.read_bytes())
+    length = path.stat().st_size
+    monkeypatch.setattr("dedupe.sources.objects._RANGE_BYTES", size if size > 1 else length - 1)
+    read: list[list[tuple]] = []
+    facts = []
+    for ref in (BlobRef(path), ObjectRef(f"s3://{bucket}/p", "key", length)):
+        rows: list[tuple] = []
+        facts.append(
+            read_layer(
+                ref,
+                lambda columns, rows=rows: rows.extend(
+                    zip(columns.path, columns.content_hash, strict=True)
+                ),
+                lambda _: None,
+            )
+        )
+        read.append(rows)
+    assert facts[0] == facts[1]
+    assert read[0] == read[1] != []
 
 
 def test_body_cut_short(
