@@ -23,14 +23,14 @@ class Silence:
 
 
 def scanned(
-    catalog: Path, *paths: Path, verify: bool = False, select: Selection = Selection()
+    catalog: Path, *paths: Path | str, verify: bool = False, select: Selection = Selection()
 ) -> tuple[ScanOutcome, Session]:
     """Scan these paths into a catalog, and open it."""
     return scan_only(catalog, *paths, verify=verify, select=select), Session(catalog)
 
 
 def scan_only(
-    catalog: Path, *paths: Path, verify: bool = False, select: Selection = Selection()
+    catalog: Path, *paths: Path | str, verify: bool = False, select: Selection = Selection()
 ) -> ScanOutcome:
     """Scan these paths into a catalog."""
     return scan(discover(paths, select), Catalog(catalog), Silence(), workers=2, verify=verify)

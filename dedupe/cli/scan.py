@@ -1,6 +1,5 @@
 """The command that fills the catalog."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +15,8 @@ def register(app: typer.Typer) -> None:
 
 def scan(
     paths: Annotated[
-        list[Path], typer.Argument(help="Archives, image layouts, or folders of them.")
+        list[str],
+        typer.Argument(help="Archives, image stores, folders of them, or s3://bucket/prefix."),
     ],
     catalog: CatalogOption = None,
     platform: Annotated[

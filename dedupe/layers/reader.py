@@ -16,6 +16,7 @@ from dedupe.layers.unpacked import read_unpacked
 from dedupe.model.images import BlobRef, LayerRef, ObjectRef, TreeRef
 from dedupe.model.rows import LayerFacts
 from dedupe.sources.archive import RangeReader
+from dedupe.sources.objects import ObjectStream
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -39,10 +40,10 @@ def read_layer(ref: LayerRef, emit: Emit, advance: Callable[[int], None]) -> Lay
     match ref:
         case BlobRef():
             return _read_blob(ref, emit, advance)
+        case ObjectRef():
+            return _read(_Blob(ObjectStream(ref), ref.size, advance), emit)
         case TreeRef():
             return read_unpacked(ref, emit, advance)
-        case ObjectRef():
-            raise LayerError("this kind of store is not read yet", "unsupported-store")
 
 
 def _read_blob(ref: BlobRef, emit: Emit, advance: Callable[[int], None]) -> LayerFacts:

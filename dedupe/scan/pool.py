@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from dedupe.errors import DedupeError
-from dedupe.model.images import LayerRef
+from dedupe.model.images import LayerRef, ObjectRef
 from dedupe.model.rows import EntryColumns, LayerFacts
 
 #: progress is told to the parent after so many bytes
@@ -70,8 +70,7 @@ def run(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
     Closing the iterator ends the workers at once.
     """
     waiting = deque(range(len(layers)))
-    # fork: workers start in milliseconds, and this process has no threads of its own yet
-    context = multiprocessing.get_context("fork" if hasattr(os, "fork") else "spawn")
+    context = _context(layers)
     running: dict[Connection, _Worker] = {}
     try:
         started = False
@@ -101,6 +100,14 @@ def run(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
     finally:
         for worker in running.values():
             worker.kill()
+
+
+def _context(layers: Sequence[LayerRef]) -> "multiprocessing.context.BaseContext":
+    # the object store's client has threads in this process, which a fork would not have
+    if not hasattr(os, "fork") or any(isinstance(layer, ObjectRef) for layer in layers):
+        return multiprocessing.get_context("spawn")
+    # workers start in milliseconds, and this process has no threads of its own yet
+    return multiprocessing.get_context("fork")
 
 
 class _Worker:

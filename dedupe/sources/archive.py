@@ -16,6 +16,7 @@ from dedupe.formats.files import open_below
 from dedupe.formats.tar import FileRange, TarReader, looks_like_tar
 from dedupe.model.images import BlobRef
 from dedupe.model.paths import path_text
+from dedupe.sources.interface import Failed
 
 #: a layer's file is linked to from at most one other in what docker and podman write
 _MAX_HOPS = 8
@@ -65,7 +66,7 @@ class ArchiveHolder:
         """Whether a member, or a link to one, has this name."""
         return name in self._files or name in self._links
 
-    def listing(self, folder: str) -> Iterator[tuple[str, int]]:
+    def listing(self, folder: str, _failed: Failed | None = None) -> Iterator[tuple[str, int]]:
         """Regular members below ``folder``."""
         for name, (_, size) in sorted(self._files.items()):
             if name.startswith(folder + "/"):

@@ -19,7 +19,7 @@ from dedupe.model.images import (
     SourceKind,
     StoredBlob,
 )
-from dedupe.model.paths import path_text
+from dedupe.model.paths import path_text, printable
 from dedupe.sources.archive import ArchiveHolder, open_archive
 from dedupe.sources.containerd import (
     DOCKER_ROOT,
@@ -31,14 +31,15 @@ from dedupe.sources.containerd_snapshots import Store
 from dedupe.sources.directory import blobs_in, is_directory, read_directory
 from dedupe.sources.docker_archive import is_docker_archive, read_docker_archive
 from dedupe.sources.folder import FolderHolder
-from dedupe.sources.interface import Contents
+from dedupe.sources.interface import Contents, Holder
+from dedupe.sources.objects import Listing, ObjectHolder, is_address, shown, stores_in
 from dedupe.sources.oci import blobs_of, is_layout, read_layout
+from dedupe.sources.registry import Registry, registry_prefix
 
 #: stores whose signature is known but which are not read; walking their trees would only mislead
 _OTHER_STORES: dict[str, tuple[str, ...]] = {
     "docker store": ("image/overlay2/imagedb", "image/vfs/imagedb", "image/fuse-overlayfs/imagedb"),
     "containers/storage": ("overlay-images/images.json", "vfs-images/images.json"),
-    "registry storage": ("docker/registry/v2/blobs",),
 }
 _ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2", ".oci")
 
@@ -60,10 +61,17 @@ class Selection:
         return any(fnmatch.fnmatchcase(name, glob) for name in known for glob in self.image_globs)
 
 
-def discover(paths: Sequence[Path], selection: Selection) -> Iterator[FoundSource | Problem]:
-    """Every source at or below these paths, each once, and what could not be read on the way."""
+def discover(places: Sequence[Path | str], selection: Selection) -> Iterator[FoundSource | Problem]:
+    """Every source at or below these places, each once, and what could not be read on the way.
+
+    Places are paths, or addresses of object stores such as ``s3://bucket/prefix``.
+    """
     seen: set[tuple[int, int]] = set()
-    for path in paths:
+    for place in places:
+        if isinstance(place, str) and is_address(place):
+            yield from _objects(place, selection)
+            continue
+        path = Path(place)
         try:
             status = path.stat()
         except OSError as error:
@@ -121,15 +129,17 @@ def _walk(
             return
     if in_docker:
         return
+    prefix = registry_prefix(holder.is_folder)
+    if prefix is not None:
+        yield _registry(location, holder, prefix, selection)
+        if not prefix:
+            return
+        # other stores may lie beside it
+        beside = (folder / prefix.partition("/")[0]).stat()
+        seen.add((beside.st_dev, beside.st_ino))
     layout = is_layout(holder)
     if layout:
-        yield _read(
-            location,
-            SourceKind.OCI_LAYOUT,
-            selection,
-            lambda contents: read_layout(holder, contents),
-            lambda contents: blobs_of(holder, contents),
-        )
+        yield _layout(location, holder, selection)
     elif is_directory(holder):
         name = path_text(os.fsencode(folder.resolve().name))
         yield _read(
@@ -177,6 +187,50 @@ def _file(
     except SourceError as error:
         if expected:
             yield Problem(location, error.code, error.message)
+
+
+def _objects(address: str, selection: Selection) -> Iterator[FoundSource | Problem]:
+    """All stores below an address, from one listing of it."""
+    try:
+        listing = Listing(address)
+    except SourceError as error:
+        yield Problem(shown(address), error.code, error.message)
+        return
+    found = False
+    for kind, folder in stores_in(listing):
+        found = True
+        location = printable("/".join(part for part in (address.rstrip("/"), folder) if part))
+        holder = ObjectHolder(listing, folder)
+        if kind is SourceKind.REGISTRY:
+            prefix = registry_prefix(holder.is_folder) or ""
+            yield _registry(location, holder, prefix, selection)
+        else:
+            yield _layout(location, holder, selection)
+    if not found:
+        yield Problem(
+            shown(address),
+            "unknown-format",
+            f"{len(listing.names)} objects, none of them of a registry or an image layout",
+        )
+
+
+def _registry(location: str, holder: Holder, prefix: str, selection: Selection) -> FoundSource:
+    registry = Registry(holder, prefix)
+    source = _read(
+        location, SourceKind.REGISTRY, selection, registry.read, lambda _: registry.blobs
+    )
+    source.other_bytes = registry.other_bytes
+    return source
+
+
+def _layout(location: str, holder: Holder, selection: Selection) -> FoundSource:
+    return _read(
+        location,
+        SourceKind.OCI_LAYOUT,
+        selection,
+        lambda contents: read_layout(holder, contents),
+        lambda contents: blobs_of(holder, contents),
+    )
 
 
 def _archive(
@@ -258,17 +312,19 @@ def _read(
 def _merged(images: list[FoundImage]) -> list[FoundImage]:
     """One entry a manifest: names of the same manifest belong together."""
     merged: dict[tuple[ImageID, Digest | None], FoundImage] = {}
+    names: dict[tuple[ImageID, Digest | None], dict[str, None]] = {}
     unnamed = []
     for image in images:
         if not image.image_id:
             unnamed.append(image)
             continue
         key = (image.image_id, image.digest)
-        known = merged.get(key)
-        if known is not None:
-            image = replace(known, names=tuple(dict.fromkeys(known.names + image.names)))
-        merged[key] = image
-    return [*merged.values(), *unnamed]
+        merged.setdefault(key, image)
+        names.setdefault(key, {}).update(dict.fromkeys(image.names))
+    return [
+        *(replace(image, names=tuple(names[key])) for key, image in merged.items()),
+        *unnamed,
+    ]
 
 
 def _orphan_bytes(blobs: list[StoredBlob], referenced: set[Digest]) -> int:

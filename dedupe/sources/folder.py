@@ -8,6 +8,8 @@ from pathlib import Path
 from dedupe.errors import SourceError
 from dedupe.formats.files import read_below, stat_below
 from dedupe.model.images import BlobRef
+from dedupe.model.paths import path_text
+from dedupe.sources.interface import Failed
 
 
 class FolderHolder:
@@ -33,21 +35,71 @@ class FolderHolder:
             return False
         return True
 
-    def listing(self, folder: str) -> Iterator[tuple[str, int]]:
-        """Regular files below ``folder``; links are not followed."""
+    def is_folder(self, name: str) -> bool:
+        """Whether a folder of this name is there, reached through no link."""
+        path = self.root
+        for part in name.split("/"):
+            path = path / part
+            try:
+                if not stat.S_ISDIR(path.lstat().st_mode):
+                    return False
+            except OSError:
+                return False
+        return True
+
+    def listing(self, folder: str, failed: Failed | None = None) -> Iterator[tuple[str, int]]:
+        """Regular files below ``folder``; links are not followed.
+
+        Raises SourceError ``permission-denied`` or ``unreadable`` where ``failed`` is absent.
+        """
+        # a stack of our own: a hostile tree is deeper than Python's
+        pending = [self._entries(folder, failed)]
+        while pending:
+            name, entry = next(pending[-1], ("", None))
+            if entry is None:
+                pending.pop()
+                continue
+            try:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(self._entries(name, failed))
+                    continue
+                status = entry.stat(follow_symlinks=False)
+            except OSError as error:
+                # what is gone by now was removed by a live store
+                if failed is not None and not isinstance(error, FileNotFoundError):
+                    failed(name, _denied(name, error))
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield name, status.st_size
+            elif failed is not None:
+                failed(
+                    name,
+                    SourceError(
+                        f"{path_text(os.fsencode(name))}: expected a file or a folder, "
+                        "found something else",
+                        "not-a-regular-file",
+                    ),
+                )
+
+    def _entries(
+        self, folder: str, failed: Failed | None
+    ) -> Iterator[tuple[str, os.DirEntry[str]]]:
         try:
-            entries = sorted(os.scandir(self.root / folder), key=lambda entry: entry.name)
+            with os.scandir(f"{self.root}/{folder}") as found:
+                entries = sorted(found, key=lambda entry: entry.name)
         except FileNotFoundError:
             return
         except OSError as error:
-            raise SourceError(
-                f"{folder}: {error.strerror or error}".lower(), "permission-denied"
-            ) from error
+            if failed is None:
+                raise _denied(folder, error) from error
+            failed(folder, _denied(folder, error))
+            return
         for entry in entries:
-            name = f"{folder}/{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from self.listing(name)
-            elif entry.is_file(follow_symlinks=False):
-                status = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode):
-                    yield name, status.st_size
+            yield f"{folder}/{entry.name}", entry
+
+
+def _denied(name: str, error: OSError) -> SourceError:
+    return SourceError(
+        f"{path_text(os.fsencode(name))}: {(error.strerror or str(error)).lower()}",
+        "permission-denied" if isinstance(error, PermissionError) else "unreadable",
+    )

@@ -1,10 +1,10 @@
 """The seam between formats and the files that hold them.
 
 A format (an image layout, a docker-archive) asks a holder for documents and blobs by name. A holder
-is a folder or an archive file; it alone opens files.
+is a folder, an archive file or an address in an object store; it alone opens files.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,13 +15,17 @@ from dedupe.model.images import (
     FoundContainer,
     FoundImage,
     FoundOther,
+    ObjectRef,
     Problem,
     Severity,
 )
 
+#: told the name of what a listing leaves out, and why
+Failed = Callable[[str, SourceError], None]
+
 
 class Holder(Protocol):
-    """Files by name, as a folder or an archive has them."""
+    """Files by name, as a folder, an archive or an object store has them."""
 
     def read(self, name: str, limit: int) -> bytes:
         """All bytes of a small file.
@@ -30,7 +34,7 @@ class Holder(Protocol):
         """
         ...
 
-    def blob(self, name: str) -> BlobRef:
+    def blob(self, name: str) -> BlobRef | ObjectRef:
         """Where a file's bytes are, its size known; raises SourceError as ``read`` does."""
         ...
 
@@ -38,8 +42,12 @@ class Holder(Protocol):
         """Whether there is a file of this name."""
         ...
 
-    def listing(self, folder: str) -> Iterator[tuple[str, int]]:
-        """Names below ``folder`` and sizes of the regular files in it, any depth."""
+    def listing(self, folder: str, failed: Failed | None = None) -> Iterator[tuple[str, int]]:
+        """Names below ``folder`` and sizes of the regular files in it, any depth.
+
+        Without ``failed`` the first folder that cannot be read raises SourceError; with it, the
+        rest is listed.
+        """
         ...
 
 

@@ -37,6 +37,7 @@ from dedupe.model.images import (
     FoundLayer,
     FoundOther,
     LayerState,
+    ObjectRef,
     Platform,
     TreeRef,
 )
@@ -174,13 +175,14 @@ class ManifestReader:
             raise SourceError(
                 f"{descriptor.digest}: manifest of schema 1, which is not supported", "schema1"
             )
-        if descriptor.annotations.get("vnd.docker.reference.type") == "attestation-manifest":
+        if _attests(descriptor.annotations):
             self._other("attestation", descriptor, names)
             self._mark_referenced(descriptor)
             return
         known = _INDEX.match(descriptor.media_type) or _MANIFEST.match(descriptor.media_type)
         if descriptor.media_type and not known:
             self._other("artifact", descriptor, names)
+            self._mark_referenced(descriptor)
             return
         if depth > 1 and not self._holder.has(self._name_of(descriptor.digest)):
             # a copy of one platform keeps the whole index: not an error
@@ -204,6 +206,11 @@ class ManifestReader:
                 f"{descriptor.digest}: both an index and a manifest", "ambiguous-document"
             )
         if "fsLayers" in document:
+            self._contents.referenced.update(
+                Digest(layer["blobSum"])
+                for layer in objects_in(document, "fsLayers")
+                if is_digest(layer.get("blobSum"))
+            )
             raise SourceError(
                 f"{descriptor.digest}: manifest of schema 1, which is not supported", "schema1"
             )
@@ -293,7 +300,7 @@ class ManifestReader:
         subject: str,
     ) -> FoundLayer:
         state: LayerState | None = None
-        blob: BlobRef | None = None
+        blob: BlobRef | ObjectRef | None = None
         try:
             blob = self._holder.blob(self._name_of(layer.digest))
         except SourceError as error:
@@ -397,7 +404,9 @@ class ManifestReader:
             document = parse_object(
                 self._checked(descriptor, MAX_MANIFEST_BYTES), descriptor.digest
             )
-            named = [object_in(document, "config"), *objects_in(document, "layers")]
+            named = [object_in(document, "config")]
+            for key in ("layers", "blobs", "manifests"):
+                named += objects_in(document, key)
         except SourceError:
             return
         self._contents.referenced.update(
@@ -450,6 +459,15 @@ def reference_name(annotations: dict[str, Any]) -> str | None:
         if isinstance(name, str) and name:
             return name
     return None
+
+
+def is_attestation(entry: dict[str, Any]) -> bool:
+    """Whether an index says of an entry that it attests to another."""
+    return _attests(object_in(entry, "annotations"))
+
+
+def _attests(annotations: dict[str, Any]) -> bool:
+    return annotations.get("vnd.docker.reference.type") == "attestation-manifest"
 
 
 def _is_layer(media_type: str) -> bool:
