@@ -1,6 +1,7 @@
 """A folder of a hostile store, opened entry by entry below one descriptor and through no link."""
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -38,7 +39,7 @@ class Node:
         descriptor = _open(self.name, _FILE, self.folder)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(f"{os.fsdecode(self.path)}: no regular file any more")
+            raise OSError(errno.ENXIO, "no regular file any more")
         return descriptor
 
     def target(self) -> bytes:
@@ -52,6 +53,7 @@ class Node:
         found = {}
         try:
             for name in os.listxattr(place, follow_symlinks=False):
+                # attributes of the host's programs may come and go
                 with contextlib.suppress(OSError):
                     found[os.fsencode(name)] = os.getxattr(place, name, follow_symlinks=False)
         except OSError:
@@ -111,7 +113,7 @@ def walk(root: int, failed: "list[tuple[bytes, OSError]] | None" = None) -> Iter
                 continue
             try:
                 if len(waiting) >= MAX_DEPTH:
-                    raise OSError(0, f"folders nested deeper than {MAX_DEPTH}")
+                    raise OSError(errno.ENAMETOOLONG, f"folders nested deeper than {MAX_DEPTH}")
                 deeper = _open(name, _FOLDER, folder)
             except OSError as error:
                 lost.append((below, error))
@@ -137,7 +139,7 @@ class Files:
         descriptor = _open(name, _FILE, self._enter(folder))
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(0, "no regular file")
+            raise OSError(errno.ENXIO, "no regular file")
         return descriptor
 
     def status(self, path: bytes) -> os.stat_result:

@@ -4,14 +4,22 @@ from collections.abc import Callable
 
 from blake3 import blake3
 
+from dedupe.errors import LayerError
 from dedupe.formats.tar import Member
 from dedupe.layers.entries import add_entry
 from dedupe.model.rows import EntryColumns
 
 #: rows that are handed over at a time: bounds memory whatever the size of a layer
 BATCH_ROWS = 50_000
+#: bytes that one layer may hold: ten times the largest image layers in use
+MAX_TAR_BYTES = 2 << 40
 
 Emit = Callable[[EntryColumns], None]
+
+
+def too_large() -> LayerError:
+    """Of a layer that would not end."""
+    return LayerError(f"holds more than {MAX_TAR_BYTES} bytes", "layer-too-large")
 
 
 class Batches:
@@ -25,10 +33,10 @@ class Batches:
         self.entries = 0
         self.files = 0
 
-    def add(self, member: Member, flag: str | None = None) -> None:
-        """One more member of the layer."""
+    def add(self, member: Member, flag: str | None = None, *, literal: bool = False) -> None:
+        """One more member of the layer; flag and literal as ``add_entry`` has them."""
         columns = self._columns
-        self.content_bytes += add_entry(columns, self.entries, member, flag)
+        self.content_bytes += add_entry(columns, self.entries, member, flag, literal=literal)
         self.entries += 1
         self.files += columns.content_hash[-1] is not None
         if len(columns) >= BATCH_ROWS:

@@ -55,10 +55,18 @@ def clean(name: bytes) -> tuple[bytes, bool]:
     return b"/".join(parts), climbed
 
 
-def add_entry(columns: EntryColumns, number: int, member: Member, flag: str | None = None) -> int:
+def add_entry(
+    columns: EntryColumns,
+    number: int,
+    member: Member,
+    flag: str | None = None,
+    *,
+    literal: bool = False,
+) -> int:
     """Append a member as an entry; returns the bytes of content that it adds to the layer.
 
-    ``flag`` is what whoever read the member found odd about it.
+    ``flag`` is what whoever read the member found odd about it; ``literal``, that a name which
+    begins as a whiteout does is only a name, as in a folder that has other whiteouts.
     """
     raw = member.name
     path, climbed = clean(raw)
@@ -70,10 +78,10 @@ def add_entry(columns: EntryColumns, number: int, member: Member, flag: str | No
     if kind == Kind.IGNORED.value:
         flags = [*(flags or ()), "unknown-type"]
     parent, _, base = path.rpartition(b"/")
-    if _AUFS in path and _is_aufs(path):
+    if not literal and _AUFS in path and _is_aufs(path):
         kind = Kind.IGNORED.value
         flags = [*(flags or ()), "aufs-metadata"]
-    elif base.startswith(_WHITEOUT):
+    elif not literal and base.startswith(_WHITEOUT):
         kind, path, extra = _whiteout(parent, base, path)
         if extra:
             flags = [*(flags or ()), extra]

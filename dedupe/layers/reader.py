@@ -11,7 +11,7 @@ from dedupe.errors import LayerError
 from dedupe.formats.compression import MAGIC_BYTES, Readable, compression_of, decompressed
 from dedupe.formats.files import open_below
 from dedupe.formats.tar import FileRange, TarReader
-from dedupe.layers.batches import Batches, Emit
+from dedupe.layers.batches import MAX_TAR_BYTES, Batches, Emit
 from dedupe.layers.unpacked import read_unpacked
 from dedupe.model.images import BlobRef, LayerRef, ObjectRef, TreeRef
 from dedupe.model.rows import LayerFacts
@@ -27,8 +27,6 @@ CHUNK_BYTES = 1 << 20
 THREAD_MIN_BYTES = 8 << 20
 #: pieces between the threads
 _QUEUE_CHUNKS = 8
-#: bytes that one layer may decompress to: ten times the largest image layers in use
-MAX_TAR_BYTES = 2 << 40
 
 
 def read_layer(ref: LayerRef, emit: Emit, advance: Callable[[int], None]) -> LayerFacts:

@@ -77,9 +77,9 @@ class SplitTar:
                 try:
                     found = self._files.status(part.path).st_size
                 except OSError as error:
-                    raise _unusable(f"{path_text(part.path)}: {_reason(error)}") from error
+                    raise unusable(f"{path_text(part.path)}: {_reason(error)}") from error
                 if found != part.size:
-                    raise _unusable(
+                    raise unusable(
                         f"{path_text(part.path)}: expected {part.size} bytes, found {found}"
                     )
 
@@ -94,13 +94,13 @@ class SplitTar:
         try:
             descriptor = self._files.open(body.path)
         except OSError as error:
-            raise _unusable(f"{path_text(body.path)}: {_reason(error)}") from error
+            raise unusable(f"{path_text(body.path)}: {_reason(error)}") from error
         left = body.size
         try:
             while left:
                 piece = os.read(descriptor, min(left, _PIECE))
                 if not piece:
-                    raise _unusable(f"{path_text(body.path)}: {left} bytes are missing")
+                    raise unusable(f"{path_text(body.path)}: {left} bytes are missing")
                 left -= len(piece)
                 self._advance(len(piece))
                 yield piece
@@ -120,9 +120,9 @@ def _parts(ref: TreeRef) -> Iterator[bytes | _Body]:
     except LayerError as error:
         if error.code == "split-unusable":
             raise
-        raise _unusable(error.message) from error
+        raise unusable(error.message) from error
     except DedupeError as error:
-        raise _unusable(error.message) from error
+        raise unusable(error.message) from error
 
 
 def _lines(stream: Readable) -> Iterator[bytes]:
@@ -131,7 +131,7 @@ def _lines(stream: Readable) -> Iterator[bytes]:
         *lines, rest = (rest + piece).split(b"\n")
         yield from lines
         if len(rest) > _MAX_LINE_BYTES:
-            raise _unusable(f"a line of more than {_MAX_LINE_BYTES} bytes")
+            raise unusable(f"a line of more than {_MAX_LINE_BYTES} bytes")
     if rest.strip():
         yield rest
 
@@ -143,7 +143,7 @@ def _part(line: bytes) -> bytes | _Body | None:
         entry = json.loads(line)
         kind = entry["type"]
         if kind == _BYTES:
-            return base64.b64decode(entry.get("payload") or "")
+            return base64.b64decode(entry.get("payload") or "", validate=True)
         size = int(entry.get("size") or 0)
         raw = entry.get("name_raw")
         name = base64.b64decode(raw) if raw else cast(str, entry["name"]).encode()
@@ -155,9 +155,9 @@ def _part(line: bytes) -> bytes | _Body | None:
         RecursionError,
         binascii.Error,
     ) as error:
-        raise _unusable("a line that is no entry") from error
+        raise unusable("a line that is no entry") from error
     if kind != _FILE or size < 0:
-        raise _unusable(f"an entry of type {kind!r} and size {size}")
+        raise unusable(f"an entry of type {kind!r} and size {size}")
     path, _ = clean(name)
     return _Body(path, size) if size and path else None
 
@@ -166,5 +166,6 @@ def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _unusable(why: str) -> LayerError:
+def unusable(why: str) -> LayerError:
+    """What was found wrong, said of the tar-split data."""
     return LayerError(f"tar-split data cannot give the tar back: {why}", "split-unusable")

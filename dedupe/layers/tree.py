@@ -2,11 +2,13 @@
 
 Whiteouts are told by the form of the store: the kernel's overlayfs writes character devices 0:0 and
 extended attributes, fuse-overlayfs the names that a tar has, and stores of whole trees nothing at
-all, so that the tree of the layer below is walked beside.
+all, so that the tree of the layer below is walked beside. fuse-overlayfs writes devices too, where
+it may.
 
 Source: Documentation/filesystems/overlayfs.rst; containers/storage, fuse-overlayfs(1).
 """
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -17,11 +19,14 @@ from blake3 import blake3
 from dedupe.errors import LayerError
 from dedupe.formats.tar import EMPTY_HASH, Member
 from dedupe.formats.trees import Node, open_folder, walk
+from dedupe.layers.batches import MAX_TAR_BYTES, too_large
 from dedupe.model.images import IdRange, TreeRef, Whiteouts
 from dedupe.model.paths import path_text
 
 _PIECE = 1 << 20
 _OVERLAY = (b"trusted.overlay.", b"user.overlay.")
+#: kept by the store about its own doing, never of an image
+_OF_STORES = (*_OVERLAY, b"user.fuseoverlayfs.")
 #: real owner and mode, where the store could not set them
 _OVERRIDES = (
     b"user.containers.override_stat",
@@ -31,6 +36,8 @@ _OVERRIDES = (
 #: of the host, never of an image
 _HOST = (b"security.selinux",)
 _CAP_SYS_ADMIN = 21
+#: what an entry answers that went, or became another kind, after its folder was listed
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.ENXIO)
 
 _FLAGS = {
     stat.S_IFREG: b"0",
@@ -44,8 +51,15 @@ _FLAGS = {
 }
 
 
-#: a member, and what is odd about it
-_Flagged = tuple[Member, str | None]
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An entry of the folder as a member of a tar."""
+
+    member: Member
+    #: what is odd about it
+    flag: str | None = None
+    #: a name that says nothing by how it begins, whatever it would say in a tar
+    literal: bool = False
 
 
 @dataclass(slots=True)
@@ -62,11 +76,12 @@ class Walked:
         self.notes[code] = (count + 1, example)
 
 
-def members_of(ref: TreeRef, advance: Callable[[int], None], walked: Walked) -> Iterator[_Flagged]:
-    """The folder's entries as members of a tar, parents first, sorted by name; a flag for oddities.
+def members_of(ref: TreeRef, advance: Callable[[int], None], walked: Walked) -> Iterator[Seen]:
+    """The folder's entries as members of a tar, parents first, sorted by name.
 
-    Raises SourceError where the folder cannot be opened, LayerError ``permission-denied`` where
-    entries are closed to us: rows with holes must not pass for the layer.
+    Raises SourceError where the folder cannot be opened, LayerError ``permission-denied``,
+    ``unreadable`` or ``tree-too-deep`` where entries are closed to us: rows with holes must not
+    pass for the layer.
     """
     root = open_folder(ref.root, ref.parts)
     try:
@@ -86,7 +101,7 @@ class _Walk:
         #: inodes of several names -> the first of them
         self._first_names: dict[tuple[int, int], bytes] = {}
 
-    def members(self, root: int) -> Iterator[_Flagged]:
+    def members(self, root: int) -> Iterator[Seen]:
         failed: list[tuple[bytes, OSError]] = []
         nodes = self._counted(walk(root, failed))
         if self._ref.below is not None:
@@ -94,10 +109,9 @@ class _Walk:
         else:
             for node in nodes:
                 yield from self._entry(node)
-        closed = [path for path, error in failed if isinstance(error, PermissionError)]
-        if closed:
-            raise _closed(closed[0])
-        for path, _ in failed:
+        for path, error in failed:
+            if error.errno not in _GONE:
+                raise _closed(path, error)
             self._walked.note("vanished", path)
 
     def _counted(self, nodes: Iterator[Node]) -> Iterator[Node]:
@@ -112,13 +126,14 @@ class _Walk:
                     seen.add(inode)
             yield node
 
-    def _differences(self, nodes: Iterator[Node]) -> Iterator[_Flagged]:
+    def _differences(self, nodes: Iterator[Node]) -> Iterator[Seen]:
         """What the tree has that the one below has not, and whiteouts for what it lacks."""
         below = open_folder(self._ref.root, self._ref.below or ())
+        failed: list[tuple[bytes, OSError]] = []
         # folders that stayed as they were: a tar has them only above something that changed
-        same: list[tuple[bytes, list[_Flagged]]] = []
+        same: list[tuple[bytes, list[Seen]]] = []
         try:
-            for ours, theirs in _paired(nodes, walk(below)):
+            for ours, theirs in _paired(nodes, walk(below, failed)):
                 path = ours.path if ours is not None else theirs.path if theirs is not None else b""
                 while same and not path.startswith(same[-1][0] + b"/"):
                     same.pop()
@@ -132,28 +147,33 @@ class _Walk:
                 if ours is not None:
                     yield from self._entry(ours)
                 elif theirs is not None:
-                    yield _whiteout(path, theirs.status.st_mtime_ns), None
+                    yield Seen(_whiteout(path, theirs.status.st_mtime_ns))
         finally:
             os.close(below)
+        # what is not seen below would pass for the layer's own
+        for path, error in failed:
+            raise _closed(path, error)
 
-    def _entry(self, node: Node) -> Iterator[_Flagged]:
+    def _entry(self, node: Node) -> Iterator[Seen]:
         status = node.status
         if (
-            self._ref.whiteouts is Whiteouts.KERNEL
+            self._ref.whiteouts is not Whiteouts.NONE
             and stat.S_ISCHR(status.st_mode)
             and status.st_rdev == 0
         ):
-            yield _whiteout(node.path, status.st_mtime_ns), None
+            yield Seen(_whiteout(node.path, status.st_mtime_ns))
             return
         xattrs = node.xattrs()
-        if self._overlay(xattrs, b"whiteout") is not None:
-            yield _whiteout(node.path, status.st_mtime_ns), None
+        empty = stat.S_ISREG(status.st_mode) and status.st_size == 0
+        if empty and self._overlay(xattrs, b"whiteout") is not None:
+            yield Seen(_whiteout(node.path, status.st_mtime_ns))
             return
         member = self._described(node, xattrs)
+        literal = self._ref.whiteouts is not Whiteouts.AUFS
         inode = (status.st_dev, status.st_ino)
         if inode in self._first_names:
             first = self._first_names[inode]
-            yield replace(member, typeflag=b"1", linkname=first), None
+            yield Seen(replace(member, typeflag=b"1", linkname=first), None, literal)
             return
         flag = None
         if member.typeflag == b"0" and self._overlay(xattrs, b"metacopy") is not None:
@@ -167,18 +187,19 @@ class _Walk:
             flag = "overlay-redirect"
         if status.st_nlink > 1 and not node.is_folder:
             self._first_names[inode] = node.path
-        yield member, flag
+        yield Seen(member, flag, literal)
         if node.is_folder and self._overlay(xattrs, b"opaque") == b"y":
-            yield _marker(node.path + b"/.wh..wh..opq", status.st_mtime_ns), None
+            yield Seen(_marker(node.path + b"/.wh..wh..opq", status.st_mtime_ns))
 
     def _described(self, node: Node, xattrs: dict[bytes, bytes]) -> Member:
         """The entry's header, without its content."""
         status = node.status
         kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
         uid, gid = _inside(status.st_uid, self._ref.uids), _inside(status.st_gid, self._ref.gids)
+        device = status.st_rdev
         override = next((xattrs[name] for name in _OVERRIDES if name in xattrs), None)
         if override is not None:
-            uid, gid, mode, kind = _overridden(override, (uid, gid, mode, kind))
+            uid, gid, mode, kind, device = _overridden(override, (uid, gid, mode, kind, device))
         link = b""
         if stat.S_ISLNK(status.st_mode):
             try:
@@ -188,7 +209,7 @@ class _Walk:
         kept = {
             name: value
             for name, value in xattrs.items()
-            if not name.startswith(_OVERLAY) and name not in _OVERRIDES and name not in _HOST
+            if not name.startswith(_OF_STORES) and name not in _OVERRIDES and name not in _HOST
         }
         return Member(
             name=node.path,
@@ -201,8 +222,8 @@ class _Walk:
             gid=gid,
             mtime_ns=status.st_mtime_ns,
             linkname=link,
-            devmajor=os.major(status.st_rdev),
-            devminor=os.minor(status.st_rdev),
+            devmajor=os.major(device),
+            devminor=os.minor(device),
             xattrs=kept or None,
             content_hash=None,
         )
@@ -211,16 +232,19 @@ class _Walk:
         """Size and content hash as read; None where the file has gone."""
         if node.status.st_size == 0:
             return 0, EMPTY_HASH
+        # of a sparse file it costs nothing to say that it is as large as a file may be
+        if node.status.st_size > MAX_TAR_BYTES:
+            raise too_large()
         try:
             descriptor = node.open()
-        except PermissionError as error:
-            raise _closed(node.path) from error
-        except OSError:
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise _closed(node.path, error) from error
             self._walked.note("vanished", node.path)
             return None
         content, size = blake3(), 0
         try:
-            while piece := os.read(descriptor, _PIECE):
+            while piece := _read(descriptor, node.path):
                 content.update(piece)
                 size += len(piece)
                 self._advance(len(piece))
@@ -239,11 +263,21 @@ class _Walk:
         return next((xattrs[prefix + name] for prefix in _OVERLAY if prefix + name in xattrs), None)
 
 
-def _closed(path: bytes) -> LayerError:
-    return LayerError(
-        f"{path_text(path)}: permission denied: run as the store's owner or root",
-        "permission-denied",
-    )
+def _closed(path: bytes, error: OSError) -> LayerError:
+    if isinstance(error, PermissionError):
+        return LayerError(
+            f"{path_text(path)}: permission denied: run as the store's owner or root",
+            "permission-denied",
+        )
+    code = "tree-too-deep" if error.errno == errno.ENAMETOOLONG else "unreadable"
+    return LayerError(f"{path_text(path)}: {(error.strerror or str(error)).lower()}", code)
+
+
+def _read(descriptor: int, path: bytes) -> bytes:
+    try:
+        return os.read(descriptor, _PIECE)
+    except OSError as error:
+        raise _closed(path, error) from error
 
 
 def _paired(
@@ -308,22 +342,28 @@ def _inside(outside: int, ranges: tuple[IdRange, ...]) -> int:
     return outside
 
 
-def _overridden(text: bytes, known: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    """``uid:gid:octal mode[:type…]``, where it can be read so."""
+def _overridden(
+    text: bytes, known: tuple[int, int, int, int, int]
+) -> tuple[int, int, int, int, int]:
+    """``uid:gid:octal mode[:type[-major-minor]]``, where it can be read so.
+
+    A type is believed of regular files, which stand for what the store may not make.
+    """
     kinds = {
-        b"file": stat.S_IFREG,
-        b"dir": stat.S_IFDIR,
-        b"symlink": stat.S_IFLNK,
         b"pipe": stat.S_IFIFO,
         b"socket": stat.S_IFSOCK,
         b"block": stat.S_IFBLK,
         b"char": stat.S_IFCHR,
     }
-    parts = text.rstrip(b"\0").split(b":")
+    owner, group, mode, *rest = (*text.rstrip(b"\0").split(b":"), b"", b"", b"")
+    named, *numbers = rest[0].split(b"-")
+    kind, device = known[3:]
     try:
-        kind = known[3] if len(parts) < 4 else kinds.get(parts[3].partition(b"-")[0], known[3])
-        return int(parts[0]), int(parts[1]), int(parts[2], 8) & 0o7777, kind
-    except (ValueError, IndexError):
+        if kind == stat.S_IFREG and named in kinds:
+            kind = kinds[named]
+            device = os.makedev(int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else device
+        return int(owner), int(group), int(mode, 8) & 0o7777, kind, device
+    except (ValueError, OverflowError):
         return known
 
 

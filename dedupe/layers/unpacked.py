@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Callable
 
-from dedupe.errors import LayerError, SourceError
+from dedupe.errors import LayerError
 from dedupe.formats.tar import TarReader
-from dedupe.layers.batches import Batches, Emit
-from dedupe.layers.split import SplitTar
+from dedupe.layers.batches import MAX_TAR_BYTES, Batches, Emit, too_large
+from dedupe.layers.split import SplitTar, unusable
 from dedupe.layers.tree import Walked, members_of
 from dedupe.model.images import TreeRef
-from dedupe.model.rows import LayerFacts
+from dedupe.model.rows import EntryColumns, LayerFacts
 
 _ADVICE = {
     "xattrs-unseen": "trusted attributes are hidden from this process, so opaque directories may "
@@ -26,15 +26,32 @@ def read_unpacked(ref: TreeRef, emit: Emit, advance: Callable[[int], None]) -> L
     """
     notes: tuple[tuple[str, str], ...] = ()
     if ref.split is not None:
+        handed_over = _Watched(emit)
         try:
             with SplitTar(ref, advance) as tar:
                 tar.check()
-                return _rebuilt(tar, emit)
-        except (LayerError, SourceError) as error:
-            if error.code != "split-unusable":
+                return _rebuilt(tar, handed_over)
+        except LayerError as error:
+            # rows that were handed over cannot be taken back: the layer fails as a whole
+            if handed_over.any:
                 raise
-            notes = ((error.code, f"{error.message}; its folder is walked instead"),)
+            why = (
+                error.message if error.code == "split-unusable" else unusable(error.message).message
+            )
+            notes = (("split-unusable", f"{why}; its folder is walked instead"),)
     return _walked(ref, emit, advance, notes)
+
+
+class _Watched:
+    """Hands rows over, and remembers whether there were any."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self.any = False
+
+    def __call__(self, columns: EntryColumns) -> None:
+        self.any = True
+        self._emit(columns)
 
 
 class _Hashed:
@@ -49,6 +66,8 @@ class _Hashed:
         data = self._tar.read(size)
         self.hash.update(data)
         self.size += len(data)
+        if self.size > MAX_TAR_BYTES:
+            raise too_large()
         return data
 
 
@@ -56,14 +75,11 @@ def _rebuilt(tar: SplitTar, emit: Emit) -> LayerFacts:
     stream = _Hashed(tar)
     reader = TarReader(stream, hash_content=True)
     batches = Batches(emit)
-    try:
-        for member in reader:
-            batches.add(member)
-    except LayerError as error:
-        # sizes were as expected a moment ago: the store has changed under our hands
-        if error.code == "split-unusable":
-            raise LayerError(error.message, "changed-while-read") from error
-        raise
+    for member in reader:
+        batches.add(member)
+    # a file of zero bytes, as power failures leave it, is sound gzip of nothing
+    if not stream.size:
+        raise unusable("it is empty")
     batches.finish()
     return LayerFacts(
         diff_id="sha256:" + stream.hash.hexdigest(),
@@ -83,10 +99,10 @@ def _walked(
 ) -> LayerFacts:
     walked = Walked()
     batches = Batches(emit).with_digest()
-    for member, flag in members_of(ref, advance, walked):
-        batches.add(member, flag)
+    for seen in members_of(ref, advance, walked):
+        batches.add(seen.member, seen.flag, literal=seen.literal)
     batches.finish()
-    seen = tuple(
+    told = tuple(
         (code, f"{example}: {_ADVICE[code]}" + (f" (and {count - 1} more)" if count > 1 else ""))
         for code, (count, example) in walked.notes.items()
     )
@@ -101,5 +117,5 @@ def _walked(
         files=batches.files,
         rows_digest=batches.rows_digest(),
         allocated_bytes=walked.allocated_bytes,
-        notes=(*notes, *seen),
+        notes=(*notes, *told),
     )
