@@ -28,6 +28,7 @@ from dedupe.sources.containerd import (
     read_containerd,
 )
 from dedupe.sources.containerd_snapshots import Store
+from dedupe.sources.containers_storage import StorageReader, drivers_in, stores_beside
 from dedupe.sources.directory import blobs_in, is_directory, read_directory
 from dedupe.sources.docker_archive import is_docker_archive, read_docker_archive
 from dedupe.sources.folder import FolderHolder
@@ -39,7 +40,6 @@ from dedupe.sources.registry import Registry, registry_prefix
 #: stores whose signature is known but which are not read; walking their trees would only mislead
 _OTHER_STORES: dict[str, tuple[str, ...]] = {
     "docker store": ("image/overlay2/imagedb", "image/vfs/imagedb", "image/fuse-overlayfs/imagedb"),
-    "containers/storage": ("overlay-images/images.json", "vfs-images/images.json"),
 }
 _ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2", ".oci")
 
@@ -67,6 +67,12 @@ def discover(places: Sequence[Path | str], selection: Selection) -> Iterator[Fou
     Places are paths, or addresses of object stores such as ``s3://bucket/prefix``.
     """
     seen: set[tuple[int, int]] = set()
+    # an image of one store may have its layers in another that is named beside it
+    lenders = [
+        Path(place)
+        for place in places
+        if not is_address(str(place)) and drivers_in(FolderHolder(Path(place)))
+    ]
     for place in places:
         if isinstance(place, str) and is_address(place):
             yield from _objects(place, selection)
@@ -82,7 +88,7 @@ def discover(places: Sequence[Path | str], selection: Selection) -> Iterator[Fou
             )
             continue
         if stat.S_ISDIR(status.st_mode):
-            yield from _walk(path, selection, seen, named=True)
+            yield from _walk(path, selection, seen, lenders, named=True)
         elif stat.S_ISREG(status.st_mode):
             yield from _file(path, selection, seen, named=True)
         else:
@@ -94,7 +100,12 @@ def discover(places: Sequence[Path | str], selection: Selection) -> Iterator[Fou
 
 
 def _walk(
-    folder: Path, selection: Selection, seen: set[tuple[int, int]], *, named: bool
+    folder: Path,
+    selection: Selection,
+    seen: set[tuple[int, int]],
+    lenders: Sequence[Path],
+    *,
+    named: bool,
 ) -> Iterator[FoundSource | Problem]:
     location = path_text(os.fsencode(folder))
     try:
@@ -123,6 +134,11 @@ def _walk(
         # a docker with a graph driver has a containerd too, without images
         if source.blobs or source.containers or source.problems or not holder.has("image"):
             yield source
+    drivers = drivers_in(holder)
+    for driver in drivers:
+        yield _storage(location, folder, driver, selection, lenders)
+    if drivers:
+        return
     for kind, marks in _OTHER_STORES.items():
         if any((folder / mark).exists() for mark in marks):
             yield Problem(location, "unsupported-store", f"a {kind}, which is not read yet")
@@ -160,7 +176,7 @@ def _walk(
         below = folder / entry.name
         if entry.is_dir(follow_symlinks=False):
             if not (layout and entry.name == "blobs"):
-                yield from _walk(below, selection, seen, named=False)
+                yield from _walk(below, selection, seen, lenders, named=False)
         elif entry.is_file(follow_symlinks=False) and not (
             layout and entry.name in ("index.json", "oci-layout")
         ):
@@ -273,6 +289,19 @@ def _archive(
         source.images = [image] if selection.wants(image) else []
     source.stored_bytes = size
     return source
+
+
+def _storage(
+    location: str, root: Path, driver: str, selection: Selection, lenders: Sequence[Path]
+) -> FoundSource:
+    def read(contents: Contents) -> None:
+        others = [store for store in (*stores_beside(root), *lenders) if store != root]
+        try:
+            StorageReader(root, driver, contents, others).read()
+        except SourceError as error:
+            contents.failed(driver, error)
+
+    return _read(location, SourceKind.CONTAINERS_STORAGE, selection, read, lambda _: [])
 
 
 def _containerd(location: str, kind: SourceKind, store: Store, selection: Selection) -> FoundSource:
