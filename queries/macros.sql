@@ -50,3 +50,29 @@ CREATE MACRO package_cache(path) AS
         WHEN regexp_matches(path, '(^|/)(\.gem|\.bundle/cache|\.composer/cache)/.') THEN 'gem'
         WHEN regexp_matches(path, '(^|/)\.conda/pkgs/.|(^|/)conda/pkgs/.') THEN 'conda'
     END;
+
+-- a name without its tag and digest: 'host:5000/team/web:1.2@sha256:…' -> 'host:5000/team/web'
+CREATE MACRO repository_of(name) AS
+    regexp_replace(split_part(name, '@', 1), ':[^/:]*$', '');
+
+-- a repository without its last component; the first of a name without any has none
+CREATE MACRO namespace_of(name) AS
+    CASE
+        WHEN contains(repository_of(name), '/')
+            THEN regexp_replace(repository_of(name), '/[^/]*$', '')
+        ELSE '(no namespace)'
+    END;
+
+-- repository and tag, each version number, date or commit in the tag cut to a star:
+-- 'web:v1.2.3-alpine' -> 'web:v*-alpine', 'web:3fa9c1d' -> 'web:*'
+CREATE MACRO tag_series_of(name) AS
+    repository_of(name) || coalesce(
+        ':' || nullif(regexp_replace(
+            regexp_replace(
+                substr(split_part(name, '@', 1), len(repository_of(name)) + 2),
+                '\b[0-9a-f]{7,40}\b', '*', 'g'
+            ),
+            '[0-9]+(?:[._][0-9]+)*', '*', 'g'
+        ), ''),
+        ''
+    );
