@@ -76,3 +76,20 @@ CREATE MACRO tag_series_of(name) AS
         ), ''),
         ''
     );
+
+-- RFC 3339 time as UTC; null where it is none
+CREATE MACRO utc_of(text) AS
+    CASE
+        WHEN regexp_full_match(
+            text, '\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})'
+        ) THEN
+            TRY_CAST(substr(text, 1, 19) AS TIMESTAMP) - coalesce(
+                to_minutes(
+                    (regexp_extract(text, '([+-])\d{2}:\d{2}$', 1) || '1')::INTEGER * (
+                        60 * TRY_CAST(regexp_extract(text, '[+-](\d{2}):\d{2}$', 1) AS INTEGER)
+                        + TRY_CAST(regexp_extract(text, '[+-]\d{2}:(\d{2})$', 1) AS INTEGER)
+                    )
+                ),
+                to_minutes(0)
+            )
+    END;

@@ -95,7 +95,7 @@ def test_random_stores(drawn: tuple) -> None:
             assert Counter(exclusive) == expected
             referenced: Counter[str] = Counter()
             for weight, holders in found.values():
-                for group in {group for image in holders for group in groups[image]}:
+                for group in {group for holder in holders for group in groups[holder]}:
                     referenced[group] += weight
             assert referenced == Counter(
                 {
@@ -206,7 +206,7 @@ def test_command(tmp_path: Path) -> None:
     assert group.split()[:4] == ["1.0", "kB", "1.0", "kB"]
     assert "total" in done.stdout
     done = run(tmp_path / "catalog", "usage", "--group", "*/app:*", "-f", "json")
-    assert [row["name"] for row in json.loads(done.stdout)][0] == "*/app:*"
+    assert next(row["name"] for row in json.loads(done.stdout)) == "*/app:*"
     for by in ("layer", "image", "base", "repository", "tag-series"):
         assert run(tmp_path / "catalog", "usage", "--by", by, "-f", "json").returncode == 0
     done = run(tmp_path / "catalog", "usage", "--explain")

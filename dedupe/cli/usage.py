@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from dedupe.store.session import Session
 
 
+#: pairs among so many images are all compared; 64 give 2,016 pairs a class of contents
+_WIDEST_CLASS = 64
+
+
 class By(StrEnum):
     """Groups that bytes are counted by."""
 
@@ -77,3 +81,45 @@ def register(app: typer.Typer) -> None:
         if by is By.LAYER:
             return Question("usage_layers", order)
         return Question("usage", {"by": by.value, "globs": [], **order})
+
+    @table(app)
+    def positions(_: "Session") -> Question:
+        """List layers that are stored several times because they sit on different parents.
+
+        The column lost_bytes adds up to the store's position loss: the most that another order of
+        layers can win.
+        """
+        return Question("positions")
+
+    @table(app)
+    def bases(_: "Session") -> Question:
+        """List images that are built on another image, and the bytes they share with it."""
+        return Question("bases")
+
+    @table(app, limit=100)
+    def twins(
+        _: "Session",
+        similarity: Annotated[
+            float,
+            typer.Option(
+                "--similarity",
+                min=0.0,
+                max=1.0,
+                help="Least share of contents in common, by bytes.",
+            ),
+        ] = 0.5,
+        gain: Annotated[
+            str, typer.Option("--gain", metavar="SIZE", help="Least gain on a common base.")
+        ] = "1MB",
+    ) -> Question:
+        """List pairs of images with nearly the same contents and few layers in common.
+
+        The column gain_bytes is what a pair would share on a common base. Gains of pairs overlap:
+        they don't add up.
+        """
+        from dedupe.analysis.amounts import size_bytes
+
+        return Question(
+            "twins",
+            {"similarity": similarity, "gain_bytes": size_bytes(gain), "widest": _WIDEST_CLASS},
+        )
