@@ -9,9 +9,10 @@
 --           lost_bytes     BIGINT     its content for every copy but the first
 --           position       INTEGER    layer index, 0 = base
 --           split_at       INTEGER    lowest position at which the stack below differs from that
---                                     of the first copy; null for the first
---           split_by       VARCHAR    build step that stands there; null where nothing does: the
---                                     layer itself sits lower
+--                                     of the first copy; null for the first, and where one stack
+--                                     holds both
+--           split_by       VARCHAR    build step that stands there; null where that is the layer
+--                                     itself
 --           split_diff_id  VARCHAR    layer that stands there
 --           images         BIGINT     images that run through it
 --           image_names    VARCHAR[]  their names, sorted, the first ten

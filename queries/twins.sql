@@ -87,7 +87,7 @@ compared AS (
         likely.image_id,
         likely.twin_id,
         coalesce(narrow_common.bytes, 0) + coalesce(wide_common.bytes, 0) AS common,
-        one.bytes + other.bytes AS both
+        one.bytes + other.bytes AS summed
     FROM likely
     JOIN sizes AS one USING (image_id)
     JOIN sizes AS other ON other.image_id = likely.twin_id
@@ -96,9 +96,9 @@ compared AS (
 ),
 
 similar_pairs AS (
-    SELECT *, common::DOUBLE / (both - common) AS similarity
+    SELECT *, common::DOUBLE / (summed - common) AS similarity
     FROM compared
-    WHERE common >= $similarity::DOUBLE * (both - common)
+    WHERE common >= $similarity::DOUBLE * (summed - common)
 ),
 
 -- chains that both run through are a prefix of both

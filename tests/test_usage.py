@@ -1,6 +1,7 @@
 """Who pays for what: rows that add up, against the oracle, under every grouping."""
 
 import json
+import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable
@@ -178,6 +179,39 @@ def test_layers_known_by_name_keep_their_weight(tmp_path: Path) -> None:
         session = scanned(tmp_path / "catalog", *(tmp_path / path for path in paths))[1]
         assert session.rows("totals")[0]["compressed_bytes"] == len(one.layers[0])
         assert_adds_up(session, usage(session, "image"))
+
+
+def assert_all_adds_up(session: Session) -> None:
+    """Every grouping adds up, and deleting every image frees all that images reference."""
+    for by in (*BY, "layer"):
+        assert_adds_up(session, usage(session, by, "*"))
+    (totals,) = session.rows("totals")
+    images = [row["image_id"] for row in session.rows("image_names")]
+    for row in session.rows("what_if_freed", images=images):
+        assert row["freed_bytes"] == totals[TOTALS[row["granularity"]]]
+        assert (row["kept_bytes"], row["remaining_bytes"]) == (0, 0)
+    lost = sum(row["lost_bytes"] for row in session.rows("positions"))
+    assert lost == totals["position_loss_bytes"]
+
+
+@pytest.mark.external
+def test_images_of_others(fixtures_folder: Path, tmp_path: Path) -> None:
+    """Images that others made add up, each alone and all as one store."""
+    archives = sorted(fixtures_folder.glob("*-archive/*.tar"))
+    assert archives
+    for number, archive in enumerate(archives):
+        assert_all_adds_up(scanned(tmp_path / str(number), archive)[1])
+    assert_all_adds_up(scanned(tmp_path / "all", *archives)[1])
+
+
+@pytest.mark.estate
+def test_estate(tmp_path: Path) -> None:
+    """Real images, as a layout and as archives in one store, add up."""
+    folder = os.environ.get("DEDUPE_ESTATE")
+    if not folder:
+        pytest.skip("DEDUPE_ESTATE names no estate")
+    sources = [path for path in (Path(folder) / "oci", Path(folder) / "archives") if path.exists()]
+    assert_all_adds_up(scanned(tmp_path, *sources)[1])
 
 
 def test_figures_beyond_53_bits(tmp_path: Path) -> None:
