@@ -44,7 +44,9 @@ splits AS (
     SELECT copies.chain_id, min(own.position) AS split_at
     FROM copies
     JOIN stack AS own ON own.image_id = copies.image_id AND own.position <= copies.position
-    LEFT JOIN stack AS first ON first.image_id = copies.first_image AND first.position = own.position
+    LEFT JOIN stack AS first
+        ON first.image_id = copies.first_image
+        AND first.position = own.position
     WHERE copies.copy > 1 AND own.chain_id IS DISTINCT FROM first.chain_id
     GROUP BY copies.chain_id
 ),

@@ -18,7 +18,9 @@
 WITH named AS (
     SELECT
         image.*,
-        unnest(CASE WHEN $by IN ('image', 'base') OR len(names) = 0 THEN [NULL] ELSE names END) AS name
+        unnest(
+            CASE WHEN $by IN ('image', 'base') OR len(names) = 0 THEN [NULL] ELSE names END
+        ) AS name
     FROM image
     WHERE NOT is_cache
 ),
@@ -38,7 +40,8 @@ image_groups AS (
             WHEN $by = 'namespace' THEN namespace_of(named.name)
             WHEN $by = 'tag-series' THEN tag_series_of(named.name)
             WHEN $by = 'group' THEN coalesce(
-                list_filter($globs::VARCHAR[], lambda pattern: named.name GLOB pattern)[1], '(other)'
+                list_filter($globs::VARCHAR[], lambda pattern: named.name GLOB pattern)[1],
+                '(other)'
             )
             ELSE error('no grouping ' || $by)
         END, ''), '(empty name)') AS key,
@@ -128,16 +131,36 @@ summed AS (
         rows.name,
         rows.key,
         rows.images,
-        coalesce(sum(bytes) FILTER (WHERE figure = 'referenced_compressed'), 0) AS referenced_compressed,
-        coalesce(sum(bytes) FILTER (WHERE figure = 'referenced_unpacked'), 0) AS referenced_unpacked,
-        coalesce(sum(bytes) FILTER (WHERE figure = 'referenced_content'), 0) AS referenced_content,
-        coalesce(sum(bytes) FILTER (WHERE figure = 'exclusive_compressed'), 0) AS exclusive_compressed,
-        coalesce(sum(bytes) FILTER (WHERE figure = 'exclusive_unpacked'), 0) AS exclusive_unpacked,
-        coalesce(sum(bytes) FILTER (WHERE figure = 'exclusive_content'), 0) AS exclusive_content,
-        coalesce(sum(bytes) FILTER (WHERE figure = 'attributed_compressed'), 0) AS attributed_compressed,
-        coalesce(sum(bytes) FILTER (WHERE figure = 'attributed_unpacked'), 0) AS attributed_unpacked,
-        coalesce(sum(bytes) FILTER (WHERE figure = 'attributed_content'), 0) AS attributed_content,
-        coalesce(sum(bytes) FILTER (WHERE figure = 'dead'), 0) AS dead_bytes
+        coalesce(
+            sum(bytes) FILTER (WHERE figure = 'referenced_compressed'), 0
+        ) AS referenced_compressed,
+        coalesce(
+            sum(bytes) FILTER (WHERE figure = 'referenced_unpacked'), 0
+        ) AS referenced_unpacked,
+        coalesce(
+            sum(bytes) FILTER (WHERE figure = 'referenced_content'), 0
+        ) AS referenced_content,
+        coalesce(
+            sum(bytes) FILTER (WHERE figure = 'exclusive_compressed'), 0
+        ) AS exclusive_compressed,
+        coalesce(
+            sum(bytes) FILTER (WHERE figure = 'exclusive_unpacked'), 0
+        ) AS exclusive_unpacked,
+        coalesce(
+            sum(bytes) FILTER (WHERE figure = 'exclusive_content'), 0
+        ) AS exclusive_content,
+        coalesce(
+            sum(bytes) FILTER (WHERE figure = 'attributed_compressed'), 0
+        ) AS attributed_compressed,
+        coalesce(
+            sum(bytes) FILTER (WHERE figure = 'attributed_unpacked'), 0
+        ) AS attributed_unpacked,
+        coalesce(
+            sum(bytes) FILTER (WHERE figure = 'attributed_content'), 0
+        ) AS attributed_content,
+        coalesce(
+            sum(bytes) FILTER (WHERE figure = 'dead'), 0
+        ) AS dead_bytes
     FROM rows
     LEFT JOIN figures USING (key)
     GROUP BY rows.kind, rows.name, rows.key, rows.images

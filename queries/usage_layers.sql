@@ -15,7 +15,14 @@
 --           of unreferenced rows only exclusive_* and attributed_* stand, null where not known
 -- Source:   MEASURES.md, "Accounting that adds up"; docs/accounting.md
 WITH placed AS (
-    SELECT coalesce(layer, diff_id, chain_id) AS key, layer, chain_id, image_id, diff_id, created_by FROM stack
+    SELECT
+        coalesce(layer, diff_id, chain_id) AS key,
+        layer,
+        chain_id,
+        image_id,
+        diff_id,
+        created_by
+    FROM stack
 ),
 
 groups AS (
@@ -116,15 +123,33 @@ attributed AS (
 wide AS (
     SELECT
         key,
-        coalesce(max(referenced) FILTER (WHERE granularity = 'compressed'), 0) AS referenced_compressed,
-        coalesce(max(exclusive) FILTER (WHERE granularity = 'compressed'), 0) AS exclusive_compressed,
-        coalesce(max(attributed) FILTER (WHERE granularity = 'compressed'), 0) AS attributed_compressed,
-        coalesce(max(referenced) FILTER (WHERE granularity = 'unpacked'), 0) AS referenced_unpacked,
-        coalesce(max(exclusive) FILTER (WHERE granularity = 'unpacked'), 0) AS exclusive_unpacked,
-        coalesce(max(attributed) FILTER (WHERE granularity = 'unpacked'), 0) AS attributed_unpacked,
-        coalesce(max(referenced) FILTER (WHERE granularity = 'content'), 0) AS referenced_content,
-        coalesce(max(exclusive) FILTER (WHERE granularity = 'content'), 0) AS exclusive_content,
-        coalesce(max(attributed) FILTER (WHERE granularity = 'content'), 0) AS attributed_content
+        coalesce(
+            max(referenced) FILTER (WHERE granularity = 'compressed'), 0
+        ) AS referenced_compressed,
+        coalesce(
+            max(exclusive) FILTER (WHERE granularity = 'compressed'), 0
+        ) AS exclusive_compressed,
+        coalesce(
+            max(attributed) FILTER (WHERE granularity = 'compressed'), 0
+        ) AS attributed_compressed,
+        coalesce(
+            max(referenced) FILTER (WHERE granularity = 'unpacked'), 0
+        ) AS referenced_unpacked,
+        coalesce(
+            max(exclusive) FILTER (WHERE granularity = 'unpacked'), 0
+        ) AS exclusive_unpacked,
+        coalesce(
+            max(attributed) FILTER (WHERE granularity = 'unpacked'), 0
+        ) AS attributed_unpacked,
+        coalesce(
+            max(referenced) FILTER (WHERE granularity = 'content'), 0
+        ) AS referenced_content,
+        coalesce(
+            max(exclusive) FILTER (WHERE granularity = 'content'), 0
+        ) AS exclusive_content,
+        coalesce(
+            max(attributed) FILTER (WHERE granularity = 'content'), 0
+        ) AS attributed_content
     FROM attributed
     GROUP BY key
 ),

@@ -43,7 +43,9 @@ SELECT
     places.chain_id,
     places.position,
     coalesce(layers.content_bytes, 0) AS content_bytes,
-    coalesce(places.layer IN (SELECT layer FROM staying WHERE layer IS NOT NULL), false) AS blob_stays,
+    coalesce(
+        places.layer IN (SELECT layer FROM staying WHERE layer IS NOT NULL), false
+    ) AS blob_stays,
     coalesce(len(places.keepers), 0) AS kept_by_images,
     coalesce(places.keepers[1:10], []) AS kept_by,
     places.created_by
