@@ -83,11 +83,11 @@ CREATE MACRO utc_of(text) AS
         WHEN regexp_full_match(
             text, '\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})'
         ) THEN
-            TRY_CAST(substr(text, 1, 19) AS TIMESTAMP) - coalesce(
+            try_cast(substr(text, 1, 19) AS TIMESTAMP) - coalesce(
                 to_minutes(
                     (regexp_extract(text, '([+-])\d{2}:\d{2}$', 1) || '1')::INTEGER * (
-                        60 * TRY_CAST(regexp_extract(text, '[+-](\d{2}):\d{2}$', 1) AS INTEGER)
-                        + TRY_CAST(regexp_extract(text, '[+-]\d{2}:(\d{2})$', 1) AS INTEGER)
+                        60 * try_cast(regexp_extract(text, '[+-](\d{2}):\d{2}$', 1) AS INTEGER)
+                        + try_cast(regexp_extract(text, '[+-]\d{2}:(\d{2})$', 1) AS INTEGER)
                     )
                 ),
                 to_minutes(0)

@@ -15,12 +15,12 @@
 --           twin_id        VARCHAR  that of the other
 -- Source:   MEASURES.md, "content"; contents are those of all layers, live or not
 --
--- Cost: files are compared once, by their hash, into classes of contents that the same images
--- hold (unit_class). Pairs come from classes: a class of k images proposes k(k - 1)/2 pairs up to
--- $widest images and k - 1 above, so the work grows with classes times $widest², never with the
--- square of files. What a proposed pair has in common is summed over all classes, wide ones too.
--- Above $widest a pair is missed only where neither image is the first holder of what they share
--- and all that they share is held that widely.
+-- How the cost grows: files are compared once, by their hash, into classes of contents that the
+-- same images hold (unit_class). Pairs come from classes: a class of k images proposes k(k - 1)/2
+-- pairs up to $widest images and k - 1 above, so the work grows with classes times $widest², never
+-- with the square of files. What a proposed pair has in common is summed over all classes, wide
+-- ones too. A pair is missed only where all that it shares is held by more than $widest images,
+-- and neither of the two is the first of them.
 WITH numbered AS (
     SELECT images, bytes, row_number() OVER (ORDER BY images) AS class
     FROM unit_class
@@ -60,7 +60,7 @@ wide AS (
 proposed AS (
     SELECT image_id, twin_id FROM narrow_common
     UNION
-    SELECT one.image_id, other.image_id
+    SELECT one.image_id, other.image_id AS twin_id
     FROM wide AS one
     JOIN wide AS other ON other.class = one.class AND one.place = 1 AND other.place > 1
 ),
@@ -130,7 +130,7 @@ prefix_contents AS (
         FROM prefix_layers
         JOIN item USING (layer)
         WHERE item.kind = 'file'
-    )
+    ) AS distinct_contents
     GROUP BY chain_id
 ),
 

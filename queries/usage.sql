@@ -7,22 +7,33 @@
 --           name          VARCHAR  of the group
 --           images        BIGINT   images with a name in the group; of the row between groups,
 --                                  those with names in several
---           referenced_*  BIGINT   units of these images; counted in every group that holds them
---           exclusive_*   BIGINT   units of no other group; this column adds up
---           shared_*      BIGINT   referenced - exclusive
---           attributed_*  BIGINT   shares of the images all of whose names are in the group; this
---                                  column adds up
---           dead_bytes    BIGINT   dead files in layers of no other group; this column adds up
---           of unreferenced rows only exclusive_* and attributed_* stand, null where not known
--- Source:   MEASURES.md, "Accounting that adds up"; docs/accounting.md
+--           referenced_compressed    BIGINT   units of these images; not a sum
+--           exclusive_compressed     BIGINT   units of no other group; adds up
+--           shared_compressed        BIGINT   referenced - exclusive; not a sum
+--           attributed_compressed    BIGINT   shares of its images; adds up
+--           referenced_unpacked      BIGINT   units of these images; not a sum
+--           exclusive_unpacked       BIGINT   units of no other group; adds up
+--           shared_unpacked          BIGINT   referenced - exclusive; not a sum
+--           attributed_unpacked      BIGINT   shares of its images; adds up
+--           referenced_content       BIGINT   units of these images; not a sum
+--           exclusive_content        BIGINT   units of no other group; adds up
+--           shared_content           BIGINT   referenced - exclusive; not a sum
+--           attributed_content       BIGINT   shares of its images; adds up
+--           dead_bytes               BIGINT   dead files in layers of no other group; adds up
+-- Source:   MEASURES.md, "Accounting that adds up"; docs/accounting.md. A group is attributed the
+--           shares of the images all of whose names it has. Of unreferenced rows only exclusive
+--           and attributed stand, null where not known
 WITH named AS (
     SELECT
         image.*,
         unnest(
-            CASE WHEN $by IN ('image', 'base') OR len(names) = 0 THEN [NULL] ELSE names END
+            CASE
+                WHEN $by IN ('image', 'base') OR len(image.names) = 0 THEN [NULL]
+                ELSE image.names
+            END
         ) AS name
     FROM image
-    WHERE NOT is_cache
+    WHERE NOT image.is_cache
 ),
 
 labels AS (
@@ -32,19 +43,18 @@ labels AS (
 image_groups AS (
     SELECT DISTINCT
         named.image_id,
-        coalesce(nullif(CASE
+        CASE
             WHEN $by = 'image' THEN named.image_id
             WHEN $by = 'base' THEN coalesce(base.base_chain, named.top_chain, named.image_id)
             WHEN named.name IS NULL THEN '(no name)'
-            WHEN $by = 'repository' THEN repository_of(named.name)
-            WHEN $by = 'namespace' THEN namespace_of(named.name)
-            WHEN $by = 'tag-series' THEN tag_series_of(named.name)
+            WHEN $by = 'repository' THEN coalesce(nullif(repository_of(named.name), ''), '(empty)')
+            WHEN $by = 'namespace' THEN coalesce(nullif(namespace_of(named.name), ''), '(empty)')
+            WHEN $by = 'tag-series' THEN coalesce(nullif(tag_series_of(named.name), ''), '(empty)')
             WHEN $by = 'group' THEN coalesce(
-                list_filter($globs::VARCHAR[], lambda pattern: named.name GLOB pattern)[1],
-                '(other)'
+                list_filter($globs::VARCHAR[], lambda glob: named.name GLOB glob)[1], '(other)'
             )
             ELSE error('no grouping ' || $by)
-        END, ''), '(empty name)') AS key,
+        END AS key,
         CASE
             WHEN $by = 'base' THEN coalesce(base.base_images[1], named.image_id)
             ELSE named.image_id
@@ -169,8 +179,12 @@ summed AS (
 -- what a store keeps without blobs it keeps unpacked; nobody has looked into either
 unreferenced AS (
     SELECT
-        sum(orphan_bytes) FILTER (WHERE kind NOT IN ('docker', 'containers-storage')) AS compressed,
-        sum(orphan_bytes) FILTER (WHERE kind IN ('docker', 'containers-storage')) AS unpacked
+        sum(orphan_bytes) FILTER (
+            WHERE kind NOT IN ('docker', 'containers-storage')
+        ) AS compressed_bytes,
+        sum(orphan_bytes) FILTER (
+            WHERE kind IN ('docker', 'containers-storage')
+        ) AS unpacked_bytes
     FROM scan_sources
 ),
 
@@ -182,29 +196,47 @@ listed AS (
         referenced_compressed,
         exclusive_compressed,
         -- of what lies between groups all is shared
-        CASE WHEN kind = 'group' THEN referenced_compressed - exclusive_compressed
-            ELSE referenced_compressed END AS shared_compressed,
+        CASE
+            WHEN kind = 'group' THEN referenced_compressed - exclusive_compressed
+            ELSE referenced_compressed
+        END AS shared_compressed,
         attributed_compressed,
         referenced_unpacked,
         exclusive_unpacked,
-        CASE WHEN kind = 'group' THEN referenced_unpacked - exclusive_unpacked
-            ELSE referenced_unpacked END AS shared_unpacked,
+        CASE
+            WHEN kind = 'group' THEN referenced_unpacked - exclusive_unpacked
+            ELSE referenced_unpacked
+        END AS shared_unpacked,
         attributed_unpacked,
         referenced_content,
         exclusive_content,
-        CASE WHEN kind = 'group' THEN referenced_content - exclusive_content
-            ELSE referenced_content END AS shared_content,
+        CASE
+            WHEN kind = 'group' THEN referenced_content - exclusive_content
+            ELSE referenced_content
+        END AS shared_content,
         attributed_content,
         dead_bytes,
         key
     FROM summed
     UNION ALL
     SELECT
-        'unreferenced', '(unreferenced)', 0,
-        NULL, compressed, NULL, compressed,
-        NULL, unpacked, NULL, unpacked,
-        NULL, NULL, NULL, NULL,
-        NULL, ''
+        'unreferenced' AS kind,
+        '(unreferenced)' AS name,
+        0 AS images,
+        NULL AS referenced_compressed,
+        compressed_bytes AS exclusive_compressed,
+        NULL AS shared_compressed,
+        compressed_bytes AS attributed_compressed,
+        NULL AS referenced_unpacked,
+        unpacked_bytes AS exclusive_unpacked,
+        NULL AS shared_unpacked,
+        unpacked_bytes AS attributed_unpacked,
+        NULL AS referenced_content,
+        NULL AS exclusive_content,
+        NULL AS shared_content,
+        NULL AS attributed_content,
+        NULL AS dead_bytes,
+        '' AS key
     FROM unreferenced
 )
 

@@ -6,14 +6,22 @@
 --           name          VARCHAR  diff ID as claimed
 --           created_by    VARCHAR  a build step that it comes from
 --           images        BIGINT   images that hold it
---           referenced_*  BIGINT   its blobs, its places, its distinct contents
---           exclusive_*   BIGINT   units of no other layer; this column adds up
---           shared_*      BIGINT   referenced - exclusive
---           attributed_*  BIGINT   contents split evenly among the layers that hold them, whole
---                                  bytes by largest remainder; this column adds up
---           dead_bytes    BIGINT   its dead files; this column adds up
---           of unreferenced rows only exclusive_* and attributed_* stand, null where not known
--- Source:   MEASURES.md, "Accounting that adds up"; docs/accounting.md
+--           referenced_compressed    BIGINT   blobs, places, distinct contents
+--           exclusive_compressed     BIGINT   units of no other layer; adds up
+--           shared_compressed        BIGINT   referenced - exclusive; not a sum
+--           attributed_compressed    BIGINT   its part of them; adds up
+--           referenced_unpacked      BIGINT   blobs, places, distinct contents
+--           exclusive_unpacked       BIGINT   units of no other layer; adds up
+--           shared_unpacked          BIGINT   referenced - exclusive; not a sum
+--           attributed_unpacked      BIGINT   its part of them; adds up
+--           referenced_content       BIGINT   blobs, places, distinct contents
+--           exclusive_content        BIGINT   units of no other layer; adds up
+--           shared_content           BIGINT   referenced - exclusive; not a sum
+--           attributed_content       BIGINT   its part of them; adds up
+--           dead_bytes               BIGINT   its dead files; adds up
+-- Source:   MEASURES.md, "Accounting that adds up"; docs/accounting.md. Contents are split evenly
+--           among the layers that hold them, whole bytes by largest remainder. Of unreferenced
+--           rows only exclusive and attributed stand, null where not known
 WITH placed AS (
     SELECT
         coalesce(layer, diff_id, chain_id) AS key,
@@ -117,7 +125,7 @@ attributed AS (
         floor_bytes + CASE WHEN place <= left_over THEN 1 ELSE 0 END AS attributed
     FROM ranked
     UNION ALL
-    SELECT granularity, NULL, between_bytes, between_bytes, 0 FROM sums
+    SELECT granularity, NULL, between_bytes AS referenced, between_bytes AS exclusive, 0 FROM sums
 ),
 
 wide AS (
@@ -160,8 +168,12 @@ dead_layers AS (
 
 unreferenced AS (
     SELECT
-        sum(orphan_bytes) FILTER (WHERE kind NOT IN ('docker', 'containers-storage')) AS compressed,
-        sum(orphan_bytes) FILTER (WHERE kind IN ('docker', 'containers-storage')) AS unpacked
+        sum(orphan_bytes) FILTER (
+            WHERE kind NOT IN ('docker', 'containers-storage')
+        ) AS compressed_bytes,
+        sum(orphan_bytes) FILTER (
+            WHERE kind IN ('docker', 'containers-storage')
+        ) AS unpacked_bytes
     FROM scan_sources
 ),
 
@@ -173,18 +185,24 @@ listed AS (
         coalesce(groups.images, 0) AS images,
         referenced_compressed,
         exclusive_compressed,
-        CASE WHEN wide.key IS NULL THEN referenced_compressed
-            ELSE referenced_compressed - exclusive_compressed END AS shared_compressed,
+        CASE
+            WHEN wide.key IS NULL THEN referenced_compressed
+            ELSE referenced_compressed - exclusive_compressed
+        END AS shared_compressed,
         attributed_compressed,
         referenced_unpacked,
         exclusive_unpacked,
-        CASE WHEN wide.key IS NULL THEN referenced_unpacked
-            ELSE referenced_unpacked - exclusive_unpacked END AS shared_unpacked,
+        CASE
+            WHEN wide.key IS NULL THEN referenced_unpacked
+            ELSE referenced_unpacked - exclusive_unpacked
+        END AS shared_unpacked,
         attributed_unpacked,
         referenced_content,
         exclusive_content,
-        CASE WHEN wide.key IS NULL THEN referenced_content
-            ELSE referenced_content - exclusive_content END AS shared_content,
+        CASE
+            WHEN wide.key IS NULL THEN referenced_content
+            ELSE referenced_content - exclusive_content
+        END AS shared_content,
         attributed_content,
         coalesce(dead_layers.bytes, 0) AS dead_bytes,
         wide.key
@@ -193,11 +211,24 @@ listed AS (
     LEFT JOIN dead_layers USING (key)
     UNION ALL
     SELECT
-        'unreferenced', '(unreferenced)', NULL, 0,
-        NULL, compressed, NULL, compressed,
-        NULL, unpacked, NULL, unpacked,
-        NULL, NULL, NULL, NULL,
-        NULL, NULL
+        'unreferenced' AS kind,
+        '(unreferenced)' AS name,
+        NULL AS created_by,
+        0 AS images,
+        NULL AS referenced_compressed,
+        compressed_bytes AS exclusive_compressed,
+        NULL AS shared_compressed,
+        compressed_bytes AS attributed_compressed,
+        NULL AS referenced_unpacked,
+        unpacked_bytes AS exclusive_unpacked,
+        NULL AS shared_unpacked,
+        unpacked_bytes AS attributed_unpacked,
+        NULL AS referenced_content,
+        NULL AS exclusive_content,
+        NULL AS shared_content,
+        NULL AS attributed_content,
+        NULL AS dead_bytes,
+        NULL AS key
     FROM unreferenced
 )
 

@@ -44,7 +44,7 @@ SELECT
     places.position,
     coalesce(layers.content_bytes, 0) AS content_bytes,
     coalesce(
-        places.layer IN (SELECT layer FROM staying WHERE layer IS NOT NULL), false
+        places.layer IN (SELECT layer FROM staying WHERE layer IS NOT NULL), FALSE
     ) AS blob_stays,
     coalesce(len(places.keepers), 0) AS kept_by_images,
     coalesce(places.keepers[1:10], []) AS kept_by,

@@ -167,7 +167,7 @@ def test_hostile_names_lose_nothing(tmp_path: Path) -> None:
     for by in BY:
         assert_adds_up(session, usage(session, by))
     groups = {row["name"] for row in usage(session, "repository") if row["kind"] == "group"}
-    assert groups == {"(empty name)", "(between groups)"}
+    assert groups == {"(empty)", "(between groups)"}
 
 
 def test_layers_known_by_name_keep_their_weight(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ blobs AS (
 ),
 
 chains AS (
-    SELECT any_value(coalesce(layers.content_bytes, 0)) AS weight,
+    SELECT
+        any_value(coalesce(layers.content_bytes, 0)) AS weight,
         list_sort(list(DISTINCT stack.image_id)) AS images
     FROM stack
     JOIN node USING (chain_id)
