@@ -23,7 +23,7 @@
 -- Source:   MEASURES.md, "Accounting that adds up"; docs/accounting.md. A group is attributed the
 --           shares of the images all of whose names it has. Of unreferenced rows only exclusive
 --           and attributed stand, null where not known
-WITH named AS (
+WITH known AS (
     SELECT
         image.*,
         unnest(
@@ -34,6 +34,13 @@ WITH named AS (
         ) AS name
     FROM image
     WHERE NOT image.is_cache
+),
+
+named AS (
+    SELECT
+        *,
+        list_filter($globs::VARCHAR[], lambda pattern: name GLOB pattern) AS own_groups
+    FROM known
 ),
 
 labels AS (
@@ -50,9 +57,7 @@ image_groups AS (
             WHEN $by = 'repository' THEN coalesce(nullif(repository_of(named.name), ''), '(empty)')
             WHEN $by = 'namespace' THEN coalesce(nullif(namespace_of(named.name), ''), '(empty)')
             WHEN $by = 'tag-series' THEN coalesce(nullif(tag_series_of(named.name), ''), '(empty)')
-            WHEN $by = 'group' THEN coalesce(
-                list_filter($globs::VARCHAR[], lambda glob: named.name GLOB glob)[1], '(other)'
-            )
+            WHEN $by = 'group' THEN coalesce(named.own_groups[1], '(other)')
             ELSE error('no grouping ' || $by)
         END AS key,
         CASE
