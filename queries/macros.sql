@@ -50,3 +50,46 @@ CREATE MACRO package_cache(path) AS
         WHEN regexp_matches(path, '(^|/)(\.gem|\.bundle/cache|\.composer/cache)/.') THEN 'gem'
         WHEN regexp_matches(path, '(^|/)\.conda/pkgs/.|(^|/)conda/pkgs/.') THEN 'conda'
     END;
+
+-- a name without its tag and digest: 'host:5000/team/web:1.2@sha256:…' -> 'host:5000/team/web'
+CREATE MACRO repository_of(name) AS
+    regexp_replace(split_part(name, '@', 1), ':[^/:]*$', '');
+
+-- a repository without its last component; the first of a name without any has none
+CREATE MACRO namespace_of(name) AS
+    CASE
+        WHEN contains(repository_of(name), '/')
+            THEN regexp_replace(repository_of(name), '/[^/]*$', '')
+        ELSE '(no namespace)'
+    END;
+
+-- repository and tag, each version number, date or commit in the tag cut to a star:
+-- 'web:v1.2.3-alpine' -> 'web:v*-alpine', 'web:3fa9c1d' -> 'web:*'
+CREATE MACRO tag_series_of(name) AS
+    repository_of(name) || coalesce(
+        ':' || nullif(regexp_replace(
+            regexp_replace(
+                substr(split_part(name, '@', 1), len(repository_of(name)) + 2),
+                '\b[0-9a-f]{7,40}\b', '*', 'g'
+            ),
+            '[0-9]+(?:[._][0-9]+)*', '*', 'g'
+        ), ''),
+        ''
+    );
+
+-- RFC 3339 time as UTC; null where it is none
+CREATE MACRO utc_of(text) AS
+    CASE
+        WHEN regexp_full_match(
+            text, '\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})'
+        ) THEN
+            try_cast(substr(text, 1, 19) AS TIMESTAMP) - coalesce(
+                to_minutes(
+                    (regexp_extract(text, '([+-])\d{2}:\d{2}$', 1) || '1')::INTEGER * (
+                        60 * try_cast(regexp_extract(text, '[+-](\d{2}):\d{2}$', 1) AS INTEGER)
+                        + try_cast(regexp_extract(text, '[+-]\d{2}:(\d{2})$', 1) AS INTEGER)
+                    )
+                ),
+                to_minutes(0)
+            )
+    END;

@@ -36,9 +36,7 @@ contents AS (
 ),
 
 blobs AS (
-    SELECT DISTINCT blob, compressed_bytes
-    FROM scan_image_layers
-    WHERE compressed_bytes IS NOT NULL AND image_id IN (SELECT image_id FROM stack)
+    SELECT sum(bytes) AS compressed_bytes FROM unit_class WHERE granularity = 'compressed'
 ),
 
 shadowed AS (
@@ -56,7 +54,7 @@ sums AS (
         (SELECT coalesce(sum(entries), 0) FROM used_layers) AS entries,
         (SELECT coalesce(sum(files), 0) FROM used_layers) AS files,
         (SELECT coalesce(sum(stored_bytes), 0) FROM scan_sources) AS stored_bytes,
-        (SELECT coalesce(sum(compressed_bytes), 0) FROM blobs) AS compressed_bytes,
+        (SELECT coalesce(compressed_bytes, 0) FROM blobs) AS compressed_bytes,
         (SELECT coalesce(sum(content_bytes), 0) FROM used_layers) AS layer_bytes,
         (SELECT coalesce(sum(content_bytes), 0) FROM node_sizes) AS unpacked_bytes,
         (SELECT coalesce(sum(content_bytes * images), 0) FROM node_sizes) AS naive_bytes,

@@ -8,8 +8,9 @@ import inspect
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -19,6 +20,16 @@ from dedupe.errors import UsageError
 if TYPE_CHECKING:
     from dedupe.model.questions import Answer, Question
     from dedupe.store.session import Session
+
+
+class Text(Protocol):
+    """Writes an answer to a question for people."""
+
+    def __call__(
+        self, question: "Question", answer: "Answer", shown: "Answer", *, plain: bool
+    ) -> str:
+        """The rows that are to be shown, as text; totals are those of the whole answer."""
+        ...
 
 
 class TableFormat(StrEnum):
@@ -31,9 +42,16 @@ class TableFormat(StrEnum):
 
 
 def table(
-    app: typer.Typer, *, limit: int = 0, name: str | None = None
+    app: typer.Typer,
+    *,
+    limit: int = 0,
+    name: str | None = None,
+    text: "Text | None" = None,
 ) -> "Callable[[Callable[..., Question]], Callable[..., None]]":
-    """Make a command of a function that turns ``(session, own options)`` into a Question."""
+    """Make a command of a function that turns ``(session, own options)`` into a Question.
+
+    ``text`` writes its table for people, where columns as they stand would not do.
+    """
 
     def register(function: "Callable[..., Question]") -> Callable[..., None]:
         own = list(inspect.signature(function).parameters.values())[1:]
@@ -48,7 +66,7 @@ def table(
             if explain:
                 typer.echo(explanation(question))
             else:
-                show(session.answer(question), **options)
+                show(session.answer(question), **options, text=text and partial(text, question))
 
         # typer reads a command's options from its signature
         command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -102,8 +120,12 @@ def show(
     limit: int = 0,
     sort: str | None = None,
     plain: bool = False,
+    text: "Callable[..., str] | None" = None,
 ) -> None:
-    """Write an answer in a form, and say on standard error what is left out of it."""
+    """Write an answer in a form, and say on standard error what is left out of it.
+
+    ``text`` takes the whole answer and the rows to show of it.
+    """
     from dedupe.report import tables
 
     chosen, left_out = tables.chosen(answer, sort, limit)
@@ -115,7 +137,10 @@ def show(
         case TableFormat.CSV:
             write(tables.as_csv(chosen), output)
         case TableFormat.TABLE:
-            write(tables.as_text(chosen, plain=plain), output)
+            if text is None:
+                write(tables.as_text(chosen, plain=plain), output)
+            else:
+                write(text(answer, chosen, plain=plain), output)
     if left_out:
         typer.echo(f"dedupe: {left_out} more rows; --limit 0 shows all", err=True)
 

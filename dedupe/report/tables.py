@@ -13,7 +13,9 @@ _WIDEST = 48
 # a spreadsheet takes a cell that starts so for a formula
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: columns that only programs read
-_NOT_SHOWN = frozenset({"names", "image_id", "created", "sources", "blobs"})
+_NOT_SHOWN = frozenset(
+    {"names", "image_id", "twin_id", "base_chain", "created", "sources", "blobs"}
+)
 _CAUSES = frozenset(
     {"modified", "metadata_only", "unchanged", "deleted", "opaque", "replaced", "superseded"}
 )

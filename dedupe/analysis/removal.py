@@ -1,0 +1,124 @@
+"""Commands that would delete images, for the tools of each kind of store. Nothing is run here."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from dedupe.analysis.interface import Row
+from dedupe.model.images import SourceKind
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One step in one source: a command, or why there is none."""
+
+    source: str
+    kind: str
+    #: empty where no command does it
+    command: tuple[str, ...]
+    note: str = ""
+
+    @property
+    def shell(self) -> str:
+        """The command for a POSIX shell, every word quoted that needs it."""
+        return shlex.join(self.command)
+
+
+def removals(places: Sequence[Row]) -> list[Removal]:
+    """Steps that delete the images of ``what_if_places``, source by source."""
+    steps: list[Removal] = []
+    for (source, kind), rows in groupby(places, key=lambda row: (row["source"], row["kind"])):
+        steps += map(_spelt, _of_source(source, SourceKind(kind), list(rows)))
+    return steps
+
+
+def _spelt(step: Removal) -> Removal:
+    """No command where a name is kept in its printable form, which no tool knows it by."""
+    if not any("\\" in word for word in step.command):
+        return step
+    words = " ".join(step.command)
+    return replace(step, command=(), note=f"by hand, a name has unprintable characters: {words}")
+
+
+def _of_source(source: str, kind: SourceKind, rows: list[Row]) -> Iterator[Removal]:
+    match kind:
+        case SourceKind.CONTAINERS_STORAGE:
+            for row in rows:
+                yield Removal(source, kind, ("podman", "--root", source, "rmi", "--", *_ids(row)))
+        case SourceKind.DOCKER | SourceKind.DOCKER_CONTAINERD:
+            for row in rows:
+                yield Removal(source, kind, ("docker", "rmi", "--", *_ids(row)))
+        case SourceKind.CONTAINERD:
+            for row in rows:
+                yield _containerd(source, kind, row)
+        case SourceKind.REGISTRY:
+            yield from _registry(source, kind, rows)
+        case SourceKind.OCI_LAYOUT:
+            yield from _layout(source, kind, rows)
+        case SourceKind.OCI_ARCHIVE | SourceKind.DOCKER_ARCHIVE | SourceKind.TAR | SourceKind.DIR:
+            yield _file(source, kind, rows)
+
+
+def _ids(row: Row) -> list[str]:
+    """All its names, so that no tool asks for force; its ID where it has none."""
+    return list(row["names"]) or [row["image_id"].removeprefix("sha256:")]
+
+
+def _containerd(source: str, kind: str, row: Row) -> Removal:
+    if not row["names"]:
+        return Removal(source, kind, (), f"{row['image_id']} has no name to remove")
+    note = "in the namespace that holds it: ctr --namespace NAME"
+    return Removal(source, kind, ("ctr", "images", "rm", "--sync", "--", *row["names"]), note)
+
+
+def _registry(source: str, kind: str, rows: list[Row]) -> Iterator[Removal]:
+    for row in rows:
+        repositories = sorted({_repository(name) for name in row["names"]})
+        if not repositories or not row["digests"]:
+            yield Removal(
+                source, kind, (), f"{row['image_id']} has no repository to delete it from"
+            )
+        for repository in repositories:
+            for digest in row["digests"]:
+                yield Removal(
+                    source,
+                    kind,
+                    ("skopeo", "delete", f"docker://REGISTRY/{repository}@{digest}"),
+                    "your registry's address for REGISTRY; all its tags of this digest go",
+                )
+    yield Removal(
+        source,
+        kind,
+        ("registry", "garbage-collect", "/etc/docker/registry/config.yml"),
+        "frees the blobs, while nobody pushes; with the configuration file of your registry",
+    )
+
+
+def _repository(name: str) -> str:
+    path = name.partition("@")[0]
+    head, colon, tag = path.rpartition(":")
+    return head if colon and "/" not in tag else path
+
+
+def _layout(source: str, kind: str, rows: list[Row]) -> Iterator[Removal]:
+    for row in rows:
+        if not row["names"] or ":" in source:
+            digests = ", ".join(row["digests"]) or row["image_id"]
+            yield Removal(source, kind, (), f"take the entry of {digests} out of index.json")
+            continue
+        for name in row["names"]:
+            yield Removal(source, kind, ("umoci", "rm", "--image", f"{source}:{name}"))
+    yield Removal(
+        source, kind, ("umoci", "gc", "--layout", source), "frees the blobs that nothing names"
+    )
+
+
+def _file(source: str, kind: str, rows: list[Row]) -> Removal:
+    others = rows[0]["others"]
+    if others:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        kept = ", ".join(others[:3]) + more
+        return Removal(source, kind, (), f"it also holds {kept}: save it again without the rest")
+    flags = ("-r",) if kind == SourceKind.DIR else ()
+    return Removal(source, kind, ("rm", *flags, "--", source))

@@ -1,0 +1,143 @@
+"""What deleting a set of images would free, what stays, and how it would be done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from dedupe.analysis.freeing import by_age, by_gain
+from dedupe.analysis.interface import Questions, Row
+from dedupe.analysis.removal import Removal, removals
+from dedupe.analysis.selection import images_matching
+from dedupe.errors import StoreError
+
+
+class Order(StrEnum):
+    """Which images are to go first."""
+
+    GAIN = "gain"
+    OLDEST = "oldest"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """So many bytes are to be freed, counted in units of one granularity."""
+
+    wanted_bytes: int
+    order: Order = Order.GAIN
+    granularity: str = "unpacked"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which images are to go; they must fit all that is said."""
+
+    #: names or globs; empty means any image
+    delete: Sequence[str] = ()
+    #: names or globs of images that stay
+    keep: Sequence[str] = ()
+    #: created before this, UTC
+    older_than: datetime | None = None
+    #: images whose date is not believed count as old
+    any_date: bool = False
+    #: of these images, so many that it is enough
+    target: Target | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What became of a target."""
+
+    target: Target
+    freed_bytes: int
+    #: what deleting all images that may be deleted would free
+    most_bytes: int
+
+    @property
+    def enough(self) -> bool:
+        """Whether the images free as much as was asked for."""
+        return self.freed_bytes >= self.target.wanted_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """The answer; rows are those of ``queries/what_if_*.sql``."""
+
+    images: list[Row]
+    freed: list[Row]
+    layers: list[Row]
+    containers: list[Row]
+    #: by granularity, what can go at once: without the images that have a container
+    freed_now: list[Row]
+    #: images whose date is not believed and that therefore were left alone
+    doubtful: list[Row]
+    reached: Reached | None
+    removals: list[Removal]
+
+
+def what_if(questions: Questions, choice: Choice, now: datetime) -> WhatIf:
+    """The answer for one choice; ``now`` is UTC without a zone.
+
+    Raises StoreError: as ``images_matching``, and ``no-image`` where no image fits all conditions.
+    """
+    dates = questions.rows("what_if_dates", now=now)
+    chosen, doubtful = _fitting(questions, choice, dates)
+    if not chosen:
+        doubts = f"; {len(doubtful)} have no date to be believed" if doubtful else ""
+        raise StoreError(f"no image fits all conditions{doubts}", "no-image")
+    reached = None
+    if choice.target is not None:
+        chosen, reached = _enough(questions, choice.target, chosen, dates)
+    images = questions.rows("what_if_images", images=chosen)
+    containers = questions.rows("what_if_containers", images=chosen)
+    held = {row["image_id"] for row in containers}
+    return WhatIf(
+        images=images,
+        freed=questions.rows("what_if_freed", images=chosen),
+        layers=questions.rows("what_if_layers", images=chosen),
+        containers=containers,
+        freed_now=questions.rows("what_if_freed", images=[i for i in chosen if i not in held]),
+        doubtful=doubtful,
+        reached=reached,
+        removals=removals(questions.rows("what_if_places", images=chosen)),
+    )
+
+
+def _fitting(questions: Questions, choice: Choice, dates: list[Row]) -> tuple[list[str], list[Row]]:
+    """Images that fit, and those that would if their date were believed."""
+    kept = set(images_matching(questions, choice.keep)) if choice.keep else set()
+    named = set(images_matching(questions, choice.delete)) if choice.delete else None
+    rows = [
+        row
+        for row in dates
+        if row["image_id"] not in kept and (named is None or row["image_id"] in named)
+    ]
+    if choice.older_than is None:
+        return sorted(row["image_id"] for row in rows), []
+    doubtful = [row for row in rows if row["doubt"]]
+    old = [row for row in rows if row["time"] and row["time"] < choice.older_than]
+    if choice.any_date:
+        old, doubtful = [*old, *doubtful], []
+    return sorted(row["image_id"] for row in old), doubtful
+
+
+def _enough(
+    questions: Questions, target: Target, candidates: list[str], dates: list[Row]
+) -> tuple[list[str], Reached]:
+    """Of the candidates, images that free enough; those with a container can't go."""
+    held = {row["image_id"] for row in questions.rows("what_if_containers", images=candidates)}
+    free = [image for image in candidates if image not in held]
+    rows = questions.rows("what_if_units", images=free, granularity=target.granularity)
+    units = {frozenset(row["images"]): row["bytes"] for row in rows}
+    if target.order is Order.GAIN:
+        found = by_gain(units, target.wanted_bytes)
+    else:
+        # an image without a date that can be believed is taken last
+        oldest = sorted(dates, key=lambda row: (row["time"] is None, row["time"] or datetime.min))
+        allowed = set(free)
+        found = by_age(
+            units,
+            [row["image_id"] for row in oldest if row["image_id"] in allowed],
+            target.wanted_bytes,
+        )
+    return sorted(found.images), Reached(target, found.freed_bytes, found.most_bytes)

@@ -1,0 +1,51 @@
+-- Question: Which images are built on another image, and what do they share with it?
+-- Grain:    one row per image whose chain begins with all of another image
+-- Params:   none
+-- Columns:  image         VARCHAR    for people
+--           base          VARCHAR    the longest such image; the smallest name where several
+--                                    images end there
+--           base_images   BIGINT     images that end there
+--           base_layers   INTEGER    layers of the base
+--           layers        INTEGER    layers of the image
+--           shared_bytes  BIGINT     content of the base's layers
+--           added_bytes   BIGINT     content of the layers above
+--           image_id      VARCHAR    config digest as computed
+--           base_chain    VARCHAR    chain ID of the base
+-- Source:   MEASURES.md, "chain ID"
+WITH labels AS (
+    SELECT image_id, layers, coalesce(names[1], digest, image_id) AS name FROM image
+),
+
+base_labels AS (
+    SELECT base_chain, min(labels.name) AS name
+    FROM (SELECT DISTINCT base_chain, unnest(base_images) AS image_id FROM base) AS ends
+    JOIN labels USING (image_id)
+    GROUP BY base_chain
+),
+
+sizes AS (
+    SELECT
+        stack.image_id,
+        sum(content_bytes) FILTER (WHERE stack.position <= base.base_position) AS shared_bytes,
+        sum(content_bytes) FILTER (WHERE stack.position > base.base_position) AS added_bytes
+    FROM base
+    JOIN stack USING (image_id)
+    LEFT JOIN layers USING (layer)
+    GROUP BY stack.image_id
+)
+
+SELECT
+    labels.name AS image,
+    base_labels.name AS base,
+    len(base.base_images) AS base_images,
+    base.base_position + 1 AS base_layers,
+    labels.layers,
+    coalesce(sizes.shared_bytes, 0)::BIGINT AS shared_bytes,
+    coalesce(sizes.added_bytes, 0)::BIGINT AS added_bytes,
+    base.image_id,
+    base.base_chain
+FROM base
+JOIN labels USING (image_id)
+JOIN base_labels USING (base_chain)
+JOIN sizes USING (image_id)
+ORDER BY base, shared_bytes DESC, image, base.image_id;

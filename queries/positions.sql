@@ -1,0 +1,86 @@
+-- Question: Which layers are stored several times because they sit on different parents?
+-- Grain:    one row per copy (chain ID) of a layer that has several; lost_bytes add up to the
+--           store's position_loss_bytes
+-- Params:   none
+-- Columns:  diff_id        VARCHAR    the layer as claimed
+--           created_by     VARCHAR    its build step
+--           copy           BIGINT     1 is the copy that most images run through
+--           copies         BIGINT     how many there are
+--           lost_bytes     BIGINT     its content for every copy but the first
+--           position       INTEGER    layer index, 0 = base
+--           split_at       INTEGER    lowest position at which the stack below differs from that
+--                                     of the first copy; null for the first, and where one stack
+--                                     holds both
+--           split_by       VARCHAR    build step that stands there; null where that is the layer
+--                                     itself
+--           split_diff_id  VARCHAR    layer that stands there
+--           images         BIGINT     images that run through it
+--           image_names    VARCHAR[]  their names, sorted, the first ten
+--           parent         VARCHAR    chain ID below it; null for a base
+--           chain_id       VARCHAR    the layer in its place
+-- Source:   MEASURES.md, "position_loss_bytes"
+WITH sized AS (
+    SELECT node.*, coalesce(layers.content_bytes, 0) AS content_bytes
+    FROM node
+    JOIN layers USING (layer)
+),
+
+copies AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY layer ORDER BY images DESC, position, chain_id
+        ) AS copy,
+        count(*) OVER (PARTITION BY layer) AS copies,
+        first_value(image_id) OVER (
+            PARTITION BY layer ORDER BY images DESC, position, chain_id
+        ) AS first_image
+    FROM sized
+    QUALIFY copies > 1
+),
+
+-- two stacks differ from the lowest position on at which their chains do
+splits AS (
+    SELECT copies.chain_id, min(own.position) AS split_at
+    FROM copies
+    JOIN stack AS own ON own.image_id = copies.image_id AND own.position <= copies.position
+    LEFT JOIN stack AS first
+        ON first.image_id = copies.first_image
+        AND first.position = own.position
+    WHERE copies.copy > 1 AND own.chain_id IS DISTINCT FROM first.chain_id
+    GROUP BY copies.chain_id
+),
+
+holders AS (
+    SELECT
+        stack.chain_id,
+        list_sort(list(coalesce(image.names[1], image.digest, image.image_id))) AS names
+    FROM stack
+    JOIN image USING (image_id)
+    WHERE stack.chain_id IN (SELECT chain_id FROM copies)
+    GROUP BY stack.chain_id
+)
+
+SELECT
+    own.diff_id,
+    copies.created_by,
+    copies.copy,
+    copies.copies,
+    CASE WHEN copies.copy = 1 THEN 0 ELSE copies.content_bytes END AS lost_bytes,
+    copies.position,
+    splits.split_at,
+    CASE WHEN splits.split_at < copies.position THEN below.created_by END AS split_by,
+    CASE WHEN splits.split_at < copies.position THEN below.diff_id END AS split_diff_id,
+    copies.images,
+    holders.names[1:10] AS image_names,
+    copies.parent,
+    copies.chain_id
+FROM copies
+JOIN stack AS own ON own.image_id = copies.image_id AND own.position = copies.position
+JOIN holders ON holders.chain_id = copies.chain_id
+LEFT JOIN splits ON splits.chain_id = copies.chain_id
+LEFT JOIN stack AS below ON below.image_id = copies.image_id AND below.position = splits.split_at
+ORDER BY
+    copies.content_bytes * (copies.copies - 1) DESC,
+    copies.layer,
+    copies.copy;

@@ -1,0 +1,73 @@
+-- Question: Which units are referenced by exactly the same images, and what do they weigh?
+-- Grain:    one row per (granularity, set of images); units that no image references are not there
+-- Params:   none
+-- Columns:  granularity  VARCHAR    compressed, unpacked or content
+--           images       VARCHAR[]  the images that reference each of these units, sorted
+--           units        BIGINT     how many they are
+--           bytes        HUGEINT    their weight, each unit once
+-- Source:   MEASURES.md, "Accounting that adds up"
+WITH image_blobs AS (
+    -- a layer that was not opened has no digest of its blob where the format gives none; such
+    -- blobs are plain tars, whose digest is the diff ID
+    SELECT coalesce(blob, diff_id) AS unit, image_id, compressed_bytes
+    FROM scan_image_layers
+    WHERE compressed_bytes IS NOT NULL AND image_id IN (SELECT image_id FROM stack)
+),
+
+blobs AS (
+    SELECT max(compressed_bytes) AS weight, list_sort(list(DISTINCT image_id)) AS images
+    FROM image_blobs
+    WHERE unit IS NOT NULL
+    GROUP BY unit
+),
+
+chains AS (
+    SELECT
+        any_value(coalesce(layers.content_bytes, 0)) AS weight,
+        list_sort(list(DISTINCT stack.image_id)) AS images
+    FROM stack
+    JOIN node USING (chain_id)
+    LEFT JOIN layers ON layers.layer = node.layer
+    GROUP BY stack.chain_id
+),
+
+-- contents in the same set of layers are referenced by the same images
+contents AS (
+    SELECT
+        content_hash,
+        any_value(size_bytes) AS size_bytes,
+        list_sort(list(DISTINCT layer)) AS layers
+    FROM item
+    WHERE kind = 'file'
+    GROUP BY content_hash
+),
+
+content_sets AS (
+    SELECT layers, count(*) AS units, sum(size_bytes) AS weight FROM contents GROUP BY layers
+),
+
+numbered AS (
+    SELECT *, row_number() OVER (ORDER BY layers) AS number FROM content_sets
+),
+
+content_images AS (
+    SELECT spread.number, list_sort(list(DISTINCT stack.image_id)) AS images
+    FROM (SELECT number, unnest(layers) AS layer FROM numbered) AS spread
+    JOIN stack USING (layer)
+    GROUP BY spread.number
+),
+
+units AS (
+    SELECT 'compressed' AS granularity, images, 1 AS units, weight::HUGEINT AS weight FROM blobs
+    UNION ALL
+    SELECT 'unpacked', images, 1, weight::HUGEINT FROM chains
+    UNION ALL
+    SELECT 'content', content_images.images, numbered.units, numbered.weight::HUGEINT
+    FROM numbered
+    JOIN content_images USING (number)
+)
+
+SELECT granularity, images, sum(units)::BIGINT AS units, sum(weight) AS bytes
+FROM units
+GROUP BY granularity, images
+ORDER BY granularity, images;

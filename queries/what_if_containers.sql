@@ -1,0 +1,23 @@
+-- Question: Which containers stand in the way of deleting these images?
+-- Grain:    one row per container
+-- Params:   $images  VARCHAR[]  image IDs
+-- Columns:  source        VARCHAR  store that keeps it
+--           container_id  VARCHAR  its ID
+--           name          VARCHAR  null where the store gives it none
+--           running       BOOLEAN  null where the store does not say
+--           image_id      VARCHAR  the image that it was made from
+--           image         VARCHAR  name of that
+-- Source:   MEASURES.md, "What deleting frees also depends on containers"
+SELECT
+    scan_containers.source,
+    scan_containers.container_id,
+    scan_containers.name,
+    scan_containers.running,
+    image.image_id,
+    coalesce(scan_containers.image, image.names[1], image.image_id) AS image
+FROM scan_containers
+JOIN image
+    ON image.image_id = scan_containers.image_id
+    OR (scan_containers.image_id IS NULL AND list_contains(image.names, scan_containers.image))
+WHERE list_contains($images::VARCHAR[], image.image_id)
+ORDER BY source, container_id, image.image_id;

@@ -1,0 +1,43 @@
+-- Question: Where do these images lie, by which names, and what else lies there?
+-- Grain:    one row per (source, image)
+-- Params:   $images  VARCHAR[]  image IDs
+-- Columns:  source    VARCHAR    location
+--           kind      VARCHAR    format
+--           image_id  VARCHAR    config digest as computed
+--           names     VARCHAR[]  in this source, sorted
+--           digests   VARCHAR[]  manifest digests in this source, sorted
+--           others    VARCHAR[]  names or IDs of all that this source holds beside these images
+-- Source:   docs/catalog.md
+WITH held AS (
+    SELECT
+        source,
+        image_id,
+        list_sort(list_distinct(flatten(list(names)))) AS names,
+        list_sort(coalesce(list(DISTINCT digest) FILTER (WHERE digest IS NOT NULL), [])) AS digests
+    FROM scan_images
+    WHERE kind = 'image' AND list_contains($images::VARCHAR[], image_id)
+    GROUP BY source, image_id
+),
+
+others AS (
+    SELECT
+        source,
+        list_sort(list(DISTINCT coalesce(names[1], digest, image_id))) AS others
+    FROM scan_images
+    WHERE
+        kind IN ('image', 'artifact')
+        AND (image_id IS NULL OR NOT list_contains($images::VARCHAR[], image_id))
+    GROUP BY source
+)
+
+SELECT
+    held.source,
+    scan_sources.kind,
+    held.image_id,
+    held.names,
+    held.digests,
+    coalesce(others.others, []) AS others
+FROM held
+JOIN scan_sources USING (source)
+LEFT JOIN others USING (source)
+ORDER BY held.source, held.names, held.image_id;
