@@ -333,3 +333,30 @@ def dead_bytes(layers: Layers, images: Images) -> int:
                     key = (layer, index)
                     dead[key] = dead.get(key, True) and (position, index) in hidden
     return sum(len(layer[index].content) for (layer, index), is_dead in dead.items() if is_dead)
+
+
+def container(layers: Sequence[Layer], upper: Layer) -> dict[str, int]:
+    """What a writable branch, each path once and without hard links, holds over an image."""
+    below = stack(layers)
+    files = [member for member in upper if member.kind == "f"]
+    copied = [
+        member
+        for member in files
+        if member.path in below.view and below.view[member.path].kind == "f"
+    ]
+    marks = tuple(member for member in upper if member.kind in "wo")
+    written = sum(len(member.content) for member in files)
+    copied_up = sum(len(member.content) for member in copied)
+    return {
+        "upper_bytes": written,
+        "copied_up_bytes": copied_up,
+        "metadata_only_bytes": sum(
+            len(member.content)
+            for member in copied
+            if below.view[member.path].content == member.content
+        ),
+        "new_bytes": written - copied_up,
+        "hidden_bytes": below.live_bytes - stack([*layers, marks]).live_bytes,
+        "deletions": len(marks),
+        "container_cow_savings_bytes": below.live_bytes,
+    }

@@ -1,0 +1,25 @@
+"""Commands on the writable branches of containers."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dedupe.cli.tables import table
+from dedupe.model.questions import Question
+
+if TYPE_CHECKING:
+    from dedupe.store.session import Session
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+
+    @table(app, limit=100)
+    def containers(
+        _: "Session",
+        files: Annotated[
+            bool, typer.Option("--files", help="The files that were copied up, the largest first.")
+        ] = False,
+    ) -> Question:
+        """List containers with what each has written, copied up and hidden over its image."""
+        return Question("copied_up" if files else "containers")

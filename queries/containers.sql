@@ -1,0 +1,65 @@
+-- Question: What has each container written on top of its image?
+-- Grain:    one row per container
+-- Params:   none
+-- Columns:  name                         VARCHAR  as the store has it, else its ID
+--           container_id                 VARCHAR  its ID
+--           image                        VARCHAR  name of its image, as the container has it
+--           image_id                     VARCHAR  its image; null where that was not read
+--           source                       VARCHAR  location of the store
+--           running                      BOOLEAN  null where the store does not say
+--           ro_branches                  INTEGER  read-only layers below its writable branch
+--           readable                     BOOLEAN  whether the writable branch could be read
+--           upper_bytes                  BIGINT   files in its writable branch
+--           copied_up_bytes              BIGINT   of these, over a file of the image
+--           metadata_only_bytes          BIGINT   of these, without new data
+--           new_bytes                    BIGINT   upper - copied up
+--           hidden_bytes                 BIGINT   files of the image that its whiteouts hide
+--           deletions                    BIGINT   whiteouts and opaque directories
+--           allocated_bytes              BIGINT   what the file system gives to the branch
+--           container_cow_savings_bytes  BIGINT   what a copy of its image would cost beyond
+-- Source:   MEASURES.md, "For a container"
+WITH sums AS (
+    SELECT
+        source,
+        container_id,
+        sum(size_bytes)::BIGINT AS upper_bytes,
+        coalesce(sum(size_bytes) FILTER (WHERE copied_up), 0)::BIGINT AS copied_up_bytes,
+        coalesce(sum(size_bytes) FILTER (WHERE metadata_only), 0)::BIGINT AS metadata_only_bytes,
+        count(*) FILTER (WHERE kind IN ('whiteout', 'opaque')) AS deletions
+    FROM written
+    GROUP BY source, container_id
+),
+
+live AS (
+    SELECT image_id, sum(size_bytes)::BIGINT AS live_bytes
+    FROM (
+        SELECT DISTINCT image_id, inode_chain, inode_member, size_bytes
+        FROM seen_view
+        WHERE kind = 'file'
+    )
+    GROUP BY image_id
+)
+
+SELECT
+    coalesce(scan_containers.name, scan_containers.container_id) AS name,
+    scan_containers.container_id,
+    coalesce(scan_containers.image, image.names[1]) AS image,
+    image.image_id,
+    scan_containers.source,
+    scan_containers.running,
+    image.layers AS ro_branches,
+    scan_containers.layer IS NOT NULL AS readable,
+    coalesce(sums.upper_bytes, 0) AS upper_bytes,
+    coalesce(sums.copied_up_bytes, 0) AS copied_up_bytes,
+    coalesce(sums.metadata_only_bytes, 0) AS metadata_only_bytes,
+    coalesce(sums.upper_bytes, 0) - coalesce(sums.copied_up_bytes, 0) AS new_bytes,
+    coalesce(gone_below.hidden_bytes, 0) AS hidden_bytes,
+    coalesce(sums.deletions, 0) AS deletions,
+    scan_containers.allocated_bytes,
+    coalesce(live.live_bytes, 0) AS container_cow_savings_bytes
+FROM scan_containers
+LEFT JOIN image USING (image_id)
+LEFT JOIN sums USING (source, container_id)
+LEFT JOIN gone_below USING (source, container_id)
+LEFT JOIN live USING (image_id)
+ORDER BY upper_bytes DESC, name, scan_containers.container_id, scan_containers.source;

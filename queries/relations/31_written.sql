@@ -1,0 +1,71 @@
+-- Question: What has each container written over its image, entry by entry?
+-- Grain:    one row per entry of a container's writable branch that is no directory
+-- Params:   none
+-- Columns:  source           VARCHAR    location of the store
+--           container_id     VARCHAR    its ID there
+--           path             VARCHAR    path in the container
+--           kind             VARCHAR    as in entries
+--           size_bytes       BIGINT     logical size of a regular file that is written
+--           below_bytes      BIGINT     size of the file that the image shows there; null where none
+--           copied_up        BOOLEAN    a regular file over a regular file of the image
+--           metadata_only    BOOLEAN    copied up without new data
+--           changed_fields   VARCHAR[]  for metadata_only
+--           image_id         VARCHAR    its image; null where that was not read
+--           position         INTEGER    layer index that the file below comes from
+-- Source:   MEASURES.md, "For a container"
+WITH uppers AS (
+    SELECT
+        scan_containers.source,
+        scan_containers.container_id,
+        image.image_id,
+        entries.path,
+        entries.kind,
+        entries.size_bytes,
+        entries.mode,
+        entries.uid,
+        entries.gid,
+        entries.mtime_ns,
+        entries.xattrs,
+        entries.content_hash,
+        coalesce(contains(entries.flags, 'overlay-metacopy'), FALSE) AS metacopy
+    FROM scan_containers
+    JOIN entries USING (layer)
+    LEFT JOIN image ON image.image_id = scan_containers.image_id
+    WHERE entries.kind NOT IN ('directory', 'ignored')
+),
+
+compared AS (
+    SELECT
+        uppers.*,
+        below.size_bytes AS below_bytes,
+        below.position,
+        uppers.kind = 'file' AND coalesce(below.kind = 'file', FALSE) AS copied_up,
+        uppers.metacopy OR coalesce(uppers.content_hash = below.content_hash, FALSE) AS same_data,
+        list_filter(
+            [
+                CASE WHEN uppers.mode <> below.mode THEN 'mode' END,
+                CASE WHEN uppers.uid <> below.uid THEN 'uid' END,
+                CASE WHEN uppers.gid <> below.gid THEN 'gid' END,
+                CASE WHEN uppers.mtime_ns <> below.mtime_ns THEN 'mtime' END,
+                CASE WHEN uppers.xattrs IS DISTINCT FROM below.xattrs THEN 'xattrs' END
+            ],
+            lambda name: name IS NOT NULL
+        ) AS differing
+    FROM uppers
+    LEFT JOIN seen_view AS below
+        ON below.image_id = uppers.image_id AND below.path = uppers.path
+)
+
+SELECT
+    source,
+    container_id,
+    path,
+    kind,
+    size_bytes,
+    below_bytes,
+    copied_up,
+    copied_up AND same_data AS metadata_only,
+    CASE WHEN copied_up AND same_data THEN differing ELSE [] END AS changed_fields,
+    image_id,
+    position
+FROM compared;
