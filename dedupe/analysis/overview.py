@@ -17,6 +17,7 @@ class Overview:
     shadowed_files: list[Row]
     duplicates: list[Row]
     findings: list[Row]
+    containers: list[Row]
     problems: list[Row]
 
 
@@ -31,5 +32,7 @@ def overview(questions: Questions) -> Overview:
         shadowed_files=questions.rows("shadowed_files"),
         duplicates=questions.rows("duplicates"),
         findings=questions.rows("findings"),
+        # a store without containers is spared the merged view
+        containers=questions.rows("containers") if questions.rows("container_sources") else [],
         problems=questions.rows("problems"),
     )

@@ -18,7 +18,6 @@ class Page:
     tree: list[Row]
     folders: list[Row]
     duplicate_folders: list[Row]
-    containers: list[Row]
     orders: list[Row]
     trend: list[Row]
 
@@ -30,7 +29,6 @@ def page(questions: Questions) -> Page:
         tree=questions.rows("tree"),
         folders=questions.rows("treemap", images=_IMAGES, folders=_FOLDERS),
         duplicate_folders=questions.rows("duplicate_folders"),
-        containers=[],
-        orders=[],
+        orders=questions.rows("positions"),
         trend=questions.rows("trend"),
     )

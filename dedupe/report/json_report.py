@@ -24,6 +24,7 @@ def render(found: Overview, limit: int) -> str:
         "shadowed_files": _first(found.shadowed_files, limit),
         "duplicates": _first(found.duplicates, limit),
         "findings": _first(found.findings, limit),
+        "containers": found.containers,
         "problems": found.problems,
         "left_out": {
             "shadowed_files": len(found.shadowed_files) - len(_first(found.shadowed_files, limit)),

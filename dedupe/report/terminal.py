@@ -44,12 +44,29 @@ def render(found: Overview, *, plain: bool) -> str:
         lines.append(f"{100 * row['efficiency']:7.1f} %  {sizes}  {row['name']}{mark}")
     if len(worst) > _IMAGES:
         lines.append(f"{'':43}  and {len(worst) - _IMAGES} more: dedupe images")
+    lines += _containers(found, plain=plain)
     lines += _findings(found, plain=plain)
     errors = [row for row in found.problems if row["severity"] == "error"]
     if errors:
         lines += ["", f"{counted(len(errors), 'problem')}: figures are incomplete"]
         lines += [f"  {row['source']}: {row['message']} [{row['code']}]" for row in errors[:5]]
     return "\n".join(lines) + "\n"
+
+
+def _containers(found: Overview, *, plain: bool) -> list[str]:
+    """One line on all writable branches."""
+    if not found.containers:
+        return []
+    sums = {
+        key: human(sum(row[key] for row in found.containers), plain=plain)
+        for key in ("upper_bytes", "copied_up_bytes", "container_cow_savings_bytes")
+    }
+    return [
+        "",
+        f"{counted(len(found.containers), 'container')}: {sums['upper_bytes']} written, "
+        f"{sums['copied_up_bytes']} of it copied up; copies of their images would cost "
+        f"{sums['container_cow_savings_bytes']} more",
+    ]
 
 
 def _findings(found: Overview, *, plain: bool) -> list[str]:

@@ -58,7 +58,7 @@ def tables(page: Page) -> dict[str, Table]:
         "folders": _table(
             "Folders", _FOLDERS, page.duplicate_folders, "dedupe duplicates --by folder --limit 0"
         ),
-        "containers": _table("Containers", _CONTAINERS, page.containers, "dedupe containers"),
+        "containers": _table("Containers", _CONTAINERS, found.containers, "dedupe containers"),
         "orders": _table("Layer orders", _ORDERS, page.orders, "dedupe reorder"),
         "problems": _table("Problems", _PROBLEMS, found.problems, "dedupe report -f json"),
     }
@@ -107,10 +107,12 @@ _CONTAINERS = (
 )
 _ORDERS = (
     ("lost_bytes", "lost today", "bytes"),
-    ("content_bytes", "one copy", "bytes"),
-    ("places", "places", "number"),
     ("created_by", "build step", "text"),
-    ("images", "images", "text"),
+    ("position", "layer", "number"),
+    ("copy", "copy", "number"),
+    ("copies", "copies", "number"),
+    ("split_by", "other layer below", "text"),
+    ("image_names", "images", "text"),
 )
 _PROBLEMS = (
     ("severity", "severity", "text"),
