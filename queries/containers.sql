@@ -30,14 +30,14 @@ WITH sums AS (
     GROUP BY source, container_id
 ),
 
+inodes AS (
+    SELECT DISTINCT image_id, inode_chain, inode_member, size_bytes
+    FROM seen_view
+    WHERE kind = 'file'
+),
+
 live AS (
-    SELECT image_id, sum(size_bytes)::BIGINT AS live_bytes
-    FROM (
-        SELECT DISTINCT image_id, inode_chain, inode_member, size_bytes
-        FROM seen_view
-        WHERE kind = 'file'
-    )
-    GROUP BY image_id
+    SELECT image_id, sum(size_bytes)::BIGINT AS live_bytes FROM inodes GROUP BY image_id
 )
 
 SELECT

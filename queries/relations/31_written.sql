@@ -6,7 +6,7 @@
 --           path             VARCHAR    path in the container
 --           kind             VARCHAR    as in entries
 --           size_bytes       BIGINT     logical size of a regular file that is written
---           below_bytes      BIGINT     size of the file that the image shows there; null where none
+--           below_bytes      BIGINT     size of what the image shows there; null where nothing
 --           copied_up        BOOLEAN    a regular file over a regular file of the image
 --           metadata_only    BOOLEAN    copied up without new data
 --           changed_fields   VARCHAR[]  for metadata_only

@@ -12,15 +12,17 @@ WITH marks AS (
     WHERE kind IN ('whiteout', 'opaque')
 ),
 
+names AS (
+    SELECT image_id, path, unnest(list_append(ancestors_of(path), path)) AS cover
+    FROM seen_view
+    WHERE kind = 'file' AND image_id IN (SELECT image_id FROM written)
+),
+
 -- names that lie at a whiteout, or below a whiteout or an opaque directory
 gone_names AS (
     SELECT DISTINCT marks.source, marks.container_id, names.image_id, names.path
     FROM marks
-    JOIN (
-        SELECT image_id, path, unnest(list_append(ancestors_of(path), path)) AS cover
-        FROM seen_view
-        WHERE kind = 'file' AND image_id IN (SELECT image_id FROM written)
-    ) AS names
+    JOIN names
         ON names.image_id = marks.image_id
         AND names.cover = marks.path
         AND (marks.kind = 'whiteout' OR names.path <> marks.path)
