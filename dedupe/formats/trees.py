@@ -68,7 +68,7 @@ def open_folder(root: Path, parts: Sequence[str | bytes]) -> int:
     Raises SourceError ``blob-missing``, ``permission-denied`` or ``not-a-folder``.
     """
     try:
-        current = os.open(root, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+        current = _open(os.fspath(root), _FOLDER & ~os.O_NOFOLLOW, None)
         for part in parts:
             try:
                 deeper = _open(part, _FOLDER, current)
@@ -176,7 +176,41 @@ def _names(folder: int, path: bytes, lost: list[tuple[bytes, OSError]]) -> Itera
         return iter(())
 
 
-def _open(name: str | bytes, flags: int, folder: int) -> int:
+def open_entry(inside: int, name: str | bytes, *, folder: bool = True) -> int:
+    """A descriptor of a folder, or of a file, in an open folder; raises OSError."""
+    return _open(name, _FOLDER if folder else _FILE, inside)
+
+
+def list_folder(root: Path, parts: Sequence[str | bytes]) -> list[str]:
+    """Names in a folder below ``root``, sorted; raises SourceError as ``open_folder`` does."""
+    folder = open_folder(root, parts)
+    try:
+        return sorted(os.listdir(folder))  # noqa: PTH208  # a descriptor is no path
+    finally:
+        os.close(folder)
+
+
+def kinds_in(folder: Path) -> list[tuple[str, bool, bool]]:
+    """Name, whether a folder, whether a regular file, of all in a folder; sorted.
+
+    Raises OSError where it cannot be read.
+    """
+    descriptor = _open(os.fspath(folder), _FOLDER & ~os.O_NOFOLLOW, None)
+    try:
+        with os.scandir(descriptor) as entries:
+            return sorted(
+                (
+                    entry.name,
+                    entry.is_dir(follow_symlinks=False),
+                    entry.is_file(follow_symlinks=False),
+                )
+                for entry in entries
+            )
+    finally:
+        os.close(descriptor)
+
+
+def _open(name: str | bytes, flags: int, folder: int | None) -> int:
     try:
         return os.open(name, flags | _SILENT, dir_fd=folder)
     except PermissionError:

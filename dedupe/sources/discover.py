@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dedupe.errors import SourceError
+from dedupe.formats.trees import kinds_in
 from dedupe.model.identity import Digest, ImageID
 from dedupe.model.images import (
     BlobRef,
@@ -31,16 +32,13 @@ from dedupe.sources.containerd_snapshots import Store
 from dedupe.sources.containers_storage import StorageReader, drivers_in, stores_beside
 from dedupe.sources.directory import blobs_in, is_directory, read_directory
 from dedupe.sources.docker_archive import is_docker_archive, read_docker_archive
+from dedupe.sources.docker_store import is_docker, read_docker, remapped_roots
 from dedupe.sources.folder import FolderHolder
 from dedupe.sources.interface import Contents, Holder
 from dedupe.sources.objects import Listing, ObjectHolder, is_address, shown, stores_in
 from dedupe.sources.oci import blobs_of, is_layout, read_layout
 from dedupe.sources.registry import Registry, registry_prefix
 
-#: stores whose signature is known but which are not read; walking their trees would only mislead
-_OTHER_STORES: dict[str, tuple[str, ...]] = {
-    "docker store": ("image/overlay2/imagedb", "image/vfs/imagedb", "image/fuse-overlayfs/imagedb"),
-}
 _ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2", ".oci")
 
 
@@ -109,7 +107,7 @@ def _walk(
 ) -> Iterator[FoundSource | Problem]:
     location = path_text(os.fsencode(folder))
     try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        entries = kinds_in(folder)
         status = folder.stat()
     except OSError as error:
         yield Problem(
@@ -139,11 +137,18 @@ def _walk(
         yield _storage(location, folder, driver, selection, lenders)
     if drivers:
         return
-    for kind, marks in _OTHER_STORES.items():
-        if any((folder / mark).exists() for mark in marks):
-            yield Problem(location, "unsupported-store", f"a {kind}, which is not read yet")
-            return
-    if in_docker:
+    docker = is_docker(holder)
+    if docker:
+        yield _read(
+            location,
+            SourceKind.DOCKER,
+            selection,
+            lambda contents: read_docker(folder, contents),
+            lambda _: [],
+        )
+    if in_docker or docker:
+        for name in remapped_roots(holder):
+            yield from _walk(folder / name, selection, seen, lenders, named=False)
         return
     prefix = registry_prefix(holder.is_folder)
     if prefix is not None:
@@ -169,17 +174,15 @@ def _walk(
     elif (
         named
         and (holder.has("oci-layout") or holder.has("blobs"))
-        and not any(entry.name == "index.json" for entry in entries)
+        and not any(name == "index.json" for name, *_ in entries)
     ):
         yield Problem(location, "blob-missing", "an image layout without its index.json")
-    for entry in entries:
-        below = folder / entry.name
-        if entry.is_dir(follow_symlinks=False):
-            if not (layout and entry.name == "blobs"):
+    for name, is_folder, is_file in entries:
+        below = folder / name
+        if is_folder:
+            if not (layout and name == "blobs"):
                 yield from _walk(below, selection, seen, lenders, named=False)
-        elif entry.is_file(follow_symlinks=False) and not (
-            layout and entry.name in ("index.json", "oci-layout")
-        ):
+        elif is_file and not (layout and name in ("index.json", "oci-layout")):
             yield from _file(below, selection, seen, named=False)
 
 
@@ -325,6 +328,7 @@ def _read(
     contents = Contents()
     read(contents)
     blobs = list_blobs(contents)
+    held = contents.held
     return FoundSource(
         location=location,
         kind=kind,
@@ -333,8 +337,10 @@ def _read(
         blobs=blobs,
         problems=contents.problems,
         containers=contents.containers,
-        stored_bytes=sum(blob.stored_bytes for blob in blobs),
-        orphan_bytes=_orphan_bytes(blobs, contents.referenced),
+        stored_bytes=sum(blob.stored_bytes for blob in blobs) + (held.stored_bytes if held else 0),
+        orphan_bytes=_orphan_bytes(blobs, contents.referenced) + (held.orphan_bytes if held else 0),
+        allocated_bytes=held.allocated_bytes if held else None,
+        other_bytes=held.other_bytes if held else None,
     )
 
 

@@ -51,6 +51,16 @@ class Holder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What an unpacked store holds beside blobs; fields as ``FoundSource`` has them."""
+
+    stored_bytes: int
+    orphan_bytes: int
+    allocated_bytes: int
+    other_bytes: int
+
+
 @dataclass(slots=True)
 class Contents:
     """What has been found so far in one source, and what could not be."""
@@ -61,6 +71,8 @@ class Contents:
     containers: list[FoundContainer] = field(default_factory=list)
     #: digests that some document names, so that the rest can be told to be orphans
     referenced: set[Digest] = field(default_factory=set)
+    #: None where the store keeps blobs alone, or was not measured
+    held: Held | None = None
 
     def failed(self, subject: str, error: SourceError, *, once: bool = False) -> None:
         """Keep an error as a row, so that the rest goes on; ``once``: a row a code is enough."""
