@@ -285,7 +285,7 @@ def test_one_diff_id_twice(tmp_path: Path) -> None:
     [
         (None, [None, None]),
         ([], [None, None]),
-        (["COPY a"], ["COPY a", None]),
+        (["COPY a"], [None, "COPY a"]),
         ([empty_step("ENV x"), "COPY a", empty_step("CMD y"), "RUN rm"], ["COPY a", "RUN rm"]),
         (["COPY a", "RUN rm", "RUN more"], ["COPY a", "RUN rm"]),
         ([{"created": "2024-01-01T00:00:00Z"}, "RUN rm"], [None, "RUN rm"]),

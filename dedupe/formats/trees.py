@@ -190,24 +190,20 @@ def list_folder(root: Path, parts: Sequence[str | bytes]) -> list[str]:
         os.close(folder)
 
 
-def kinds_in(folder: Path) -> list[tuple[str, bool, bool]]:
-    """Name, whether a folder, whether a regular file, of all in a folder; sorted.
+def statuses_in(folder: Path) -> list[tuple[str, os.stat_result]]:
+    """Names in a folder with what lstat says of each, sorted; what has gone meanwhile is left out.
 
-    Raises OSError where it cannot be read.
+    Raises OSError where the folder cannot be read.
     """
     descriptor = _open(os.fspath(folder), _FOLDER & ~os.O_NOFOLLOW, None)
+    found = []
     try:
-        with os.scandir(descriptor) as entries:
-            return sorted(
-                (
-                    entry.name,
-                    entry.is_dir(follow_symlinks=False),
-                    entry.is_file(follow_symlinks=False),
-                )
-                for entry in entries
-            )
+        for name in sorted(os.listdir(descriptor)):  # noqa: PTH208  # a descriptor is no path
+            with contextlib.suppress(FileNotFoundError):
+                found.append((name, os.lstat(name, dir_fd=descriptor)))
     finally:
         os.close(descriptor)
+    return found
 
 
 def _open(name: str | bytes, flags: int, folder: int | None) -> int:

@@ -6,6 +6,7 @@ import re
 from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_CONFIG_BYTES, object_in, parse_object, text_in
 from dedupe.formats.files import read_below
+from dedupe.formats.trees import statuses_in
 from dedupe.model.images import FoundContainer
 from dedupe.model.paths import path_text, printable
 from dedupe.sources.containerd_containers import Origins
@@ -23,7 +24,7 @@ def docker_containers(
     """Containers whose writable branch is a snapshot of the same ID; stopped ones too."""
     containers = []
     try:
-        folders = sorted(folder.name for folder in (store.root / _FOLDER).iterdir())
+        folders = [name for name, _ in statuses_in(store.root / _FOLDER)]
     except FileNotFoundError:
         return []
     except OSError as error:

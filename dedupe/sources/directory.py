@@ -1,7 +1,10 @@
 """skopeo's ``dir:`` format: one image, its manifest beside blobs named by their bare digests."""
 
+import stat
+
 from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_MANIFEST_BYTES, parse_object
+from dedupe.formats.trees import statuses_in
 from dedupe.model.identity import Digest, sha256_digest
 from dedupe.model.images import StoredBlob
 from dedupe.sources.folder import FolderHolder
@@ -38,11 +41,11 @@ def read_directory(holder: FolderHolder, contents: Contents, name: str) -> None:
 def blobs_in(holder: FolderHolder) -> list[StoredBlob]:
     """All files that are named by a digest."""
     blobs = []
-    for entry in sorted(holder.root.iterdir()):
-        if entry.is_file() and not entry.is_symlink() and entry.name not in ("version",):
-            hexadecimal = len(entry.name) == 64 and entry.name.isalnum()
-            digest = Digest(f"sha256:{entry.name}") if hexadecimal else None
-            blobs.append(StoredBlob(entry.name, entry.lstat().st_size, digest))
+    for name, status in statuses_in(holder.root):
+        if stat.S_ISREG(status.st_mode) and name != "version":
+            hexadecimal = len(name) == 64 and name.isalnum()
+            digest = Digest(f"sha256:{name}") if hexadecimal else None
+            blobs.append(StoredBlob(name, status.st_size, digest))
     return blobs
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dedupe.errors import SourceError
-from dedupe.formats.trees import kinds_in
+from dedupe.formats.trees import statuses_in
 from dedupe.model.identity import Digest, ImageID
 from dedupe.model.images import (
     BlobRef,
@@ -107,7 +107,7 @@ def _walk(
 ) -> Iterator[FoundSource | Problem]:
     location = path_text(os.fsencode(folder))
     try:
-        entries = kinds_in(folder)
+        entries = statuses_in(folder)
         status = folder.stat()
     except OSError as error:
         yield Problem(
@@ -174,15 +174,15 @@ def _walk(
     elif (
         named
         and (holder.has("oci-layout") or holder.has("blobs"))
-        and not any(name == "index.json" for name, *_ in entries)
+        and not any(name == "index.json" for name, _ in entries)
     ):
         yield Problem(location, "blob-missing", "an image layout without its index.json")
-    for name, is_folder, is_file in entries:
+    for name, status in entries:
         below = folder / name
-        if is_folder:
+        if stat.S_ISDIR(status.st_mode):
             if not (layout and name == "blobs"):
                 yield from _walk(below, selection, seen, lenders, named=False)
-        elif is_file and not (layout and name in ("index.json", "oci-layout")):
+        elif stat.S_ISREG(status.st_mode) and not (layout and name in ("index.json", "oci-layout")):
             yield from _file(below, selection, seen, named=False)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dedupe.errors import SourceError
 from dedupe.formats.files import read_below, stat_below
+from dedupe.formats.trees import statuses_in
 from dedupe.model.images import BlobRef
 from dedupe.model.paths import path_text
 from dedupe.sources.interface import Failed
@@ -55,19 +56,12 @@ class FolderHolder:
         # a stack of our own: a hostile tree is deeper than Python's
         pending = [self._entries(folder, failed)]
         while pending:
-            name, entry = next(pending[-1], ("", None))
-            if entry is None:
+            name, status = next(pending[-1], ("", None))
+            if status is None:
                 pending.pop()
                 continue
-            try:
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(self._entries(name, failed))
-                    continue
-                status = entry.stat(follow_symlinks=False)
-            except OSError as error:
-                # what is gone by now was removed by a live store
-                if failed is not None and not isinstance(error, FileNotFoundError):
-                    failed(name, _denied(name, error))
+            if stat.S_ISDIR(status.st_mode):
+                pending.append(self._entries(name, failed))
                 continue
             if stat.S_ISREG(status.st_mode):
                 yield name, status.st_size
@@ -81,21 +75,19 @@ class FolderHolder:
                     ),
                 )
 
-    def _entries(
-        self, folder: str, failed: Failed | None
-    ) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    def _entries(self, folder: str, failed: Failed | None) -> Iterator[tuple[str, os.stat_result]]:
         try:
-            with os.scandir(f"{self.root}/{folder}") as found:
-                entries = sorted(found, key=lambda entry: entry.name)
+            entries = statuses_in(self.root / folder)
         except FileNotFoundError:
+            # what is gone by now was removed by a live store
             return
         except OSError as error:
             if failed is None:
                 raise _denied(folder, error) from error
             failed(folder, _denied(folder, error))
             return
-        for entry in entries:
-            yield f"{folder}/{entry.name}", entry
+        for name, status in entries:
+            yield f"{folder}/{name}", status
 
 
 def _denied(name: str, error: OSError) -> SourceError:

@@ -439,8 +439,9 @@ class Config:
             for step in (history if isinstance(history, list) else [])
             if isinstance(step, dict) and not step.get("empty_layer")
         ]
-        padded = [step or None for step in steps[: len(diff_ids)]]
-        padded += [None] * (len(diff_ids) - len(padded))
+        # builders append to what they build on: where history is short, the base came without any
+        missing = max(len(diff_ids) - len(steps), 0)
+        padded = [None] * missing + [step or None for step in steps[: len(diff_ids)]]
         return cls(
             tuple(DiffID(item) for item in diff_ids),
             tuple(padded),
