@@ -5,6 +5,7 @@
 --           verified       VARCHAR    how far the rows are proven: blob, diffid, rebuild, none
 --           blobs          STRUCT(digest, compressed_bytes)[]  as stored, every compression
 --           content_bytes  BIGINT     logical size of its regular files
+--           allocated_bytes  BIGINT   what file systems give to its unpacked copies; null if none
 --           entries        BIGINT     members
 --           images         BIGINT     images that hold it
 --           chains         BIGINT     places that it is unpacked at
@@ -19,6 +20,16 @@ WITH blobs AS (
     FROM scan_image_layers
     WHERE layer IS NOT NULL AND blob IS NOT NULL AND compressed_bytes IS NOT NULL
     GROUP BY layer
+),
+
+copies AS (
+    SELECT DISTINCT source, chain_id, layer, allocated_bytes
+    FROM scan_image_layers
+    WHERE layer IS NOT NULL AND allocated_bytes IS NOT NULL
+),
+
+unpacked AS (
+    SELECT layer, sum(allocated_bytes)::BIGINT AS allocated_bytes FROM copies GROUP BY layer
 ),
 
 placed AS (
@@ -36,6 +47,7 @@ SELECT
     layers.verified,
     coalesce(blobs.blobs, []) AS blobs,
     layers.content_bytes,
+    unpacked.allocated_bytes,
     layers.entries,
     placed.images,
     placed.chains,
@@ -43,4 +55,5 @@ SELECT
 FROM placed
 JOIN layers USING (layer)
 LEFT JOIN blobs USING (layer)
+LEFT JOIN unpacked USING (layer)
 ORDER BY layers.content_bytes DESC, layers.diff_id, layers.layer;

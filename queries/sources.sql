@@ -6,6 +6,8 @@
 --           images        BIGINT   images found in it
 --           stored_bytes  BIGINT   on disk
 --           orphan_bytes  BIGINT   blobs that no manifest names
+--           allocated_bytes  BIGINT   what the file system gives to all of it; null for files
+--           other_bytes   BIGINT   of these, logs, volumes, databases: no blob, layer or container
 -- Source:   MEASURES.md, "source"
 WITH held AS (
     SELECT source, count(DISTINCT image_id) AS images
@@ -19,7 +21,9 @@ SELECT
     scan_sources.kind,
     coalesce(held.images, 0) AS images,
     scan_sources.stored_bytes,
-    scan_sources.orphan_bytes
+    scan_sources.orphan_bytes,
+    scan_sources.allocated_bytes,
+    scan_sources.other_bytes
 FROM scan_sources
 LEFT JOIN held USING (source)
 ORDER BY location;

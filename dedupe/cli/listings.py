@@ -16,6 +16,11 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
 
     @table(app)
+    def sources(_: "Session") -> Question:
+        """List what was scanned, with what is stored, allocated, orphaned and other."""
+        return Question("sources")
+
+    @table(app)
     def images(_: "Session") -> Question:
         """List images with what they hold, what of it can be read, and what is their own."""
         return Question("images")

@@ -23,6 +23,7 @@ def render(found: Overview, *, plain: bool) -> str:
         f"{counted(totals['files'], 'file')} in {counted(len(found.sources), 'source')}",
         "",
         f"{size('stored_bytes')}  stored on disk in all sources",
+        *_allocated(found, plain=plain),
         f"{size('unpacked_bytes')}  unpacked, each layer once in its place",
         f"{size('cow_savings_bytes')}  saved by sharing read-only layers",
         f"{size('position_loss_bytes')}  lost: the same layer again on another parent",
@@ -51,6 +52,19 @@ def render(found: Overview, *, plain: bool) -> str:
         lines += ["", f"{counted(len(errors), 'problem')}: figures are incomplete"]
         lines += [f"  {row['source']}: {row['message']} [{row['code']}]" for row in errors[:5]]
     return "\n".join(lines) + "\n"
+
+
+def _allocated(found: Overview, *, plain: bool) -> list[str]:
+    """What file systems give to unpacked stores, which is what `du` and `df` show."""
+    measured = [row for row in found.sources if row["allocated_bytes"] is not None]
+    if not measured:
+        return []
+    width = 18 if plain else 9
+    given = human(sum(row["allocated_bytes"] for row in measured), plain=plain)
+    rest = human(sum(row["other_bytes"] for row in measured), plain=plain)
+    return [
+        f"{given.rjust(width)}  given to unpacked stores by the file system, {rest} of it other"
+    ]
 
 
 def _containers(found: Overview, *, plain: bool) -> list[str]:

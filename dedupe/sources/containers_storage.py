@@ -5,7 +5,7 @@ of a split one. Such roots are looked through in the order given.
 """
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from dedupe.errors import SourceError
@@ -37,6 +37,7 @@ from dedupe.sources.storage_records import (
     LayerRecord,
     Records,
 )
+from dedupe.sources.storage_usage import measure_storage
 
 _READABLE = ("overlay", "vfs")
 _CONFIGS = ("/etc/containers/storage.conf", "/usr/share/containers/storage.conf")
@@ -67,7 +68,7 @@ class StorageReader:
         self._needed: set[str] = set()
 
     def read(self) -> None:
-        """All images and containers; problems become rows."""
+        """All images and containers, and what they take; problems become rows."""
         if self._driver not in _READABLE:
             raise SourceError(
                 f"images are kept by the driver {self._driver}, whose layers cannot be read",
@@ -86,11 +87,16 @@ class StorageReader:
         running = _running(self._records.root)
         for container in self._records.containers():
             self._contents.containers.append(self._container(container, images, running))
-
-    def trees(self) -> Iterator[tuple[tuple[str, ...], str, bool]]:
-        """Folders of this root's own layers: parts, layer ID, and whether anything needs it."""
-        for layer_id in self._stores[0][1]:
-            yield self._folder(layer_id), layer_id, layer_id in self._needed
+        try:
+            measure_storage(
+                self._records.root,
+                _trees(self._driver),
+                f"{self._driver}-images",
+                self._needed,
+                self._contents,
+            )
+        except SourceError as error:
+            self._contents.failed(self._driver, error)
 
     def _image(self, record: ImageRecord) -> FoundImage:
         data, checked = self._config(record)
@@ -242,9 +248,8 @@ class StorageReader:
         return Whiteouts.AUFS if mark.strip() == b"true" else Whiteouts.KERNEL
 
     def _folder(self, layer_id: str) -> tuple[str, ...]:
-        return (
-            ("vfs", "dir", layer_id) if self._driver == "vfs" else (self._driver, layer_id, "diff")
-        )
+        folder = (*_trees(self._driver), layer_id)
+        return folder if self._driver == "vfs" else (*folder, "diff")
 
     def _container(
         self, record: ContainerRecord, images: dict[str, ImageID], running: dict[str, bool]
@@ -286,6 +291,11 @@ def stores_beside(root: Path) -> list[Path]:
         named = [storage.get("imagestore"), *options.get("additionalimagestores", [])]
         return [Path(name) for name in named if isinstance(name, str) and name]
     return []
+
+
+def _trees(driver: str) -> tuple[str, ...]:
+    """Folder of the folders of layers."""
+    return ("vfs", "dir") if driver == "vfs" else (driver,)
 
 
 def _has(root: Path, parts: Sequence[str]) -> bool:
