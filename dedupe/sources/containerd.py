@@ -16,6 +16,7 @@ from dedupe.sources.containerd_containers import Origins, recorded_containers
 from dedupe.sources.containerd_docker import docker_containers, forgotten_containers
 from dedupe.sources.containerd_metadata import METADATA, ImageRecord, Metadata, read_metadata
 from dedupe.sources.containerd_snapshots import READABLE, Snapshots, Store
+from dedupe.sources.containerd_usage import measure_containerd
 from dedupe.sources.folder import FolderHolder
 from dedupe.sources.interface import Contents
 from dedupe.sources.manifests import ManifestReader, blob_name
@@ -73,6 +74,7 @@ def read_containerd(store: Store, contents: Contents, *, docker: bool = False) -
     ]
     known = {container.container_id for container in contents.containers}
     contents.containers += forgotten_containers(snapshots, origins, known)
+    measure_containerd(store, (CONTENT, "blobs"), snapshots, contents)
 
 
 def content_blobs(store: Store, contents: Contents) -> list[StoredBlob]:

@@ -2,7 +2,7 @@
 
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from dedupe.model.images import TreeRef, Whiteouts
 from dedupe.sources.containerd_metadata import Snapshot, snapshots_in
 from dedupe.sources.interface import Contents
 
-_FOLDER = "io.containerd.snapshotter.v1."
+#: folder of a snapshotter, its name behind
+SNAPSHOTTER = "io.containerd.snapshotter.v1."
 #: what is unpacked into plain folders; ``overlayfs`` first, as every containerd's default
 READABLE = ("overlayfs", "native")
 _NUMBER = re.compile(r"[^/]*/([0-9]{1,20})/")
@@ -49,7 +50,7 @@ class Snapshots:
         self._keyed: dict[tuple[str, str], tuple[str, str]] = {}
         self._chains: dict[str, tuple[str, str]] = {}
         for snapshotter in READABLE:
-            parts = store.parts(_FOLDER + snapshotter, "metadata.db")
+            parts = store.parts(SNAPSHOTTER + snapshotter, "metadata.db")
             named = self._named.setdefault(snapshotter, {})
             try:
                 named.update(snapshots_in(BoltFile.open(store.root, parts)))
@@ -81,6 +82,13 @@ class Snapshots:
             for (space, key), (snapshotter, name) in self._keyed.items()
             if space == namespace and self._named[snapshotter][name].writable
         ]
+
+    def numbers_of(self, keys: Collection[str]) -> Iterator[tuple[str, int]]:
+        """Snapshotter and number of every snapshot of these keys, a namespace each has its own."""
+        for snapshotter, named in self._named.items():
+            for snapshot in named.values():
+                if snapshot.key in keys:
+                    yield snapshotter, snapshot.number
 
     def keys_below(self, namespace: str, key: str) -> Iterator[str]:
         """Keys of the snapshots below this one, the nearest first."""
@@ -122,7 +130,7 @@ class Snapshots:
         )
 
     def _folder(self, snapshotter: str, snapshot: Snapshot) -> tuple[str, ...]:
-        folder = (_FOLDER + snapshotter, "snapshots", str(snapshot.number))
+        folder = (SNAPSHOTTER + snapshotter, "snapshots", str(snapshot.number))
         return folder if snapshotter == "native" else (*folder, "fs")
 
 

@@ -1,14 +1,12 @@
 """What the file system gives to the layers and containers of a containers/storage root."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from dedupe.errors import SourceError
 from dedupe.formats.trees import list_folder
-from dedupe.model.images import FoundLayer, TreeRef
 from dedupe.sources.interface import Contents, Held
 from dedupe.sources.storage_records import is_id
-from dedupe.sources.usage import OTHER, Usage, measure
+from dedupe.sources.usage import OTHER, Usage, measure, note_taken
 
 #: parts of a store that are no layer that something needs
 _DOCUMENTS, _ORPHAN = "documents", "orphan"
@@ -30,22 +28,7 @@ def measure_storage(
     usage = measure(root, parts)
     usage.tell(contents)
     place = len(trees)
-
-    def taken(tree: TreeRef | None) -> int | None:
-        here = tree is not None and tree.root == root
-        return usage.of(tree.parts[place]).allocated_bytes if tree and here else None
-
-    def measured(layer: FoundLayer) -> FoundLayer:
-        return replace(layer, allocated_bytes=taken(layer.tree))
-
-    contents.images = [
-        replace(image, layers=tuple(measured(layer) for layer in image.layers))
-        for image in contents.images
-    ]
-    contents.containers = [
-        replace(container, allocated_bytes=taken(container.upper))
-        for container in contents.containers
-    ]
+    note_taken(contents, root, usage, lambda parts: parts[place])
     written = {container.upper.parts[place] for container in contents.containers if container.upper}
     contents.held = Held(
         stored_bytes=_file_bytes(usage, {OTHER, *written}),

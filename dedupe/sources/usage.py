@@ -8,13 +8,14 @@ that files share, where the file system tells them.
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dedupe.errors import SourceError
 from dedupe.formats.extents import Ranges, may_share, shared_extents
 from dedupe.formats.trees import MAX_DEPTH, open_entry, open_folder
+from dedupe.model.images import FoundLayer, TreeRef
 from dedupe.model.paths import path_text
 from dedupe.sources.interface import Contents
 
@@ -81,6 +82,32 @@ def measure(root: Path, parts: Mapping[str, str | None]) -> Usage:
     finally:
         walk.close()
     return walk.usage
+
+
+def note_taken(
+    contents: Contents, root: Path, usage: Usage, part_of: Callable[[tuple[str, ...]], str]
+) -> None:
+    """Note what each unpacked layer and writable branch below ``root`` takes.
+
+    ``part_of`` names the part that a tree's folder lies in.
+    """
+
+    def taken(tree: TreeRef | None) -> int | None:
+        if tree is None or tree.root != root:
+            return None
+        return usage.of(part_of(tree.parts)).allocated_bytes
+
+    def measured(layer: FoundLayer) -> FoundLayer:
+        return replace(layer, allocated_bytes=taken(layer.tree))
+
+    contents.images = [
+        replace(image, layers=tuple(measured(layer) for layer in image.layers))
+        for image in contents.images
+    ]
+    contents.containers = [
+        replace(container, allocated_bytes=taken(container.upper))
+        for container in contents.containers
+    ]
 
 
 class _Walk:
