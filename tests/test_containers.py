@@ -1,9 +1,13 @@
 """Writable branches of containers: against the oracle, and against what podman's containers do."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,8 +69,9 @@ def test_random_branches(branch: tuple[tuple[Layer, ...], Layer]) -> None:
 
 
 @pytest.fixture
-def podman(tmp_path: Path) -> Iterator[list[str]]:
+def podman(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Podman with roots of its own, its store holding one image of two layers."""
+    driver = getattr(request, "param", "overlay")
     if shutil.which("podman") is None or shutil.which("skopeo") is None:
         pytest.skip("podman and skopeo are not installed")
     # podman takes no longer path for what it runs
@@ -85,15 +90,15 @@ def podman(tmp_path: Path) -> Iterator[list[str]]:
             "copy",
             "-q",
             f"oci:{tmp_path / 'layout'}:localhost/app:1",
-            f"containers-storage:[overlay@{root}+{run}]localhost/app:1",
+            f"containers-storage:[{driver}@{root}+{run}]localhost/app:1",
         ],
         check=False,
         capture_output=True,
         text=True,
     )
     if copied.returncode:
-        pytest.skip(f"no overlay storage here: {copied.stderr[-200:]}")
-    yield ["podman", "--root", str(root), "--runroot", str(run), "--storage-driver", "overlay"]
+        pytest.skip(f"no {driver} storage here: {copied.stderr[-200:]}")
+    yield ["podman", "--root", str(root), "--runroot", str(run), "--storage-driver", driver]
     subprocess.run(["umount", "-R", str(root / "overlay")], check=False, capture_output=True)
     shutil.rmtree(run, ignore_errors=True)
 
@@ -139,6 +144,7 @@ def test_a_container_of_podman(podman: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.tools
+@pytest.mark.parametrize("podman", ["overlay", "vfs"], indirect=True)
 def test_containers_storage_is_its_layout(podman: list[str], tmp_path: Path) -> None:
     """The same images, layers, entries and figures as the layout that was copied in."""
     _, layout = scanned(tmp_path / "a", tmp_path / "layout")
@@ -149,6 +155,9 @@ def test_containers_storage_is_its_layout(podman: list[str], tmp_path: Path) -> 
     layers = "SELECT diff_id, content_bytes, entries, files, tar_bytes FROM layers ORDER BY ALL"
     assert store.ask(layers).rows == layout.ask(layers).rows
     assert {row[0] for row in store.ask("SELECT verified FROM layers").rows} == {"rebuild"}
+    (source,) = store.rows("sources")
+    du = subprocess.run(["du", "-sxB1", str(tmp_path / "root")], check=True, capture_output=True)
+    assert source["allocated_bytes"] == pytest.approx(int(du.stdout.split()[0]), rel=0.01)
     for one, other in zip(store.rows("images"), layout.rows("images"), strict=True):
         same = set(one) - {"sources", "exclusive_compressed", "attributed_compressed"}
         assert {name: one[name] for name in same} == {name: other[name] for name in same}
@@ -220,3 +229,106 @@ def test_a_body_that_changed(podman: list[str], tmp_path: Path) -> None:
     assert proofs == {"none": 1, "rebuild": 1}
     (row,) = session.rows("images")
     assert row["content_bytes"] == 7 * 1000 + 1800 + 70
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("podman", ["vfs"], indirect=True)
+def test_a_container_on_whole_trees(podman: list[str], tmp_path: Path) -> None:
+    """Where a container's branch is a copy of the whole tree, only what differs is its own."""
+    subprocess.run([*podman, "create", "--name", "box", "localhost/app:1", "/none"], check=True)
+    place = subprocess.run(
+        [*podman, "mount", "box"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    (Path(place) / "srv/new").write_bytes(b"n" * 500)
+    (Path(place) / "srv/f2").unlink()
+    _, session = scanned(tmp_path / "catalog", tmp_path / "root")
+    (row,) = session.rows("containers")
+    assert (row["upper_bytes"], row["copied_up_bytes"], row["hidden_bytes"]) == (500, 0, 1000)
+
+
+@pytest.mark.tools
+def test_a_live_store(podman: list[str], tmp_path: Path) -> None:
+    """Images come and go while scans run: no scan fails, no command of podman's waits for one."""
+    image = Image(
+        [tar_of([file(f"f{number}", bytes([number]) * 3000) for number in range(50)])],
+        names=["localhost/guest:1"],
+    )
+    write_oci_layout(tmp_path / "guest", [image])
+    root, run = podman[2], podman[4]
+    ended = time.monotonic() + float(os.environ.get("DEDUPE_LIVE_SECONDS", "8"))
+    failed: list[str] = []
+
+    def come_and_go() -> None:
+        while time.monotonic() < ended:
+            for words in (
+                [
+                    *("skopeo", "--insecure-policy", "copy", "-q"),
+                    f"oci:{tmp_path / 'guest'}:localhost/guest:1",
+                    f"containers-storage:[overlay@{root}+{run}]localhost/guest:1",
+                ],
+                [*podman, "rmi", "localhost/guest:1"],
+            ):
+                done = subprocess.run(words, check=False, capture_output=True, text=True)
+                failed.extend([done.stderr] if done.returncode else [])
+
+    worker = threading.Thread(target=come_and_go)
+    worker.start()
+    scans = 0
+    while worker.is_alive():
+        outcome, session = scanned(tmp_path / f"c{scans}", tmp_path / "root")
+        assert "internal-error" not in codes(outcome)
+        names = [name for row in session.rows("images") for name in row["names"]]
+        assert "localhost/app:1" in names
+        scans += 1
+    worker.join()
+    assert failed == []
+    assert scans > 1
+    outcome, _ = scanned(tmp_path / "last", tmp_path / "root")
+    assert codes(outcome) == []
+
+
+@pytest.mark.tools
+def test_a_closed_store(podman: list[str], tmp_path: Path) -> None:
+    """Another user's store: said once, with what to do, and nothing is passed off as empty."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can become somebody else, by setpriv")
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    (tmp_path / "root").chmod(0o755)
+    for folder in ("overlay", "overlay-images", "overlay-layers"):
+        (tmp_path / "root" / folder).chmod(0o700)
+    catalog = tmp_path / "open"
+    catalog.mkdir(mode=0o777)
+    catalog.chmod(0o777)
+    done = subprocess.run(
+        [
+            *("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"),
+            *(sys.executable, "-m", "dedupe", "scan", "-q", "--catalog", str(catalog)),
+            str(tmp_path / "root"),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "HOME": str(catalog)},
+    )
+    assert done.returncode == 3
+    assert "permission denied" in done.stderr
+    assert "root" in done.stderr
+    assert done.stderr.count("permission-denied") == 1
+
+
+@pytest.mark.estate
+@pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
+def test_the_estate_in_place(tmp_path: Path) -> None:
+    """What buildah keeps of 14 images: the entries and figures of their layout."""
+    estate = Path(os.environ["DEDUPE_ESTATE"])
+    _, layout = scanned(tmp_path / "a", estate / "oci")
+    outcome, store = scanned(tmp_path / "b", estate / "storage")
+    assert codes(outcome) == []
+    entries = "SELECT * FROM entries ORDER BY ALL"
+    assert store.ask(entries).rows == layout.ask(entries).rows
+    (ours,), (theirs,) = store.rows("totals"), layout.rows("totals")
+    # untagged images that buildah leaves behind, and blobs that it does not keep
+    assert ours["cache_images"] > theirs["cache_images"]
+    for name in set(ours) - {"cache_images", "stored_bytes", "compressed_bytes"}:
+        assert ours[name] == theirs[name], name

@@ -46,8 +46,13 @@ _ALIVE = (3, 5, 8)
 
 
 def drivers_in(holder: FolderHolder) -> list[str]:
-    """Drivers whose records lie in this folder."""
-    return [driver for driver in DRIVERS if holder.has(f"{driver}-images/images.json")]
+    """Drivers whose records lie in this folder, also where what they are in is closed to us."""
+    return [
+        driver
+        for driver in DRIVERS
+        if holder.has(f"{driver}-images/images.json")
+        or (holder.has(f"{driver}-images") and holder.has(f"{driver}-layers"))
+    ]
 
 
 class StorageReader:
@@ -96,7 +101,7 @@ class StorageReader:
                 self._contents,
             )
         except SourceError as error:
-            self._contents.failed(self._driver, error)
+            self._contents.failed(self._driver, error, once=error.code == "permission-denied")
 
     def _image(self, record: ImageRecord) -> FoundImage:
         data, checked = self._config(record)

@@ -106,7 +106,11 @@ class Records:
         try:
             entries = parse_list(read_below(self.root, (folder, name), _MAX_RECORDS_BYTES), place)
         except SourceError as error:
-            if error.code != "blob-missing":
+            if error.code == "permission-denied":
+                # a store is closed to us as a whole
+                advice = f"{error.message}: a scan as the store's owner or root can read it"
+                self._contents.failed(place, SourceError(advice, error.code), once=True)
+            elif error.code != "blob-missing":
                 self._contents.failed(place, error)
             return
         for number, entry in enumerate(entries):
