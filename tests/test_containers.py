@@ -332,3 +332,70 @@ def test_the_estate_in_place(tmp_path: Path) -> None:
     assert ours["cache_images"] > theirs["cache_images"]
     for name in set(ours) - {"cache_images", "stored_bytes", "compressed_bytes"}:
         assert ours[name] == theirs[name], name
+
+
+def edit_layers(root: Path, number: int, **fields: object) -> str:
+    """Change a layer's record; returns its ID."""
+    records = root / "overlay-layers/layers.json"
+    layers = json.loads(records.read_bytes())
+    layers[number].update(fields)
+    records.write_text(json.dumps(layers))
+    return str(layers[number]["id"])
+
+
+@pytest.mark.tools
+def test_partial_pulls_and_composefs(podman: list[str], tmp_path: Path) -> None:
+    """A layer that was pulled file by file is walked and says so; composefs is not read."""
+    root = tmp_path / "root"
+    partial = edit_layers(root, 0, **{"toc-digest": "sha256:" + "0" * 64})
+    (root / f"overlay-layers/{partial}.tar-split.gz").unlink()
+    outcome, session = scanned(tmp_path / "a", root)
+    assert codes(outcome) == ["partial-pull"]
+    proofs = dict(session.ask("SELECT verified, count(*) FROM layers GROUP BY ALL").rows)
+    assert proofs == {"none": 1, "rebuild": 1}
+    assert session.rows("images")[0]["content_bytes"] == 8070
+    (root / "overlay" / partial / "composefs-data").mkdir()
+    outcome, session = scanned(tmp_path / "b", root)
+    assert codes(outcome) == ["unsupported-layer"]
+    (row,) = session.rows("images")
+    assert (row["complete"], row["content_bytes"]) == (False, 70)
+
+
+@pytest.mark.tools
+def test_shifted_owners(podman: list[str], tmp_path: Path) -> None:
+    """Owners on disk are those of a user namespace; rows have those of the image."""
+    if os.geteuid() != 0:
+        pytest.skip("owners are set by root only")
+    root = tmp_path / "root"
+    ranges = [{"container_id": 0, "host_id": 100_000, "size": 65_536}]
+    shifted = edit_layers(root, 0, uidmap=ranges, gidmap=ranges)
+    tree = root / "overlay" / shifted / "diff"
+    for path in (tree, *tree.rglob("*")):
+        os.chown(path, 100_007, 100_008)
+    (root / f"overlay-layers/{shifted}.tar-split.gz").unlink()
+    _, session = scanned(tmp_path / "c", root)
+    owners = "SELECT DISTINCT uid, gid FROM entries WHERE starts_with(path, 'srv/')"
+    assert session.ask(owners).rows == [(7, 8)]
+
+
+@pytest.mark.tools
+def test_a_layer_of_many_stores_is_read_once(podman: list[str], tmp_path: Path) -> None:
+    """A layout, an archive and an unpacked store of the same images are one set of rows."""
+    subprocess.run(
+        [
+            *("skopeo", "--insecure-policy", "copy", "-q", f"oci:{tmp_path / 'layout'}"),
+            f"docker-archive:{tmp_path / 'archive.tar'}:localhost/app:1",
+        ],
+        check=False,
+        capture_output=True,
+    )
+    places = [tmp_path / "layout", tmp_path / "root"]
+    places += [path for path in (tmp_path / "archive.tar",) if path.exists()]
+    outcome, session = scanned(tmp_path / "c", *places)
+    assert codes(outcome) == []
+    assert outcome.layers_read == 2
+    assert outcome.layers_named == 2 * (len(places) - 1)
+    (row,) = session.rows("images")
+    assert len(row["sources"]) == len(places) > 1
+    again, _ = scanned(tmp_path / "c", tmp_path / "root")
+    assert (again.layers_read, again.layers_named) == (0, 2)
