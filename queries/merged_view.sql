@@ -13,97 +13,18 @@
 --           content_hash  BLOB     BLAKE3 of a regular file
 --           position      INTEGER  layer index that provides the name
 -- Source:   OCI image-spec layer.md, "Applying changesets": lookup from the top down
-WITH placed AS (
-    SELECT stack.image_id, stack.position, stack.chain_id, item.*
-    FROM stack
-    JOIN item USING (layer)
-    WHERE item.path <> '' OR item.kind = 'opaque'
-),
-
--- the topmost entry of a path provides it
-tops AS (
-    SELECT
-        image_id,
-        path,
-        max(position) AS position,
-        max((position, member))[2] AS member
-    FROM placed
-    WHERE kind NOT IN ('whiteout', 'opaque') AND taken_by IS NULL
-    GROUP BY image_id, path
-),
-
-standing AS (
-    SELECT tops.image_id, tops.path, tops.position, placed.chain_id, placed.layer, placed.member
-    FROM tops
-    JOIN placed USING (image_id, path, position, member)
-),
-
-placed_folders AS (
-    SELECT DISTINCT image_id, position, unnest(ancestors_of(path)) AS folder
-    FROM placed
-    WHERE kind NOT IN ('whiteout', 'opaque')
-),
-
--- above it: a whiteout of it, or an ancestor that is hidden or is no directory
-covers AS (
-    SELECT DISTINCT image_id, path, position, unnest(ancestors_of(path)) AS ancestor FROM standing
-),
-
-hidden AS (
-    SELECT standing.image_id, standing.path
-    FROM standing
-    JOIN placed AS upper
-        ON upper.image_id = standing.image_id
-        AND upper.path = standing.path
-        AND upper.position > standing.position
-    WHERE upper.kind = 'whiteout' OR (upper.kind <> 'opaque' AND upper.taken_by IS NOT NULL)
-    UNION
-    SELECT covers.image_id, covers.path
-    FROM covers
-    JOIN placed AS upper
-        ON upper.image_id = covers.image_id
-        AND upper.path = covers.ancestor
-        AND upper.position > covers.position
-    WHERE upper.kind <> 'directory'
-    UNION
-    -- an entry below a path that is no directory replaces it
-    SELECT lower.image_id, lower.path
-    FROM standing AS lower
-    JOIN item ON item.layer = lower.layer AND item.member = lower.member
-    JOIN placed_folders AS upper
-        ON upper.image_id = lower.image_id
-        AND upper.folder = lower.path
-        AND upper.position > lower.position
-    WHERE item.kind <> 'directory'
-),
-
-seen AS (
-    SELECT standing.* FROM standing ANTI JOIN hidden USING (image_id, path)
-)
-
 SELECT
-    seen.image_id,
-    seen.path,
-    target.kind,
-    target.size_bytes,
-    target.mode,
-    target.uid,
-    target.gid,
-    target.mtime_ns,
-    target.link,
-    target.content_hash,
-    seen.position
-FROM seen
-JOIN item AS named ON named.layer = seen.layer AND named.member = seen.member
-LEFT JOIN link ON link.layer = seen.layer AND link.member = seen.member
-LEFT JOIN lower_link ON lower_link.chain_id = seen.chain_id AND lower_link.member = seen.member
-LEFT JOIN node AS lower_node ON lower_node.chain_id = lower_link.inode_chain
-JOIN item AS target
-    ON target.layer = coalesce(lower_node.layer, named.layer)
-    AND target.member = CASE
-        WHEN named.kind <> 'hardlink' THEN named.member
-        ELSE coalesce(link.end_member, lower_link.inode_member)
-    END
--- a folder has no second name: such a link dangles
-WHERE named.kind <> 'hardlink' OR target.kind <> 'directory'
-ORDER BY seen.image_id, seen.path;
+    image_id,
+    path,
+    kind,
+    size_bytes,
+    mode,
+    uid,
+    gid,
+    mtime_ns,
+    link,
+    content_hash,
+    position
+FROM visible
+WHERE position IS NOT NULL
+ORDER BY image_id, path;
