@@ -32,7 +32,7 @@ WITH sums AS (
 
 inodes AS (
     SELECT DISTINCT image_id, inode_chain, inode_member, size_bytes
-    FROM seen_view
+    FROM visible
     WHERE kind = 'file'
 ),
 

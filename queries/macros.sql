@@ -93,3 +93,26 @@ CREATE MACRO utc_of(text) AS
                 to_minutes(0)
             )
     END;
+
+-- kind and permission bits as 'ls -l' shows them: 'drwxr-xr-x'; without bits only the kind is known
+CREATE MACRO mode_text(kind, mode) AS
+    CASE kind
+        WHEN 'directory' THEN 'd'
+        WHEN 'symlink' THEN 'l'
+        WHEN 'character' THEN 'c'
+        WHEN 'block' THEN 'b'
+        WHEN 'fifo' THEN 'p'
+        ELSE '-'
+    END
+    || coalesce(
+        CASE WHEN mode & 256 > 0 THEN 'r' ELSE '-' END
+        || CASE WHEN mode & 128 > 0 THEN 'w' ELSE '-' END
+        || ['-', 'x', 'S', 's'][1 + (mode >> 6) % 2 + (mode >> 11) % 2 * 2]
+        || CASE WHEN mode & 32 > 0 THEN 'r' ELSE '-' END
+        || CASE WHEN mode & 16 > 0 THEN 'w' ELSE '-' END
+        || ['-', 'x', 'S', 's'][1 + (mode >> 3) % 2 + (mode >> 10) % 2 * 2]
+        || CASE WHEN mode & 4 > 0 THEN 'r' ELSE '-' END
+        || CASE WHEN mode & 2 > 0 THEN 'w' ELSE '-' END
+        || ['-', 'x', 'T', 't'][1 + mode % 2 + (mode >> 9) % 2 * 2],
+        '?????????'
+    );

@@ -14,6 +14,17 @@
 --           position      INTEGER  layer index that provides the name
 -- Source:   OCI image-spec layer.md, "Applying changesets": lookup from the top down
 SELECT
-    image_id, path, kind, size_bytes, mode, uid, gid, mtime_ns, link, content_hash, position
-FROM seen_view
+    image_id,
+    path,
+    kind,
+    size_bytes,
+    mode,
+    uid,
+    gid,
+    mtime_ns,
+    link,
+    content_hash,
+    position
+FROM visible
+WHERE position IS NOT NULL
 ORDER BY image_id, path;

@@ -5,7 +5,17 @@ from typing import Annotated
 import typer
 
 from dedupe import __version__
-from dedupe.cli import catalog, containers, findings, listings, report, scan, usage, what_if
+from dedupe.cli import (
+    catalog,
+    containers,
+    findings,
+    listings,
+    report,
+    scan,
+    union,
+    usage,
+    what_if,
+)
 
 app = typer.Typer(
     name="dedupe",
@@ -30,5 +40,15 @@ def options(
     """Say what is shared, shadowed and stored twice in container image stores."""
 
 
-for commands in (scan, report, containers, findings, listings, usage, what_if, catalog):
+for commands in (
+    scan,
+    report,
+    findings,
+    listings,
+    containers,
+    union,
+    usage,
+    what_if,
+    catalog,
+):
     commands.register(app)

@@ -150,7 +150,8 @@ def explanation(question: "Question") -> str:
     from dedupe.store.session import load_query
 
     values = "".join(f"-- ${name} = {value!r}\n" for name, value in question.parameters.items())
-    return f"-- queries/{question.name}.sql\n{values}{load_query(question.name)}".rstrip()
+    images = "".join(f"-- of image {each}\n" for each in question.images)
+    return f"-- queries/{question.name}.sql\n{images}{values}{load_query(question.name)}".rstrip()
 
 
 def write(text: str, output: Path | None) -> None:

@@ -13,6 +13,8 @@ class Question:
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    #: IDs of the images that it is about: relations are made of these alone; none for all images
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from dedupe.report.units import human
 _WIDEST = 48
 # a spreadsheet takes a cell that starts so for a formula
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: columns that are of no use in part; queries put them last
+_WHOLE = frozenset({"path", "link"})
 #: columns that only programs read
 _NOT_SHOWN = frozenset(
     {"names", "image_id", "twin_id", "base_chain", "created", "sources", "blobs"}
@@ -92,7 +94,8 @@ def _text(name: str, value: Any, plain: bool) -> str:
         if isinstance(value, list)
         else _plain_value("" if value is None else value)
     )
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    whole = name in _WHOLE or len(text) <= _WIDEST
+    return text if whole else text[: _WIDEST - 1] + "…"
 
 
 def _is_bytes(name: str) -> bool:

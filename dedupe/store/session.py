@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dedupe.errors import StoreError, UsageError
 from dedupe.model.questions import Answer, Question, Row
 from dedupe.model.tables import SCAN_TABLES, TABLES
-from dedupe.store.catalog import scan_ids
+from dedupe.store.catalog import file_name, scan_ids
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,12 +54,12 @@ def _words(sql: str) -> frozenset[str]:
 
 
 class Session:
-    """One scan of a catalog, ready for questions.
+    """One scan of a catalog, ready for questions; with ``images``, as if it held no others.
 
     Relations that several questions need are made once, when a question first names them.
     """
 
-    def __init__(self, folder: Path, scan: str | None = None) -> None:
+    def __init__(self, folder: Path, scan: str | None = None, images: tuple[str, ...] = ()) -> None:
         known = scan_ids(folder)
         if not known:
             raise StoreError(f"catalog {folder}: no scan yet", "no-scan")
@@ -69,12 +69,16 @@ class Session:
             )
         self.scan = scan or known[-1]
         self._folder = folder.resolve()
-        self._connection = connect(self._folder, self.scan)
+        self._images = images
+        self._connection = connect(self._folder, self.scan, images)
         self._made: set[str] = set()
+        self._narrowed: dict[tuple[str, ...], Session] = {}
         self._closed = False
 
     def answer(self, question: Question) -> Answer:
         """Rows of ``queries/<name>.sql``, its parameters bound."""
+        if question.images not in ((), self._images):
+            return self._about(question.images).answer(question)
         text = load_query(question.name)
         self._prepare(text)
         return _answer(self._connection.execute(text, dict(question.parameters)))
@@ -102,6 +106,12 @@ class Session:
         except duckdb.Error as error:
             raise UsageError(f"query: {error}", "bad-query") from error
 
+    def _about(self, images: tuple[str, ...]) -> Session:
+        """The same scan with these images alone: what it costs grows with them, not the scan."""
+        if images not in self._narrowed:
+            self._narrowed[images] = Session(self._folder, self.scan, images)
+        return self._narrowed[images]
+
     def _close(self) -> None:
         """Allow no file outside the catalog from here on, for good."""
         if self._closed:
@@ -126,34 +136,64 @@ def _answer(cursor: duckdb.DuckDBPyConnection) -> Answer:
     return Answer(columns, cursor.fetchall())
 
 
-def connect(folder: Path, scan: str) -> duckdb.DuckDBPyConnection:
-    """A connection with all tables of the catalog, and ``scan_…`` for those of one scan."""
+def connect(folder: Path, scan: str, images: tuple[str, ...] = ()) -> duckdb.DuckDBPyConnection:
+    """A connection with all tables of the catalog, and ``scan_…`` for those of one scan.
+
+    With ``images``, what the scan says of others, and what only others hold, is left out.
+    """
     import duckdb
 
     connection = duckdb.connect(config={"preserve_insertion_order": False})
     connection.execute(load_query("macros"))
     scans = folder / "scans"
-    for table in TABLES:
-        if table in SCAN_TABLES:
-            files = [scans / known / f"{table}.parquet" for known in scan_ids(folder)]
-            _view(connection, f"scan_{table}", table, [scans / scan / f"{table}.parquet"])
-        else:
-            files = [
-                file
-                for file in sorted((folder / table).glob("*.parquet"))
-                if not file.name.startswith(".")
-            ]
+    for table in SCAN_TABLES:
+        files = [scans / known / f"{table}.parquet" for known in scan_ids(folder)]
+        _view(connection, f"scan_{table}", table, [scans / scan / f"{table}.parquet"], images)
         _view(connection, table, table, files)
+    kept = _layers_of_scan(connection) if images else None
+    for table in TABLES:
+        if table not in SCAN_TABLES:
+            _view(connection, table, table, _layer_files(folder / table, kept))
     return connection
 
 
-def _view(connection: duckdb.DuckDBPyConnection, name: str, table: str, files: list[Path]) -> None:
-    # a view takes no parameters; names are ours, and a folder's quotes are doubled
+def _layers_of_scan(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """File names of the layers that the scan's images and their containers have."""
+    rows = connection.execute(
+        "SELECT layer FROM scan_image_layers UNION SELECT layer FROM scan_containers"
+    ).fetchall()
+    return {file_name(layer) for (layer,) in rows if layer is not None}
+
+
+def _layer_files(folder: Path, kept: set[str] | None) -> list[Path]:
+    """Files of a table that is kept by layer; entries are in several, with a number each."""
+    return [
+        file
+        for file in sorted(folder.glob("*.parquet"))
+        if not file.name.startswith(".")
+        and (kept is None or file.stem in kept or file.stem.rpartition("-")[0] in kept)
+    ]
+
+
+def _view(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    table: str,
+    files: list[Path],
+    images: tuple[str, ...] = (),
+) -> None:
+    # a view takes no parameters; names are ours, and the quotes of values are doubled
     columns = TABLES[table]
     if files:
-        listed = ", ".join("'" + str(file).replace("'", "''") + "'" for file in files)
+        listed = ", ".join(_quoted(str(file)) for file in files)
         source = f"SELECT {', '.join(columns)} FROM read_parquet([{listed}])"  # noqa: S608
+        if images and "image_id" in columns:
+            source += f" WHERE image_id IN ({', '.join(_quoted(each) for each in images)})"
     else:
         typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
         source = f"SELECT {typed} WHERE false"
     connection.execute(f"CREATE VIEW {name} AS {source}")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

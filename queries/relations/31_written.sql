@@ -52,7 +52,7 @@ compared AS (
             lambda name: name IS NOT NULL
         ) AS differing
     FROM uppers
-    LEFT JOIN seen_view AS below
+    LEFT JOIN visible AS below
         ON below.image_id = uppers.image_id AND below.path = uppers.path
 )
 

@@ -14,7 +14,7 @@ WITH marks AS (
 
 names AS (
     SELECT image_id, path, unnest(list_append(ancestors_of(path), path)) AS cover
-    FROM seen_view
+    FROM visible
     WHERE kind = 'file' AND image_id IN (SELECT image_id FROM written)
 ),
 
@@ -30,7 +30,7 @@ gone_names AS (
 
 name_counts AS (
     SELECT image_id, inode_chain, inode_member, count(*) AS names
-    FROM seen_view
+    FROM visible
     WHERE kind = 'file'
     GROUP BY image_id, inode_chain, inode_member
 ),
@@ -39,13 +39,13 @@ gone AS (
     SELECT
         gone_names.source,
         gone_names.container_id,
-        seen_view.image_id,
-        seen_view.inode_chain,
-        seen_view.inode_member,
-        any_value(seen_view.size_bytes) AS size_bytes,
+        visible.image_id,
+        visible.inode_chain,
+        visible.inode_member,
+        any_value(visible.size_bytes) AS size_bytes,
         count(*) AS names
     FROM gone_names
-    JOIN seen_view USING (image_id, path)
+    JOIN visible USING (image_id, path)
     GROUP BY ALL
 )
 

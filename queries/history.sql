@@ -1,0 +1,62 @@
+-- Question: What did each build step of the image add and hide, and what of it can still be read?
+-- Grain:    one row per layer, the base first; asked about one image
+-- Params:   none
+-- Columns:  position          INTEGER  layer index, 0 = base
+--           diff_id           VARCHAR  the layer; as the config claims it
+--           added_bytes       BIGINT   its content_bytes
+--           shadowed_bytes    BIGINT   of these, bytes that a layer above, or a later member of
+--                                      itself, hides
+--           live_bytes        BIGINT   added - shadowed
+--           hides_bytes       BIGINT   bytes of layers below that it hides for good
+--           compressed_bytes  BIGINT   its smallest blob; null where no source keeps one
+--           files             BIGINT   regular files
+--           marks             BIGINT   whiteouts and opaque marks
+--           created_by        VARCHAR  build step; null where the image does not say
+-- Source:   MEASURES.md, "For one image"
+WITH hidden AS (
+    SELECT
+        stack.image_id, shadow.added_position AS position, sum(shadow.size_bytes) AS shadowed_bytes
+    FROM shadow
+    JOIN stack USING (chain_id)
+    GROUP BY stack.image_id, shadow.added_position
+),
+
+hiders AS (
+    SELECT stack.image_id, stack.position, sum(shadow.size_bytes) AS hides_bytes
+    FROM shadow
+    JOIN stack USING (chain_id)
+    WHERE shadow.added_position < shadow.position
+    GROUP BY stack.image_id, stack.position
+),
+
+blobs AS (
+    SELECT image_id, position, min(compressed_bytes) AS compressed_bytes
+    FROM scan_image_layers
+    GROUP BY image_id, position
+),
+
+marked AS (
+    SELECT layer, count(*) AS marks
+    FROM item
+    WHERE kind IN ('whiteout', 'opaque')
+    GROUP BY layer
+)
+
+SELECT
+    stack.position,
+    stack.diff_id,
+    layers.content_bytes AS added_bytes,
+    coalesce(hidden.shadowed_bytes, 0)::BIGINT AS shadowed_bytes,
+    (layers.content_bytes - coalesce(hidden.shadowed_bytes, 0))::BIGINT AS live_bytes,
+    coalesce(hiders.hides_bytes, 0)::BIGINT AS hides_bytes,
+    blobs.compressed_bytes,
+    layers.files,
+    coalesce(marked.marks, 0) AS marks,
+    stack.created_by
+FROM stack
+LEFT JOIN layers USING (layer)
+LEFT JOIN hidden USING (image_id, position)
+LEFT JOIN hiders USING (image_id, position)
+LEFT JOIN blobs USING (image_id, position)
+LEFT JOIN marked USING (layer)
+ORDER BY stack.image_id, stack.position;

@@ -1,0 +1,271 @@
+-- Question: What do the branches of the image say of a path, from the top down, and who is seen?
+-- Grain:    one row per (branch, entry of the path or mark that hides it), one with nothing for
+--           branches that say nothing of it; asked about one image
+-- Params:   $path       VARCHAR  from the root, in printable form; '' is the root
+--           $container  VARCHAR  ID of a container whose writable branch lies on top; null for none
+-- Columns:  position         INTEGER    layer index, 0 = base; the writable branch is above all
+--           mode             VARCHAR    rw: writable branch; wh: a mark, or another entry above the
+--                                       path, that hides what is below; ro: else
+--           state            VARCHAR    seen; merged: a folder that one above adds to; hidden;
+--                                       hides: a mark; dangling: a hard link to nothing; absent
+--           kind             VARCHAR    kind of the entry, hard links resolved
+--           size_bytes       BIGINT     logical size of a regular file
+--           cause            VARCHAR    why it is hidden, as of shadowed files
+--           changed_fields   VARCHAR[]  for metadata_only
+--           hidden_position  INTEGER    branch that hides it
+--           created_by       VARCHAR    build step of the branch
+--           hidden_by        VARCHAR    build step of the branch that hides it
+--           path             VARCHAR    path of the entry: the one asked for, or one above it
+-- Source:   MEASURES.md, "branch", "shadowed_bytes": the first rule that fits, for this name
+WITH tops AS (
+    SELECT max(position) AS position FROM stack
+),
+
+branches AS (
+    SELECT position, FALSE AS writable, chain_id, layer, created_by FROM stack
+    UNION ALL
+    SELECT coalesce(tops.position + 1, 0)::INTEGER, TRUE, NULL, scan_containers.layer, NULL
+    FROM scan_containers
+    CROSS JOIN tops
+    WHERE scan_containers.container_id = $container
+),
+
+things AS (
+    SELECT branches.*, item.* EXCLUDE (layer)
+    FROM branches
+    JOIN item USING (layer)
+    WHERE NOT branches.writable
+    UNION ALL
+    SELECT branches.*, entries.* EXCLUDE (layer), NULL
+    FROM branches
+    JOIN entries USING (layer)
+    WHERE branches.writable AND entries.kind <> 'ignored'
+),
+
+own AS (
+    SELECT * FROM things WHERE path = $path AND kind NOT IN ('whiteout', 'opaque')
+),
+
+-- a hard link is what it leads to: in its layer, in the layers below, in the writable branch
+resolved AS (
+    SELECT
+        own.*,
+        target.kind AS target_kind,
+        target.size_bytes AS target_bytes,
+        target.content_hash AS target_hash,
+        target.mode AS target_mode,
+        target.uid AS target_uid,
+        target.gid AS target_gid,
+        target.mtime_ns AS target_mtime,
+        target.xattrs AS target_xattrs
+    FROM own
+    LEFT JOIN link ON link.layer = own.layer AND link.member = own.member
+    LEFT JOIN lower_link ON lower_link.chain_id = own.chain_id AND lower_link.member = own.member
+    LEFT JOIN node AS lower_node ON lower_node.chain_id = lower_link.inode_chain
+    LEFT JOIN entries AS target
+        ON target.layer = coalesce(lower_node.layer, own.layer)
+        AND CASE
+            WHEN own.kind <> 'hardlink' THEN target.member = own.member
+            WHEN own.writable THEN target.path = own.link AND target.kind <> 'hardlink'
+            ELSE
+                target.member = coalesce(link.end_member, lower_link.inode_member)
+                AND target.kind <> 'directory'
+        END
+),
+
+above AS (
+    SELECT unnest(ancestors_of($path::VARCHAR)) AS path
+),
+
+-- what a branch has below the path makes the path a folder
+holders AS (
+    SELECT DISTINCT position, writable
+    FROM things
+    WHERE
+        kind NOT IN ('whiteout', 'opaque')
+        AND taken_by IS NULL
+        AND path <> ''
+        AND ($path = '' OR starts_with(path, $path || '/'))
+),
+
+listed AS (
+    SELECT position FROM own WHERE taken_by IS NULL
+),
+
+implied AS (
+    SELECT holders.position, holders.writable FROM holders ANTI JOIN listed USING (position)
+),
+
+-- the last of a name is what the branches below are compared with
+last_members AS (
+    SELECT position, max(member) AS member FROM own GROUP BY position
+),
+
+uppers AS (
+    SELECT resolved.* FROM resolved JOIN last_members USING (position, member)
+),
+
+marks AS (
+    SELECT position, member, kind, path
+    FROM things
+    WHERE path = $path AND kind = 'whiteout'
+    UNION ALL
+    SELECT things.position, things.member, things.kind, things.path
+    FROM things
+    JOIN above USING (path)
+    WHERE things.kind <> 'directory'
+),
+
+copies AS (
+    SELECT
+        position,
+        writable,
+        member,
+        CASE WHEN kind = 'hardlink' THEN coalesce(target_kind, 'hardlink') ELSE kind END AS kind,
+        coalesce(target_bytes, size_bytes) AS size_bytes,
+        target_kind IS NULL AS dangling,
+        taken_by IS NOT NULL AS superseded,
+        target_hash,
+        target_mode,
+        target_uid,
+        target_gid,
+        target_mtime,
+        target_xattrs
+    FROM resolved
+    UNION ALL
+    SELECT
+        position, writable, NULL, 'directory', 0, FALSE, FALSE, NULL, NULL, NULL, NULL, NULL, NULL
+    FROM implied
+),
+
+-- ranks as in the relation hit: the same path, its whiteout, the nearest above, an entry below
+touches AS (
+    SELECT
+        copies.position,
+        copies.member,
+        upper.position AS upper_position,
+        1 AS rank,
+        0 AS distance,
+        CASE
+            WHEN copies.kind <> 'file' OR coalesce(upper.target_kind, '') <> 'file' THEN 'replaced'
+            WHEN upper.target_hash <> copies.target_hash THEN 'modified'
+            ELSE 'metadata_only'
+        END AS cause,
+        list_filter(
+            [
+                CASE WHEN upper.target_mode <> copies.target_mode THEN 'mode' END,
+                CASE WHEN upper.target_uid <> copies.target_uid THEN 'uid' END,
+                CASE WHEN upper.target_gid <> copies.target_gid THEN 'gid' END,
+                CASE WHEN upper.target_mtime <> copies.target_mtime THEN 'mtime' END,
+                CASE
+                    WHEN upper.target_xattrs IS DISTINCT FROM copies.target_xattrs THEN 'xattrs'
+                END
+            ],
+            lambda name: name IS NOT NULL
+        ) AS differing
+    FROM copies
+    JOIN uppers AS upper ON upper.position > copies.position
+    WHERE NOT (copies.kind = 'directory' AND upper.kind = 'directory')
+    UNION ALL
+    SELECT
+        copies.position,
+        copies.member,
+        marks.position AS upper_position,
+        CASE WHEN marks.path = $path THEN 2 ELSE 3 END,
+        -len(marks.path),
+        CASE marks.kind
+            WHEN 'whiteout' THEN 'deleted'
+            WHEN 'opaque' THEN 'opaque'
+            ELSE 'replaced'
+        END,
+        []
+    FROM copies
+    JOIN marks ON marks.position > copies.position
+    UNION ALL
+    SELECT
+        copies.position, copies.member, holders.position AS upper_position, 7, 0, 'replaced', []
+    FROM copies
+    JOIN holders ON holders.position > copies.position
+    WHERE copies.kind <> 'directory'
+),
+
+-- the lowest branch that hides it; what is hidden already is hidden by nobody else
+hiders AS (
+    SELECT
+        position,
+        member,
+        min(upper_position) AS hidden_position,
+        arg_min(cause, (upper_position, rank, distance, cause)) AS cause,
+        arg_min(differing, (upper_position, rank, distance, cause)) AS differing
+    FROM touches
+    GROUP BY position, member
+),
+
+told AS (
+    SELECT
+        copies.position,
+        copies.writable,
+        copies.member,
+        copies.kind,
+        copies.size_bytes,
+        copies.dangling,
+        CASE WHEN copies.superseded THEN copies.position ELSE hiders.hidden_position END
+            AS hidden_position,
+        CASE
+            WHEN copies.superseded THEN 'superseded'
+            WHEN hiders.cause = 'metadata_only' AND len(hiders.differing) = 0 THEN 'unchanged'
+            ELSE hiders.cause
+        END AS cause,
+        CASE
+            WHEN NOT copies.superseded AND hiders.cause = 'metadata_only' THEN hiders.differing
+            ELSE []
+        END AS changed_fields
+    FROM copies
+    LEFT JOIN hiders
+        ON hiders.position = copies.position
+        AND hiders.member IS NOT DISTINCT FROM copies.member
+),
+
+seen AS (
+    SELECT max(position) AS position FROM told WHERE hidden_position IS NULL AND NOT dangling
+),
+
+answers AS (
+    SELECT
+        told.position,
+        CASE WHEN told.writable THEN 'rw' ELSE 'ro' END AS mode,
+        CASE
+            WHEN told.hidden_position IS NOT NULL THEN 'hidden'
+            WHEN told.dangling THEN 'dangling'
+            WHEN told.position = seen.position THEN 'seen'
+            ELSE 'merged'
+        END AS state,
+        told.member,
+        told.kind,
+        told.size_bytes,
+        told.cause,
+        told.changed_fields,
+        told.hidden_position,
+        $path::VARCHAR AS path
+    FROM told
+    CROSS JOIN seen
+    UNION ALL
+    SELECT position, 'wh', 'hides', member, kind, NULL, NULL, [], NULL, path FROM marks
+)
+
+SELECT
+    branches.position,
+    coalesce(answers.mode, CASE WHEN branches.writable THEN 'rw' ELSE 'ro' END) AS mode,
+    coalesce(answers.state, 'absent') AS state,
+    answers.kind,
+    answers.size_bytes,
+    answers.cause,
+    coalesce(answers.changed_fields, []) AS changed_fields,
+    answers.hidden_position,
+    branches.created_by,
+    hider.created_by AS hidden_by,
+    answers.path
+FROM branches
+LEFT JOIN answers USING (position)
+LEFT JOIN branches AS hider ON hider.position = answers.hidden_position
+ORDER BY branches.position DESC, answers.path DESC, answers.member DESC, answers.state;
