@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check docs bench clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,6 +17,8 @@ demo: $(READY)
 	$(BIN)/python data/sample.py build/demo/store
 	$(BIN)/dedupe scan --catalog build/demo/catalog build/demo/store
 	$(BIN)/dedupe report --catalog build/demo/catalog
+	$(BIN)/dedupe report --catalog build/demo/catalog --format html --output build/demo/report.html
+	@echo "the same as a page: build/demo/report.html"
 
 test: $(READY)
 	$(BIN)/pytest -n auto
@@ -27,6 +29,9 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar queries
+
+docs: $(READY)
+	$(BIN)/python data/commands.py > docs/commands.md
 
 # ESTATE: a folder with oci/ and archives/ of the same images
 bench: $(READY)

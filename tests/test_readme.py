@@ -22,3 +22,16 @@ def test_report_in_readme(tmp_path: Path) -> None:
         text=True,
     )
     assert shown.stdout in (PROJECT / "README.md").read_text()
+
+
+def test_commands_in_docs() -> None:
+    """The page of commands is what the commands say of themselves; README lists them all."""
+    made = subprocess.run(
+        [sys.executable, str(PROJECT / "data/commands.py")],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert made == (PROJECT / "docs/commands.md").read_text()
+    listed = made.partition("## dedupe\n\n")[2].partition("\n## ")[0]
+    assert listed.strip() in (PROJECT / "README.md").read_text()

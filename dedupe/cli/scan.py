@@ -20,7 +20,7 @@ def scan(
     ],
     catalog: CatalogOption = None,
     platform: Annotated[
-        str, typer.Option(help="Only images of this os/architecture[/variant].")
+        str, typer.Option(help="Only images of this platform: linux/arm64, linux/arm/v7.")
     ] = "",
     image: Annotated[
         list[str] | None, typer.Option(help="Only images whose name matches; may be repeated.")
