@@ -27,9 +27,9 @@ from dedupe.model.images import (
     Whiteouts,
 )
 from dedupe.model.paths import path_text, printable
+from dedupe.sources.config import Config
 from dedupe.sources.folder import FolderHolder
 from dedupe.sources.interface import Contents
-from dedupe.sources.manifests import Config
 from dedupe.sources.storage_records import (
     DRIVERS,
     ContainerRecord,

@@ -23,8 +23,8 @@ from dedupe.model.identity import Digest, ImageID, sha256_digest
 from dedupe.model.images import FoundImage, FoundLayer, LayerState, Platform
 from dedupe.model.paths import printable
 from dedupe.sources.archive import ArchiveHolder
+from dedupe.sources.config import Config, platform_of
 from dedupe.sources.interface import Contents
-from dedupe.sources.manifests import Config, platform_of
 from dedupe.sources.oci import is_layout, read_layout
 
 _CONFIG_NAME = re.compile(r"(?:blobs/sha256/|sha256:)?([0-9a-f]{64})(?:\.json)?\Z")

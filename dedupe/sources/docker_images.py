@@ -11,8 +11,8 @@ from dedupe.formats.files import read_below
 from dedupe.formats.trees import list_folder
 from dedupe.model.identity import ImageID, is_diff_id, sha256_digest
 from dedupe.model.paths import printable
+from dedupe.sources.config import Config
 from dedupe.sources.interface import Contents
-from dedupe.sources.manifests import Config
 
 #: names of many images; some hosts have thousands
 _MAX_NAMES_BYTES = 64 << 20

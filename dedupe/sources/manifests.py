@@ -1,14 +1,13 @@
-"""Indexes, manifests and configs of the OCI and Docker formats, from index down to layers.
+"""Indexes and manifests of the OCI and Docker formats, from index down to layers.
 
 Every document is hashed and compared with the descriptor that names it before a byte of it is
 believed. What is no container image (artifact, attestation, a platform that was not copied) is
 listed as what it is.
-Source: OCI image-spec image-index.md, manifest.md, config.md, descriptor.md.
+Source: OCI image-spec image-index.md, manifest.md.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from dedupe.errors import SourceError
@@ -26,7 +25,6 @@ from dedupe.model.identity import (
     Digest,
     ImageID,
     chain_ids,
-    is_diff_id,
     is_digest,
     new_hash,
     sha256_digest,
@@ -42,6 +40,8 @@ from dedupe.model.images import (
     TreeRef,
 )
 from dedupe.model.paths import printable
+from dedupe.sources.config import Config
+from dedupe.sources.descriptors import Descriptor
 from dedupe.sources.interface import Contents, Holder
 
 #: indexes in indexes: real ones are two deep
@@ -60,52 +60,6 @@ _LAYER_TAR = re.compile(
     r"|docker\.image\.rootfs\.(foreign\.)?diff\.tar)"
 )
 _FOREIGN = re.compile(r"\.(nondistributable|foreign)\.")
-
-
-@dataclass(frozen=True, slots=True)
-class Descriptor:
-    """What names a blob: its digest, its type and the size that it claims."""
-
-    digest: Digest
-    media_type: str
-    size: int | None
-    annotations: dict[str, Any]
-    platform: Platform
-
-    @classmethod
-    def parse(cls, document: dict[str, Any]) -> "Descriptor":
-        """Raises SourceError ``bad-digest`` or ``bad-descriptor``."""
-        digest = document.get("digest")
-        if not is_digest(digest):
-            raise SourceError(
-                f"expected a digest such as sha256:<64 hex digits>, "
-                f"found {printable(repr(digest))[:100]}",
-                "bad-digest",
-            )
-        size = document.get("size")
-        if size is not None and (not isinstance(size, int) or size < 0):
-            raise SourceError(f"{digest}: expected a size, found {size!r}", "bad-descriptor")
-        return cls(
-            Digest(str(digest)),
-            text_in(document, "mediaType"),
-            size,
-            object_in(document, "annotations"),
-            platform_of(object_in(document, "platform")),
-        )
-
-
-def platform_of(document: dict[str, Any]) -> Platform:
-    """The platform that a config or an index entry names, normalised.
-
-    arm64's only variant v8 and amd64's v1 say nothing, so they are left out.
-    """
-    os_name, architecture = text_in(document, "os"), text_in(document, "architecture")
-    variant = text_in(document, "variant")
-    if (architecture, variant) in (("arm64", "v8"), ("amd64", "v1")):
-        variant = ""
-    if architecture == "arm" and not variant:
-        variant = "v7"
-    return Platform(*(printable(part) for part in (os_name, architecture, variant)))
 
 
 def blob_name(digest: Digest) -> str:
@@ -411,42 +365,6 @@ class ManifestReader:
             return
         self._contents.referenced.update(
             Digest(entry["digest"]) for entry in named if is_digest(entry.get("digest"))
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """What an image's config says about its layers."""
-
-    diff_ids: tuple[DiffID, ...]
-    #: build step of each layer; None where history is absent or shorter
-    steps: tuple[str | None, ...]
-    platform: Platform
-    created: str | None
-
-    @classmethod
-    def parse(cls, data: bytes, name: str) -> "Config":
-        """Raises SourceError ``not-json`` or ``bad-config``."""
-        document = parse_object(data, name)
-        diff_ids = object_in(document, "rootfs").get("diff_ids")
-        if not isinstance(diff_ids, list) or not all(is_diff_id(item) for item in diff_ids):
-            raise SourceError(
-                f"{name}: expected rootfs.diff_ids, a list of sha256 digests", "bad-config"
-            )
-        history = document.get("history")
-        steps = [
-            printable(text_in(step, "created_by"))
-            for step in (history if isinstance(history, list) else [])
-            if isinstance(step, dict) and not step.get("empty_layer")
-        ]
-        # builders append to what they build on: where history is short, the base came without any
-        missing = max(len(diff_ids) - len(steps), 0)
-        padded = [None] * missing + [step or None for step in steps[: len(diff_ids)]]
-        return cls(
-            tuple(DiffID(item) for item in diff_ids),
-            tuple(padded),
-            platform_of(document),
-            printable(text_in(document, "created")) or None,
         )
 
 

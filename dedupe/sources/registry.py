@@ -28,8 +28,9 @@ from dedupe.model.images import (
     StoredBlob,
 )
 from dedupe.model.paths import printable
+from dedupe.sources.config import platform_of
 from dedupe.sources.interface import Contents, Failed, Holder
-from dedupe.sources.manifests import ManifestReader, is_attestation, platform_of
+from dedupe.sources.manifests import ManifestReader, is_attestation
 from dedupe.sources.objects import ObjectHolder
 
 #: what may have been named: the registry's root, or a folder on the way down

@@ -1,0 +1,63 @@
+"""An image's config: its layers by diff ID, the build step of each, its platform.
+
+Source: OCI image-spec config.md.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dedupe.errors import SourceError
+from dedupe.formats.documents import object_in, parse_object, text_in
+from dedupe.model.identity import DiffID, is_diff_id
+from dedupe.model.images import Platform
+from dedupe.model.paths import printable
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What an image's config says about its layers."""
+
+    diff_ids: tuple[DiffID, ...]
+    #: build step of each layer; None where history is absent or shorter
+    steps: tuple[str | None, ...]
+    platform: Platform
+    created: str | None
+
+    @classmethod
+    def parse(cls, data: bytes, name: str) -> "Config":
+        """Raises SourceError ``not-json`` or ``bad-config``."""
+        document = parse_object(data, name)
+        diff_ids = object_in(document, "rootfs").get("diff_ids")
+        if not isinstance(diff_ids, list) or not all(is_diff_id(item) for item in diff_ids):
+            raise SourceError(
+                f"{name}: expected rootfs.diff_ids, a list of sha256 digests", "bad-config"
+            )
+        history = document.get("history")
+        steps = [
+            printable(text_in(step, "created_by"))
+            for step in (history if isinstance(history, list) else [])
+            if isinstance(step, dict) and not step.get("empty_layer")
+        ]
+        # builders append to what they build on: where history is short, the base came without any
+        missing = max(len(diff_ids) - len(steps), 0)
+        padded = [None] * missing + [step or None for step in steps[: len(diff_ids)]]
+        return cls(
+            tuple(DiffID(item) for item in diff_ids),
+            tuple(padded),
+            platform_of(document),
+            printable(text_in(document, "created")) or None,
+        )
+
+
+def platform_of(document: dict[str, Any]) -> Platform:
+    """The platform that a config or an index entry names, normalised.
+
+    arm64's only variant v8 and amd64's v1 say nothing, so they are left out.
+    """
+    os_name, architecture = text_in(document, "os"), text_in(document, "architecture")
+    variant = text_in(document, "variant")
+    if (architecture, variant) in (("arm64", "v8"), ("amd64", "v1")):
+        variant = ""
+    if architecture == "arm" and not variant:
+        variant = "v7"
+    return Platform(*(printable(part) for part in (os_name, architecture, variant)))
