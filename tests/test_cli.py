@@ -211,3 +211,13 @@ def test_nothing_but_broken_layers_is_a_layer_error(tmp_path: Path) -> None:
         if blob.read_bytes()[:2] == b"\x1f\x8b":
             blob.write_bytes(blob.read_bytes()[:-9])
     assert run(tmp_path / "c", "scan", str(tmp_path / "store")).returncode == 4
+
+
+def test_tables_fit_a_screen_unless_all_is_asked_for(tmp_path: Path) -> None:
+    """A table for people leaves columns out; --wide and programs have them all."""
+    write_oci_layout(tmp_path / "store", [IMAGE])
+    run(tmp_path / "c", "scan", "-q", str(tmp_path / "store"))
+    narrow, wide = (run(tmp_path / "c", "images", *words).stdout for words in ([], ["--wide"]))
+    assert "metadata_only" not in narrow
+    assert "metadata_only" in wide
+    assert max(map(len, narrow.splitlines())) < 160

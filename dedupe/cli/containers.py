@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the command to the application."""
 
-    @table(app, limit=100)
+    @table(
+        app,
+        limit=100,
+        columns=(
+            *("name", "container", "image", "running", "ro_branches", "upper_bytes"),
+            *("copied_up_bytes", "metadata_only_bytes", "hidden_bytes", "allocated_bytes"),
+            *("size_bytes", "below_bytes", "metadata_only", "position", "path"),
+        ),
+    )
     def containers(
         _: "Session",
         files: Annotated[

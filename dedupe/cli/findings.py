@@ -25,12 +25,19 @@ class Grouping(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
 
-    @table(app, limit=50)
+    @table(app, limit=50, columns=("wins_bytes", "kind", "image", "position", "files", "repair"))
     def findings(_: "Session") -> Question:
         """List what is wrong, the step that does it, what mending it wins, and how."""
         return Question("findings")
 
-    @table(app, limit=100)
+    @table(
+        app,
+        limit=100,
+        columns=(
+            *("class", "duplicate_bytes", "size_bytes", "copies", "contents", "files", "layers"),
+            *("images", "paths", "folders"),
+        ),
+    )
     def duplicates(
         _: "Session",
         by: Annotated[

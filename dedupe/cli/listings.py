@@ -20,17 +20,30 @@ def register(app: typer.Typer) -> None:
         """List what was scanned, with what is stored, allocated, orphaned and other."""
         return Question("sources")
 
-    @table(app)
+    @table(
+        app,
+        columns=(
+            *("name", "platform", "layers", "content_bytes", "shadowed_bytes", "efficiency"),
+            *("exclusive_unpacked", "attributed_unpacked"),
+        ),
+    )
     def images(_: "Session") -> Question:
         """List images with what they hold, what of it can be read, and what is their own."""
         return Question("images")
 
-    @table(app)
+    @table(app, columns=("content_bytes", "images", "chains", "verified", "diff_id", "created_by"))
     def layers(_: "Session") -> Question:
         """List distinct layers with who shares them."""
         return Question("layers")
 
-    @table(app, limit=100)
+    @table(
+        app,
+        limit=100,
+        columns=(
+            *("size_bytes", "cause", "image", "added_position", "hidden_position"),
+            *("changed_fields", "path"),
+        ),
+    )
     def shadowed(_: "Session") -> Question:
         """List files that no container can read, with the steps that added and hid them."""
         return Question("shadowed_files")

@@ -47,10 +47,12 @@ def table(
     limit: int = 0,
     name: str | None = None,
     text: "Text | None" = None,
+    columns: tuple[str, ...] = (),
 ) -> "Callable[[Callable[..., Question]], Callable[..., None]]":
     """Make a command of a function that turns ``(session, own options)`` into a Question.
 
-    ``text`` writes its table for people, where columns as they stand would not do.
+    ``columns`` are those that people see first, unless they ask for all; ``text`` writes its table
+    for people, where columns as they stand would not do.
     """
 
     def register(function: "Callable[..., Question]") -> Callable[..., None]:
@@ -66,7 +68,12 @@ def table(
             if explain:
                 typer.echo(explanation(question))
             else:
-                show(session.answer(question), **options, text=text and partial(text, question))
+                show(
+                    session.answer(question),
+                    **options,
+                    text=text and partial(text, question),
+                    columns=columns,
+                )
 
         # typer reads a command's options from its signature
         command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -96,6 +103,7 @@ def _common(rows: int) -> Callable[..., None]:
             str | None, typer.Option("--sort", help="Column to sort by, the largest first.")
         ] = None,
         plain: BytesOption = False,
+        wide: Annotated[bool, typer.Option("--wide", help="All columns of the table.")] = False,
         explain: Annotated[
             bool, typer.Option("--explain", help="Show the query and its parameters instead.")
         ] = False,
@@ -120,7 +128,9 @@ def show(
     limit: int = 0,
     sort: str | None = None,
     plain: bool = False,
+    wide: bool = False,
     text: "Callable[..., str] | None" = None,
+    columns: tuple[str, ...] = (),
 ) -> None:
     """Write an answer in a form, and say on standard error what is left out of it.
 
@@ -138,7 +148,7 @@ def show(
             write(tables.as_csv(chosen), output)
         case TableFormat.TABLE:
             if text is None:
-                write(tables.as_text(chosen, plain=plain), output)
+                write(tables.as_text(chosen, plain=plain, columns=() if wide else columns), output)
             else:
                 write(text(answer, chosen, plain=plain), output)
     if left_out:

@@ -13,7 +13,7 @@ _WIDEST = 48
 # a spreadsheet takes a cell that starts so for a formula
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 #: columns that are of no use in part; queries put them last
-_WHOLE = frozenset({"path", "link"})
+_WHOLE = frozenset({"path", "link", "repair"})
 #: columns that only programs read
 _NOT_SHOWN = frozenset(
     {"names", "image_id", "twin_id", "base_chain", "created", "sources", "blobs"}
@@ -62,12 +62,14 @@ def as_parquet(answer: Answer) -> bytes:
     return data.getvalue()
 
 
-def as_text(answer: Answer, *, plain: bool) -> str:
-    """Aligned columns; names and numbers shortened for a screen."""
+def as_text(answer: Answer, *, plain: bool, columns: tuple[str, ...] = ()) -> str:
+    """Aligned columns, these or all; names and numbers shortened for a screen."""
     if not answer.rows:
         return "nothing to show\n"
-    places = [place for place, name in enumerate(answer.columns) if name not in _NOT_SHOWN]
     names = list(answer.columns)
+    places = [names.index(name) for name in columns if name in answer.columns] or [
+        place for place, name in enumerate(names) if name not in _NOT_SHOWN
+    ]
     lines = [
         [names[place] for place in places],
         *([_text(names[place], row[place], plain) for place in places] for row in answer.rows),
