@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from dedupe import __version__
-from dedupe.cli import catalog, findings, listings, report, scan, union
+from dedupe.cli import catalog, compare, findings, listings, report, scan, union
 
 app = typer.Typer(
     name="dedupe",
@@ -30,5 +30,5 @@ def options(
     """Say what is shared, shadowed and stored twice in container image stores."""
 
 
-for commands in (scan, report, findings, listings, union, catalog):
+for commands in (scan, report, findings, listings, union, compare, catalog):
     commands.register(app)
