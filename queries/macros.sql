@@ -116,3 +116,32 @@ CREATE MACRO mode_text(kind, mode) AS
         || ['-', 'x', 'T', 't'][1 + mode % 2 + (mode >> 9) % 2 * 2],
         '?????????'
     );
+
+-- fields in which two entries of one path differ; what a folder is like that no layer lists is not
+-- known, so it differs from nothing
+CREATE MACRO fields_between(old, new) AS
+    list_filter(
+        [
+            CASE WHEN old.kind <> new.kind THEN 'kind' END,
+            CASE WHEN old.content_hash IS DISTINCT FROM new.content_hash THEN 'content' END,
+            CASE WHEN old.link IS DISTINCT FROM new.link THEN 'link' END,
+            CASE WHEN old.device IS DISTINCT FROM new.device THEN 'device' END,
+            CASE WHEN old.mode <> new.mode THEN 'mode' END,
+            CASE WHEN old.uid <> new.uid THEN 'uid' END,
+            CASE WHEN old.gid <> new.gid THEN 'gid' END,
+            CASE WHEN old.mtime_ns <> new.mtime_ns THEN 'mtime' END,
+            CASE
+                WHEN old.uid + new.uid IS NOT NULL AND old.xattrs IS DISTINCT FROM new.xattrs
+                    THEN 'xattrs'
+            END
+        ],
+        lambda name: name IS NOT NULL
+    );
+
+-- what became of a path with these differing fields
+CREATE MACRO change_of(fields) AS
+    CASE
+        WHEN len(fields) = 0 THEN 'unchanged'
+        WHEN list_has_any(fields, ['kind', 'content', 'link', 'device']) THEN 'changed'
+        ELSE 'metadata_only'
+    END;

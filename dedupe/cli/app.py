@@ -7,6 +7,7 @@ import typer
 from dedupe import __version__
 from dedupe.cli import (
     catalog,
+    compare,
     containers,
     findings,
     listings,
@@ -47,6 +48,7 @@ for commands in (
     listings,
     containers,
     union,
+    compare,
     usage,
     what_if,
     catalog,

@@ -1,0 +1,64 @@
+-- Question: Which paths differ between what containers of two images see?
+-- Grain:    one row per path that is not the same in both; asked about the two images
+-- Params:   $old  VARCHAR  image ID
+--           $new  VARCHAR  image ID
+-- Columns:  change        VARCHAR    added, removed, changed (kind, content, link or device), or
+--                                    metadata_only
+--           kind          VARCHAR    in the new image; where it is gone, in the old one
+--           old_bytes     BIGINT     logical size; null where it is not there
+--           new_bytes     BIGINT     logical size; null where it is not there
+--           fields        VARCHAR[]  that differ: kind, content, link, device, mode, uid, gid,
+--                                    mtime, xattrs; empty for added and removed
+--           old_position  INTEGER    layer index that provides it in the old image
+--           new_position  INTEGER    layer index that provides it in the new image
+--           path          VARCHAR    from the root, in printable form
+-- Source:   MEASURES.md, "merged view"
+WITH old_view AS (
+    SELECT * FROM visible WHERE image_id = $old
+),
+
+new_view AS (
+    SELECT * FROM visible WHERE image_id = $new
+),
+
+pairs AS (
+    SELECT
+        coalesce(old.path, new.path) AS path,
+        coalesce(new.kind, old.kind) AS kind,
+        old.size_bytes AS old_bytes,
+        new.size_bytes AS new_bytes,
+        old.position AS old_position,
+        new.position AS new_position,
+        old.path IS NULL AS is_new,
+        new.path IS NULL AS is_gone,
+        CASE
+            WHEN old.path IS NULL OR new.path IS NULL THEN [] ELSE fields_between(old, new)
+        END AS fields
+    FROM old_view AS old
+    FULL JOIN new_view AS new ON new.path = old.path
+),
+
+compared AS (
+    SELECT
+        *,
+        CASE
+            WHEN is_new THEN 'added' WHEN is_gone THEN 'removed' ELSE change_of(fields)
+        END AS change
+    FROM pairs
+)
+
+SELECT
+    change,
+    kind,
+    old_bytes,
+    new_bytes,
+    fields,
+    old_position,
+    new_position,
+    path
+FROM compared
+WHERE change <> 'unchanged'
+ORDER BY
+    greatest(coalesce(old_bytes, 0), coalesce(new_bytes, 0)) * (change <> 'metadata_only')::BIGINT
+    DESC,
+    path;
