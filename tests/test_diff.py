@@ -39,6 +39,10 @@ def changes(rows: list[dict]) -> dict[str, tuple]:
     return {row["path"]: (row["change"], tuple(row["fields"])) for row in rows}
 
 
+def content_of(path: bytes) -> bytes:
+    return blake3(Path(os.fsdecode(path)).read_bytes()).digest()
+
+
 def tree_of(root: Path) -> dict[str, dict]:
     """Path -> fields, of a folder on disk."""
     found = {}
@@ -49,7 +53,7 @@ def tree_of(root: Path) -> dict[str, dict]:
             regular, link = stat.S_ISREG(status.st_mode), stat.S_ISLNK(status.st_mode)
             found[path_text(os.path.relpath(path, os.fsencode(root)))] = {
                 "kind": stat.S_IFMT(status.st_mode),
-                "content": blake3(Path(os.fsdecode(path)).read_bytes()).digest() * regular,
+                "content": content_of(path) if regular else None,
                 "link": os.readlink(path) if link else None,
                 "mode": stat.S_IMODE(status.st_mode),
                 "uid": status.st_uid,
@@ -67,8 +71,8 @@ def agrees_with_umoci(layout: Path, old: str, new: str, folder: Path) -> None:
         before = tree_of(root)
     with show(layout, new, folder) as root:
         after = tree_of(root)
-    expected = {path: ("added", ()) for path in after.keys() - before.keys()}
-    expected |= {path: ("removed", ()) for path in before.keys() - after.keys()}
+    expected = dict.fromkeys(after.keys() - before.keys(), ("added", ()))
+    expected |= dict.fromkeys(before.keys() - after.keys(), ("removed", ()))
     for path in before.keys() & after.keys():
         fields = {name for name in before[path] if before[path][name] != after[path][name]}
         if fields:
