@@ -1,0 +1,20 @@
+-- Question: Which paths does each layer name, and as what?
+-- Grain:    one row per (layer, path, role, look)
+-- Params:   none
+-- Columns:  layer     VARCHAR  key of the layer
+--           path      VARCHAR  the path; what is hidden for a mark
+--           role      VARCHAR  directory, other, whiteout, opaque, or target of a hard link
+--           look      VARCHAR  mode, owner and xattrs of a directory; else null
+--           mtime_ns  BIGINT   of a directory; else null
+-- Source:   MEASURES.md, "Reordering"
+SELECT DISTINCT
+    layer,
+    path,
+    CASE WHEN kind IN ('directory', 'whiteout', 'opaque') THEN kind ELSE 'other' END AS role,
+    CASE WHEN kind = 'directory' THEN concat_ws(' ', mode, uid, gid, xattrs) END AS look,
+    CASE WHEN kind = 'directory' THEN mtime_ns END AS mtime_ns
+FROM item
+UNION
+SELECT layer, link, 'target', NULL, NULL
+FROM item
+WHERE kind = 'hardlink' AND link IS NOT NULL;

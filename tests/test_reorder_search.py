@@ -1,0 +1,196 @@
+"""Search over orders: what is allowed, what it costs, and how near to the best it comes."""
+
+import random
+from itertools import permutations, product
+from statistics import median
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dedupe.reorder.exact import TooLargeError, exact_orders
+from dedupe.reorder.greedy import greedy_orders
+from dedupe.reorder.problem import Stack, fixed, stack_of, unpacked_bytes
+from dedupe.reorder.pulls import expected_bytes, pull_order
+from dedupe.reorder.storage import storage_orders
+from dedupe.reorder.trie import Trie
+
+
+@st.composite
+def problems(draw, most_stacks=4, most_layers=5, tallest=4):
+    """Stacks over a few layers, each with some pairs that must stay; sizes by layer."""
+    sizes = draw(
+        st.lists(st.integers(0, 9) | st.just(100), min_size=most_layers, max_size=most_layers)
+    )
+    number = st.integers(0, most_layers - 1)
+    stacks = []
+    for _ in range(draw(st.integers(1, most_stacks))):
+        layers = draw(st.lists(number, min_size=1, max_size=tallest))
+        pairs = [(low, high) for high in range(len(layers)) for low in range(high)]
+        held = draw(st.lists(st.sampled_from(pairs), max_size=3)) if pairs else []
+        # layers that are the same never change places
+        held += [(low, high) for low, high in pairs if layers[low] == layers[high]]
+        stacks.append(stack_of(layers, held))
+    return stacks, sizes
+
+
+def orders_of(stack: Stack) -> list[tuple[int, ...]]:
+    return [order for order in permutations(stack.today) if stack.allows(order)]
+
+
+def least(stacks, sizes) -> int:
+    """By trying every plan."""
+    return min(
+        unpacked_bytes(stacks, plan, sizes)
+        for plan in product(*(orders_of(stack) for stack in stacks))
+    )
+
+
+@given(problems(most_stacks=3, tallest=4))
+def test_exact_is_the_least(problem):
+    stacks, sizes = problem
+    orders = exact_orders(stacks, sizes)
+    assert all(stack.allows(order) for stack, order in zip(stacks, orders, strict=True))
+    assert unpacked_bytes(stacks, orders, sizes) == least(stacks, sizes)
+
+
+@given(problems(most_stacks=9, most_layers=7, tallest=6), st.booleans())
+def test_greedy_orders_are_allowed(problem, ahead):
+    stacks, sizes = problem
+    orders = greedy_orders(stacks, sizes, ahead=ahead)
+    assert all(stack.allows(order) for stack, order in zip(stacks, orders, strict=True))
+
+
+@given(problems(most_stacks=9, most_layers=7, tallest=6))
+def test_a_plan_is_never_worse_than_today(problem):
+    stacks, sizes = problem
+    orders = storage_orders(stacks, sizes)
+    today = [stack.today for stack in stacks]
+    assert all(stack.allows(order) for stack, order in zip(stacks, orders, strict=True))
+    assert unpacked_bytes(stacks, orders, sizes) <= unpacked_bytes(stacks, today, sizes)
+    # nothing moves for nothing
+    if unpacked_bytes(stacks, orders, sizes) == unpacked_bytes(stacks, today, sizes):
+        assert orders == today
+
+
+@given(problems(most_stacks=6, most_layers=6, tallest=5), st.randoms(use_true_random=False))
+def test_a_tree_of_chains_counts_as_the_definition(problem, chance):
+    stacks, sizes = problem
+    trie = Trie(sizes)
+    orders = [chance.choice(orders_of(stack)) for stack in stacks]
+    for stack, order in zip(stacks, orders, strict=True):
+        cost = trie.cost(stack.arranged(order))
+        before = trie.total
+        trie.add(stack.arranged(order))
+        assert trie.total == before + cost
+    gone = chance.randrange(len(stacks))
+    trie.remove(stacks[gone].arranged(orders[gone]))
+    left = [each for each in range(len(stacks)) if each != gone]
+    assert trie.total == unpacked_bytes(
+        [stacks[each] for each in left], [orders[each] for each in left], sizes
+    )
+    # the best way through what is there is the best of all ways
+    best = trie.best_order(stacks[gone])
+    assert stacks[gone].allows(best)
+    assert trie.cost(stacks[gone].arranged(best)) == min(
+        trie.cost(stacks[gone].arranged(order)) for order in orders_of(stacks[gone])
+    )
+
+
+def test_one_order_joins_what_two_parents_split():
+    # conf, lib, model over one base, in another order in each image
+    stacks = [stack_of([0, 1, 2, 3], []), stack_of([0, 4, 2, 1], [])]
+    sizes = [100, 20, 8, 1, 1]
+    orders = storage_orders(stacks, sizes)
+    assert unpacked_bytes(stacks, orders, sizes) == 130
+    assert orders[0] == stacks[0].today
+    assert stacks[1].arranged(orders[1]) == (0, 1, 2, 4)
+
+
+def test_a_small_layer_that_opens_the_way_is_shared_too():
+    # 2 is large and waits for 1, which has no bytes
+    stacks = [stack_of([1, 2, 3], [(0, 1)]), stack_of([4, 1, 2], [(1, 2)])]
+    sizes = [0, 0, 50, 1, 1]
+    assert unpacked_bytes(stacks, storage_orders(stacks, sizes), sizes) == 52
+
+
+def test_a_fixed_stack_draws_others_to_it():
+    stacks = [fixed([1, 0]), stack_of([0, 1], [])]
+    orders = storage_orders(stacks, [5, 7])
+    assert orders == [(0, 1), (1, 0)]
+
+
+def test_exact_gives_up_where_it_would_take_too_long():
+    stacks = [stack_of(list(range(8)), []) for _ in range(8)]
+    with pytest.raises(TooLargeError):
+        exact_orders(stacks, [1] * 8, most_states=50)
+
+
+def random_problem(chance: random.Random):
+    """A store as real ones are: a few bases, layers in common, some constraints."""
+    sizes = [chance.choice([0, 1, 5, 20, 50, 100, 200]) for _ in range(8)]
+    stacks = []
+    for _ in range(chance.randint(2, 5)):
+        layers = chance.sample(range(8), chance.randint(2, 5))
+        pairs = [
+            (low, high)
+            for high in range(len(layers))
+            for low in range(high)
+            if chance.random() < 0.25
+        ]
+        stacks.append(stack_of(layers, pairs))
+    return stacks, sizes
+
+
+def test_the_gap_between_greedy_and_exact():
+    """The figures of docs/reorder.md; bench/reorder.py measures more of them."""
+    chance = random.Random(11)
+    greedy_gaps, planned_gaps = [], []
+    for _ in range(300):
+        stacks, sizes = random_problem(chance)
+        best = unpacked_bytes(stacks, exact_orders(stacks, sizes), sizes)
+        greedy = min(
+            unpacked_bytes(stacks, greedy_orders(stacks, sizes, ahead=ahead), sizes)
+            for ahead in (False, True)
+        )
+        planned = unpacked_bytes(stacks, storage_orders(stacks, sizes), sizes)
+        assert best <= planned <= greedy
+        greedy_gaps.append(greedy / max(best, 1) - 1)
+        planned_gaps.append(planned / max(best, 1) - 1)
+    assert median(greedy_gaps) <= 0.01
+    assert max(planned_gaps) == 0
+
+
+rates = st.sampled_from([0.01, 0.1, 0.5, 0.9])
+
+
+@given(problems(most_stacks=1, tallest=6), st.data())
+def test_the_order_for_pulls_is_the_least(problem, data):
+    (stack,), sizes = problem
+    own = [sizes[layer] for layer in stack.layers]
+    changes = [data.draw(rates) for _ in stack.layers]
+    order = pull_order(stack, own, changes)
+    assert stack.allows(order)
+    best = min(expected_bytes(each, own, changes) for each in orders_of(stack))
+    assert expected_bytes(order, own, changes) <= best + 0.5
+
+
+def test_many_layers_are_ordered_by_the_rule_alone():
+    # without constraints Smith's rule is the best order
+    chance = random.Random(3)
+    count = 20
+    sizes = [chance.randint(1, 1000) for _ in range(count)]
+    changes = [chance.choice([0.01, 0.1, 0.5]) for _ in range(count)]
+    stack = stack_of(list(range(count)), [])
+    order = pull_order(stack, sizes, changes)
+    by_rule = tuple(
+        sorted(range(count), key=lambda at: -sizes[at] * (1 - changes[at]) / changes[at])
+    )
+    assert expected_bytes(order, sizes, changes) == pytest.approx(
+        expected_bytes(by_rule, sizes, changes)
+    )
+
+
+def test_expected_bytes_of_a_stack():
+    # the base changes in one release of four, what lies above it with it
+    assert expected_bytes((0, 1), [100, 10], [0.25, 0.5]) == pytest.approx(25 + 10 * (1 - 0.375))
