@@ -422,7 +422,8 @@ SARIF = {
                                             "uriBaseId": {"const": "ROOTFS"},
                                         },
                                         "additionalProperties": False,
-                                    }
+                                    },
+                                    "region": {"const": {"startLine": 1}},
                                 },
                                 "additionalProperties": False,
                             },

@@ -99,7 +99,11 @@ def _locations(row: Row) -> list[dict[str, Any]]:
         for path in row["paths"]
     ] or [{"uri": quote(row["image"], safe="/")}]
     return [
-        {"physicalLocation": {"artifactLocation": artifact}, "logicalLocations": [layer]}
+        {
+            # code scanning shows no result without a line; files of images have none to name
+            "physicalLocation": {"artifactLocation": artifact, "region": {"startLine": 1}},
+            "logicalLocations": [layer],
+        }
         for artifact in artifacts
     ]
 
