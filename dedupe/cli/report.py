@@ -46,7 +46,7 @@ def report(
 
 def _rendered(session: "Session", format: ReportFormat, *, limit: int, plain: bool) -> str:
     from dedupe.analysis.metrics import metrics
-    from dedupe.analysis.overview import overview
+    from dedupe.analysis.overview import inventory, overview
     from dedupe.analysis.page import page
 
     match format:
@@ -57,7 +57,7 @@ def _rendered(session: "Session", format: ReportFormat, *, limit: int, plain: bo
         case ReportFormat.JSON:
             from dedupe.report import json_report
 
-            return json_report.render(overview(session), limit)
+            return json_report.render(inventory(session), limit)
         case ReportFormat.HTML:
             from dedupe.report import html
 
