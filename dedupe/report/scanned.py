@@ -23,10 +23,9 @@ def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
 
 
 def summary(outcome: ScanOutcome) -> str:
-    """What was done, and what to do next."""
+    """What was done."""
     return (
         f"{counted(outcome.images, 'image')} in {counted(outcome.sources, 'source')}: "
         f"{counted(outcome.layers_read, 'layer')} read ({outcome.entries:,} entries), "
-        f"{outcome.layers_named:,} known already\n"
-        "next: dedupe report · dedupe shadowed · dedupe tree"
+        f"{outcome.layers_named:,} known already"
     )

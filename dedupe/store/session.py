@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -76,7 +78,8 @@ class Session:
         self.scan = scan or known[-1]
         self._folder = folder.resolve()
         self._images = images
-        self._connection = connect(self._folder, self.scan, images)
+        with _readable(self._folder):
+            self._connection = connect(self._folder, self.scan, images)
         self._made: set[str] = set()
         self._narrowed: dict[tuple[str, ...], Session] = {}
         self._closed = False
@@ -86,8 +89,9 @@ class Session:
         if question.images not in ((), self._images):
             return self._about(question.images).answer(question)
         text = load_query(question.name)
-        self._prepare(text)
-        return _answer(self._connection.execute(text, dict(question.parameters)))
+        with _readable(self._folder):
+            self._prepare(text)
+            return _answer(self._connection.execute(text, dict(question.parameters)))
 
     def rows(self, query: str, **parameters: Any) -> list[Row]:
         """Rows of ``queries/<query>.sql``, a dictionary a row."""
@@ -135,6 +139,20 @@ class Session:
             if name not in self._made:
                 self._connection.execute(f"CREATE TEMP TABLE {name} AS {relations()[name]}")
                 self._made.add(name)
+
+
+@contextlib.contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Raises StoreError where a file of the catalog is damaged or has gone."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        said = str(error).partition("\n")[0]
+        raise StoreError(
+            f"catalog {folder}: {said}; 'dedupe scan --rehash PATH' writes it anew", "bad-catalog"
+        ) from error
 
 
 def _answer(cursor: duckdb.DuckDBPyConnection) -> Answer:
