@@ -58,6 +58,10 @@ def scan(
         typer.echo(summary(outcome), err=True)
         if outcome.images:
             typer.echo(_next(catalog, outcome.scan_id), err=True)
+        elif outcome.sources and (platform or image):
+            typer.echo(
+                "dedupe: no image is of this --platform and --image: leave them out", err=True
+            )
     if outcome.errors:
         # where nothing at all could be catalogued: the class of the error
         if not outcome.images:

@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from dedupe.analysis.advice import Advice, Reason
 from dedupe.report.units import counted, human
 
-_WIDTH = 78
-_INDENT = "  "
+#: beside longer commands a reason would not fit on a screen
+_WIDEST = 44
 
 
 def render(advised: Sequence[Advice], options: Sequence[str] = ()) -> str:
-    """A line a command, as it can be typed, with options that it needs; its reason beside it."""
+    """Commands as they can be typed, with options that they need; the reason of each beside it."""
     commands = [shlex.join(("dedupe", *each.command, *options)) for each in advised]
     widest = max(map(len, commands))
     lines = ["next:"]
     for command, each in zip(commands, advised, strict=True):
-        reason = _reason(each)
-        together = f"{_INDENT}{command.ljust(widest)}  {reason}"
-        # a long name or catalog pushes its reason to a line of its own
-        fits = widest <= _WIDTH // 2 or len(together) <= _WIDTH
-        lines += [together] if fits else [f"{_INDENT}{command}", f"{_INDENT * 3}{reason}"]
+        if widest <= _WIDEST:
+            lines.append(f"  {command.ljust(widest)}  {_reason(each)}")
+        else:
+            lines += [f"  {command}", f"      {_reason(each)}"]
     return "\n".join(lines)
 
 

@@ -70,7 +70,9 @@ class Session:
     def __init__(self, folder: Path, scan: str | None = None, images: tuple[str, ...] = ()) -> None:
         known = scan_ids(folder)
         if not known:
-            raise StoreError(f"catalog {folder}: no scan yet", "no-scan")
+            raise StoreError(
+                f"catalog {folder}: no scan yet: run 'dedupe scan PATH' first", "no-scan"
+            )
         if scan is not None and scan not in known:
             raise StoreError(
                 f"catalog {folder}: no scan {scan}; the last is {known[-1]}", "no-scan"

@@ -1,0 +1,42 @@
+"""docs/problems.md has every code that the program knows, and says what to do about it."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+PROJECT = Path(__file__).parents[1]
+_MAKERS = {"Problem", "ProblemRow", "problem", "_problem"}
+
+
+def codes() -> Iterator[str]:
+    """Codes that stand in calls which make errors and problems."""
+    for file in (PROJECT / "dedupe").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            if name.endswith("Error") or name in _MAKERS:
+                for value in (*node.args, *(keyword.value for keyword in node.keywords)):
+                    text = value.value if isinstance(value, ast.Constant) else None
+                    if isinstance(text, str) and re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", text):
+                        yield text
+
+
+def documented() -> dict[str, list[str]]:
+    """Code -> the other cells of its row."""
+    found = {}
+    for line in (PROJECT / "docs/problems.md").read_text().splitlines():
+        if line.startswith("| ") and not line.startswith("| code"):
+            first, *rest = line.strip("| ").split(" | ")
+            found |= dict.fromkeys(first.split(", "), rest)
+    return found
+
+
+def test_every_code_has_a_meaning_and_a_remedy() -> None:
+    """No code is without a row, and no row without its last cell."""
+    known = documented()
+    used = set(codes())
+    assert {"no-catalog", "blob-missing", "unwritable-output"} <= used
+    assert used <= set(known)
+    assert all(len(cells) in (2, 3) and all(cells) for cells in known.values())
