@@ -43,11 +43,10 @@ def _call(words: tuple[str, ...], settings: dict[str, str], folder: Path | None 
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DEDUPE_")}
     # found from wherever it is called
     paths = [str(_SAMPLE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return subprocess.run(
+    shown = subprocess.run(
         [sys.executable, "-c", _START, *words],
         check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         text=True,
         cwd=folder,
         env={
@@ -58,4 +57,5 @@ def _call(words: tuple[str, ...], settings: dict[str, str], folder: Path | None 
             "PYTHONPATH": os.pathsep.join(paths),
             **settings,
         },
-    ).stdout
+    )
+    return shown.stdout + shown.stderr
