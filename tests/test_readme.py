@@ -1,10 +1,17 @@
 """README shows what the program really prints."""
 
+import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dedupe.cli import app
 
 PROJECT = Path(__file__).parents[1]
 
@@ -64,3 +71,31 @@ def test_links_of_the_docs_lead_somewhere() -> None:
     ]
     assert len(links) > 20
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_calls_in_the_docs_are_understood() -> None:
+    """Every call that the pages show has a command and options that exist."""
+    calls = {
+        line.removeprefix("$ ").partition(" | ")[0].partition(" >> ")[0]
+        for page in (PROJECT / "docs").glob("*.md")
+        for line in page.read_text().splitlines()
+        if re.match(r"(\$ )?dedupe [a-z]", line)
+    }
+    assert len(calls) > 30
+    for call in calls:
+        # the help is printed once all options are known
+        done = CliRunner().invoke(app, [*shlex.split(call, comments=True)[1:], "--help"])
+        assert done.exit_code == 0, f"{call}: {done.output}"
+
+
+@pytest.mark.estate
+@pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
+def test_tutorial() -> None:
+    """The tutorial shows what its commands print of the estate."""
+    shown = subprocess.run(
+        [sys.executable, str(PROJECT / "data/tutorial.py"), os.environ["DEDUPE_ESTATE"]],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert shown.stdout == (PROJECT / "docs/tutorial.md").read_text()
