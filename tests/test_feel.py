@@ -1,5 +1,6 @@
 """Somebody who never read the manual gets on: what the program says unasked."""
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -136,3 +137,32 @@ def test_output_is_whole_or_not_there(tmp_path: Path, store: Path) -> None:
         done = run(tmp_path, "report", "-o", bad)
         assert done.returncode == 2
         assert done.stderr.startswith(f"dedupe: {bad}: cannot be written: ")
+
+
+def on_a_terminal(work: str) -> str:
+    """What a piece of Python says on a terminal."""
+    ours, theirs = os.openpty()
+    subprocess.run([sys.executable, "-c", work], stderr=theirs, check=True)
+    os.close(theirs)
+    said = b""
+    # Linux ends a terminal that nobody holds any more with an error
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 4096):
+            said += part
+    os.close(ours)
+    return said.decode()
+
+
+def test_who_waits_is_told() -> None:
+    """After a second a terminal shows that work goes on, and nothing is left of it at the end."""
+    work = "import time; from dedupe.cli.patience import Patience; wait = Patience()\n"
+    said = on_a_terminal(work + "for _ in range(3):\n    with wait: time.sleep(0.9)")
+    assert "dedupe: computing, 2 s" in said
+    assert said.endswith("\r\x1b[K")
+    assert on_a_terminal(work + "with wait: time.sleep(0.1)") == ""
+    quiet = subprocess.run(
+        [sys.executable, "-c", work + "with wait: time.sleep(1.8)"],
+        check=True,
+        capture_output=True,
+    )
+    assert quiet.stderr == b""

@@ -114,10 +114,11 @@ def _common(rows: int) -> Callable[..., None]:
 
 def open_session(catalog: Path | None, scan: str | None) -> "Session":
     """The session that a command's options ask for."""
+    from dedupe.cli.patience import Patience
     from dedupe.store.catalog import default_catalog
     from dedupe.store.session import Session
 
-    return Session(catalog or default_catalog(), scan)
+    return Session(catalog or default_catalog(), scan, waiting=Patience())
 
 
 def show(

@@ -11,8 +11,8 @@ from dedupe.report.steps import short_step
 from dedupe.report.units import human
 
 _WIDEST = 48
-# a spreadsheet takes a cell that starts so for a formula
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# a spreadsheet takes a cell that starts so for a formula; in some languages also by the wide signs
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 #: columns that are of no use in part; queries put them last
 _WHOLE = frozenset({"path", "link", "repair"})
 #: build steps, which every builder begins with the same words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -65,9 +66,16 @@ class Session:
     """One scan of a catalog, ready for questions; with ``images``, as if it held no others.
 
     Relations that several questions need are made once, when a question first names them.
+    ``waiting`` is entered whenever somebody has to wait.
     """
 
-    def __init__(self, folder: Path, scan: str | None = None, images: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        scan: str | None = None,
+        images: tuple[str, ...] = (),
+        waiting: AbstractContextManager[object] | None = None,
+    ) -> None:
         known = scan_ids(folder)
         if not known:
             raise StoreError(
@@ -80,7 +88,8 @@ class Session:
         self.scan = scan or known[-1]
         self._folder = folder.resolve()
         self._images = images
-        with _readable(self._folder):
+        self._waiting = waiting or contextlib.nullcontext()
+        with self._waiting, _readable(self._folder):
             self._connection = connect(self._folder, self.scan, images)
         self._made: set[str] = set()
         self._narrowed: dict[tuple[str, ...], Session] = {}
@@ -91,7 +100,7 @@ class Session:
         if question.images not in ((), self._images):
             return self._about(question.images).answer(question)
         text = load_query(question.name)
-        with _readable(self._folder):
+        with self._waiting, _readable(self._folder):
             self._prepare(text)
             return _answer(self._connection.execute(text, dict(question.parameters)))
 
@@ -121,7 +130,7 @@ class Session:
     def _about(self, images: tuple[str, ...]) -> Session:
         """The same scan with these images alone: what it costs grows with them, not the scan."""
         if images not in self._narrowed:
-            self._narrowed[images] = Session(self._folder, self.scan, images)
+            self._narrowed[images] = Session(self._folder, self.scan, images, self._waiting)
         return self._narrowed[images]
 
     def _close(self) -> None:
