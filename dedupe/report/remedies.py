@@ -31,8 +31,8 @@ _ROWS = (
     ),
     (
         (
-            "not-json bad-document bad-descriptor bad-digest bad-config bad-record document-too-"
-            "large"
+            "not-json bad-document bad-descriptor bad-digest bad-config bad-record"
+            " document-too-large"
         ),
         "pull or push the image again; other images are not concerned",
     ),
