@@ -7,6 +7,7 @@ import typer
 from dedupe import __version__
 from dedupe.cli import (
     catalog,
+    check,
     compare,
     containers,
     findings,
@@ -51,6 +52,7 @@ for commands in (
     compare,
     usage,
     what_if,
+    check,
     catalog,
 ):
     commands.register(app)
