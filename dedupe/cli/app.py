@@ -14,6 +14,7 @@ from dedupe.cli import (
     listings,
     report,
     scan,
+    trend,
     union,
     usage,
     what_if,
@@ -53,6 +54,7 @@ for commands in (
     usage,
     what_if,
     check,
+    trend,
     catalog,
 ):
     commands.register(app)
