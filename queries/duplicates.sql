@@ -9,15 +9,27 @@
 --           duplicate_bytes  BIGINT     size × (copies - 1)
 --           paths            VARCHAR[]  up to ten distinct paths, the first in order
 -- Source:   MEASURES.md, "duplicate_content_bytes"
-WITH copies AS (
+WITH numbered AS (
+    -- a content can be in every layer: lists of numbers are a tenth of lists of keys
+    SELECT layer, row_number() OVER (ORDER BY layer)::INTEGER AS number
+    FROM (SELECT DISTINCT layer FROM stack) AS named
+),
+
+files AS (
+    SELECT item.content_hash, item.size_bytes, item.path, numbered.number
+    FROM item
+    JOIN numbered USING (layer)
+    WHERE item.kind = 'file' AND item.size_bytes > 0
+),
+
+copies AS (
     SELECT
         content_hash,
         any_value(size_bytes) AS size_bytes,
         count(*) AS copies,
-        list_sort(list(DISTINCT layer)) AS layers,
-        list_sort(list(DISTINCT path))[:10] AS paths
-    FROM item
-    WHERE kind = 'file' AND size_bytes > 0
+        list_sort(list(DISTINCT number)) AS layers,
+        min(DISTINCT path, 10) AS paths
+    FROM files
     GROUP BY content_hash
     HAVING count(*) > 1
 ),
@@ -25,9 +37,10 @@ WITH copies AS (
 classes AS (
     SELECT classes.layers, count(DISTINCT stack.image_id) AS images
     FROM (
-        SELECT layers, unnest(layers) AS layer
+        SELECT layers, unnest(layers) AS number
         FROM (SELECT DISTINCT layers FROM copies) AS distinct_layers
     ) AS classes
+    JOIN numbered USING (number)
     JOIN stack USING (layer)
     GROUP BY classes.layers
 )

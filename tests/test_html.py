@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,29 @@ def test_the_page_is_whole_without_javascript(report: Path) -> None:
     assert "localhost/team1/app7:1" in body
     assert "javascript:" not in source
     assert not re.search(r"(src|href)=\"(?!#)", source)
+
+
+def test_the_page_stays_small(tmp_path: Path) -> None:
+    """However many images, findings and folders there are, and however long their texts."""
+    write_oci_layout(tmp_path / "store", [image([file("a", b"1")], [whiteout("a")], names="a")])
+    _, session = scanned(tmp_path / "catalog", tmp_path / "store")
+    small = page(session)
+    (finding,) = small.found.findings
+    long = {**finding, "step": "RUN " + "x" * 9000, "paths": ["y" * 4000] * 5}
+    folder = {"duplicate_bytes": 1, "size_bytes": 1, "copies": 2, "files": 1, "images": 1}
+    (one,) = small.found.images
+    images = [{**one, "image_id": f"{number}", "name": "n" * 150} for number in range(10_000)]
+    large = replace(
+        small,
+        found=replace(small.found, findings=[long] * 30_000, images=images),
+        duplicate_folders=[{**folder, "folders": ["z" * 4000] * 10}] * 30_000,
+    )
+    source = html.render(large)
+    assert len(source.encode()) < 10_000_000
+    left_out = re.findall(r"(\d+) more rows: <code>([^<]+)</code>", source)
+    commands = [command for _, command in left_out]
+    assert commands == ["dedupe findings --limit 0", "dedupe duplicates --by folder --limit 0"]
+    assert all(25_000 < int(count) < 30_000 for count, _ in left_out)
 
 
 def test_assets_are_in_the_package() -> None:

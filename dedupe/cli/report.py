@@ -1,12 +1,15 @@
 """The command that says where the bytes go."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dedupe.cli.options import LIMIT_HELP, BytesOption, CatalogOption, OutputOption, ScanOption
 from dedupe.cli.tables import open_session, write
+
+if TYPE_CHECKING:
+    from dedupe.store.session import Session
 
 
 class ReportFormat(StrEnum):
@@ -15,6 +18,10 @@ class ReportFormat(StrEnum):
     TERMINAL = "terminal"
     JSON = "json"
     HTML = "html"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    SARIF = "sarif"
+    OPENMETRICS = "openmetrics"
 
 
 def register(app: typer.Typer) -> None:
@@ -33,20 +40,41 @@ def report(
     plain: BytesOption = False,
 ) -> None:
     """Say where the bytes go, and what is worst."""
-    from dedupe.analysis.overview import overview
+    session = open_session(catalog, scan)
+    write(_rendered(session, format, limit=limit, plain=plain), output)
+
+
+def _rendered(session: "Session", format: ReportFormat, *, limit: int, plain: bool) -> str:
+    from dedupe.analysis.metrics import metrics
+    from dedupe.analysis.overview import inventory, overview
     from dedupe.analysis.page import page
 
-    session = open_session(catalog, scan)
     match format:
-        case ReportFormat.JSON:
-            from dedupe.report import json_report
-
-            write(json_report.render(overview(session), limit), output)
-        case ReportFormat.HTML:
-            from dedupe.report import html
-
-            write(html.render(page(session)), output)
         case ReportFormat.TERMINAL:
             from dedupe.report import terminal
 
-            write(terminal.render(overview(session), plain=plain), output)
+            return terminal.render(overview(session), plain=plain)
+        case ReportFormat.JSON:
+            from dedupe.report import json_report
+
+            return json_report.render(inventory(session), limit)
+        case ReportFormat.HTML:
+            from dedupe.report import html
+
+            return html.render(page(session))
+        case ReportFormat.MARKDOWN:
+            from dedupe.report import markdown
+
+            return markdown.render(overview(session), plain=plain)
+        case ReportFormat.CSV:
+            from dedupe.report import csv_report
+
+            return csv_report.render(overview(session), limit)
+        case ReportFormat.SARIF:
+            from dedupe.report import sarif
+
+            return sarif.render(overview(session), limit)
+        case ReportFormat.OPENMETRICS:
+            from dedupe.report import openmetrics
+
+            return openmetrics.render(metrics(session))

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from dedupe.analysis.overview import Overview
+from dedupe.analysis.overview import Inventory
 
 #: raised when a key changes its meaning or goes
 SCHEMA_VERSION = 1
@@ -12,31 +12,28 @@ _CAUSES = ("modified", "metadata_only", "unchanged", "deleted", "opaque", "repla
 _GRANULARITIES = ("compressed", "unpacked", "content")
 
 
-def render(found: Overview, limit: int) -> str:
+def render(listed: Inventory, limit: int) -> str:
     """One JSON document; lists of files hold at most ``limit`` rows, the largest first."""
+    found = listed.found
+    lists = {
+        "shadowed_files": listed.shadowed_files,
+        "duplicates": listed.duplicates,
+        "findings": found.findings,
+    }
+    shown = {name: rows[:limit] if limit else rows for name, rows in lists.items()}
     document = {
         "schema_version": SCHEMA_VERSION,
         "scan": found.scan,
         "sources": found.sources,
         "totals": found.totals,
         "images": [_image(row) for row in found.images],
-        "layers": found.layers,
-        "shadowed_files": _first(found.shadowed_files, limit),
-        "duplicates": _first(found.duplicates, limit),
-        "findings": _first(found.findings, limit),
+        "layers": listed.layers,
+        **shown,
         "containers": found.containers,
         "problems": found.problems,
-        "left_out": {
-            "shadowed_files": len(found.shadowed_files) - len(_first(found.shadowed_files, limit)),
-            "duplicates": len(found.duplicates) - len(_first(found.duplicates, limit)),
-            "findings": len(found.findings) - len(_first(found.findings, limit)),
-        },
+        "left_out": {name: len(rows) - len(shown[name]) for name, rows in lists.items()},
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-
-
-def _first(rows: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
-    return rows[:limit] if limit else rows
 
 
 def _image(row: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from dedupe.analysis.overview import Overview
+from dedupe.report.steps import short_step
 from dedupe.report.units import counted, human, percent
 
 _IMAGES = 5
@@ -122,7 +123,4 @@ def tree(rows: list[dict[str, Any]], *, plain: bool) -> str:
 
 
 def _step(text: str | None) -> str:
-    if not text:
-        return "(the image does not say)"
-    text = text.removeprefix("/bin/sh -c ").removeprefix("#(nop) ").strip()
-    return text if len(text) <= _STEP_WIDTH else text[: _STEP_WIDTH - 1] + "…"
+    return short_step(text, _STEP_WIDTH) or "(the image does not say)"

@@ -39,11 +39,11 @@ def relations() -> dict[str, str]:
 def needed_relations(text: str) -> list[str]:
     """Relations that a query, or a relation that it needs, names: in the order to make them.
 
-    A word that only looks like a relation's name costs its making, and nothing else.
+    A word of the query that only looks like a relation's name costs its making, and nothing else.
     """
     needed: set[str] = set()
     for name in reversed(relations()):
-        if name in _words(text) or any(name in _words(relations()[other]) for other in needed):
+        if name in _words(text) or any(name in _tables(relations()[other]) for other in needed):
             needed.add(name)
     return [name for name in relations() if name in needed]
 
@@ -51,6 +51,12 @@ def needed_relations(text: str) -> list[str]:
 @cache
 def _words(sql: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", re.sub(r"--[^\n]*", "", sql)))
+
+
+@cache
+def _tables(sql: str) -> frozenset[str]:
+    """What our own SQL reads from: its columns may have the names of tables."""
+    return frozenset(re.findall(r"\b(?:FROM|JOIN)\s+(\w+)", re.sub(r"--[^\n]*", "", sql)))
 
 
 class Session:

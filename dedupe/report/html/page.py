@@ -17,12 +17,14 @@ from dedupe.analysis.page import Page
 from dedupe.model.questions import Row
 from dedupe.report.html.drawings import Tile, bars, treemap, trend
 from dedupe.report.html.tables import Table, tables
+from dedupe.report.steps import short_step
 from dedupe.report.units import counted, human, percent
 
 _CAUSES = ("modified", "metadata_only", "deleted", "opaque", "unchanged", "replaced", "superseded")
 #: nodes of the sharing tree; a page with more is slow and says no more
 _MOST_NODES = 400
 _DEEPEST = 24
+_STEP_WIDTH = 160
 #: a letter of the treemap's type, in units of the drawing
 _LETTER = 6.8
 
@@ -175,10 +177,7 @@ def _tree(rows: Sequence[Row]) -> tuple[list[_Node], int]:
             _Node(
                 row["content_bytes"],
                 row["images"],
-                (row["created_by"] or row["diff_id"])
-                .removeprefix("/bin/sh -c ")
-                .removeprefix("#(nop) ")
-                .strip()[:160],
+                short_step(row["created_by"] or row["diff_id"], _STEP_WIDTH),
                 row["ends"],
                 nodes(row["chain_id"]),
             )

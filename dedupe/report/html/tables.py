@@ -1,5 +1,6 @@
 """The page's tables: which columns, in which words, and how many rows."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,8 +9,13 @@ from dedupe.analysis.page import Page
 from dedupe.model.questions import Row
 from dedupe.report.units import human
 
-#: rows that the file holds; what is left out is said with the command that lists it
-MOST_ROWS = 20_000
+#: bytes of the rows of a table that the file holds: 10,000 images are 2 MB, and all tables together
+#: stay below 10 MB; what is left out is said with the command that lists it
+_MOST_BYTES = 900_000
+_MOST_BYTES_OF_IMAGES = 3_000_000
+_MOST_BYTES_OF_FINDINGS = 2_500_000
+#: a build step can be a whole script
+_LONGEST = 400
 #: rows of the plain table, for readers without JavaScript and for print
 _PLAIN_ROWS = 50
 
@@ -53,8 +59,14 @@ def tables(page: Page) -> dict[str, Table]:
     """All tables of the page by name."""
     found = page.found
     return {
-        "images": _table("Images", _IMAGES, found.images, "dedupe images"),
-        "findings": _table("Findings", _FINDINGS, found.findings, "dedupe findings --limit 0"),
+        "images": _table("Images", _IMAGES, found.images, "dedupe images", _MOST_BYTES_OF_IMAGES),
+        "findings": _table(
+            "Findings",
+            _FINDINGS,
+            found.findings,
+            "dedupe findings --limit 0",
+            _MOST_BYTES_OF_FINDINGS,
+        ),
         "folders": _table(
             "Folders", _FOLDERS, page.duplicate_folders, "dedupe duplicates --by folder --limit 0"
         ),
@@ -124,16 +136,35 @@ _PROBLEMS = (
 
 
 def _table(
-    name: str, columns: Sequence[tuple[str, str, str]], rows: Sequence[Row], command: str
+    name: str,
+    columns: Sequence[tuple[str, str, str]],
+    rows: Sequence[Row],
+    command: str,
+    most_bytes: int = _MOST_BYTES,
 ) -> Table:
-    kept = rows[:MOST_ROWS]
+    kept: list[list[Any]] = []
+    for row in rows:
+        cells = [_cut(row[key]) for key, _, _ in columns]
+        most_bytes -= len(json.dumps(cells, ensure_ascii=False).encode())
+        if most_bytes < 0:
+            break
+        kept.append(cells)
     return Table(
         name,
         [Column(heading, kind) for _, heading, kind in columns],
-        [[row[key] for key, _, _ in columns] for row in kept],
+        kept,
         len(rows) - len(kept),
         command,
     )
+
+
+def _cut(value: Any) -> Any:
+    """The value, its text cut to what a cell bears."""
+    if isinstance(value, list):
+        return [_cut(item) for item in value]
+    if isinstance(value, str) and len(value) > _LONGEST:
+        return value[: _LONGEST - 1] + "…"
+    return value
 
 
 def _text(value: Any, kind: str) -> str:
