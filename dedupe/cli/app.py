@@ -6,6 +6,7 @@ import typer
 
 from dedupe import __version__
 from dedupe.cli import (
+    audit,
     catalog,
     check,
     compare,
@@ -55,6 +56,7 @@ for commands in (
     what_if,
     check,
     trend,
+    audit,
     catalog,
 ):
     commands.register(app)
