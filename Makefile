@@ -31,7 +31,8 @@ check: $(READY)
 	$(BIN)/sqlfluff lint --disable-progress-bar queries
 
 docs: $(READY)
-	$(BIN)/python data/commands.py > docs/commands.md
+	$(BIN)/python data/commands.py docs/commands
+	$(BIN)/python data/manpage.py > docs/dedupe.1
 
 # ESTATE: a folder with oci/ and archives/ of the same images
 bench: $(READY)

@@ -1,54 +1,76 @@
-"""Print the page of all commands, made from their own help.
+"""Write a page a command, made from its own help and its answer about the sample store.
 
-python data/commands.py > docs/commands.md
+python data/commands.py FOLDER
 """
 
-import os
-import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
-#: the program under the name that it is installed by
-_START = "import sys; sys.argv[0] = 'dedupe'; from dedupe.__main__ import main; main()"
-_HEAD = """# Commands
+from asking import answer, help_of, names, scan_sample
 
-Every command's own help, as `dedupe COMMAND --help` prints it (`make docs` writes this page anew).
+_WEB, _TOOLS = "web:1", ("tool:a", "tool:b")
+#: calls whose answers are the same wherever and whenever they are made
+_EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "report": (("report",),),
+    "findings": (("findings",),),
+    "duplicates": (("duplicates", "--limit", "3"), ("duplicates", "--by", "folder")),
+    "sources": (("sources",),),
+    "images": (("images",),),
+    "layers": (("layers",),),
+    "shadowed": (("shadowed", "--limit", "3"),),
+    "tree": (("tree",),),
+    "ls": (("ls", _WEB, "/srv"),),
+    "find": (("find", _WEB, "*module1*", "--limit", "3"),),
+    "which": (("which", _WEB, "/srv/app/module0.py"),),
+    "history": (("history", _WEB),),
+    "diff": (("diff", *_TOOLS),),
+    "usage": (("usage",),),
+    "positions": (("positions",),),
+    "bases": (("bases",),),
+    "twins": (("twins",),),
+    "what-if": (("what-if", "--delete", "*/tool:*"),),
+    "query": (("query", "SELECT kind, count(*) AS entries FROM entries GROUP BY kind"),),
+}
+_INDEX = """# Commands
+
+A page for each, with its own help and what it says of the sample store of `make demo` (`make docs`
+writes these pages anew).
+
 """
 
 
-def main() -> None:
-    """Print the page."""
-    pages = [_HEAD, _page()]
-    for name in _names():
-        pages.append(_page(name))
-        pages += [_page(name, below) for below in _names(name)]
-    print("\n".join(pages), end="")
+def main(folder: Path) -> None:
+    """Write all pages, and their index."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(2) as workers:
+        sample = Path(scratch)
+        scanned = scan_sample(sample)
+        listed = names()
+        for name, page in zip(listed, workers.map(partial(_page, sample), listed), strict=True):
+            (folder / f"{name}.md").write_text(page)
+        with (folder / "scan.md").open("a") as scan:
+            scan.write(f"\n## Example\n\n{_block(scanned)}")
+    links = "".join(f"- [dedupe {name}]({name}.md)\n" for name in listed)
+    (folder / "README.md").write_text(f"{_INDEX}{links}\n## dedupe\n\n{_block(help_of())}")
 
 
-def _page(*words: str) -> str:
-    level = "#" * (2 + max(len(words) - 1, 0))
-    return f"{level} {' '.join(('dedupe', *words))}\n\n```\n{_help(*words)}\n```\n"
+def _page(sample: Path, name: str) -> str:
+    parts = [f"# dedupe {name}\n", _block(help_of(name))]
+    for below in names(name):
+        parts += [f"## dedupe {name} {below}\n", _block(help_of(name, below))]
+    if name in _EXAMPLES:
+        parts.append("## Example\n")
+    for words in _EXAMPLES.get(name, ()):
+        parts.append(_block(answer(sample, *words)))
+    return "\n".join(parts)
 
 
-def _names(*words: str) -> list[str]:
-    """Commands that a help lists."""
-    found, inside = [], False
-    for line in _help(*words).splitlines():
-        inside = (inside or "─ Commands ─" in line) and not line.startswith("╰")
-        if inside and line.startswith("│ ") and line[2] != " ":
-            found.append(line[2:].split()[0])
-    return found
-
-
-def _help(*words: str) -> str:
-    shown = subprocess.run(
-        [sys.executable, "-c", _START, *words, "--help"],
-        check=True,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1"},
-    ).stdout
-    return "\n".join(line.rstrip() for line in shown.strip("\n").splitlines())
+def _block(text: str) -> str:
+    return f"```\n{text}\n```\n"
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

@@ -48,6 +48,7 @@ HOSTILE = (
     "a\u202egnp.exe",
     " ",
     "&amp;&#64;",
+    "\uff1d1",
 )
 
 Reports = dict[str, str]
@@ -275,7 +276,7 @@ def test_csv_starts_no_formula(hostile: Reports) -> None:
     assert {len(row) for row in rows} == {5}
     for row in rows[1:]:
         for cell in row[:4]:
-            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"))
         float(row[4])
     names = {row[2] for row in rows if row[0] == "image"}
     assert {"'=HYPERLINK(evil)", "'@team", "'-2"} <= names

@@ -40,9 +40,11 @@ def test_contents(wheel: Path) -> None:
     }
     assert assets <= names
     rest = {name for name in names - queries - modules - assets if ".dist-info/" not in name}
-    assert rest <= {"dedupe/py.typed"}
+    (manual,) = (name for name in rest if name.endswith(".data/data/share/man/man1/dedupe.1"))
+    assert rest <= {"dedupe/py.typed", manual}
     top = {name.split("/")[0] for name in names}
-    assert top == {"dedupe", next(name for name in top if name.endswith(".dist-info"))}
+    described = next(name for name in top if name.endswith(".dist-info"))
+    assert top == {"dedupe", described, manual.split("/")[0]}
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 

@@ -54,11 +54,8 @@ def audit(orders: Audit, progress: Progress) -> Audited:
 
     Raises LockedError where another audit of this state folder runs.
     """
-    try:
+    with _writable(orders):
         (orders.state / "history").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise StoreError(f"state folder {orders.state}: {reason}", "state-unwritable") from error
     with alone(orders.state / "lock", "another audit is under way"):
         return _audited(orders, progress)
 
@@ -101,11 +98,21 @@ def _audited(orders: Audit, progress: Progress) -> Audited:
     }
     text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
     if outcome.scan_id:
-        write_whole(orders.state / "history" / f"{outcome.scan_id}.json", text)
+        with _writable(orders):
+            write_whole(orders.state / "history" / f"{outcome.scan_id}.json", text)
     if orders.notify and (fault := notify(orders.notify, text)):
         faults.append(fault)
         code = code or Exit.SKIPPED
     return Audited(outcome, checked, tuple(faults), code)
+
+
+@contextlib.contextmanager
+def _writable(orders: Audit) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise StoreError(f"state folder {orders.state}: {reason}", "state-unwritable") from error
 
 
 def _counts(outcome: ScanOutcome) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class Audit:
 def read_audit(path: Path) -> Audit:
     """The audit that a dedupe.toml describes; paths are taken from the folder that it is in.
 
-    Raises UsageError: ``unknown-key``, ``bad-value``, ``bad-settings``, ``unreadable``.
+    Raises UsageError: ``unknown-key``, ``bad-value``, ``bad-settings``, ``unreadable-settings``.
     """
     top = read_toml(path)
     if "audit" not in top:

@@ -20,11 +20,12 @@ from dedupe.cli import (
     usage,
     what_if,
 )
+from dedupe.cli.welcome import welcome
 
 app = typer.Typer(
     name="dedupe",
     help="Say what is shared, shadowed and stored twice in container image stores.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
 
@@ -37,11 +38,14 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
+    context: typer.Context,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     """Say what is shared, shadowed and stored twice in container image stores."""
+    if context.invoked_subcommand is None:
+        welcome()
 
 
 for commands in (

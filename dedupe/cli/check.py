@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
-from dedupe.cli.tables import open_session, write
+from dedupe.cli.output import write
+from dedupe.cli.tables import open_session
 from dedupe.errors import Exit, UsageError
 
 if TYPE_CHECKING:

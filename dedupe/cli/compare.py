@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dedupe.cli.options import LIMIT_HELP, BytesOption, CatalogOption, OutputOption, ScanOption
-from dedupe.cli.tables import TableFormat, explanation, open_session, show, write
+from dedupe.cli.output import write
+from dedupe.cli.tables import TableFormat, explanation, open_session, show
 from dedupe.errors import UsageError
 
 if TYPE_CHECKING:

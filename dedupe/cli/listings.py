@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
-from dedupe.cli.tables import open_session, table, write
+from dedupe.cli.output import write
+from dedupe.cli.tables import open_session, table
 from dedupe.model.questions import Question
 
 if TYPE_CHECKING:

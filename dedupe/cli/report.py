@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dedupe.cli.options import LIMIT_HELP, BytesOption, CatalogOption, OutputOption, ScanOption
-from dedupe.cli.tables import open_session, write
+from dedupe.cli.output import write
+from dedupe.cli.tables import open_session
 
 if TYPE_CHECKING:
     from dedupe.store.session import Session

@@ -1,10 +1,12 @@
 """The command that fills the catalog."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from dedupe.cli.options import CatalogOption
+from dedupe.errors import StoreError
 
 
 def register(app: typer.Typer) -> None:
@@ -56,5 +58,24 @@ def scan(
         typer.echo(line, err=True)
     if not quiet:
         typer.echo(summary(outcome), err=True)
+        if outcome.images:
+            typer.echo(_next(catalog, outcome.scan_id), err=True)
+        elif outcome.sources and (platform or image):
+            typer.echo(
+                "dedupe: no image is of this --platform and --image: leave them out", err=True
+            )
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
+
+
+def _next(catalog: Path | None, scan: str) -> str:
+    """The commands to call next; what was scanned is kept, whatever becomes of them."""
+    from dedupe.analysis.advice import GENERAL, advice
+    from dedupe.cli.tables import open_session
+    from dedupe.report.advice import render
+
+    options = ("--catalog", str(catalog)) if catalog else ()
+    try:
+        return render(advice(open_session(catalog, scan)), options)
+    except StoreError:
+        return render(GENERAL, options)

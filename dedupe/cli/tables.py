@@ -5,7 +5,6 @@ Such a command is a function from a session and its own options to a ``Question`
 """
 
 import inspect
-import sys
 from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import typer
 
 from dedupe.cli.options import LIMIT_HELP, BytesOption, CatalogOption, OutputOption, ScanOption
-from dedupe.errors import UsageError
+from dedupe.cli.output import write, write_bytes
 
 if TYPE_CHECKING:
     from dedupe.model.questions import Answer, Question
@@ -115,10 +114,11 @@ def _common(rows: int) -> Callable[..., None]:
 
 def open_session(catalog: Path | None, scan: str | None) -> "Session":
     """The session that a command's options ask for."""
+    from dedupe.cli.patience import Patience
     from dedupe.store.catalog import default_catalog
     from dedupe.store.session import Session
 
-    return Session(catalog or default_catalog(), scan)
+    return Session(catalog or default_catalog(), scan, waiting=Patience())
 
 
 def show(
@@ -162,21 +162,3 @@ def explanation(question: "Question") -> str:
     values = "".join(f"-- ${name} = {value!r}\n" for name, value in question.parameters.items())
     images = "".join(f"-- of image {each}\n" for each in question.images)
     return f"-- queries/{question.name}.sql\n{images}{values}{load_query(question.name)}".rstrip()
-
-
-def write(text: str, output: Path | None) -> None:
-    """Text to a file or to standard output."""
-    if output is None:
-        sys.stdout.write(text)
-    else:
-        output.write_text(text)
-
-
-def write_bytes(data: bytes, output: Path | None) -> None:
-    """Bytes to a file or a pipe; raises UsageError where they would go to a terminal."""
-    if output is not None:
-        output.write_bytes(data)
-    elif sys.stdout.isatty():
-        raise UsageError("Parquet is not for a terminal: name a file with --output", "no-output")
-    else:
-        sys.stdout.buffer.write(data)

@@ -73,7 +73,13 @@ def register(app: typer.Typer) -> None:
         _say(links)
         return question
 
-    @table(app)
+    @table(
+        app,
+        columns=(
+            *("position", "added_bytes", "shadowed_bytes", "live_bytes", "hides_bytes"),
+            *("compressed_bytes", "created_by"),
+        ),
+    )
     def history(session: "Session", image: ImageArgument) -> Question:
         """List the build steps of an image with what each added, hid, and left to be read."""
         from dedupe.analysis.selection import one_image

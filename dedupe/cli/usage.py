@@ -82,7 +82,13 @@ def register(app: typer.Typer) -> None:
             return Question("usage_layers", order)
         return Question("usage", {"by": by.value, "globs": [], **order})
 
-    @table(app)
+    @table(
+        app,
+        columns=(
+            *("lost_bytes", "position", "copy", "copies", "created_by", "split_by"),
+            "image_names",
+        ),
+    )
     def positions(_: "Session") -> Question:
         """List layers that are stored several times because they sit on different parents.
 

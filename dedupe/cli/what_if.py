@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
-from dedupe.cli.tables import open_session, write
+from dedupe.cli.output import write
+from dedupe.cli.tables import open_session
 from dedupe.cli.usage import Granularity, GranularityOption
 from dedupe.errors import UsageError
 

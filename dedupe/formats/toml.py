@@ -100,7 +100,8 @@ def read_toml(path: Path) -> Section:
         return Section(str(path), "", tomllib.loads(data.decode()))
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be read: {(error.strerror or str(error)).lower()}", "unreadable"
+            f"{path}: cannot be read: {(error.strerror or str(error)).lower()}",
+            "unreadable-settings",
         ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: no TOML: {error}", "bad-settings") from error

@@ -7,13 +7,16 @@ from typing import Any
 
 from dedupe.errors import UsageError
 from dedupe.model.questions import Answer
+from dedupe.report.steps import short_step
 from dedupe.report.units import human
 
 _WIDEST = 48
-# a spreadsheet takes a cell that starts so for a formula
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# a spreadsheet takes a cell that starts so for a formula; in some languages also by the wide signs
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 #: columns that are of no use in part; queries put them last
 _WHOLE = frozenset({"path", "link", "repair"})
+#: build steps, which every builder begins with the same words
+_STEPS = frozenset({"created_by", "hidden_by", "added_by", "step", "other_step", "split_by"})
 #: columns that only programs read
 _NOT_SHOWN = frozenset(
     {"names", "image_id", "twin_id", "base_chain", "created", "sources", "blobs"}
@@ -96,6 +99,8 @@ def _text(name: str, value: Any, plain: bool) -> str:
         if isinstance(value, list)
         else _plain_value("" if value is None else value)
     )
+    if name in _STEPS:
+        return short_step(text, _WIDEST)
     whole = name in _WHOLE or len(text) <= _WIDEST
     return text if whole else text[: _WIDEST - 1] + "…"
 

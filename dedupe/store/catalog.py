@@ -19,7 +19,7 @@ import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from dedupe import __version__
 from dedupe.errors import StoreError
@@ -85,7 +85,7 @@ class Catalog:
         parts = self._parts[token]
         if parts and not isinstance(parts[-1], Path):
             waiting = self._temporary("entries")
-            parts[-1].write_parquet(waiting, compression="lz4")
+            _write(parts[-1], waiting, "lz4")
             parts[-1] = waiting
         # the layer's key is known when the last byte was hashed
         data = {name: getattr(columns, name) for name in TABLES["entries"] if name != "layer"}
@@ -132,7 +132,7 @@ class Catalog:
         folder.mkdir()
         for table, rows in _scan_rows(scan, result).items():
             columns = {name: [row[name] for row in rows] for name in TABLES[table]}
-            _frame(table, columns).write_parquet(folder / f"{table}.parquet", compression="zstd")
+            _write(_frame(table, columns), folder / f"{table}.parquet")
         folder.rename(self.folder / "scans" / scan)
         return scan
 
@@ -165,7 +165,8 @@ class Catalog:
                 temporary.rename(mark)
         except OSError as error:
             raise StoreError(
-                f"catalog {self.folder}: {(error.strerror or str(error)).lower()}",
+                f"catalog {self.folder}: {(error.strerror or str(error)).lower()}; "
+                "name another with --catalog or DEDUPE_CATALOG",
                 "catalog-unwritable",
             ) from error
         check_version(self.folder)
@@ -199,7 +200,8 @@ def check_version(folder: Path) -> None:
         raise StoreError(f"catalog {folder}: catalog.json is damaged", "bad-catalog") from error
     if found != SCHEMA_VERSION:
         raise StoreError(
-            f"catalog {folder}: schema version {found}, this program reads {SCHEMA_VERSION}",
+            f"catalog {folder}: schema version {found}, this program reads {SCHEMA_VERSION}; "
+            "scan into another with --catalog",
             "schema-version",
         )
 
@@ -302,8 +304,23 @@ def _scan_rows(scan: str, result: ScanResult) -> dict[str, list[dict[str, Any]]]
 
 def _keep(frame: "pl.DataFrame", path: Path) -> None:
     temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
-    frame.write_parquet(temporary, compression="zstd")
+    _write(frame, temporary)
     temporary.rename(path)
+
+
+def _write(frame: "pl.DataFrame", path: Path, compression: Literal["lz4", "zstd"] = "zstd") -> None:
+    """Raises StoreError where the disk takes no more; what is there already stays whole."""
+    from polars.exceptions import PolarsError
+
+    try:
+        frame.write_parquet(path, compression=compression)
+    except (OSError, PolarsError) as error:
+        path.unlink(missing_ok=True)
+        raise StoreError(
+            f"{path.parent}: {error}; layers that were read are kept: free some space "
+            "and scan again, or name another with --catalog",
+            "catalog-unwritable",
+        ) from error
 
 
 def _frame(table: str, columns: dict[str, list[Any]]) -> "pl.DataFrame":

@@ -18,7 +18,9 @@ _YOUNG_SECONDS = 3600
 def forget(folder: Path, scan: str) -> None:
     """Remove a scan; raises StoreError where there is none of this ID."""
     if scan not in scan_ids(folder):
-        raise StoreError(f"catalog {folder}: no scan {scan}", "no-scan")
+        raise StoreError(
+            f"catalog {folder}: no scan {scan}; 'dedupe catalog list' lists them", "no-scan"
+        )
     # renamed first: a half-removed folder must not look like a scan
     going = folder / "scans" / f"{TEMPORARY}{scan}"
     (folder / "scans" / scan).rename(going)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -63,12 +66,21 @@ class Session:
     """One scan of a catalog, ready for questions; with ``images``, as if it held no others.
 
     Relations that several questions need are made once, when a question first names them.
+    ``waiting`` is entered whenever somebody has to wait.
     """
 
-    def __init__(self, folder: Path, scan: str | None = None, images: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        scan: str | None = None,
+        images: tuple[str, ...] = (),
+        waiting: AbstractContextManager[object] | None = None,
+    ) -> None:
         known = scan_ids(folder)
         if not known:
-            raise StoreError(f"catalog {folder}: no scan yet", "no-scan")
+            raise StoreError(
+                f"catalog {folder}: no scan yet: run 'dedupe scan PATH' first", "no-scan"
+            )
         if scan is not None and scan not in known:
             raise StoreError(
                 f"catalog {folder}: no scan {scan}; the last is {known[-1]}", "no-scan"
@@ -76,7 +88,9 @@ class Session:
         self.scan = scan or known[-1]
         self._folder = folder.resolve()
         self._images = images
-        self._connection = connect(self._folder, self.scan, images)
+        self._waiting = waiting or contextlib.nullcontext()
+        with self._waiting, _readable(self._folder):
+            self._connection = connect(self._folder, self.scan, images)
         self._made: set[str] = set()
         self._narrowed: dict[tuple[str, ...], Session] = {}
         self._closed = False
@@ -86,8 +100,9 @@ class Session:
         if question.images not in ((), self._images):
             return self._about(question.images).answer(question)
         text = load_query(question.name)
-        self._prepare(text)
-        return _answer(self._connection.execute(text, dict(question.parameters)))
+        with self._waiting, _readable(self._folder):
+            self._prepare(text)
+            return _answer(self._connection.execute(text, dict(question.parameters)))
 
     def rows(self, query: str, **parameters: Any) -> list[Row]:
         """Rows of ``queries/<query>.sql``, a dictionary a row."""
@@ -115,7 +130,7 @@ class Session:
     def _about(self, images: tuple[str, ...]) -> Session:
         """The same scan with these images alone: what it costs grows with them, not the scan."""
         if images not in self._narrowed:
-            self._narrowed[images] = Session(self._folder, self.scan, images)
+            self._narrowed[images] = Session(self._folder, self.scan, images, self._waiting)
         return self._narrowed[images]
 
     def _close(self) -> None:
@@ -135,6 +150,20 @@ class Session:
             if name not in self._made:
                 self._connection.execute(f"CREATE TEMP TABLE {name} AS {relations()[name]}")
                 self._made.add(name)
+
+
+@contextlib.contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Raises StoreError where a file of the catalog is damaged or has gone."""
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.IOException, duckdb.InvalidInputException) as error:
+        said = str(error).partition("\n")[0]
+        raise StoreError(
+            f"catalog {folder}: {said}; 'dedupe scan --rehash PATH' writes it anew", "bad-catalog"
+        ) from error
 
 
 def _answer(cursor: duckdb.DuckDBPyConnection) -> Answer:

@@ -51,7 +51,8 @@ def read_dive_ci(path: Path) -> Gate:
             text = file.read(_MOST_BYTES + 1).decode()
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be read: {(error.strerror or str(error)).lower()}", "unreadable"
+            f"{path}: cannot be read: {(error.strerror or str(error)).lower()}",
+            "unreadable-settings",
         ) from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: no text: {error}", "bad-settings") from error

@@ -27,7 +27,7 @@ def settings_file(folder: Path) -> Path | None:
 def read_gate(path: Path) -> Gate:
     """The gate of a dedupe.toml, or of a .dive-ci (also ``*.yaml``, ``*.yml``).
 
-    Raises UsageError: ``unknown-key``, ``bad-value``, ``bad-settings``, ``unreadable``.
+    Raises UsageError: ``unknown-key``, ``bad-value``, ``bad-settings``, ``unreadable-settings``.
     """
     if path.name == ".dive-ci" or path.suffix in (".yaml", ".yml"):
         return read_dive_ci(path)

@@ -1,0 +1,61 @@
+"""The program's own help, and its answers about the sample store, for the pages made from them."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+#: the program under the name that it is installed by
+_START = "import sys; sys.argv[0] = 'dedupe'; from dedupe.__main__ import main; main()"
+_SAMPLE = Path(__file__).parent / "sample.py"
+
+
+def help_of(*words: str, plain: bool = False) -> str:
+    """What ``--help`` prints, 80 columns wide; ``plain`` without boxes."""
+    shown = _call((*words, "--help"), {"TYPER_USE_RICH": "0"} if plain else {})
+    return "\n".join(line.rstrip() for line in shown.strip("\n").splitlines())
+
+
+def names(*words: str) -> list[str]:
+    """Commands that a help lists."""
+    found, inside = [], False
+    for line in help_of(*words).splitlines():
+        inside = (inside or "─ Commands ─" in line) and not line.startswith("╰")
+        if inside and line.startswith("│ ") and line[2] != " ":
+            found.append(line[2:].split()[0])
+    return found
+
+
+def scan_sample(folder: Path) -> str:
+    """Put the sample store and a catalog of it into a folder; what the scan printed."""
+    subprocess.run([sys.executable, str(_SAMPLE), str(folder / "store")], check=True)
+    return answer(folder, "scan", "store")
+
+
+def answer(folder: Path, *words: str) -> str:
+    """A command as it is typed, and what it prints of the folder's stores, on either stream."""
+    printed = _call(words, {"DEDUPE_CATALOG": str(folder / "catalog")}, folder)
+    return f"$ {shlex.join(('dedupe', *words))}\n{printed.rstrip()}"
+
+
+def _call(words: tuple[str, ...], settings: dict[str, str], folder: Path | None = None) -> str:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("DEDUPE_")}
+    # found from wherever it is called
+    paths = [str(_SAMPLE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    shown = subprocess.run(
+        [sys.executable, "-c", _START, *words],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env={
+            **kept,
+            "COLUMNS": "80",
+            "TERM": "dumb",
+            "NO_COLOR": "1",
+            "PYTHONPATH": os.pathsep.join(paths),
+            **settings,
+        },
+    )
+    return shown.stdout + shown.stderr

@@ -1,0 +1,51 @@
+"""Print the tutorial with the answers that its commands give now.
+
+python data/tutorial.py ESTATE > docs/tutorial.md   (by way of another file)
+
+ESTATE is a folder whose ``oci`` is an image layout of the images that the tutorial speaks of. Each
+fenced block that begins with ``$`` is a call; what follows it in the block is replaced.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+PAGE = Path(__file__).parents[1] / "docs" / "tutorial.md"
+_BLOCK = re.compile(r"^```\n\$ ([^\n]+)\n.*?^```$", re.M | re.S)
+
+
+def main(estate: Path) -> None:
+    """Print the page."""
+    with tempfile.TemporaryDirectory() as catalog:
+
+        def answered(block: re.Match[str]) -> str:
+            printed = _answer(block[1], estate, catalog)
+            return f"```\n$ {block[1]}\n{printed}```"
+
+        print(_BLOCK.sub(answered, PAGE.read_text()), end="")
+
+
+def _answer(call: str, estate: Path, catalog: str) -> str:
+    folder = str(Path(sys.executable).parent)
+    shown = subprocess.run(
+        ["/bin/bash", "-c", call],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=estate,
+        env={
+            **os.environ,
+            "DEDUPE_CATALOG": catalog,
+            "NO_COLOR": "1",
+            "PATH": folder + os.pathsep + os.environ["PATH"],
+        },
+    )
+    lines = (shown.stdout + shown.stderr).splitlines()
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

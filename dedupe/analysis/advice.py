@@ -1,0 +1,100 @@
+"""What is most worth a look in a scan, and the command that shows it."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from dedupe.analysis.interface import Questions
+
+_MOST = 3
+#: looking for more takes longer than a person waits for a hint: a second for 100,000 entries
+_MOST_ENTRIES = 300_000
+
+
+class Reason(Enum):
+    """Why a command is worth calling."""
+
+    OVERVIEW = auto()
+    FINDINGS = auto()
+    #: an image with shadowed bytes
+    SHADOWED = auto()
+    POSITIONS = auto()
+    CONTAINERS = auto()
+    ORPHANS = auto()
+    #: nothing to mend: who shares what
+    TREE = auto()
+    USAGE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """A command's words, and the figures that speak for it."""
+
+    command: tuple[str, ...]
+    reason: Reason
+    size_bytes: int = 0
+    count: int = 0
+    #: kind of a finding, and name of an image or container
+    kind: str = ""
+    about: str = ""
+
+
+#: what can be said of any scan
+GENERAL = (
+    Advice(("report",), Reason.OVERVIEW),
+    Advice(("tree",), Reason.TREE),
+    Advice(("usage",), Reason.USAGE),
+)
+
+
+def advice(questions: Questions) -> list[Advice]:
+    """The most useful commands: the report, the findings, and what else weighs most."""
+    findings: list[Advice] = []
+    others = [*_orphans(questions), *_positions(questions)]
+    if questions.rows("scan_size")[0]["entries"] <= _MOST_ENTRIES:
+        findings = _findings(questions)
+        others += [*_shadowed(questions), *_containers(questions)]
+    others.sort(key=lambda each: -each.size_bytes)
+    first, *rest = GENERAL
+    return [first, *findings, *others, *rest][:_MOST]
+
+
+def _findings(questions: Questions) -> list[Advice]:
+    rows = questions.rows("findings")
+    return [
+        Advice(
+            ("findings",),
+            Reason.FINDINGS,
+            row["wins_bytes"],
+            len(rows),
+            kind=row["kind"],
+            about=row["image"],
+        )
+        for row in rows[:1]
+    ]
+
+
+def _shadowed(questions: Questions) -> list[Advice]:
+    rows = sorted(questions.rows("images"), key=lambda row: -row["shadowed_bytes"])
+    return [
+        Advice(("history", row["name"]), Reason.SHADOWED, row["shadowed_bytes"], about=row["name"])
+        for row in rows[:1]
+        if row["shadowed_bytes"]
+    ]
+
+
+def _positions(questions: Questions) -> list[Advice]:
+    lost = sum(row["lost_bytes"] for row in questions.rows("positions"))
+    return [Advice(("positions",), Reason.POSITIONS, lost)] if lost else []
+
+
+def _containers(questions: Questions) -> list[Advice]:
+    if not questions.rows("container_sources"):
+        return []
+    rows = questions.rows("containers")
+    copied = sum(row["copied_up_bytes"] for row in rows)
+    return [Advice(("containers",), Reason.CONTAINERS, copied, len(rows))] if copied else []
+
+
+def _orphans(questions: Questions) -> list[Advice]:
+    orphans = sum(row["orphan_bytes"] for row in questions.rows("sources"))
+    return [Advice(("sources",), Reason.ORPHANS, orphans)] if orphans else []

@@ -1,0 +1,23 @@
+"""What a call without a command says."""
+
+import typer
+
+
+def welcome() -> None:
+    """What the default catalog holds, or how to fill it."""
+    from dedupe.errors import StoreError
+    from dedupe.report.welcome import first_steps, held
+    from dedupe.sources.places import usual_places
+    from dedupe.store.catalog import default_catalog
+    from dedupe.store.session import Session
+
+    folder = default_catalog()
+    try:
+        scans = Session(folder).rows("trend")
+    except StoreError as error:
+        # a damaged catalog, or one of another version, is for the person to know
+        if error.code not in ("no-catalog", "no-scan"):
+            raise
+        typer.echo(first_steps(usual_places()), nl=False)
+    else:
+        typer.echo(held(folder, scans), nl=False)

@@ -1,0 +1,46 @@
+"""What the program says when it is asked nothing."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from dedupe.model.questions import Row
+from dedupe.report.units import counted, human
+
+_WHAT = """\
+dedupe says what is shared, shadowed and stored twice in container image stores.
+It reads them in place, and changes nothing.
+"""
+_MORE = """
+dedupe --help lists all commands, dedupe COMMAND --help explains one.
+"""
+
+
+def first_steps(places: Sequence[Path]) -> str:
+    """To somebody without a catalog: what to scan, with the stores of this host."""
+    found = "".join(f"  dedupe scan {shlex.quote(str(place))}\n" for place in places)
+    here = f"\nStores on this host (other users' need root):\n\n{found}" if places else ""
+    return (
+        f"{_WHAT}\n"
+        "There is no catalog yet. Fill it from an archive, a store, or a folder of them:\n\n"
+        f"  dedupe scan PATH    also s3://bucket/prefix\n{here}\n"
+        "Then: dedupe report, dedupe findings.\n"
+        f"{_MORE}"
+    )
+
+
+def held(folder: Path, scans: Sequence[Row]) -> str:
+    """To somebody with one: what the last scan found, and the ways into it."""
+    last = scans[-1]
+    return (
+        f"{_WHAT}\n"
+        f"Catalog {folder}: {counted(len(scans), 'scan')}.\n"
+        f"The last, of {last['finished']:%Y-%m-%d %H:%M} UTC: {counted(last['images'], 'image')} "
+        f"in {counted(last['sources'], 'source')}, {human(last['stored_bytes'])} stored, "
+        f"{human(last['unpacked_bytes'])} unpacked.\n\n"
+        "  dedupe report       where the bytes go, and what is worst\n"
+        "  dedupe findings     what is wrong, which step does it, how to mend it\n"
+        "  dedupe usage        who pays for what\n"
+        "  dedupe scan PATH    read what is new\n"
+        f"{_MORE}"
+    )
