@@ -6,6 +6,7 @@ from typing import Any
 
 from dedupe.analysis.gate import Breach, Checked, Evidence, Outcome, Rule, Unit, Verdict
 from dedupe.model.questions import Answer, Row
+from dedupe.report.markdown import code
 from dedupe.report.tables import as_text as table_text
 from dedupe.report.units import counted, human
 
@@ -14,7 +15,8 @@ SCHEMA_VERSION = 1
 
 #: images or repositories of a broken rule that are named
 _SUBJECTS = 10
-_WIDEST_CELL = 120
+#: characters; a comment of a pull request may have 65,536
+_LONGEST = 60_000
 
 
 def as_json(found: Checked) -> str:
@@ -165,72 +167,60 @@ def _summary(found: Checked) -> str:
 
 
 def as_markdown(found: Checked) -> str:
-    """For a job summary or a comment: the table of rules, and what is behind the broken ones."""
-    lines = [
-        f"### dedupe check: {found.verdict.value}",
-        "",
-        *_markdown_table(_HEADER, [_cells(outcome, False) for outcome in found.outcomes]),
-    ]
+    """For a job summary or a comment: the table of rules, and what is behind the broken ones.
+
+    Text of an image stands in code spans; evidence ends before a comment would be too long.
+    """
+    text = f"### dedupe check: {found.verdict.value}\n\n" + _markdown_table(
+        _HEADER, [_markdown_cells(outcome) for outcome in found.outcomes]
+    )
+    ending = "\n" + "".join(f"- {code(note)}\n" for note in found.notes)
+    ending += f"\n{_summary(found)}\n"
     for outcome in found.outcomes:
-        if not outcome.breaches:
-            continue
-        rule = outcome.rule
-        summary = f"{rule.name}: {rule.meaning}"
-        lines += ["", f"<details><summary>{_safe(summary)}</summary>", ""]
-        lines += [
-            f"- {_safe(_breach(rule, breach, False))}" for breach in outcome.breaches[:_SUBJECTS]
-        ]
-        for evidence in outcome.evidence:
-            lines += ["", *_markdown_evidence(evidence)]
-        lines += ["", f"{_safe(rule.mend)}", "", "</details>"]
-    lines += ["", *(f"- {_safe(note)}" for note in found.notes), "", _safe(_summary(found))]
-    return "\n".join(lines) + "\n"
+        if outcome.breaches:
+            section = _markdown_section(outcome)
+            if len(text) + len(section) + len(ending) > _LONGEST:
+                section = f"\n{outcome.rule.name}: too long for here; `dedupe check` shows it\n"
+            text += section
+    return text + ending
 
 
-def _markdown_evidence(evidence: Evidence) -> list[str]:
-    if not evidence.rows:
-        return []
-    answer = _answer(evidence)
-    names = tuple(answer.columns)
-    return [
-        f"{_safe(evidence.title)}:",
-        "",
-        *_markdown_table(names, [_row_cells(names, row) for row in answer.dicts()]),
-    ]
+def _markdown_cells(outcome: Outcome) -> tuple[str, ...]:
+    *cells, subject = _cells(outcome, plain=False)
+    return (*cells, code(subject))
+
+
+def _markdown_section(outcome: Outcome) -> str:
+    rule = outcome.rule
+    parts = [f"<details><summary>{rule.name}: {rule.meaning}</summary>\n"]
+    parts.append(
+        "".join(
+            f"- {_breach(rule, breach, False).removesuffix(breach.subject)}{code(breach.subject)}\n"
+            for breach in outcome.breaches[:_SUBJECTS]
+        )
+    )
+    for evidence in outcome.evidence:
+        if evidence.rows:
+            answer = _answer(evidence)
+            names = tuple(answer.columns)
+            rows = [_row_cells(names, row) for row in answer.dicts()]
+            parts.append(f"{evidence.title}:\n\n{_markdown_table(names, rows)}")
+    return "\n" + "\n".join([*parts, f"mend: {rule.mend}\n", "</details>\n"])
 
 
 def _row_cells(names: tuple[str, ...], row: Row) -> tuple[str, ...]:
     cells = []
     for name in names:
         value = row[name]
-        if isinstance(value, int) and name.endswith("_bytes"):
-            cells.append(human(value))
+        if isinstance(value, int):
+            cells.append(human(value) if name.endswith("_bytes") else str(value))
         elif isinstance(value, list):
-            cells.append(", ".join(str(each) for each in value))
+            cells.append(code(", ".join(str(each) for each in value)))
         else:
-            cells.append("" if value is None else str(value))
+            cells.append("" if value is None else code(str(value)))
     return tuple(cells)
 
 
-def _markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    return [
-        "| " + " | ".join(_safe(name) for name in header) + " |",
-        "|" + "---|" * len(header),
-        *("| " + " | ".join(_safe(cell) for cell in row) + " |" for row in rows),
-    ]
-
-
-def _safe(text: str) -> str:
-    """Text that no reader of Markdown takes for markup, a link, a mention or a new line."""
-    cut = text if len(text) <= _WIDEST_CELL else text[: _WIDEST_CELL - 1] + "…"
-    return "".join(_safe_character(each) for each in cut)
-
-
-def _safe_character(each: str) -> str:
-    if each.isalnum() or each in _PLAIN:
-        return each
-    return f"&#{ord(each)};" if each.isprintable() else "\N{REPLACEMENT CHARACTER}"
-
-
-#: all other characters are written as entities
-_PLAIN = frozenset(" ,.;:%/=…()")
+def _markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
