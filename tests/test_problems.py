@@ -55,7 +55,7 @@ def test_a_scan_says_what_the_page_says() -> None:
 
 
 def test_remedies_are_said_once() -> None:
-    """Two problems of a kind have one remedy below them, a note has none."""
+    """The first of two problems of a kind has a remedy below it, a note has none."""
     rows = [
         ProblemRow("s", f"image {n}", code, "m", severity)
         for n, (code, severity) in enumerate(
@@ -69,4 +69,4 @@ def test_remedies_are_said_once() -> None:
     outcome = ScanOutcome("scan", 1, 3, 0, 0, 0, 2, tuple(rows))
     lines = list(problem_lines(outcome))
     assert len(lines) == 4
-    assert lines[-1].startswith("dedupe: blob-missing: pull or push the image again")
+    assert lines[1].startswith("        to mend it: pull or push the image again")

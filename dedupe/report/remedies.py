@@ -106,8 +106,8 @@ _ROWS = (
     ),
     (
         (
-            "not-a-tar tar-bad-checksum tar-lone-zero-block tar-bad-number tar-negative-size tar-"
-            "bad-pax tar-pax-too-large tar-bad-sparse tar-too-many-members"
+            "not-a-tar tar-bad-checksum tar-lone-zero-block tar-bad-number tar-negative-size"
+            " tar-bad-pax tar-pax-too-large tar-bad-sparse tar-too-many-members"
         ),
         "build the image again, with another tool if it comes back",
     ),

@@ -1,6 +1,5 @@
 """What a scan says at its end."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from dedupe.model.images import Severity
@@ -9,11 +8,11 @@ from dedupe.report.units import counted
 from dedupe.scan import ScanOutcome
 
 _PROBLEMS_SHOWN = 50
-_REMEDIES_SHOWN = 3
 
 
 def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
-    """A line a problem, the first of many, and what to do about each kind of error."""
+    """A line a problem, the first of many, and what to do below the first of each kind."""
+    said: set[str] = set()
     for problem in outcome.problems[:_PROBLEMS_SHOWN]:
         place = (
             problem.source
@@ -21,13 +20,13 @@ def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
             else f"{problem.source}: {problem.subject}"
         )
         yield f"dedupe: {problem.severity.value}: {place}: {problem.message} [{problem.code}]"
+        remedy = REMEDIES.get(problem.code)
+        if remedy and problem.severity is Severity.ERROR and remedy not in said:
+            said.add(remedy)
+            yield f"        to mend it: {remedy.replace('`', '')}"
     if len(outcome.problems) > _PROBLEMS_SHOWN:
         more = len(outcome.problems) - _PROBLEMS_SHOWN
         yield f"dedupe: {more} more; 'dedupe report -f json' lists all"
-    codes = Counter(each.code for each in outcome.problems if each.severity is Severity.ERROR)
-    for code, _ in codes.most_common(_REMEDIES_SHOWN):
-        if code in REMEDIES:
-            yield f"dedupe: {code}: {REMEDIES[code].replace('`', '')}"
 
 
 def summary(outcome: ScanOutcome) -> str:
