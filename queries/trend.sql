@@ -10,11 +10,20 @@
 --           unpacked_bytes        BIGINT     content of distinct layers in their place
 --           layer_bytes           BIGINT     content of distinct layers
 --           position_loss_bytes   BIGINT     unpacked - layer
+--           growth_bytes          BIGINT     stored since the last scan before it that read some of
+--                                            the same sources; null where there is none
 -- Source:   MEASURES.md, "For the whole scan"
 WITH stored AS (
     SELECT scan, count(*) AS sources, sum(stored_bytes)::BIGINT AS stored_bytes
     FROM sources
     GROUP BY scan
+),
+
+baselines AS (
+    SELECT later.scan, max(earlier.scan) AS baseline
+    FROM sources AS later
+    JOIN sources AS earlier ON earlier.source = later.source AND earlier.scan < later.scan
+    GROUP BY later.scan
 ),
 
 named AS (
@@ -49,10 +58,13 @@ SELECT
     coalesce(stored.stored_bytes, 0) AS stored_bytes,
     coalesce(unpacked.unpacked_bytes, 0) AS unpacked_bytes,
     coalesce(held.layer_bytes, 0) AS layer_bytes,
-    coalesce(unpacked.unpacked_bytes, 0) - coalesce(held.layer_bytes, 0) AS position_loss_bytes
+    coalesce(unpacked.unpacked_bytes, 0) - coalesce(held.layer_bytes, 0) AS position_loss_bytes,
+    stored.stored_bytes - earlier.stored_bytes AS growth_bytes
 FROM scans
 LEFT JOIN stored USING (scan)
 LEFT JOIN named USING (scan)
 LEFT JOIN unpacked USING (scan)
 LEFT JOIN held USING (scan)
+LEFT JOIN baselines USING (scan)
+LEFT JOIN stored AS earlier ON earlier.scan = baselines.baseline
 ORDER BY scans.scan;

@@ -90,6 +90,24 @@ def test_interrupt(tmp_path: Path) -> None:
     assert session.rows("totals")[0]["layer_bytes"] == 5000
 
 
+def test_workers_go_with_a_killed_scan(tmp_path: Path) -> None:
+    """SIGKILL leaves no worker behind, neither one that reads nor one that waits for a task."""
+    write_endless_layer(tmp_path / "endless")
+    write_oci_layout(tmp_path / "small", SMALL)
+    running = start(tmp_path / "catalog", "--jobs", "3", str(tmp_path))
+    try:
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while finished_layers(tmp_path / "catalog") < len(SMALL):
+            assert running.poll() is None
+            assert time.monotonic() < give_up
+            time.sleep(0.02)
+    finally:
+        running.kill()
+    # ends when the last process that has standard error ends
+    running.communicate(timeout=PATIENCE_SECONDS)
+    assert running.returncode == -signal.SIGKILL
+
+
 def test_two_scans_at_once(tmp_path: Path) -> None:
     """Two processes scan overlapping stores into one catalog: both are whole, as one by one."""
     shared = [tar_of([file(f"s{number}", os.urandom(400_000))]) for number in range(6)]

@@ -6,13 +6,16 @@ import typer
 
 from dedupe import __version__
 from dedupe.cli import (
+    audit,
     catalog,
+    check,
     compare,
     containers,
     findings,
     listings,
     report,
     scan,
+    trend,
     union,
     usage,
     what_if,
@@ -55,6 +58,9 @@ for commands in (
     compare,
     usage,
     what_if,
+    check,
+    trend,
+    audit,
     catalog,
 ):
     commands.register(app)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from dedupe.cli.options import CatalogOption
-from dedupe.errors import Exit, LayerError, SourceError, StoreError
+from dedupe.errors import StoreError
 
 
 def register(app: typer.Typer) -> None:
@@ -43,14 +43,16 @@ def scan(
     from dedupe.store.catalog import Catalog, default_catalog
 
     reporter = Reporter(quiet=quiet)
-    outcome = run(
-        discover(paths, Selection(platform, tuple(image or ()))),
-        Catalog(catalog or default_catalog()),
-        reporter,
-        workers=jobs or None,
-        verify=verify,
-        rehash=rehash,
-    )
+    sink = Catalog(catalog or default_catalog())
+    with sink.writing():
+        outcome = run(
+            discover(paths, Selection(platform, tuple(image or ()))),
+            sink,
+            reporter,
+            workers=jobs or None,
+            verify=verify,
+            rehash=rehash,
+        )
     reporter.finish()
     for line in problem_lines(outcome):
         typer.echo(line, err=True)
@@ -62,12 +64,8 @@ def scan(
             typer.echo(
                 "dedupe: no image is of this --platform and --image: leave them out", err=True
             )
-    if outcome.errors:
-        # where nothing at all could be catalogued: the class of the error
-        if not outcome.images:
-            raise typer.Exit(SourceError.exit_code)
-        known = outcome.layers_read + outcome.layers_named
-        raise typer.Exit(Exit.SKIPPED if known else LayerError.exit_code)
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
 
 
 def _next(catalog: Path | None, scan: str) -> str:

@@ -76,7 +76,7 @@ def run(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
         started = False
         while waiting or running:
             while waiting and len(running) < workers:
-                worker = _Worker(context)
+                worker = _Worker(context, list(running))
                 worker.give(waiting.popleft(), layers)
                 running[worker.connection] = worker
             if not started:
@@ -113,9 +113,15 @@ def _context(layers: Sequence[LayerRef]) -> "multiprocessing.context.BaseContext
 class _Worker:
     """One process, and the task that it is at."""
 
-    def __init__(self, context: "multiprocessing.context.BaseContext") -> None:
+    def __init__(
+        self, context: "multiprocessing.context.BaseContext", others: list[Connection]
+    ) -> None:
         self.connection, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(target=_work, args=(theirs,), daemon=True)  # type: ignore[attr-defined]
+        # a fork has copies of all our ends: while one is open, no worker sees that we are gone
+        copies = [self.connection, *others] if context.get_start_method() == "fork" else []
+        self._process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+            target=_work, args=(theirs, copies), daemon=True
+        )
         # a worker must never collect what it inherits: destroying a DuckDB connection without its
         # threads crashes
         gc.freeze()
@@ -144,10 +150,17 @@ class _Worker:
         self._process.join()
 
 
-def _work(connection: Connection) -> None:
-    """A worker's life: tasks in, events out."""
+def _work(connection: Connection, copies: list[Connection]) -> None:
+    """A worker's life: tasks in, events out, until the parent says so or is no more."""
     # the parent alone decides what an interrupt means
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for copy in copies:
+        copy.close()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        _serve(connection)
+
+
+def _serve(connection: Connection) -> None:
     from dedupe.layers.reader import read_layer
 
     unsaid = 0
@@ -170,7 +183,7 @@ def _work(connection: Connection) -> None:
         try:
             facts = read_layer(layer, lambda columns: connection.send(Rows(task, columns)), advance)  # noqa: B023
         except BrokenPipeError:
-            return
+            raise
         except DedupeError as error:
             connection.send(Failed(task, error.code, error.message))
         except OSError as error:

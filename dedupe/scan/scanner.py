@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dedupe.errors import Exit, LayerError, SourceError
 from dedupe.model.identity import chain_ids
 from dedupe.model.images import (
     FoundContainer,
@@ -41,6 +42,15 @@ class ScanOutcome:
     entries: int
     errors: int
     problems: tuple[ProblemRow, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0, 1 where something was skipped, else the code of the class that all failed with."""
+        if not self.errors:
+            return Exit.COMPLETE
+        if not self.images:
+            return SourceError.exit_code
+        return Exit.SKIPPED if self.layers_read + self.layers_named else LayerError.exit_code
 
 
 def scan(

@@ -4,6 +4,7 @@
     layers/<key>.parquet          one row: what reading a layer has shown
     entries/<key>-<n>.parquet     its entries, written before that row
     scans/<scan>/<table>.parquet  what one scan says of its sources
+    lock                          empty; who writes locks it
 
 A layer is there when its row is, a scan when its folder is; both come by rename. A scan that is
 killed leaves nothing but files named ``.tmp-…``, and the layers that it had finished, which the
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dedupe import __version__
 from dedupe.errors import StoreError
+from dedupe.formats.locks import together
 from dedupe.model.rows import EntryColumns, LayerFacts, Verified
 from dedupe.model.tables import SCAN_TABLES, SCHEMA_VERSION, TABLES
 from dedupe.scan.interface import ScanResult
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 #: files and folders of this beginning are not part of the catalog
 TEMPORARY = ".tmp-"
+#: a file that is locked, by scans together, or alone by who removes layers
+LOCK = "lock"
 #: a temporary file that old belongs to no run
 _STALE_SECONDS = 24 * 3600
 
@@ -53,6 +57,10 @@ class Catalog:
         # few scans ask for it: configs name diff IDs
         self._blobs: dict[str, str] | None = None
         self._prepare()
+
+    def writing(self) -> contextlib.AbstractContextManager[None]:
+        """To be held while a scan runs, beside other scans: keeps ``collect`` from its layers."""
+        return together(self.folder / LOCK)
 
     def has_layer(self, diff_id: str) -> bool:
         """Whether verified rows of this layer are kept already."""

@@ -4,12 +4,14 @@ import fnmatch
 import shutil
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dedupe.errors import StoreError
-from dedupe.store.catalog import TEMPORARY, file_name, scan_ids
+from dedupe.formats.locks import alone
+from dedupe.store.catalog import LOCK, TEMPORARY, check_version, file_name, scan_ids
 
-#: a scan that is under way has layers that no kept scan names yet
+#: a scan that was killed has left layers that no kept scan names yet
 _YOUNG_SECONDS = 3600
 
 
@@ -39,11 +41,30 @@ def scans_of(folder: Path, globs: Sequence[str]) -> list[str]:
     return found
 
 
+def expired(folder: Path, before: datetime) -> list[str]:
+    """Scans that ended before a moment (UTC, without a zone), the oldest first."""
+    import polars as pl
+
+    limit = before.replace(tzinfo=UTC).timestamp()
+    return [
+        scan
+        for scan in scan_ids(folder)
+        if pl.read_parquet(folder / "scans" / scan / "scans.parquet")["finished"].item() < limit
+    ]
+
+
 def collect(folder: Path) -> tuple[int, int]:
     """Remove layers that no kept scan names; how many, and the bytes of their files.
 
-    Layers that came within the last hour stay: a scan that is under way may be about to name them.
+    Layers that came within the last hour stay: those of a killed scan spare the next one work.
+    Raises LockedError while a scan is under way: it names layers that are there when it begins.
     """
+    check_version(folder)
+    with alone(folder / LOCK, "the catalog is being written to"):
+        return _collected(folder)
+
+
+def _collected(folder: Path) -> tuple[int, int]:
     import polars as pl
 
     needed: set[str] = set()
@@ -62,4 +83,21 @@ def collect(folder: Path) -> tuple[int, int]:
         # the row first: entries without one belong to no layer
         for file in (row, *entries):
             file.unlink(missing_ok=True)
-    return layers, freed
+    return layers, freed + _rowless(folder, youngest)
+
+
+def _rowless(folder: Path, youngest: float) -> int:
+    """Remove entries whose layer has no row, which a killed run has left; the bytes of their files.
+
+    Young ones may be about to get their row, from a scan of an older program, which takes no lock.
+    """
+    rows = {row.stem for row in (folder / "layers").glob("*.parquet")}
+    freed = 0
+    for file in (folder / "entries").glob("*.parquet"):
+        size, written = file.stat().st_size, file.stat().st_mtime
+        if file.stem.rpartition("-")[0] in rows or written > youngest:
+            continue
+        if not file.name.startswith(TEMPORARY):
+            freed += size
+            file.unlink(missing_ok=True)
+    return freed

@@ -1,0 +1,226 @@
+"""What a gate found: for a screen, for programs, and for a pull request."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from dedupe.analysis.gate import Breach, Checked, Evidence, Outcome, Rule, Unit, Verdict
+from dedupe.model.questions import Answer, Row
+from dedupe.report.markdown import code
+from dedupe.report.tables import as_text as table_text
+from dedupe.report.units import counted, human
+
+#: raised when a key changes its meaning or goes
+SCHEMA_VERSION = 1
+
+#: images or repositories of a broken rule that are named
+_SUBJECTS = 10
+#: characters; a comment of a pull request may have 65,536
+_LONGEST = 60_000
+
+
+def as_json(found: Checked) -> str:
+    """One document; docs/check.md has its keys."""
+    return json.dumps(document(found), indent=2, ensure_ascii=False) + "\n"
+
+
+def document(found: Checked) -> dict[str, Any]:
+    """The document as values, for larger ones to hold."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "scan": found.scan,
+        "baseline": found.baseline,
+        "verdict": found.verdict.value,
+        "rules": [_rule_document(outcome) for outcome in found.outcomes],
+        "notes": list(found.notes),
+    }
+
+
+def _rule_document(outcome: Outcome) -> dict[str, Any]:
+    rule, worst = outcome.rule, outcome.worst
+    return {
+        "rule": rule.name,
+        "verdict": outcome.verdict.value,
+        "meaning": rule.meaning,
+        "unit": rule.unit.value,
+        "value": worst and worst.value,
+        "threshold": worst and worst.limit,
+        "under_floor": worst and worst.under_floor,
+        "judged": outcome.judged,
+        "breaches": [
+            {
+                "subject": breach.subject,
+                "image_id": breach.image_id,
+                "verdict": breach.verdict.value,
+                "value": breach.value,
+                "threshold": breach.limit,
+            }
+            for breach in outcome.breaches
+        ],
+        "evidence": [{"title": each.title, "rows": each.rows} for each in outcome.evidence],
+        "mend": rule.mend,
+        "reason": outcome.reason,
+    }
+
+
+def as_text(found: Checked, *, plain: bool) -> str:
+    """The table of rules, then the evidence of each that is broken."""
+    rows = [_HEADER, *(_cells(outcome, plain) for outcome in found.outcomes)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADER))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if place in _NUMBERS else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    for outcome in found.outcomes:
+        if outcome.breaches:
+            lines += ["", *_evidence_lines(outcome, plain)]
+    lines += ["", *(f"note: {note}" for note in found.notes), _summary(found)]
+    return "\n".join(lines) + "\n"
+
+
+_HEADER = ("verdict", "rule", "value", "threshold", "of")
+_NUMBERS = (2, 3)
+
+
+def _cells(outcome: Outcome, plain: bool) -> tuple[str, ...]:
+    rule, worst = outcome.rule, outcome.worst
+    if worst is None:
+        return (outcome.verdict.value, rule.name, "-", "-", outcome.reason)
+    subject = worst.subject
+    if worst.under_floor:
+        subject += ", under the floor"
+    if outcome.breaches:
+        others = len(outcome.breaches) - 1
+        subject += f" and {others:,} more" if others else ""
+    if outcome.judged > 1:
+        subject += f", of {outcome.judged:,}"
+    return (
+        outcome.verdict.value,
+        rule.name,
+        _value(rule, worst.value, plain),
+        "-" if worst.limit is None else _value(rule, worst.limit, plain),
+        subject,
+    )
+
+
+def _evidence_lines(outcome: Outcome, plain: bool) -> Iterator[str]:
+    rule = outcome.rule
+    yield f"{outcome.verdict.value.upper()} {rule.name}: {rule.meaning}"
+    for breach in outcome.breaches[:_SUBJECTS]:
+        yield f"  {_breach(rule, breach, plain)}"
+    if len(outcome.breaches) > _SUBJECTS:
+        yield f"  and {len(outcome.breaches) - _SUBJECTS:,} more; -f json lists all"
+    for evidence in outcome.evidence:
+        if evidence.rows:
+            yield f"  {evidence.title}:"
+            shown = table_text(_answer(evidence), plain=plain)
+            yield from (f"    {line}" for line in shown.splitlines())
+    yield f"  mend: {rule.mend}"
+
+
+def _breach(rule: Rule, breach: Breach, plain: bool) -> str:
+    side = "below" if rule.lowest else "above"
+    limit = "no limit" if breach.limit is None else _value(rule, breach.limit, plain)
+    return (
+        f"{breach.verdict.value:7}{_value(rule, breach.value, plain):>10} is {side} {limit}: "
+        f"{breach.subject}"
+    )
+
+
+def _answer(evidence: Evidence) -> Answer:
+    """Rows as the tables of commands take them; columns that say nothing are left out."""
+    names = [
+        name
+        for name in evidence.rows[0]
+        if any(row[name] not in (None, "", []) for row in evidence.rows)
+    ]
+    rows = [tuple(row[name] for name in names) for row in evidence.rows]
+    return Answer(dict.fromkeys(names, "VARCHAR"), rows)
+
+
+def _value(rule: Rule, value: float, plain: bool) -> str:
+    match rule.unit:
+        case Unit.BYTES:
+            return human(int(value), plain=plain)
+        case Unit.PERCENT:
+            return f"{value:.1f} %"
+        case Unit.RATIO:
+            return f"{100 * value:.1f} %"
+        case Unit.COUNT:
+            return f"{int(value):,}"
+
+
+def _summary(found: Checked) -> str:
+    count = {
+        verdict: sum(outcome.verdict is verdict for outcome in found.outcomes)
+        for verdict in Verdict
+    }
+    text = f"{counted(len(found.outcomes), 'rule')}: " + ", ".join(
+        f"{count[verdict]} {verdict.value}" for verdict in reversed(Verdict) if count[verdict]
+    )
+    return f"{text}; scan {found.scan}" + (
+        f" compared with {found.baseline}" if found.baseline else ""
+    )
+
+
+def as_markdown(found: Checked) -> str:
+    """For a job summary or a comment: the table of rules, and what is behind the broken ones.
+
+    Text of an image stands in code spans; evidence ends before a comment would be too long.
+    """
+    text = f"### dedupe check: {found.verdict.value}\n\n" + _markdown_table(
+        _HEADER, [_markdown_cells(outcome) for outcome in found.outcomes]
+    )
+    ending = "\n" + "".join(f"- {code(note)}\n" for note in found.notes)
+    ending += f"\n{_summary(found)}\n"
+    for outcome in found.outcomes:
+        if outcome.breaches:
+            section = _markdown_section(outcome)
+            if len(text) + len(section) + len(ending) > _LONGEST:
+                section = f"\n{outcome.rule.name}: too long for here; `dedupe check` shows it\n"
+            text += section
+    return text + ending
+
+
+def _markdown_cells(outcome: Outcome) -> tuple[str, ...]:
+    *cells, subject = _cells(outcome, plain=False)
+    return (*cells, code(subject))
+
+
+def _markdown_section(outcome: Outcome) -> str:
+    rule = outcome.rule
+    parts = [f"<details><summary>{rule.name}: {rule.meaning}</summary>\n"]
+    parts.append(
+        "".join(
+            f"- {_breach(rule, breach, False).removesuffix(breach.subject)}{code(breach.subject)}\n"
+            for breach in outcome.breaches[:_SUBJECTS]
+        )
+    )
+    for evidence in outcome.evidence:
+        if evidence.rows:
+            answer = _answer(evidence)
+            names = tuple(answer.columns)
+            rows = [_row_cells(names, row) for row in answer.dicts()]
+            parts.append(f"{evidence.title}:\n\n{_markdown_table(names, rows)}")
+    return "\n" + "\n".join([*parts, f"mend: {rule.mend}\n", "</details>\n"])
+
+
+def _row_cells(names: tuple[str, ...], row: Row) -> tuple[str, ...]:
+    cells = []
+    for name in names:
+        value = row[name]
+        if isinstance(value, int):
+            cells.append(human(value) if name.endswith("_bytes") else str(value))
+        elif isinstance(value, list):
+            cells.append(code(", ".join(str(each) for each in value)))
+        else:
+            cells.append("" if value is None else code(str(value)))
+    return tuple(cells)
+
+
+def _markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

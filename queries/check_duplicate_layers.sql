@@ -1,0 +1,46 @@
+-- Question: Which layers hold the most files whose content is stored elsewhere too?
+-- Grain:    one row per layer, the most bytes first
+-- Params:   $ignored  VARCHAR  as in check_store
+--           $most     BIGINT   rows
+-- Columns:  repeated_bytes  BIGINT   files of it whose content has another copy; not a sum
+--           files           BIGINT   these files
+--           images          BIGINT   images that hold the layer
+--           position        INTEGER  layer index in one of them
+--           image           VARCHAR  its name
+--           step            VARCHAR  build step there
+-- Source:   docs/check.md
+WITH files AS (
+    SELECT layer, size_bytes, count(*) OVER (PARTITION BY content_hash) AS copies
+    FROM item
+    WHERE kind = 'file' AND NOT coalesce(regexp_full_match(path, $ignored), FALSE)
+),
+
+sums AS (
+    SELECT layer, sum(size_bytes)::BIGINT AS repeated_bytes, count(*) AS files
+    FROM files
+    WHERE copies > 1
+    GROUP BY layer
+    HAVING sum(size_bytes) > 0
+),
+
+places AS (
+    SELECT
+        layer,
+        sum(images)::BIGINT AS images,
+        arg_min(struct_pack(position, image_id, created_by), chain_id) AS place
+    FROM node
+    GROUP BY layer
+)
+
+SELECT
+    sums.repeated_bytes,
+    sums.files,
+    places.images,
+    places.place.position,
+    coalesce(image.names[1], image.digest, image.image_id) AS image,
+    places.place.created_by AS step
+FROM sums
+JOIN places USING (layer)
+JOIN image ON image.image_id = places.place.image_id
+ORDER BY sums.repeated_bytes DESC, sums.layer
+LIMIT $most;

@@ -1,0 +1,102 @@
+-- Question: What of each image's own layers, base layers left out, can no container read?
+-- Grain:    one row per image; cache images are left out
+-- Params:   $base_images  VARCHAR[]  IDs of images whose layers are base layers of all others too
+--           $base_layers  VARCHAR[]  keys of further base layers, at any position
+--           $ignored      VARCHAR    regular expression of paths that count as readable; null: none
+-- Columns:  image                   VARCHAR    for people
+--           names                   VARCHAR[]  sorted
+--           image_id                VARCHAR    config digest as computed
+--           digest                  VARCHAR    smallest manifest digest; null if none
+--           content_bytes           BIGINT     files of its own layers
+--           shadowed_bytes          BIGINT     of these, what no container can read
+--           efficiency              DOUBLE     (content - shadowed) / content; 1 where both are 0
+--           shadowed_percent        DOUBLE     100 - 100 × efficiency
+--           upper_shadowed_bytes    BIGINT     the same of its own layers above the lowest layer
+--           upper_shadowed_percent  DOUBLE     the same, of the content of these
+--           base_shadowed_bytes     BIGINT     files of base layers that its own layers hide
+-- Source:   docs/check.md; MEASURES.md, "For one image"
+WITH base AS (
+    SELECT DISTINCT chain_id FROM stack WHERE list_contains($base_images, image_id)
+),
+
+places AS (
+    SELECT
+        node.chain_id,
+        node.position,
+        coalesce(layers.content_bytes, 0) AS content_bytes,
+        base.chain_id IS NULL AND NOT coalesce(
+            list_contains($base_layers, node.layer), FALSE
+        ) AS is_own
+    FROM node
+    LEFT JOIN base USING (chain_id)
+    LEFT JOIN layers ON layers.layer = node.layer
+),
+
+contents AS (
+    SELECT
+        stack.image_id,
+        sum(places.content_bytes) FILTER (WHERE places.is_own) AS content_bytes,
+        sum(places.content_bytes) FILTER (
+            WHERE places.is_own AND places.position > 0
+        ) AS upper_bytes
+    FROM stack
+    JOIN places USING (chain_id)
+    GROUP BY stack.image_id
+),
+
+node_shadows AS (
+    SELECT
+        shadow.chain_id,
+        sum(shadow.size_bytes) FILTER (WHERE added.is_own) AS own_bytes,
+        sum(shadow.size_bytes) FILTER (
+            WHERE added.is_own AND added.position > 0
+        ) AS upper_bytes,
+        sum(shadow.size_bytes) FILTER (WHERE hider.is_own AND NOT added.is_own) AS base_bytes
+    FROM shadow
+    JOIN places AS hider ON hider.chain_id = shadow.chain_id
+    JOIN places AS added ON added.chain_id = shadow.added_chain
+    WHERE NOT coalesce(regexp_full_match(shadow.path, $ignored), FALSE)
+    GROUP BY shadow.chain_id
+),
+
+shadows AS (
+    SELECT
+        stack.image_id,
+        sum(node_shadows.own_bytes) AS own_bytes,
+        sum(node_shadows.upper_bytes) AS upper_bytes,
+        sum(node_shadows.base_bytes) AS base_bytes
+    FROM stack
+    JOIN node_shadows USING (chain_id)
+    GROUP BY stack.image_id
+),
+
+sums AS (
+    SELECT
+        image.*,
+        coalesce(contents.content_bytes, 0)::BIGINT AS content_bytes,
+        coalesce(contents.upper_bytes, 0)::BIGINT AS upper_content_bytes,
+        coalesce(shadows.own_bytes, 0)::BIGINT AS shadowed_bytes,
+        coalesce(shadows.upper_bytes, 0)::BIGINT AS upper_shadowed_bytes,
+        coalesce(shadows.base_bytes, 0)::BIGINT AS base_shadowed_bytes
+    FROM image
+    LEFT JOIN contents USING (image_id)
+    LEFT JOIN shadows USING (image_id)
+    WHERE NOT image.is_cache
+)
+
+SELECT
+    coalesce(names[1], digest, image_id) AS image,
+    names,
+    image_id,
+    digest,
+    content_bytes,
+    shadowed_bytes,
+    coalesce((content_bytes - shadowed_bytes)::DOUBLE / nullif(content_bytes, 0), 1) AS efficiency,
+    coalesce(100 * shadowed_bytes::DOUBLE / nullif(content_bytes, 0), 0) AS shadowed_percent,
+    upper_shadowed_bytes,
+    coalesce(
+        100 * upper_shadowed_bytes::DOUBLE / nullif(upper_content_bytes, 0), 0
+    ) AS upper_shadowed_percent,
+    base_shadowed_bytes
+FROM sums
+ORDER BY shadowed_bytes DESC, image, image_id;

@@ -1,0 +1,84 @@
+-- Question: Which layers hold most of what counts against these images, and how is it mended?
+-- Grain:    one row per (adding chain ID, hiding chain ID), the most bytes first
+-- Params:   $images       VARCHAR[]  IDs of the images
+--           $held         VARCHAR    as in check_paths
+--           $base_images  VARCHAR[]  as in check_images
+--           $base_layers  VARCHAR[]  as in check_images
+--           $ignored      VARCHAR    as in check_images
+--           $most         BIGINT     rows
+-- Columns:  shadowed_bytes   BIGINT   bytes that one layer added and the other hid
+--           files            BIGINT   their files
+--           image            VARCHAR  name of one of these images
+--           images           BIGINT   images that share the hiding chain node
+--           added_position   INTEGER  layer index that added them
+--           added_by         VARCHAR  build step of that
+--           hidden_position  INTEGER  layer index that hid them
+--           hidden_by        VARCHAR  build step of that
+--           repair           VARCHAR  what to do about most of them
+-- Source:   docs/check.md; docs/findings.md
+WITH base AS (
+    SELECT DISTINCT chain_id FROM stack WHERE list_contains($base_images, image_id)
+),
+
+places AS (
+    SELECT
+        node.*,
+        base.chain_id IS NULL AND NOT coalesce(
+            list_contains($base_layers, node.layer), FALSE
+        ) AS is_own
+    FROM node
+    LEFT JOIN base USING (chain_id)
+),
+
+chosen AS (
+    SELECT chain_id, min(image_id) AS image_id
+    FROM stack
+    WHERE list_contains($images, image_id)
+    GROUP BY chain_id
+),
+
+sums AS (
+    SELECT
+        shadow.chain_id,
+        shadow.added_chain,
+        sum(shadow.size_bytes)::BIGINT AS shadowed_bytes,
+        count(*) AS files
+    FROM shadow
+    JOIN places AS hider ON hider.chain_id = shadow.chain_id
+    JOIN places AS added ON added.chain_id = shadow.added_chain
+    WHERE
+        CASE $held
+            WHEN 'base' THEN hider.is_own AND NOT added.is_own
+            WHEN 'upper' THEN added.is_own AND added.position > 0
+            ELSE added.is_own
+        END
+        AND NOT coalesce(regexp_full_match(shadow.path, $ignored), FALSE)
+    GROUP BY shadow.chain_id, shadow.added_chain
+    HAVING sum(shadow.size_bytes) > 0
+),
+
+repairs AS (
+    SELECT chain_id, other_chain, arg_max(repair, (size_bytes, repair)) AS repair
+    FROM hidden_finding
+    GROUP BY chain_id, other_chain
+)
+
+SELECT
+    sums.shadowed_bytes,
+    sums.files,
+    coalesce(image.names[1], image.digest, image.image_id) AS image,
+    hider.images,
+    added.position AS added_position,
+    added.created_by AS added_by,
+    hider.position AS hidden_position,
+    hider.created_by AS hidden_by,
+    repairs.repair
+FROM sums
+JOIN chosen ON chosen.chain_id = sums.chain_id
+JOIN image ON image.image_id = chosen.image_id
+JOIN node AS hider ON hider.chain_id = sums.chain_id
+JOIN node AS added ON added.chain_id = sums.added_chain
+LEFT JOIN repairs
+    ON repairs.chain_id = sums.chain_id AND repairs.other_chain = sums.added_chain
+ORDER BY sums.shadowed_bytes DESC, image, added_position, hidden_position, sums.chain_id
+LIMIT $most;

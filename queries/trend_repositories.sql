@@ -1,0 +1,66 @@
+-- Question: How has each repository grown over all scans that the catalog keeps?
+-- Grain:    one row per (scan, repository); the oldest scan first. Images without a name have none
+-- Params:   none
+-- Columns:  scan            VARCHAR    its ID
+--           finished        TIMESTAMP  UTC
+--           repository      VARCHAR    names without tag and digest
+--           images          BIGINT     images with a name in it
+--           unpacked_bytes  BIGINT     content of their distinct layers in their place, shared ones
+--                                      too: the column is not a sum
+--           growth_bytes    BIGINT     since the last scan before it that read some of the same
+--                                      sources; null where there is none
+-- Source:   MEASURES.md, "Accounting that adds up"
+WITH baselines AS (
+    SELECT later.scan, max(earlier.scan) AS baseline
+    FROM sources AS later
+    JOIN sources AS earlier ON earlier.source = later.source AND earlier.scan < later.scan
+    GROUP BY later.scan
+),
+
+named AS (
+    SELECT scan, image_id, unnest(names) AS name FROM images WHERE kind = 'image'
+),
+
+placed AS (
+    SELECT DISTINCT
+        scan,
+        image_id,
+        coalesce(nullif(repository_of(name), ''), '(empty)') AS repository
+    FROM named
+),
+
+counted AS (
+    SELECT scan, repository, count(*) AS images FROM placed GROUP BY scan, repository
+),
+
+chains AS (
+    SELECT DISTINCT placed.scan, placed.repository, image_layers.chain_id, image_layers.layer
+    FROM placed
+    JOIN image_layers USING (scan, image_id)
+    WHERE image_layers.layer IS NOT NULL
+),
+
+unpacked AS (
+    SELECT chains.scan, chains.repository, sum(layers.content_bytes)::BIGINT AS unpacked_bytes
+    FROM chains
+    JOIN layers USING (layer)
+    GROUP BY chains.scan, chains.repository
+)
+
+SELECT
+    counted.scan,
+    make_timestamp((scans.finished * 1000000)::BIGINT) AS finished,
+    counted.repository,
+    counted.images,
+    coalesce(unpacked.unpacked_bytes, 0) AS unpacked_bytes,
+    CASE
+        WHEN baselines.baseline IS NOT NULL
+            THEN coalesce(unpacked.unpacked_bytes, 0) - coalesce(earlier.unpacked_bytes, 0)
+    END AS growth_bytes
+FROM counted
+JOIN scans USING (scan)
+LEFT JOIN unpacked USING (scan, repository)
+LEFT JOIN baselines USING (scan)
+LEFT JOIN unpacked AS earlier
+    ON earlier.scan = baselines.baseline AND earlier.repository = counted.repository
+ORDER BY counted.scan, unpacked_bytes DESC, counted.repository;
