@@ -28,23 +28,24 @@ at_path AS (
         layer_pair.lower_layer,
         layer_pair.upper_layer,
         CASE
-            WHEN 'whiteout' IN (lower.role, upper.role) THEN 'whiteout'
-            WHEN 'opaque' IN (lower.role, upper.role) THEN 'opaque'
-            WHEN 'target' IN (lower.role, upper.role) THEN 'link target'
-            WHEN 'other' IN (lower.role, upper.role) THEN 'same path'
-            WHEN lower.look <> upper.look THEN 'directory metadata'
+            WHEN 'whiteout' IN (lower_touch.role, upper_touch.role) THEN 'whiteout'
+            WHEN 'opaque' IN (lower_touch.role, upper_touch.role) THEN 'opaque'
+            WHEN 'target' IN (lower_touch.role, upper_touch.role) THEN 'link target'
+            WHEN 'other' IN (lower_touch.role, upper_touch.role) THEN 'same path'
+            WHEN lower_touch.look <> upper_touch.look THEN 'directory metadata'
             ELSE 'directory mtime'
         END AS rule,
-        lower.path AS lower_path,
-        upper.path AS upper_path
-    FROM met AS lower
-    JOIN layer_pair ON layer_pair.lower_layer = lower.layer
-    JOIN met AS upper ON upper.layer = layer_pair.upper_layer AND upper.path = lower.path
+        lower_touch.path AS lower_path,
+        upper_touch.path AS upper_path
+    FROM met AS lower_touch
+    JOIN layer_pair ON layer_pair.lower_layer = lower_touch.layer
+    JOIN met AS upper_touch
+        ON upper_touch.layer = layer_pair.upper_layer AND upper_touch.path = lower_touch.path
     WHERE NOT (
-        lower.role = upper.role
-        AND lower.role IN ('directory', 'whiteout', 'target')
-        AND lower.look IS NOT DISTINCT FROM upper.look
-        AND lower.mtime_ns IS NOT DISTINCT FROM upper.mtime_ns
+        lower_touch.role = upper_touch.role
+        AND lower_touch.role IN ('directory', 'whiteout', 'target')
+        AND lower_touch.look IS NOT DISTINCT FROM upper_touch.look
+        AND lower_touch.mtime_ns IS NOT DISTINCT FROM upper_touch.mtime_ns
     )
 ),
 
@@ -74,14 +75,17 @@ inside AS (
 
 below_path AS (
     SELECT
-        layer_pair.lower_layer, layer_pair.upper_layer, covers.role, inside.path AS lower_path,
-        covers.path AS upper_path
+        layer_pair.lower_layer,
+        layer_pair.upper_layer,
+        covers.role,
+        inside.path AS lower_path,
+        inside.cover AS upper_path
     FROM inside
     JOIN layer_pair ON layer_pair.lower_layer = inside.layer
     JOIN covers ON covers.layer = layer_pair.upper_layer AND covers.path = inside.cover
     UNION ALL
     SELECT
-        layer_pair.lower_layer, layer_pair.upper_layer, covers.role, covers.path, inside.path
+        layer_pair.lower_layer, layer_pair.upper_layer, covers.role, inside.cover, inside.path
     FROM inside
     JOIN layer_pair ON layer_pair.upper_layer = inside.layer
     JOIN covers ON covers.layer = layer_pair.lower_layer AND covers.path = inside.cover
