@@ -41,12 +41,11 @@ at_path AS (
     JOIN layer_pair ON layer_pair.lower_layer = lower_touch.layer
     JOIN met AS upper_touch
         ON upper_touch.layer = layer_pair.upper_layer AND upper_touch.path = lower_touch.path
-    WHERE NOT (
-        lower_touch.role = upper_touch.role
-        AND lower_touch.role IN ('directory', 'whiteout', 'target')
-        AND lower_touch.look IS NOT DISTINCT FROM upper_touch.look
-        AND lower_touch.mtime_ns IS NOT DISTINCT FROM upper_touch.mtime_ns
-    )
+    -- what both may carry alike: plain directories, the same whiteout, the same target
+    WHERE lower_touch.role <> upper_touch.role
+        OR lower_touch.role NOT IN ('directory', 'whiteout', 'target')
+        OR lower_touch.look IS DISTINCT FROM upper_touch.look
+        OR lower_touch.mtime_ns IS DISTINCT FROM upper_touch.mtime_ns
 ),
 
 -- folders of paths that are named, each once in the whole store
