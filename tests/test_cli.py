@@ -50,7 +50,7 @@ def test_every_table(tmp_path: Path) -> None:
     """Each listing answers as a table, as JSON and as CSV."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     run(tmp_path / "catalog", "scan", "-q", str(tmp_path / "store"))
-    for command in ("images", "layers", "shadowed", "duplicates"):
+    for command in ("images", "layers", "shadowed", "duplicates", "tree"):
         for form in ("table", "json", "csv"):
             done = run(tmp_path / "catalog", command, "--format", form)
             assert (done.returncode, done.stderr) == (0, "")

@@ -287,3 +287,35 @@ def test_archives_of_one_image(tmp_path: Path) -> None:
     one, two = what_if(session, Choice(delete=["x/a:1"]), NOW).removals
     assert one.command == ("rm", "--", str(tmp_path / "one.tar"))
     assert "x/b:1" in two.note
+
+
+def test_rows_for_programs(store: Path) -> None:
+    """CSV and Parquet hold one table of the answer, as its query gives it; JSON agrees."""
+    asked = ("what-if", "--delete", "r/app:*")
+    document = json.loads(run(store / "catalog", *asked, "-f", "json").stdout)
+    for rows in ("images", "layers", "containers"):
+        out = store / f"{rows}.parquet"
+        done = run(store / "catalog", *asked, "-f", "parquet", "--rows", rows, "-o", str(out))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert pl.read_parquet(out).to_dicts() == document[rows]
+        text = run(store / "catalog", *asked, "-f", "csv", "--rows", rows).stdout
+        assert text.count("\n") == 1 + len(document[rows])
+    freed = run(store / "catalog", *asked, "-f", "csv", "--rows", "freed").stdout
+    assert [line.partition(",")[0] for line in freed.splitlines()] == [
+        "granularity",
+        "compressed",
+        "content",
+        "unpacked",
+    ]
+
+
+def test_every_figure_is_explained(store: Path) -> None:
+    """--explain names each query that was asked, with the images that it was asked about."""
+    session = Session(store / "catalog")
+    shown = run(store / "catalog", "what-if", "--free", "1kB", "--explain").stdout
+    found = what_if(session, Choice(target=Target(1000)), NOW)
+    heads = [line for line in shown.splitlines() if line.startswith("-- queries/")]
+    assert heads == [f"-- queries/{question.name}.sql" for question in found.asked.values()]
+    assert "-- queries/what_if_units.sql" in heads
+    chosen = [row["image_id"] for row in found.images]
+    assert f"-- $images = {sorted(chosen)!r}" in shown

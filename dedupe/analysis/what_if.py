@@ -1,12 +1,12 @@
 """What deleting a set of images would free, what stays, and how it would be done."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from dedupe.analysis.freeing import by_age, by_gain
-from dedupe.analysis.interface import Questions, Row
+from dedupe.analysis.interface import Question, Questions, Row
 from dedupe.analysis.removal import Removal, removals
 from dedupe.analysis.selection import images_matching
 from dedupe.errors import StoreError
@@ -73,6 +73,8 @@ class WhatIf:
     doubtful: list[Row]
     reached: Reached | None
     removals: list[Removal]
+    #: where each of these comes from
+    asked: Mapping[str, Question]
 
 
 def what_if(questions: Questions, choice: Choice, now: datetime) -> WhatIf:
@@ -85,21 +87,34 @@ def what_if(questions: Questions, choice: Choice, now: datetime) -> WhatIf:
     if not chosen:
         doubts = f"; {len(doubtful)} have no date to be believed" if doubtful else ""
         raise StoreError(f"no image fits all conditions{doubts}", "no-image")
+    asked = {"dates": Question("what_if_dates", {"now": now})}
     reached = None
     if choice.target is not None:
-        chosen, reached = _enough(questions, choice.target, chosen, dates)
-    images = questions.rows("what_if_images", images=chosen)
-    containers = questions.rows("what_if_containers", images=chosen)
-    held = {row["image_id"] for row in containers}
+        units = _units(questions, choice.target, chosen)
+        asked["units"] = units
+        chosen, reached = _enough(questions, choice.target, units, dates)
+    asked |= {
+        name: Question(f"what_if_{name}", {"images": chosen})
+        for name in ("images", "freed", "layers", "containers", "places")
+    }
+    rows = {
+        name: questions.answer(question).dicts()
+        for name, question in asked.items()
+        if name not in ("dates", "units")
+    }
+    held = {row["image_id"] for row in rows["containers"]}
+    now_gone = {"images": [image for image in chosen if image not in held]}
+    asked["freed_now"] = Question("what_if_freed", now_gone)
     return WhatIf(
-        images=images,
-        freed=questions.rows("what_if_freed", images=chosen),
-        layers=questions.rows("what_if_layers", images=chosen),
-        containers=containers,
-        freed_now=questions.rows("what_if_freed", images=[i for i in chosen if i not in held]),
+        images=rows["images"],
+        freed=rows["freed"],
+        layers=rows["layers"],
+        containers=rows["containers"],
+        freed_now=questions.answer(asked["freed_now"]).dicts(),
         doubtful=doubtful,
         reached=reached,
-        removals=removals(questions.rows("what_if_places", images=chosen)),
+        removals=removals(rows["places"]),
+        asked=asked,
     )
 
 
@@ -121,20 +136,25 @@ def _fitting(questions: Questions, choice: Choice, dates: list[Row]) -> tuple[li
     return sorted(row["image_id"] for row in old), doubtful
 
 
-def _enough(
-    questions: Questions, target: Target, candidates: list[str], dates: list[Row]
-) -> tuple[list[str], Reached]:
-    """Of the candidates, images that free enough; those with a container can't go."""
+def _units(questions: Questions, target: Target, candidates: list[str]) -> Question:
+    """What can be freed of the candidates: those with a container can't go."""
     held = {row["image_id"] for row in questions.rows("what_if_containers", images=candidates)}
     free = [image for image in candidates if image not in held]
-    rows = questions.rows("what_if_units", images=free, granularity=target.granularity)
+    return Question("what_if_units", {"images": free, "granularity": target.granularity})
+
+
+def _enough(
+    questions: Questions, target: Target, asked: Question, dates: list[Row]
+) -> tuple[list[str], Reached]:
+    """Of the images that are asked about, some that free enough."""
+    rows = questions.answer(asked).dicts()
     units = {frozenset(row["images"]): row["bytes"] for row in rows}
     if target.order is Order.GAIN:
         found = by_gain(units, target.wanted_bytes)
     else:
         # an image without a date that can be believed is taken last
         oldest = sorted(dates, key=lambda row: (row["time"] is None, row["time"] or datetime.min))
-        allowed = set(free)
+        allowed = set(asked.parameters["images"])
         found = by_age(
             units,
             [row["image_id"] for row in oldest if row["image_id"] in allowed],

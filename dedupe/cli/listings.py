@@ -4,13 +4,23 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
-from dedupe.cli.output import write
-from dedupe.cli.tables import open_session, table
-from dedupe.model.questions import Question
+from dedupe.cli.tables import table
+from dedupe.model.questions import Answer, Question
 
 if TYPE_CHECKING:
     from dedupe.store.session import Session
+
+
+def _tree_text(
+    question: Question,  # noqa: ARG001 - the seam passes what other tables need
+    answer: Answer,  # noqa: ARG001
+    shown: Answer,
+    *,
+    plain: bool,
+) -> str:
+    from dedupe.report.terminal import tree
+
+    return tree(shown.dicts(), plain=plain)
 
 
 def register(app: typer.Typer) -> None:
@@ -49,14 +59,7 @@ def register(app: typer.Typer) -> None:
         """List files that no container can read, with the steps that added and hid them."""
         return Question("shadowed_files")
 
-    @app.command()
-    def tree(
-        catalog: CatalogOption = None,
-        scan: ScanOption = None,
-        output: OutputOption = None,
-        plain: BytesOption = False,
-    ) -> None:
+    @table(app, text=_tree_text)
+    def tree(_: "Session") -> Question:
         """Show which images share which layers, from the base up."""
-        from dedupe.report.terminal import tree as render
-
-        write(render(open_session(catalog, scan).rows("tree"), plain=plain), output)
+        return Question("tree")

@@ -9,7 +9,7 @@ import typer
 
 from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
 from dedupe.cli.output import write
-from dedupe.cli.tables import open_session
+from dedupe.cli.tables import TableFormat, explanation, open_session, show
 from dedupe.cli.usage import Granularity, GranularityOption
 from dedupe.errors import UsageError
 
@@ -19,6 +19,17 @@ class WhatIfFormat(StrEnum):
 
     TERMINAL = "terminal"
     JSON = "json"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class WhatIfRows(StrEnum):
+    """Rows of the forms that hold one table."""
+
+    IMAGES = "images"
+    FREED = "freed"
+    LAYERS = "layers"
+    CONTAINERS = "containers"
 
 
 class FreeOrder(StrEnum):
@@ -68,8 +79,14 @@ def what_if(
     format: Annotated[
         WhatIfFormat, typer.Option("--format", "-f", help="Form of the answer.")
     ] = WhatIfFormat.TERMINAL,
+    rows: Annotated[
+        WhatIfRows, typer.Option("--rows", help="With CSV and Parquet: which table.")
+    ] = WhatIfRows.IMAGES,
     output: OutputOption = None,
     plain: BytesOption = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show the queries and their parameters instead.")
+    ] = False,
 ) -> None:
     """Say what deleting images would free, what stays and why, and the commands. Deletes nothing.
 
@@ -96,11 +113,19 @@ def what_if(
         any_date=any_date,
         target=Target(size_bytes(free), Order(order.value), granularity.value) if free else None,
     )
-    found = ask(open_session(catalog, scan), choice, now)
-    text = (
-        report.as_json(found) if format is WhatIfFormat.JSON else report.render(found, plain=plain)
-    )
-    write(text, output)
+    session = open_session(catalog, scan)
+    found = ask(session, choice, now)
+    if explain:
+        text = "\n\n".join(map(explanation, found.asked.values()))
+        write(f"{text}\n", output)
+        return
+    match format:
+        case WhatIfFormat.TERMINAL:
+            write(report.render(found, plain=plain), output)
+        case WhatIfFormat.JSON:
+            write(report.as_json(found), output)
+        case WhatIfFormat.CSV | WhatIfFormat.PARQUET:
+            show(session.answer(found.asked[rows]), TableFormat(format.value), output)
 
 
 def _lines(path: Path) -> list[str]:
