@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from importlib import resources
@@ -108,6 +108,32 @@ class Session:
         """Rows of ``queries/<query>.sql``, a dictionary a row."""
         return self.answer(Question(query, parameters)).dicts()
 
+    def beside(self, orders: Mapping[str, Sequence[int]]) -> Session:
+        """These images alone, each once more as ``proposed:ID`` with its layers in another order.
+
+        An order lists today's positions, the lowest first. Close the session after use: it holds
+        the relations of all that it was asked.
+        """
+        session = Session(self._folder, self.scan, tuple(orders), self._waiting)
+        placed = [
+            (image, position, place)
+            for image, order in orders.items()
+            for place, position in enumerate(order)
+        ]
+        images, positions, proposed = zip(*placed, strict=True)
+        with self._waiting, _readable(self._folder):
+            session._replace("scan_images", "proposed_images")
+            session._replace(
+                "scan_image_layers",
+                "proposed_layers",
+                {"images": images, "positions": positions, "proposed": proposed},
+            )
+        return session
+
+    def close(self) -> None:
+        """Give back what it holds; it answers nothing any more."""
+        self._connection.close()
+
     def ask(self, text: str) -> Answer:
         """Answer to one SELECT of a user's over the catalog's tables and the scan's relations.
 
@@ -143,6 +169,15 @@ class Session:
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
         self._closed = True
+
+    def _replace(
+        self, view: str, query: str, parameters: Mapping[str, Sequence[Any]] | None = None
+    ) -> None:
+        """Let a view of the scan say what a query of ours says of it."""
+        made = f"CREATE TABLE other AS {load_query(query)}"
+        self._connection.execute(made, dict(parameters or {}))
+        self._connection.execute(f"DROP VIEW {view}")
+        self._connection.execute(f"ALTER TABLE other RENAME TO {view}")
 
     def _prepare(self, text: str) -> None:
         """Make the relations that a query names, and those that they name, once."""

@@ -3,32 +3,17 @@
 -- Params:   none
 -- Columns:  as 20_hidden_finding; chain_id and other_chain are places of two of the layers
 -- Source:   MEASURES.md, "the same but for timestamps"
-WITH described AS (
+WITH classes AS (
     SELECT
-        layer,
-        md5(
-            string_agg(
-                concat_ws(
-                    chr(1), path, kind, hex(content_hash), mode, uid, gid, link, xattrs, device
-                ),
-                chr(2) ORDER BY path, member
-            )
-        ) AS description
-    FROM item
-    GROUP BY layer
-),
-
-classes AS (
-    SELECT
-        described.description,
+        description.description,
         count(*) AS copies,
         min(layers.content_bytes) AS size_bytes,
         min(layers.files) AS files,
-        min(described.layer) AS first_layer,
-        max(described.layer) AS last_layer
-    FROM described
+        min(description.layer) AS first_layer,
+        max(description.layer) AS last_layer
+    FROM description
     JOIN layers USING (layer)
-    GROUP BY described.description
+    GROUP BY description.description
     HAVING count(*) > 1 AND min(layers.content_bytes) > 0
 ),
 

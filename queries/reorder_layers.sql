@@ -1,0 +1,64 @@
+-- Question: Which layers has each image, and what does each cost?
+-- Grain:    one row per (image, position); cache images are left out
+-- Params:   none
+-- Columns:  image_id       VARCHAR    config digest as computed
+--           name           VARCHAR    for people
+--           names          VARCHAR[]  all names, sorted
+--           complete       BOOLEAN    rows of every layer of the image are known
+--           base           VARCHAR    smallest name of the image that it is built on; null where
+--                                     there is none
+--           base_layers    INTEGER    layers of that; 0 without a base
+--           position       INTEGER    layer index, 0 = base
+--           layer          VARCHAR    key of the layer's rows; else its diff ID as claimed
+--           diff_id        VARCHAR    as the config claims it
+--           created_by     VARCHAR    build step; null where the image does not say
+--           content_bytes  BIGINT     bytes of its files; 0 where they are not known
+--           pull_bytes     BIGINT     its smallest blob; its content where no source keeps one
+--           class          VARCHAR    layers that one step would have made (layer_class)
+--           class_reason   VARCHAR    timestamps, overlap; null for a layer that is alone
+-- Source:   MEASURES.md, "Reordering"
+WITH blobs AS (
+    SELECT image_id, position, min(compressed_bytes) AS compressed_bytes
+    FROM scan_image_layers
+    GROUP BY image_id, position
+),
+
+labels AS (
+    SELECT
+        image_id,
+        names,
+        complete,
+        coalesce(names[1], digest, image_id) AS name
+    FROM image
+),
+
+bases AS (
+    SELECT ends.base_chain, min(labels.name) AS name
+    FROM (SELECT DISTINCT base_chain, unnest(base_images) AS image_id FROM base) AS ends
+    JOIN labels USING (image_id)
+    GROUP BY ends.base_chain
+)
+
+SELECT
+    stack.image_id,
+    labels.name,
+    labels.names,
+    labels.complete,
+    bases.name AS base,
+    coalesce(base.base_position + 1, 0)::INTEGER AS base_layers,
+    stack.position,
+    coalesce(stack.layer, stack.diff_id) AS layer,
+    stack.diff_id,
+    stack.created_by,
+    coalesce(layers.content_bytes, 0) AS content_bytes,
+    coalesce(blobs.compressed_bytes, layers.content_bytes, 0) AS pull_bytes,
+    coalesce(layer_class.class, stack.layer, stack.diff_id) AS class,
+    layer_class.reason AS class_reason
+FROM stack
+JOIN labels USING (image_id)
+JOIN base USING (image_id)
+LEFT JOIN bases USING (base_chain)
+LEFT JOIN layers USING (layer)
+LEFT JOIN layer_class USING (layer)
+LEFT JOIN blobs USING (image_id, position)
+ORDER BY stack.image_id, stack.position;

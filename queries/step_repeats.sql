@@ -1,0 +1,124 @@
+-- Question: Which build steps do again what an image that others are built on already holds?
+-- Grain:    one row per layer in its place whose step is one class with a layer of such an image
+-- Params:   none
+-- Columns:  image          VARCHAR  smallest name of the images that run through it
+--           images         BIGINT   how many these are
+--           position       INTEGER  layer index, 0 = base
+--           created_by     VARCHAR  its build step
+--           base           VARCHAR  image to build on instead
+--           base_position  INTEGER  layer of that which holds the same
+--           built_on_base  BIGINT   images that are built on it today
+--           wins_bytes     BIGINT   content of the layer, which would not be stored again
+--           brings_bytes   BIGINT   content of the base's other layers that the image does not
+--                                   have: shared in the store, but pulled with it
+--           in_the_way     BIGINT   layers between the common base and this one that must stay
+--                                   below it: 0 means that they can come after the new base
+--           reason         VARCHAR  why the layers are one class: timestamps, overlap
+--           chain_id       VARCHAR  the layer in its place
+--           image_id       VARCHAR  config digest as computed
+-- Source:   MEASURES.md, "Reordering": classes of the step order
+WITH repeated AS (
+    SELECT node.*, layer_class.class, layer_class.reason, layers.content_bytes
+    FROM node
+    JOIN layer_class USING (layer)
+    JOIN layers USING (layer)
+    WHERE layer_class.reason IS NOT NULL AND layers.content_bytes > 0
+),
+
+bases AS (
+    SELECT unnest(base_images) AS image_id, count(*) AS built_on_base
+    FROM base
+    WHERE base_images IS NOT NULL
+    GROUP BY unnest(base_images)
+),
+
+-- the common part of both stacks ends below both layers
+pairs AS (
+    SELECT
+        repeated.*,
+        bases.image_id AS base_id,
+        bases.built_on_base,
+        other.position AS base_position
+    FROM repeated
+    JOIN repeated AS same ON same.class = repeated.class AND same.chain_id <> repeated.chain_id
+    JOIN stack AS other ON other.chain_id = same.chain_id
+    JOIN bases ON bases.image_id = other.image_id
+),
+
+split AS (
+    SELECT
+        pairs.*,
+        (
+            SELECT count(*)
+            FROM stack AS own
+            JOIN stack AS other
+                ON other.image_id = pairs.base_id AND other.chain_id = own.chain_id
+            WHERE own.image_id = pairs.image_id
+        ) AS common_layers
+    FROM pairs
+),
+
+weighed AS (
+    SELECT
+        split.*,
+        (
+            SELECT coalesce(sum(layers.content_bytes), 0)
+            FROM stack
+            JOIN layers USING (layer)
+            WHERE
+                stack.image_id = split.base_id
+                AND stack.position >= split.common_layers
+                AND stack.position <> split.base_position
+        ) AS brings_bytes,
+        (
+            SELECT count(*)
+            FROM stack
+            JOIN conflict
+                ON conflict.lower_layer = stack.layer
+                AND conflict.upper_layer = split.layer
+                AND conflict.grade = 'equivalent'
+            WHERE
+                stack.image_id = split.image_id
+                AND stack.position >= split.common_layers
+                AND stack.position < split.position
+        ) AS in_the_way
+    FROM split
+    -- an image of which all is common, or that is built on this one, is no other base
+    WHERE split.common_layers <= least(split.position, split.base_position)
+),
+
+ranked AS (
+    SELECT
+        *,
+        row_number() OVER (
+            PARTITION BY chain_id ORDER BY in_the_way, brings_bytes, base_id
+        ) AS rank
+    FROM weighed
+),
+
+chosen AS (
+    SELECT * FROM ranked WHERE rank = 1
+),
+
+labels AS (
+    SELECT image_id, coalesce(names[1], digest, image_id) AS name FROM image
+)
+
+SELECT
+    labels.name AS image,
+    chosen.images,
+    chosen.position,
+    chosen.created_by,
+    base_labels.name AS base,
+    chosen.base_position,
+    chosen.built_on_base,
+    chosen.content_bytes AS wins_bytes,
+    chosen.brings_bytes::BIGINT AS brings_bytes,
+    chosen.in_the_way,
+    chosen.reason,
+    chosen.chain_id,
+    chosen.image_id
+FROM chosen
+JOIN labels USING (image_id)
+JOIN labels AS base_labels ON base_labels.image_id = chosen.base_id
+ORDER BY wins_bytes DESC, chain_id;

@@ -1,0 +1,36 @@
+-- Question: What does an image show at each path, as it is and in another order of its layers?
+-- Grain:    one row per path that is visible in either order
+-- Params:   none; asked of a session that holds one image in both orders
+-- Columns:  same               BOOLEAN  nothing differs but, for a directory that several layers
+--                                       carry, its mtime
+--           kind               VARCHAR  kind of what is there
+--           position           INTEGER  layer index that provides it today; null where it is not
+--                                       visible, or is a folder that no layer lists
+--           proposed_position  INTEGER  layer index that provides it in the other order
+--           mtime_ns           BIGINT   nanoseconds since 1970
+--           proposed_mtime_ns  BIGINT   the same in the other order
+--           path               VARCHAR  visible path
+-- Source:   MEASURES.md, "Each proposal carries its proof"
+WITH today AS (
+    SELECT * FROM view_entry WHERE NOT starts_with(image_id, 'proposed:')
+),
+
+proposed AS (
+    SELECT * FROM view_entry WHERE starts_with(image_id, 'proposed:')
+)
+
+SELECT
+    coalesce(
+        today.look = proposed.look
+        AND (today.carried OR today.mtime_ns IS NOT DISTINCT FROM proposed.mtime_ns),
+        FALSE
+    ) AS same,
+    coalesce(today.kind, proposed.kind) AS kind,
+    today.position,
+    proposed.position AS proposed_position,
+    today.mtime_ns,
+    proposed.mtime_ns AS proposed_mtime_ns,
+    coalesce(today.path, proposed.path) AS path
+FROM today
+FULL JOIN proposed ON proposed.path = today.path
+ORDER BY same, path;
