@@ -1,4 +1,4 @@
-"""Sizes and dates as people type them."""
+"""Sizes, dates and spans of time as people type them."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,7 @@ _SCALES: dict[str, int] = {
     **{unit: 1000 ** (place + 1) for place, unit in enumerate("kmgtp")},
     **{f"{unit}i": 1024 ** (place + 1) for place, unit in enumerate("kmgtp")},
 }
+_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
 
 
@@ -38,3 +39,11 @@ def moment(text: str, now: datetime) -> datetime:
             f"{text}: expected an age as 90d, 12w or 1y, or a date as 2024-01-31", "bad-date"
         ) from None
     return date.astimezone(UTC).replace(tzinfo=None) if date.tzinfo else date
+
+
+def seconds(text: str) -> float:
+    """``30s``, ``2m`` or ``30`` as seconds; raises UsageError for anything else."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smh]?)", text.strip().lower())
+    if found is None:
+        raise UsageError(f"{text}: expected a time as 30s, 2m or 1h", "bad-time")
+    return float(found[1]) * _SECONDS[found[2]]

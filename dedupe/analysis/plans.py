@@ -39,6 +39,8 @@ class Wish:
     keep_bases: bool = False
     #: hash the merged views of both orders
     prove: bool = True
+    #: name of an image to say more of, also where it does not move
+    explain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,13 @@ class Proposal:
     pull_proposed: float | None
     proof: Proof | None = None
 
+    def bounds(self, position: int) -> tuple[int, int]:
+        """Lowest and highest place at which the constraints allow a layer of today's position."""
+        below = _reach(self.stack.below)
+        lowest = below[position].bit_count()
+        above = sum(each >> position & 1 for each in below)
+        return lowest, len(self.layers) - 1 - above
+
     @property
     def moved(self) -> bool:
         """Whether the order differs from today's."""
@@ -195,6 +204,8 @@ class Plan:
     proposals: list[Proposal]
     #: not worse than each other; for both objectives
     choices: list[Choice] = field(default_factory=list)
+    #: the image that was to be explained
+    explained: Proposal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,3 +223,15 @@ class StepPlan:
     classes: Mapping[str, str]
     #: rows of ``queries/step_repeats.sql``
     repeats: list[Row]
+
+
+def _reach(below: Sequence[int]) -> list[int]:
+    """For each position all that must lie below it, directly or by others between."""
+    reach: list[int] = []
+    for direct in below:
+        all_below = direct
+        for position, known in enumerate(reach):
+            if direct >> position & 1:
+                all_below |= known
+        reach.append(all_below)
+    return reach

@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from dedupe.analysis.interface import Row
+from dedupe.analysis.interface import Questions, Row
 from dedupe.analysis.plans import Choice, Constraint, Objective, PlacedLayer, Plan, Proposal, Wish
 from dedupe.analysis.proofs import Comparable, proven
+from dedupe.analysis.selection import one_image
 from dedupe.analysis.stacks import Problem, pairs_of, problem_of
+from dedupe.errors import StoreError
 from dedupe.reorder.choices import best_mix, not_worse
 from dedupe.reorder.problem import Order
 from dedupe.reorder.pulls import pull_order
@@ -32,6 +34,7 @@ def reorder(session: Comparable, wish: Wish) -> Plan:
     proposals = moved(problem, orders)
     if wish.prove:
         proposals = proven(session, proposals, wish.grade)
+    explained = _explained(session, problem, wish.explain, orders) if wish.explain else None
     return Plan(
         wish=wish,
         images=len(problem.rows),
@@ -45,6 +48,7 @@ def reorder(session: Comparable, wish: Wish) -> Plan:
         pull_proposed=problem.all_pulled(orders),
         proposals=proposals,
         choices=choices,
+        explained=next((each for each in proposals if _same(each, explained)), explained),
     )
 
 
@@ -110,6 +114,22 @@ def proposal(
         pull_today=problem.pulled(number, stack.today) if rates else None,
         pull_proposed=problem.pulled(number, order) if rates else None,
     )
+
+
+def _explained(
+    questions: Questions, problem: Problem, name: str, orders: Sequence[Order]
+) -> Proposal:
+    """What the plan does to the image of this name; raises StoreError as ``one_image``."""
+    image = one_image(questions, name)
+    for number, rows in enumerate(problem.rows):
+        if rows[0]["image_id"] == image:
+            counts = holders(problem, problem.today), holders(problem, orders)
+            return proposal(problem, number, orders[number], *counts)
+    raise StoreError(f"{name}: has no layers, or is a cache image", "no-image")
+
+
+def _same(one: Proposal, other: Proposal | None) -> bool:
+    return other is not None and one.image_id == other.image_id
 
 
 def _planned(problem: Problem, wish: Wish) -> tuple[list[Order], list[Order], list[Choice]]:
