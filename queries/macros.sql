@@ -145,3 +145,27 @@ CREATE MACRO change_of(fields) AS
         WHEN list_has_any(fields, ['kind', 'content', 'link', 'device']) THEN 'changed'
         ELSE 'metadata_only'
     END;
+
+-- numbers of a name's tag, for an order in its series: 'web:1.10-alpine3' -> 1, 10, 3, each filled
+-- to the length that a tag may have; a commit is no number
+CREATE MACRO version_of(name) AS
+    list_transform(
+        list_filter(
+            regexp_extract_all(
+                substr(split_part(name, '@', 1), len(repository_of(name)) + 2),
+                '\b[0-9a-f]{7,40}\b|[0-9]+'
+            ),
+            lambda word: regexp_full_match(word, '[0-9]+')
+        ),
+        lambda word: lpad(word, 128, '0')
+    );
+
+-- a build step, each version number and hash in it cut to a star: two releases of a build file
+-- agree in it
+CREATE MACRO step_series_of(created_by) AS
+    regexp_replace(
+        regexp_replace(coalesce(created_by, ''), '\b[0-9a-f]{7,64}\b', '*', 'g'),
+        '[0-9]+(?:[._][0-9]+)*',
+        '*',
+        'g'
+    );

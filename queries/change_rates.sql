@@ -1,0 +1,88 @@
+-- Question: How often did each layer of an image change by itself from one tag to the next?
+-- Grain:    one row per (image, position); cache images are left out
+-- Params:   none
+-- Columns:  image_id     VARCHAR  config digest as computed
+--           position     INTEGER  layer index, 0 = base
+--           layer        VARCHAR  key of the layer's rows; else its diff ID as claimed
+--           changes      BIGINT   transitions at which the step's layer was another
+--           transitions  BIGINT   steps from one tag of the series to the next, to a tag that has
+--                                 this build step; 0 for an image without a series
+--           rate         DOUBLE   (changes + 1/2) / (transitions + 1); 1/2 where nothing is known
+-- Source:   MEASURES.md, "Reordering". The series is the tag series of the image's platform that
+--           has most images, of several such the first by name; tag_place orders it. A layer is
+--           aligned with that layer of the tag before whose build step reads the same, numbers and
+--           hashes aside, and is the same-numbered of such steps from the base up; steps without
+--           text are aligned alike. It changed where the two differ in more than timestamps
+--           (description), or where the tag before has no such step. What changed below it does
+--           not count. All images of a series have the same figures for the same step
+WITH lengths AS (
+    SELECT series, platform, count(*) AS images FROM tag_place GROUP BY series, platform
+),
+
+homes AS (
+    SELECT
+        tag_place.image_id,
+        tag_place.platform,
+        arg_min(tag_place.series, (-lengths.images, tag_place.series)) AS series
+    FROM tag_place
+    JOIN lengths USING (series, platform)
+    GROUP BY tag_place.image_id, tag_place.platform
+),
+
+texts AS (
+    SELECT
+        stack.image_id,
+        stack.position,
+        coalesce(stack.layer, stack.diff_id) AS layer,
+        step_series_of(stack.created_by) AS text,
+        coalesce(description.description, '') AS class
+    FROM stack
+    LEFT JOIN description USING (layer)
+),
+
+steps AS (
+    SELECT
+        *, row_number() OVER (PARTITION BY image_id, text ORDER BY position) AS nth
+    FROM texts
+),
+
+placed AS (
+    SELECT tag_place.series, tag_place.platform, tag_place.place, steps.*
+    FROM tag_place
+    JOIN steps USING (image_id)
+),
+
+counted AS (
+    SELECT
+        later.series,
+        later.platform,
+        later.text,
+        later.nth,
+        count(*) AS transitions,
+        count(*) FILTER (WHERE earlier.class IS DISTINCT FROM later.class) AS changes
+    FROM placed AS later
+    LEFT JOIN placed AS earlier
+        ON earlier.series = later.series
+        AND earlier.platform = later.platform
+        AND earlier.place = later.place - 1
+        AND earlier.text = later.text
+        AND earlier.nth = later.nth
+    WHERE later.place > 1
+    GROUP BY later.series, later.platform, later.text, later.nth
+)
+
+SELECT
+    steps.image_id,
+    steps.position,
+    steps.layer,
+    coalesce(counted.changes, 0) AS changes,
+    coalesce(counted.transitions, 0) AS transitions,
+    (coalesce(counted.changes, 0) + 0.5::DOUBLE) / (coalesce(counted.transitions, 0) + 1) AS rate
+FROM steps
+LEFT JOIN homes USING (image_id)
+LEFT JOIN counted
+    ON counted.series = homes.series
+    AND counted.platform = homes.platform
+    AND counted.text = steps.text
+    AND counted.nth = steps.nth
+ORDER BY steps.image_id, steps.position;
