@@ -68,6 +68,9 @@ class Seen:
     mtime: int
     link: str
     content: bytes
+    xattrs: tuple[tuple[str, bytes], ...]
+    #: all visible names of what is there, sorted: hard links
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -130,13 +133,16 @@ def stack(layers: Sequence[Layer]) -> Stack:
     content = sum(inode.size for inode in inodes)
     live = sum(inode.size for inode in set(view.values()))
     by_path = sorted(hidden, key=lambda key: (hidden[key].path, key))
+    names: dict[Inode, list[str]] = {}
+    for path in sorted(view):
+        names.setdefault(view[path], []).append(path)
     return Stack(
         content_bytes=content,
         live_bytes=live,
         shadowed_bytes=content - live,
         shadowed=tuple(hidden[key] for key in by_path),
         merged=tuple(sorted(view.keys() - {""})),
-        view={path: _seen(view[path]) for path in sorted(view.keys() - {""})},
+        view={path: _seen(view[path], names[view[path]]) for path in sorted(view.keys() - {""})},
         dangling=tuple(dangling),
         hidden=hidden,
     )
@@ -222,9 +228,20 @@ def _field(inode: Inode, name: str) -> object:
     return (member.mtime, member.nanos) if name == "mtime" else getattr(member, name)
 
 
-def _seen(inode: Inode) -> Seen:
+def _seen(inode: Inode, names: Sequence[str]) -> Seen:
     it = inode.member
-    return Seen(it.kind, inode.size, it.mode, it.uid, it.gid, it.mtime, it.target, it.content)
+    return Seen(
+        it.kind,
+        inode.size,
+        it.mode,
+        it.uid,
+        it.gid,
+        it.mtime,
+        it.target,
+        it.content,
+        it.xattrs,
+        tuple(names),
+    )
 
 
 # Stores. An image is a list of layer names. Layers are one where their members are equal, so the

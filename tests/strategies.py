@@ -96,6 +96,32 @@ def stacks(draw: st.DrawFn, tallest: int = 4, largest: int = 6) -> tuple[Layer, 
 
 
 @st.composite
+def loose_stacks(draw: st.DrawFn, tallest: int = 5) -> tuple[Layer, ...]:
+    """A base with layers that meet it often and each other seldom, so that many may change places.
+
+    Each layer has a folder of its own; what it does elsewhere it does to the base, or to a few
+    directories that all of them carry alike.
+    """
+    base = draw(layers(largest=4))
+    made = [base]
+    for number in range(draw(st.integers(1, tallest - 1))):
+        chosen: list[Member] = []
+        for how in draw(st.lists(st.sampled_from("ooooddm"), min_size=1, max_size=4)):
+            if how == "o":
+                # a link's target stays where it was, in the base
+                one = draw(members(base, [it for it in chosen if it.path.startswith("own")]))
+                chosen.append(replace(one, path=f"own{number}/{one.path}".rstrip("/")))
+            elif how == "d":
+                chosen.append(draw(st.builds(directory, st.sampled_from("ds"), mtime=times)))
+            else:
+                chosen.append(draw(members(base, chosen)))
+        made.append(tuple(chosen))
+    if len(made) > 2 and draw(st.integers(0, 9)) == 9:
+        made[-1] = draw(st.sampled_from(made[:-1]))
+    return tuple(made)
+
+
+@st.composite
 def stores(draw: st.DrawFn, most_layers: int = 5, most_images: int = 4) -> Store:
     """Images over a few shared layers; several may have the same layers."""
     pool: list[Layer] = []

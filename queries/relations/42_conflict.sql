@@ -14,9 +14,15 @@
 -- Source:   MEASURES.md, "Reordering": no path equals, or lies below what is no plain directory
 --
 -- How the cost grows: paths are looked up, never compared pair by pair. A path that a single layer
--- names meets none; a path meets what lies above it only where that is no directory, which is rare.
+-- names meets none, unless that layer lies twice in an image; a path meets what lies above it only
+-- where that is no directory, which is rare.
 WITH meeting AS (
     SELECT path FROM touch GROUP BY path HAVING count(DISTINCT layer) > 1
+    UNION
+    SELECT touch.path
+    FROM layer_pair
+    JOIN touch ON touch.layer = layer_pair.lower_layer
+    WHERE layer_pair.lower_layer = layer_pair.upper_layer
 ),
 
 met AS (
