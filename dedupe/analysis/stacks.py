@@ -109,10 +109,12 @@ def based(stack: Sequence[Row]) -> Iterable[tuple[int, int]]:
 
 
 def _rates(questions: Questions) -> dict[str, list[float]]:
-    found: dict[str, dict[int, float]] = defaultdict(dict)
+    """Change rates by image and position; a step that a series has but once has even chances."""
+    found: dict[str, list[Row]] = defaultdict(list)
     for row in questions.rows("change_rates"):
-        if row["transitions"]:
-            found[row["image_id"]][row["position"]] = row["rate"]
+        found[row["image_id"]].append(row)
     return {
-        image: [rates[position] for position in range(len(rates))] for image, rates in found.items()
+        image: [row["rate"] for row in sorted(rows, key=lambda row: row["position"])]
+        for image, rows in found.items()
+        if any(row["transitions"] for row in rows)
     }

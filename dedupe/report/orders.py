@@ -24,7 +24,7 @@ def render(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int = _SHO
         lines += [*_proposal(each, plan.wish.objective, plain=plain), ""]
     lines += _more(len(plan.proposals), limit)
     if steps is not None:
-        lines += _steps(steps, plain=plain, limit=limit)
+        lines += _steps(plan, steps, plain=plain, limit=limit)
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -45,13 +45,20 @@ def explain(plan: Plan, *, plain: bool) -> str:
 
 
 def side_by_side(found: Proposal, *, plain: bool) -> list[str]:
-    """Today's order on the left, the proposed one on the right, the base first."""
+    """Today's order on the left, the proposed one on the right, the base as one line."""
     today = [_cell(layer, plain=plain) for layer in found.layers]
     proposed = [_cell(layer, plain=plain) for layer in found.proposed_layers]
     width = max(len("today"), *map(len, today))
     wide = max(len("proposed"), *map(len, proposed))
     lines = [f"  {'today':{width}}    {'proposed':{wide}}  images"]
+    kept = 0 if found.below_base else found.base_layers
+    if kept:
+        base = sum(layer.content_bytes for layer in found.layers[:kept])
+        top = "0" if kept == 1 else f"0 to {kept - 1}"
+        lines.append(f"  layer {top}: {human(base, plain=plain)} of {found.base}")
     for place, (left, right) in enumerate(zip(today, proposed, strict=True)):
+        if place < kept:
+            continue
         layer = found.proposed_layers[place]
         mark = " " if layer.position == place else ">"
         was, now = layer.images_today, layer.images_proposed
@@ -71,7 +78,7 @@ def build_file(found: Proposal) -> list[str]:
     above = found.proposed_layers[found.base_layers :] if moved else found.proposed_layers
     for layer in above:
         was = "" if layer.position == layer.proposed else f"  # layer {layer.position} today"
-        lines.append(f"{layer.step.line}{was}")
+        lines.append(f"{short_step(layer.step.line, _LINE - 22)}{was}")
     return lines
 
 
@@ -197,32 +204,35 @@ def _suggestion(found: Proposal) -> list[str]:
             reasons.setdefault(swap.reason, []).append(f"{swap.upper} before {swap.lower}")
     for reason, pairs in reasons.items():
         lines.append(f"    step {', '.join(pairs)}: {reason}")
-    return [*lines, *(f"    {_cut(line)}" for line in build_file(found))]
+    return [*lines, *(f"      {line}" for line in build_file(found))]
 
 
-def _steps(steps: StepPlan, *, plain: bool, limit: int) -> list[str]:
+def _steps(plan: Plan, steps: StepPlan, *, plain: bool, limit: int) -> list[str]:
     def size(count: int) -> str:
         return human(count, plain=plain).rjust(18 if plain else 9)
 
     if not steps.proposals and not steps.repeats and steps.reproducible_bytes == steps.today_bytes:
         return []
+    above = {each.image_id: each.order for each in plan.proposals}
+    shown = [each for each in steps.proposals if above.get(each.image_id) != each.order]
     lines = [
         "Orders of build steps: what a rebuild would share, if a step that several images have "
         "ran once",
         "",
         f"{size(steps.today_bytes - steps.reproducible_bytes)}  in today's order, by reproducible "
         "builds alone",
-        f"{size(steps.today_bytes - steps.proposed_bytes)}  in the orders below",
+        f"{size(steps.today_bytes - steps.proposed_bytes)}  in the orders "
+        f"{'above and ' if len(shown) < len(steps.proposals) else ''}below",
         "",
     ]
-    for each in steps.proposals[:limit] if limit else steps.proposals:
+    for each in shown[:limit] if limit else shown:
         lines += [
             f"{each.name}: shares {human(each.wins_bytes, plain=plain)}",
             *side_by_side(each, plain=plain),
             *_suggestion(each),
             "",
         ]
-    lines += _more(len(steps.proposals), limit)
+    lines += _more(len(shown), limit)
     if steps.repeats:
         lines += ["Steps that do again what a base image of this store holds"]
     for row in steps.repeats[:limit] if limit else steps.repeats:
@@ -273,10 +283,6 @@ def _why(found: Proposal, layer: PlacedLayer, *, plain: bool) -> list[str]:
 def _cell(layer: PlacedLayer, *, plain: bool) -> str:
     step = short_step(layer.created_by, _STEP) or "(not said)"
     return f"{layer.position:>2} {human(layer.content_bytes, plain=plain):>9}  {step}"
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= _LINE else line[: _LINE - 1] + "…"
 
 
 def _more(count: int, limit: int) -> Sequence[str]:
