@@ -12,8 +12,9 @@
 --           has most images, of several such the first by name; tag_place orders it. A layer is
 --           aligned with that layer of the tag before whose build step reads the same, numbers and
 --           hashes aside, and is the same-numbered of such steps from the base up; steps without
---           text are aligned alike. It changed where the two differ in more than timestamps
---           (description), or where the tag before has no such step. What changed below it does
+--           text are aligned alike. It changed where the two are of other classes (layer_class: a
+--           step that ran again only because of what lies below it is the same), or where the tag
+--           before has no such step. What changed below it does
 --           not count. All images of a series have the same figures for the same step
 WITH lengths AS (
     SELECT series, platform, count(*) AS images FROM tag_place GROUP BY series, platform
@@ -35,9 +36,9 @@ texts AS (
         stack.position,
         coalesce(stack.layer, stack.diff_id) AS layer,
         step_series_of(stack.created_by) AS text,
-        coalesce(description.description, '') AS class
+        coalesce(layer_class.class, '') AS class
     FROM stack
-    LEFT JOIN description USING (layer)
+    LEFT JOIN layer_class USING (layer)
 ),
 
 steps AS (

@@ -169,7 +169,7 @@ def _both(problem: Problem, stored: list[Order]) -> tuple[list[Order], list[Orde
         for number, stack in enumerate(problem.stacks)
     ]
     for weight in _WEIGHTS:
-        plans[f"both, pulls weigh {weight:g}"] = best_mix(
+        plans[f"between, pulls weigh {weight:g}"] = best_mix(
             problem.stacks, problem.sizes, candidates, problem.pulled, weight
         )
     costs = [(problem.stored(plan), problem.all_pulled(plan)) for plan in plans.values()]

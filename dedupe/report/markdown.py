@@ -45,7 +45,7 @@ def render(found: Overview, *, plain: bool) -> str:
         f"{counted(totals['files'], 'file')} in {counted(len(found.sources), 'source')}, "
         f"scanned {finished} UTC. {percent(totals['live_bytes'], totals['naive_bytes'])} of the "
         "images' bytes can be read by a container; the rest is shadowed.\n",
-        _table(
+        table(
             ("-bytes", "what"),
             ((human(totals[key], plain=plain), text) for key, text in _TOTALS),
         ),
@@ -59,7 +59,7 @@ def render(found: Overview, *, plain: bool) -> str:
 
 
 def _sources(rows: Sequence[Row], *, plain: bool) -> str:
-    return "### Sources\n\n" + _table(
+    return "### Sources\n\n" + table(
         ("source", "kind", "-images", "-stored"),
         (
             (
@@ -78,7 +78,7 @@ def _sources(rows: Sequence[Row], *, plain: bool) -> str:
 def _findings(rows: Sequence[Row], *, plain: bool) -> str:
     if not rows:
         return "### What to mend\n\nNothing to mend was found.\n"
-    return "### What to mend\n\n" + _table(
+    return "### What to mend\n\n" + table(
         ("-wins", "kind", "where", "build step", "repair"),
         (
             (
@@ -98,7 +98,7 @@ def _findings(rows: Sequence[Row], *, plain: bool) -> str:
 
 def _images(rows: Sequence[Row], *, plain: bool) -> str:
     worst = sorted(rows, key=lambda row: -row["shadowed_bytes"])
-    return "### Images, the most shadowed first\n\n" + _table(
+    return "### Images, the most shadowed first\n\n" + table(
         ("image", "-readable", "-content", "-shadowed", "-its own"),
         (
             (
@@ -119,7 +119,7 @@ def _images(rows: Sequence[Row], *, plain: bool) -> str:
 def _containers(rows: Sequence[Row], *, plain: bool) -> str:
     if not rows:
         return ""
-    return "### Containers\n\n" + _table(
+    return "### Containers\n\n" + table(
         ("container", "image", "-written", "-copied up"),
         (
             (
@@ -139,7 +139,7 @@ def _problems(rows: Sequence[Row]) -> str:
     errors = [row for row in rows if row["severity"] == "error"]
     if not errors:
         return ""
-    return "### Problems: figures are incomplete\n\n" + _table(
+    return "### Problems: figures are incomplete\n\n" + table(
         ("code", "source", "message"),
         ((row["code"], code(row["source"]), code(row["message"])) for row in errors[:_PROBLEMS]),
         len(errors) - _PROBLEMS,
@@ -147,7 +147,7 @@ def _problems(rows: Sequence[Row]) -> str:
     )
 
 
-def _table(
+def table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], left_out: int = 0, command: str = ""
 ) -> str:
     """A table; a heading that begins with a hyphen stands over numbers."""

@@ -92,6 +92,22 @@ def verdict(found: Proposal) -> str:
     return "free: only files from outside change places" if found.free else "needs rebuild check"
 
 
+def gain(found: Proposal, objective: Objective, *, plain: bool) -> str:
+    """What an image wins by its order, for storage and for pulls."""
+    parts = []
+    if objective is Objective.STORAGE or found.wins_bytes:
+        lost = "wins" if found.wins_bytes >= 0 else "stores more:"
+        parts.append(f"{lost} {human(abs(found.wins_bytes), plain=plain)}")
+    if found.pull_today is not None and found.pull_proposed is not None:
+        was, now = round(found.pull_today), round(found.pull_proposed)
+        parts.append(
+            f"a release pulls {human(was, plain=plain)} → {human(now, plain=plain)}"
+            if was != now
+            else f"a release pulls {human(now, plain=plain)} as today"
+        )
+    return ", ".join(parts)
+
+
 def _totals(plan: Plan, *, plain: bool) -> list[str]:
     def size(count: float) -> str:
         return human(round(count), plain=plain).rjust(18 if plain else 9)
@@ -148,27 +164,12 @@ def _nothing(plan: Plan) -> str:
 
 def _proposal(found: Proposal, objective: Objective, *, plain: bool) -> list[str]:
     return [
-        f"{found.name}: {_gain(found, objective, plain=plain)}",
+        f"{found.name}: {gain(found, objective, plain=plain)}",
         *_names(found),
         *side_by_side(found, plain=plain),
         *_proof(found),
         *_suggestion(found),
     ]
-
-
-def _gain(found: Proposal, objective: Objective, *, plain: bool) -> str:
-    parts = []
-    if objective is not Objective.PULLS or found.wins_bytes:
-        lost = "wins" if found.wins_bytes >= 0 else "stores more:"
-        parts.append(f"{lost} {human(abs(found.wins_bytes), plain=plain)}")
-    if found.pull_today is not None and found.pull_proposed is not None:
-        was, now = round(found.pull_today), round(found.pull_proposed)
-        parts.append(
-            f"a release pulls {human(was, plain=plain)} → {human(now, plain=plain)}"
-            if was != now
-            else f"a release pulls {human(now, plain=plain)} as today"
-        )
-    return ", ".join(parts)
 
 
 def _names(found: Proposal) -> list[str]:

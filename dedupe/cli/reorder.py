@@ -1,0 +1,144 @@
+"""The command that proposes orders of layers. It builds nothing."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
+from dedupe.cli.output import write
+from dedupe.cli.tables import TableFormat, open_session, show
+
+if TYPE_CHECKING:
+    from dedupe.analysis.plans import Wish
+    from dedupe.model.questions import Answer
+    from dedupe.store.session import Session
+
+
+class Purpose(StrEnum):
+    """What orders are to save."""
+
+    STORAGE = "storage"
+    PULLS = "pulls"
+    BOTH = "both"
+
+
+class GradeName(StrEnum):
+    """How alike the merged view must stay."""
+
+    EQUIVALENT = "equivalent"
+    IDENTICAL = "identical"
+
+
+class ReorderFormat(StrEnum):
+    """Forms of the answer."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("reorder")(reorder)
+
+
+def reorder(
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[IMAGE]...", help="Names or globs of images that may change."),
+    ] = None,
+    purpose: Annotated[
+        Purpose, typer.Option("--for", help="Fewest bytes stored, or pulled by a release.")
+    ] = Purpose.STORAGE,
+    grade: Annotated[
+        GradeName,
+        typer.Option("--grade", help="Equivalent leaves mtimes of shared directories aside."),
+    ] = GradeName.EQUIVALENT,
+    budget: Annotated[
+        str, typer.Option("--budget", metavar="TIME", help="Time for improving the plan: 30s, 2m.")
+    ] = "10s",
+    keep_bases: Annotated[
+        bool, typer.Option("--keep-bases", help="No layer moves into or out of a base image.")
+    ] = False,
+    steps: Annotated[
+        bool, typer.Option("--steps/--no-steps", help="Also orders of build steps.")
+    ] = True,
+    proof: Annotated[
+        bool, typer.Option("--proof/--no-proof", help="Hash the merged views of both orders.")
+    ] = True,
+    explain: Annotated[
+        str | None,
+        typer.Option("--explain", metavar="IMAGE", help="Say why each layer sits where it does."),
+    ] = None,
+    entries: Annotated[
+        str | None,
+        typer.Option("--entries", metavar="IMAGE", help="Compare both orders entry by entry."),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", min=0, help="Images to show, or entries; 0 for all.")
+    ] = 10,
+    catalog: CatalogOption = None,
+    scan: ScanOption = None,
+    format: Annotated[
+        ReorderFormat, typer.Option("--format", "-f", help="Form of the answer.")
+    ] = ReorderFormat.TERMINAL,
+    output: OutputOption = None,
+    plain: BytesOption = False,
+) -> None:
+    """Propose orders of layers that store or pull less, with a proof that images stay the same.
+
+    Layers move only where no path of one meets a path of the other. It builds nothing: the orders
+    are advice for build files and for tools that assemble layers.
+    """
+    from dedupe.analysis.amounts import seconds
+    from dedupe.analysis.plans import Grade, Objective, Wish
+    from dedupe.analysis.reordering import reorder as plan_orders
+    from dedupe.analysis.step_orders import step_orders
+    from dedupe.report import orders, orders_json, orders_markdown
+
+    wish = Wish(
+        objective=Objective(purpose.value),
+        grade=Grade(grade.value),
+        budget_seconds=seconds(budget),
+        images=images or (),
+        keep_bases=keep_bases,
+        prove=proof,
+        explain=explain or entries or "",
+    )
+    session = open_session(catalog, scan)
+    if entries:
+        compared = _entries(session, wish)
+        form = TableFormat.JSON if format is ReorderFormat.JSON else TableFormat.TABLE
+        show(compared, form, output, limit)
+        return
+    plan = plan_orders(session, wish)
+    rebuilt = None
+    if steps and purpose is not Purpose.PULLS and not explain:
+        rebuilt = step_orders(session, wish)
+    match format:
+        case ReorderFormat.TERMINAL if explain:
+            write(orders.explain(plan, plain=plain), output)
+        case ReorderFormat.TERMINAL:
+            write(orders.render(plan, rebuilt, plain=plain, limit=limit), output)
+        case ReorderFormat.JSON:
+            write(orders_json.as_json(plan, rebuilt), output)
+        case ReorderFormat.MARKDOWN:
+            write(orders_markdown.render(plan, rebuilt, plain=plain, limit=limit), output)
+
+
+def _entries(session: "Session", wish: "Wish") -> "Answer":
+    """Both views of an image, entry by entry."""
+    from dataclasses import replace
+
+    from dedupe.analysis.reordering import reorder as plan_orders
+    from dedupe.model.questions import Question
+
+    plan = plan_orders(session, replace(wish, prove=False))
+    if plan.explained is None:
+        raise ValueError("the plan explains no image")
+    beside = session.beside({plan.explained.image_id: plan.explained.order})
+    try:
+        return beside.answer(Question("view_entries"))
+    finally:
+        beside.close()
