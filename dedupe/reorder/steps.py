@@ -34,7 +34,7 @@ class Step:
         return self.text if self.kind is StepKind.COPY else f"# {self.text or 'step not known'}"
 
 
-_SHELL = re.compile(r"^(?:RUN )?(?:\|\d+ (?:\S+=.*? )?)?(?:/bin/(?:ba)?sh -\S*c )")
+_SHELL = re.compile(r"^(?:RUN )?(?:\|\d+ (?:\S+=.*? )?)?/bin/(?:ba)?sh (?:-o \S+ )*-\w*c ")
 _LEGACY = re.compile(r"^(?:/bin/(?:ba)?sh -c )?#\(nop\) +(COPY|ADD) (.*?) in (.*)$", re.DOTALL)
 _BUILDKIT = re.compile(r"^(COPY|ADD) (.*)$", re.DOTALL)
 _MANAGERS = {
