@@ -79,7 +79,7 @@ def test_one_order_wins_the_shared_layers_back(tmp_path: Path) -> None:
     assert found.free
     assert found.proof is not None
     assert found.proof.equal
-    assert found.proof.paths == 5
+    assert found.proof.paths == 6
     built = rebuilt(tool_images(), plan)
     again = scan_store(tmp_path / "again", built).rows("totals")[0]
     assert again["unpacked_bytes"] == plan.proposed_bytes
