@@ -89,6 +89,8 @@ class Stack:
     dangling: tuple[tuple[int, str, str], ...]
     #: each shadowed file by (position, index of its member)
     hidden: Mapping[tuple[int, int], Shadowed]
+    #: the file, of whatever kind, at each name of the view
+    inodes: Mapping[str, Inode]
 
 
 def stack(layers: Sequence[Layer]) -> Stack:
@@ -145,6 +147,7 @@ def stack(layers: Sequence[Layer]) -> Stack:
         view={path: _seen(view[path], names[view[path]]) for path in sorted(view.keys() - {""})},
         dangling=tuple(dangling),
         hidden=hidden,
+        inodes=view,
     )
 
 
