@@ -8,4 +8,5 @@ SELECT * REPLACE ([image_id] AS names) FROM scan_images
 UNION ALL
 SELECT
     * REPLACE ('proposed:' || image_id AS image_id, ['proposed:' || image_id] AS names)
-FROM scan_images;
+FROM scan_images
+ORDER BY image_id, source, digest;

@@ -46,4 +46,5 @@ JOIN chains
     ON chains.source = placed.source
     AND chains.image_id = placed.image_id
     AND chains.digest IS NOT DISTINCT FROM placed.digest
-    AND chains.position = placed.position;
+    AND chains.position = placed.position
+ORDER BY image_id, source, digest, position;

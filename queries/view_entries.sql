@@ -1,6 +1,7 @@
 -- Question: What does an image show at each path, as it is and in another order of its layers?
--- Grain:    one row per path that is visible in either order
--- Params:   none; asked of a session that holds one image in both orders
+-- Grain:    one row per path that is visible in either order; asked of a session that holds one
+--           image in both orders
+-- Params:   none
 -- Columns:  same               BOOLEAN  nothing differs but, for a directory that several layers
 --                                       carry, its mtime
 --           kind               VARCHAR  kind of what is there

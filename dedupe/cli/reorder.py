@@ -75,6 +75,12 @@ def reorder(
         str | None,
         typer.Option("--entries", metavar="IMAGE", help="Compare both orders entry by entry."),
     ] = None,
+    relayer: Annotated[
+        bool, typer.Option("--relayer", help="New layers instead: by which images show a file.")
+    ] = False,
+    layers: Annotated[
+        int, typer.Option("--layers", min=1, help="With --relayer: layers of an image at the most.")
+    ] = 20,
     limit: Annotated[
         int, typer.Option("--limit", min=0, help="Images to show, or entries; 0 for all.")
     ] = 10,
@@ -107,6 +113,9 @@ def reorder(
         explain=explain or entries or "",
     )
     session = open_session(catalog, scan)
+    if relayer:
+        write(_new_layers(session, wish, layers, format, plain=plain, limit=limit), output)
+        return
     if entries:
         compared = _entries(session, wish)
         form = TableFormat.JSON if format is ReorderFormat.JSON else TableFormat.TABLE
@@ -142,3 +151,33 @@ def _entries(session: "Session", wish: "Wish") -> "Answer":
         return beside.answer(Question("view_entries"))
     finally:
         beside.close()
+
+
+def _new_layers(
+    session: "Session",
+    wish: "Wish",
+    layers: int,
+    format: ReorderFormat,
+    *,
+    plain: bool,
+    limit: int,
+) -> str:
+    """Other divisions of the images into layers."""
+    from dedupe.analysis.plans import Objective
+    from dedupe.analysis.relayering import relayer
+    from dedupe.reorder.relayer import Prefer
+    from dedupe.report import relayering
+
+    if wish.images:
+        raise UsageError(
+            "--relayer divides all images of the scan: leave the names out", "no-choice"
+        )
+    pulls = wish.objective is Objective.PULLS
+    found = relayer(session, layers, Prefer.PULLS if pulls else Prefer.STORAGE)
+    match format:
+        case ReorderFormat.TERMINAL:
+            return relayering.render(found, plain=plain, limit=limit)
+        case ReorderFormat.JSON:
+            return relayering.as_json(found)
+        case ReorderFormat.MARKDOWN:
+            return relayering.as_markdown(found, plain=plain, limit=limit)

@@ -17,6 +17,7 @@ image has each of its classes in exactly one layer, so what is stored is never m
 share nothing.
 """
 
+import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -137,6 +138,8 @@ class _Division:
         self.layers: dict[int, _Layer] = {}
         self.held: dict[int, set[int]] = defaultdict(set)
         self._made = 0
+        #: images over the budget, as bits
+        self._over = 0
         #: the same classes are one layer, whoever has them
         self._by_classes: dict[frozenset[int], int] = {}
         self._newer, self._older = defaultdict[int, int](int), defaultdict[int, int](int)
@@ -153,23 +156,23 @@ class _Division:
                 self._merge_one(image)
 
     def _merge_one(self, image: int) -> None:
-        smallest = sorted(
-            self.held[image], key=lambda number: (self.layers[number].size_bytes, number)
+        smallest = heapq.nsmallest(
+            _CANDIDATES,
+            self.held[image],
+            key=lambda number: (self.layers[number].size_bytes, number),
         )
-        over = sum(1 << other for other, held in self.held.items() if len(held) > self.budget)
-        pairs = combinations(smallest[:_CANDIDATES], 2)
-        one, other = min(pairs, key=lambda pair: self._cost(pair, over))
+        one, other = min(combinations(smallest, 2), key=self._cost)
         left, right = self._remove(one), self._remove(other)
         for layer in (left.within(right), left.without(right), right.without(left)):
             if layer.images:
                 self._add(layer)
 
-    def _cost(self, pair: tuple[int, int], over: int) -> tuple[float, float, int, int, int]:
+    def _cost(self, pair: tuple[int, int]) -> tuple[float, float, int, int, int]:
         """Added bytes per image over the budget that the merge helps."""
         one, other = pair
         left, right = self.layers[one], self.layers[other]
         after = [left.within(right), left.without(right), right.without(left)]
-        helped = (left.images & right.images & over).bit_count()
+        helped = (left.images & right.images & self._over).bit_count()
         stored = sum(layer.size_bytes for layer in after if layer.images)
         stored -= left.size_bytes + right.size_bytes
         pulled = sum(layer.pulled_bytes for layer in after)
@@ -205,12 +208,16 @@ class _Division:
         self._by_classes[layer.classes] = self._made
         for image in _bits(layer.images):
             self.held[image].add(self._made)
+            if len(self.held[image]) > self.budget:
+                self._over |= 1 << image
 
     def _remove(self, number: int) -> _Layer:
         layer = self.layers.pop(number)
         del self._by_classes[layer.classes]
         for image in _bits(layer.images):
             self.held[image].remove(number)
+            if len(self.held[image]) <= self.budget:
+                self._over &= ~(1 << image)
         return layer
 
 
