@@ -1,4 +1,4 @@
-"""Other divisions of images into layers: new ones by who shows a file, joined ones, common bases."""
+"""Other divisions into layers: new ones by who shows a file, joined ones, common bases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

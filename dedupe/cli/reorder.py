@@ -8,6 +8,7 @@ import typer
 from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
 from dedupe.cli.output import write
 from dedupe.cli.tables import TableFormat, open_session, show
+from dedupe.errors import UsageError
 
 if TYPE_CHECKING:
     from dedupe.analysis.plans import Wish
