@@ -64,7 +64,7 @@ def test_scan_ends_with_three_commands_that_work(tmp_path: Path, store: Path) ->
     assert (done.returncode, done.stdout) == (0, "")
     lines = [line.strip() for line in done.stderr.partition("next:\n")[2].splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith("dedupe ")]
-    assert [words[1] for words in commands] == ["report", "findings", "positions"]
+    assert [words[1] for words in commands] == ["report", "findings", "reorder"]
     assert "4 findings; mending the first wins 1.6 MB (position-loss" in done.stderr
     for words in commands:
         assert run(tmp_path, *words[1:]).returncode == 0

@@ -84,7 +84,7 @@ def _shadowed(questions: Questions) -> list[Advice]:
 
 def _positions(questions: Questions) -> list[Advice]:
     lost = sum(row["lost_bytes"] for row in questions.rows("positions"))
-    return [Advice(("positions",), Reason.POSITIONS, lost)] if lost else []
+    return [Advice(("reorder",), Reason.POSITIONS, lost)] if lost else []
 
 
 def _containers(questions: Questions) -> list[Advice]:

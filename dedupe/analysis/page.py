@@ -1,13 +1,20 @@
 """Everything that the HTML page shows beside the report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dedupe.analysis.interface import Questions, Row
+from dedupe.analysis.interface import Row
 from dedupe.analysis.overview import Overview, overview
+from dedupe.analysis.plans import Plan, StepPlan, Wish
+from dedupe.analysis.proofs import Comparable, proven
+from dedupe.analysis.reordering import reorder
+from dedupe.analysis.step_orders import step_orders
 
 #: images in the treemap, and folders a layer: what a screen can show
 _IMAGES = 60
 _FOLDERS = 12
+#: images whose proposed orders are shown and proven, and time for looking for better ones
+_PROPOSALS = 12
+_BUDGET_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +26,24 @@ class Page:
     folders: list[Row]
     duplicate_folders: list[Row]
     orders: list[Row]
+    #: orders for storage; only the first images are shown, and proven
+    plan: Plan
+    steps: StepPlan
     trend: list[Row]
 
 
-def page(questions: Questions) -> Page:
+def page(questions: Comparable) -> Page:
     """All answers that the page needs."""
+    wish = Wish(budget_seconds=_BUDGET_SECONDS, prove=False)
+    plan, steps = reorder(questions, wish), step_orders(questions, wish)
+    shown = proven(questions, plan.proposals[:_PROPOSALS], wish.grade)
     return Page(
         found=overview(questions),
         tree=questions.rows("tree"),
         folders=questions.rows("treemap", images=_IMAGES, folders=_FOLDERS),
         duplicate_folders=questions.rows("duplicate_folders"),
         orders=questions.rows("positions"),
+        plan=replace(plan, proposals=[*shown, *plan.proposals[_PROPOSALS:]]),
+        steps=steps,
         trend=questions.rows("trend"),
     )

@@ -16,6 +16,7 @@ from dedupe import __version__
 from dedupe.analysis.page import Page
 from dedupe.model.questions import Row
 from dedupe.report.html.drawings import Tile, bars, treemap, trend
+from dedupe.report.html.proposals import Proposals, proposals
 from dedupe.report.html.tables import Table, tables
 from dedupe.report.steps import short_step
 from dedupe.report.units import counted, human, percent
@@ -78,6 +79,7 @@ def render(page: Page) -> str:
     shown = tables(page)
     style, script = _asset("style.css"), _asset("script.js")
     nodes, left_out = _tree(page.tree)
+    proposed = proposals(page.plan, page.steps)
     chart = trend(page.trend)
     data = {
         name: {"columns": [asdict(each) for each in table.columns], "rows": table.rows}
@@ -96,11 +98,12 @@ def render(page: Page) -> str:
         headline=_headline(totals),
         finished=time.strftime("%Y-%m-%d %H:%M", time.gmtime(page.found.scan["finished"])),
         sources=counted(len(page.found.sources), "source"),
-        sections=_sections(shown, page, chart is not None),
+        sections=_sections(shown, page, proposed, chart is not None),
         cards=_cards(totals),
         bars=drawn,
         tiles=[_labelled(tile) for tile in treemap(page.folders, page.found.images)],
         tables=shown,
+        proposals=proposed,
         tree={"nodes": nodes, "left_out": left_out},
         chart=chart,
         words=WORDS,
@@ -135,7 +138,9 @@ def _cards(totals: Row) -> list[_Card]:
     ]
 
 
-def _sections(shown: dict[str, Table], page: Page, has_trend: bool) -> list[tuple[str, str]]:
+def _sections(
+    shown: dict[str, Table], page: Page, proposed: Proposals, has_trend: bool
+) -> list[tuple[str, str]]:
     every = [
         ("bytes", "Where the bytes go", True),
         ("map", "Treemap", bool(page.folders)),
@@ -144,12 +149,16 @@ def _sections(shown: dict[str, Table], page: Page, has_trend: bool) -> list[tupl
         ("tree", "Shared layers", True),
         ("folders", "Folders stored again", True),
         ("containers", "Containers", bool(shown["containers"].rows)),
-        ("orders", "Layer orders", bool(shown["orders"].rows)),
+        ("orders", "Layer orders", _has_orders(shown, proposed)),
         ("trend", "Past scans", has_trend),
         ("problems", "Problems", bool(shown["problems"].rows)),
         ("reading", "How to read it", True),
     ]
     return [(name, text) for name, text, there in every if there]
+
+
+def _has_orders(shown: dict[str, Table], proposed: Proposals) -> bool:
+    return bool(shown["orders"].rows or proposed.layers or proposed.steps or proposed.repeats)
 
 
 def _labelled(tile: Tile) -> dict[str, Any]:
