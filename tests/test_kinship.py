@@ -1,5 +1,6 @@
 """Layers on several parents, images on images, and near twins: SQL against plain Python."""
 
+import json
 import tempfile
 from collections import Counter
 from itertools import combinations
@@ -59,6 +60,11 @@ def test_random_stores(store: Store) -> None:
         positions, bases = session.rows("positions"), session.rows("bases")
         close, wide = twins(session), twins(session, widest=1)
         half = twins(session, similarity=0.5, gain=1)
+        groups = session.rows(
+            "twin_groups",
+            image_ids=[row["image_id"] for row in half],
+            twin_ids=[row["twin_id"] for row in half],
+        )
     built = stacks(store)
 
     assert sum(row["lost_bytes"] for row in positions) == totals["position_loss_bytes"]
@@ -100,6 +106,34 @@ def test_random_stores(store: Store) -> None:
         for pair, (union, common, sharing, shared) in truth.items()
         if common >= union / 2 and common > sharing
     }
+    assert {
+        frozenset(name.removeprefix("x/").removesuffix(":1") for name in row["image_names"]): (
+            row["common_bytes"],
+            row["sharing_bytes"],
+            row["saved_bytes"],
+        )
+        for row in groups
+    } == groups_of(built, list(read(half)))
+
+
+def groups_of(built: dict[str, tuple], pairs: list[frozenset[str]]) -> dict:
+    """Contents that all of a group hold, those in their common layers, and what is saved."""
+    groups: list[set[str]] = []
+    for pair in pairs:
+        joined = set(pair).union(*(group for group in groups if group & pair))
+        groups = [group for group in groups if not group & pair] + [joined]
+    found = {}
+    for group in groups:
+        held = [contents(built[name]) for name in group]
+        common = set.intersection(*map(set, held))
+        columns = zip(*(built[name] for name in group), strict=False)
+        same = [len(set(layers)) == 1 for layers in columns]
+        shared = [*same, False].index(False)
+        sharing = sum(contents(built[min(group)][:shared]).values())
+        size = sum(map(len, common))
+        if size > sharing:
+            found[frozenset(group)] = (size, sharing, (size - sharing) * (len(group) - 1))
+    return found
 
 
 def test_what_splits_a_layer(tmp_path: Path) -> None:
@@ -146,6 +180,22 @@ def test_twins_are_told_what_they_would_share(tmp_path: Path) -> None:
     assert (row["common_bytes"], row["sharing_bytes"], row["gain_bytes"]) == (150, 50, 100)
     assert row["similarity"] == pytest.approx(150 / 180)
     assert row["shared_layers"] == 1
+
+
+def test_groups_of_twins(tmp_path: Path) -> None:
+    """Three images hold one library, each in a layer of its own: a base of it is stored once."""
+    images = [
+        image(
+            [file(f"{number}/lib", b"l" * 1000), file("own", bytes([number]) * 10)],
+            names=[f"r/{number}"],
+        )
+        for number in range(3)
+    ]
+    scan_store(tmp_path, [*images, image([file("x", b"x" * 50)], names=["other"])])
+    done = run(tmp_path / "catalog", "twins", "--groups", "--gain", "1", "--format", "json")
+    (row,) = json.loads(done.stdout)
+    assert (row["images"], row["gain_bytes"], row["saved_bytes"]) == (3, 1000, 2000)
+    assert row["image_names"] == ["r/0", "r/1", "r/2"]
 
 
 def test_commands(tmp_path: Path) -> None:

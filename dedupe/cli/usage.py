@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: pairs among so many images are all compared; 64 give 2,016 pairs a class of contents
 _WIDEST_CLASS = 64
+#: parameters of the groups, and columns of the pairs that fill them
+_PAIR_KEYS = (("image_ids", "image_id"), ("twin_ids", "twin_id"))
 
 
 class By(StrEnum):
@@ -104,7 +106,7 @@ def register(app: typer.Typer) -> None:
 
     @table(app, limit=100)
     def twins(
-        _: "Session",
+        session: "Session",
         similarity: Annotated[
             float,
             typer.Option(
@@ -117,15 +119,22 @@ def register(app: typer.Typer) -> None:
         gain: Annotated[
             str, typer.Option("--gain", metavar="SIZE", help="Least gain on a common base.")
         ] = "1MB",
+        groups: Annotated[
+            bool, typer.Option("--groups", help="A row a group of twins instead of a pair.")
+        ] = False,
     ) -> Question:
         """List pairs of images with nearly the same contents and few layers in common.
 
         The column gain_bytes is what a pair would share on a common base. Gains of pairs overlap:
-        they don't add up.
+        they don't add up. Those of groups don't overlap.
         """
         from dedupe.analysis.amounts import size_bytes
 
+        pairs = {"similarity": similarity, "gain_bytes": size_bytes(gain), "widest": _WIDEST_CLASS}
+        if not groups:
+            return Question("twins", pairs)
+        rows = session.rows("twins", **pairs)
         return Question(
-            "twins",
-            {"similarity": similarity, "gain_bytes": size_bytes(gain), "widest": _WIDEST_CLASS},
+            "twin_groups",
+            {name: [row[key] for row in rows] for name, key in _PAIR_KEYS},
         )
