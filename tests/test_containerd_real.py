@@ -107,6 +107,17 @@ class Daemon:
         chosen = ["--snapshotter", snapshotter] if snapshotter else []
         self.ctr("images", "import", *chosen, str(archive), namespace=namespace)
 
+    def settle(self) -> None:
+        """Wait until what imports needed for themselves is collected, which comes a little later."""
+        blobs = self.root / "io.containerd.content.v1.content/blobs/sha256"
+        seen: list[set[str]] = []
+        for _ in range(50):
+            seen.append({path.name for path in blobs.iterdir()})
+            if len(seen) > 5 and all(names == seen[-1] for names in seen[-6:]):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"containerd still changes its blobs: {seen[-2:]}")
+
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(30)
@@ -135,6 +146,7 @@ def test_images(daemon: Daemon, tmp_path: Path) -> None:
     assert digest is not None
     for name in (f"docker.io/library/app@{digest[0]}", APP.image_id):
         daemon.ctr("images", "tag", APP.names[0], name, namespace="k8s.io")
+    daemon.settle()
     write_oci_layout(tmp_path / "layout", [APP, WEB])
     ours, session = scanned(tmp_path / "a", daemon.root)
     theirs, reference = scanned(tmp_path / "b", tmp_path / "layout")
