@@ -108,7 +108,7 @@ class Daemon:
         self.ctr("images", "import", *chosen, str(archive), namespace=namespace)
 
     def settle(self) -> None:
-        """Wait until what imports needed for themselves is collected, which comes a little later."""
+        """Wait until what imports needed for themselves is collected: that comes later."""
         blobs = self.root / "io.containerd.content.v1.content/blobs/sha256"
         seen: list[set[str]] = []
         for _ in range(50):

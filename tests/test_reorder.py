@@ -15,6 +15,7 @@ from scanning import scanned
 from strategies import loose_stacks, stacks
 from test_cli import run
 
+from dedupe.analysis.page import page
 from dedupe.analysis.plans import Grade, Objective, Plan, Wish
 from dedupe.analysis.reordering import reorder
 from dedupe.analysis.step_orders import step_orders
@@ -22,6 +23,7 @@ from dedupe.errors import StoreError
 from dedupe.reorder.choices import best_mix, not_worse
 from dedupe.reorder.problem import stack_of, unpacked_bytes
 from dedupe.reorder.steps import StepKind, rebuild_check, step_of
+from dedupe.report import html
 from dedupe.store.session import Session
 
 BASE = (directory("etc"), file("etc/os", b"o" * 500))
@@ -371,6 +373,24 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
     for line in marked.stdout.splitlines():
         assert "<script>" not in line or line.startswith(("RUN ", "|"))
     assert "may lie from 0 to 3" in said.stdout
+
+
+def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
+    """Both orders, the hash, the build file; text of images stays text."""
+    images = [
+        replace(one, history=[HOSTILE if "conf" in step else step for step in one.history or ()])
+        for one in tool_images()
+    ]
+    session = scan_store(tmp_path, images)
+    (found,) = reorder(session, Wish()).proposals
+    assert found.proof is not None
+    text = html.render(page(session))
+    assert "Other orders of the layers that are there store 28.0 kB less" in text
+    assert found.proof.today in text
+    assert "FROM r.example/base:1" in text
+    assert "COPY model /opt" in text
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
 
 
 def test_entries_on_demand(tmp_path: Path) -> None:
