@@ -33,6 +33,7 @@ check: $(READY)
 docs: $(READY)
 	$(BIN)/python data/commands.py docs/commands
 	$(BIN)/python data/manpage.py > docs/dedupe.1
+	$(BIN)/python data/columns.py > docs/columns.md
 
 # ESTATE: a folder with oci/ and archives/ of the same images
 bench: $(READY)

@@ -1,56 +1,22 @@
 """Every query says in its header what it answers, and the header says what is true."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from builders import Image, tar_of, write_oci_layout
+from headers import FIELDS, columns_of, header_of, parameters_of
 from scanning import scan_only
 
-from dedupe.model.tables import TABLES
 from dedupe.store.catalog import scan_ids
 from dedupe.store.session import connect
 
-QUERIES = Path(__file__).parents[1] / "queries"
+PROJECT = Path(__file__).parents[1]
+QUERIES = PROJECT / "queries"
 RELATIONS = sorted((QUERIES / "relations").glob("*.sql"))
 QUESTIONS = sorted(path for path in QUERIES.glob("*.sql") if path.stem != "macros")
-FIELDS = ["Question", "Grain", "Params", "Columns", "Source"]
-
-_FIELD = re.compile(r"-- (\w+): +(\S.*)")
-#: ``name  TYPE  meaning``; a line without two wide gaps goes on with the line above
-_COLUMN = re.compile(r"(\w+) {2,}([A-Z]\S*(?:\([^)]*\)\S*)?) {2,}\S")
-
-
-def header_of(path: Path) -> dict[str, list[str]]:
-    """Lines of each field of the header, in order."""
-    fields: dict[str, list[str]] = {}
-    for line in path.read_text().splitlines():
-        if not line.startswith("--"):
-            break
-        found = _FIELD.match(line)
-        if found:
-            fields[found[1]] = [found[2]]
-        else:
-            assert fields, f"{path.name}: expected a field, found {line!r}"
-            fields[next(reversed(fields))].append(line.removeprefix("--").strip())
-    return fields
-
-
-def columns_of(path: Path) -> dict[str, str]:
-    """Name and type of each column that the header names.
-
-    ``as the table NAME, and`` stands for the columns of a table of the catalog, ``as NN_NAME``
-    for those of another relation.
-    """
-    columns: dict[str, str] = {}
-    for line in header_of(path)["Columns"]:
-        if same := re.match(r"as the table (\w+)", line):
-            columns |= TABLES[same[1]]
-        elif same := re.match(r"as (\d\d_\w+)", line):
-            columns |= columns_of(path.with_name(f"{same[1]}.sql"))
-        elif column := _COLUMN.match(line):
-            columns[column[1]] = column[2]
-    return columns
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +50,12 @@ def _short(kind: str) -> str:
 def test_header(path: Path, described: dict[Path, dict[str, str]]) -> None:
     """All five fields in order; columns and types in order, as the query gives them."""
     fields = header_of(path)
-    assert list(fields) == FIELDS
+    assert tuple(fields) == FIELDS
     assert all(lines[0] for lines in fields.values())
     assert fields["Question"][-1].endswith("?")
-    assert list(columns_of(path).items()) == list(described[path].items())
+    kinds = {name: kind for name, (kind, _) in columns_of(path).items()}
+    assert list(kinds.items()) == list(described[path].items())
+    assert all(meaning for _, meaning in columns_of(path).values())
 
 
 @pytest.mark.parametrize("path", [*RELATIONS, *QUESTIONS], ids=lambda path: path.stem)
@@ -98,6 +66,7 @@ def test_parameters(path: Path) -> None:
     named = set(re.findall(r"\$(\w+)", " ".join(header_of(path)["Params"])))
     assert named == set(re.findall(r"\$(\w+)", body))
     assert named or header_of(path)["Params"] == ["none"]
+    assert set(parameters_of(path)) == named
 
 
 @pytest.mark.parametrize("path", QUESTIONS, ids=lambda path: path.stem)
@@ -115,3 +84,14 @@ def test_relations_have_a_number_each() -> None:
     """Relations are made in the order of their numbers; each number and name is there once."""
     assert len({path.name[:2] for path in RELATIONS}) == len(RELATIONS)
     assert len({path.stem.partition("_")[2] for path in RELATIONS}) == len(RELATIONS)
+
+
+def test_the_page_of_columns_is_current() -> None:
+    """docs/columns.md is what the headers say."""
+    made = subprocess.run(
+        [sys.executable, str(PROJECT / "data/columns.py")],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert made.stdout == (PROJECT / "docs/columns.md").read_text()

@@ -1,0 +1,66 @@
+"""Headers of the queries: what each answers, and with which columns."""
+
+import re
+from pathlib import Path
+
+from dedupe.model.tables import TABLES
+
+FIELDS = ("Question", "Grain", "Params", "Columns", "Source")
+
+_FIELD = re.compile(r"-- (\w+): +(\S.*)")
+#: ``name  TYPE  meaning``; a line without two wide gaps goes on with the line above
+_COLUMN = re.compile(r"\$?(\w+) {2,}([A-Z]\S*(?:\([^)]*\)\S*)?) {2,}(\S.*)")
+
+
+def header_of(path: Path) -> dict[str, list[str]]:
+    """Lines of each field of a query's header, in order; raises ValueError where it has none."""
+    fields: dict[str, list[str]] = {}
+    for line in path.read_text().splitlines():
+        if not line.startswith("--"):
+            break
+        found = _FIELD.match(line)
+        if found:
+            fields[found[1]] = [found[2]]
+        elif fields:
+            fields[next(reversed(fields))].append(line.removeprefix("--").strip())
+        else:
+            raise ValueError(f"{path.name}: expected a field, found {line!r}")
+    return fields
+
+
+def columns_of(path: Path) -> dict[str, tuple[str, str]]:
+    """Type and meaning of each column that the header names.
+
+    ``as the table NAME, and`` stands for the columns of a table of the catalog, ``as NN_NAME``
+    for those of another relation.
+    """
+    columns: dict[str, tuple[str, str]] = {}
+    for line in header_of(path)["Columns"]:
+        if same := re.match(r"as the table (\w+)", line):
+            columns |= {
+                name: (kind, f"as in the table {same[1]}") for name, kind in TABLES[same[1]].items()
+            }
+        elif same := re.match(r"as (\d\d_\w+)", line):
+            columns |= columns_of(path.with_name(f"{same[1]}.sql"))
+        else:
+            columns = _described(columns, line)
+    return columns
+
+
+def parameters_of(path: Path) -> dict[str, tuple[str, str]]:
+    """Type and meaning of each parameter."""
+    found: dict[str, tuple[str, str]] = {}
+    for line in header_of(path)["Params"]:
+        if line != "none":
+            found = _described(found, line)
+    return found
+
+
+def _described(known: dict[str, tuple[str, str]], line: str) -> dict[str, tuple[str, str]]:
+    """The names with one line more."""
+    if named := _COLUMN.match(line):
+        return {**known, named[1]: (named[2], named[3])}
+    if known and line:
+        last, (kind, meaning) = next(reversed(known.items()))
+        return {**known, last: (kind, f"{meaning} {line}")}
+    return known
