@@ -290,6 +290,8 @@ def test_step_order_and_repeats(tmp_path: Path) -> None:
     assert {each.name: each.order for each in found.proposals} in (
         {"r/two:1": (0, 1, 3, 2), "r/ml:1": (0, 2, 1)},
     )
+    wins = {each.name: each.wins_bytes for each in found.proposals}
+    assert wins == {"r/two:1": 50_400, "r/ml:1": 70_001}
     # the larger of both runs stays
     assert found.today_bytes - found.proposed_bytes == 50_400 + 70_001
     assert found.reproducible_bytes == found.today_bytes

@@ -1,9 +1,9 @@
 """Orders of build steps: what images would share if each step of a class ran once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dedupe.analysis.interface import Questions
+from dedupe.analysis.interface import Questions, Row
 from dedupe.analysis.plans import StepPlan, Wish
 from dedupe.analysis.reordering import holders, proposal
 from dedupe.analysis.stacks import Problem, problem_of
@@ -39,12 +39,15 @@ def step_orders(questions: Questions, wish: Wish) -> StepPlan:
         orders, proposed = today, reproducible
     as_classes = replace(problem, stacks=stacks)
     counts = holders(as_classes, today), holders(as_classes, orders)
-    moved = []
-    for number, order in enumerate(orders):
-        if order != today[number]:
-            back = [*orders[:number], today[number], *orders[number + 1 :]]
-            wins = built_bytes(problem, stacks, back) - proposed
-            moved.append(replace(proposal(as_classes, number, order, *counts), wins_bytes=wins))
+    sizes_there = _two_largest(problem, stacks, orders)
+    moved = [
+        replace(
+            proposal(as_classes, number, order, *counts),
+            wins_bytes=_wins(problem.rows[number], stacks[number], order, sizes_there),
+        )
+        for number, order in enumerate(orders)
+        if order != today[number]
+    ]
     return StepPlan(
         today_bytes=problem.stored(problem.today),
         reproducible_bytes=reproducible,
@@ -62,10 +65,41 @@ def step_orders(questions: Questions, wish: Wish) -> StepPlan:
 
 def built_bytes(problem: Problem, stacks: Sequence[Stack], orders: Sequence[Order]) -> int:
     """Unpacked bytes where layers of one class on one parent are one: the largest of them."""
-    sizes: dict[tuple[int, ...], int] = {}
+    return sum(largest for largest, _ in _two_largest(problem, stacks, orders).values())
+
+
+def _two_largest(
+    problem: Problem, stacks: Sequence[Stack], orders: Sequence[Order]
+) -> dict[tuple[int, ...], tuple[int, int]]:
+    """Of each chain of classes the two largest layers that images have there."""
+    found: dict[tuple[int, ...], tuple[int, int]] = {}
     for rows, stack, order in zip(problem.rows, stacks, orders, strict=True):
-        chain = stack.arranged(order)
-        for place, position in enumerate(order):
-            key = chain[: place + 1]
-            sizes[key] = max(sizes.get(key, 0), rows[position]["content_bytes"])
-    return sum(sizes.values())
+        for chain, size in _chain_sizes(rows, stack, order).items():
+            first, second = found.get(chain, (0, 0))
+            found[chain] = (size, first) if size > first else (first, max(second, size))
+    return found
+
+
+def _chain_sizes(rows: Sequence[Row], stack: Stack, order: Order) -> dict[tuple[int, ...], int]:
+    chain = stack.arranged(order)
+    return {
+        chain[: place + 1]: rows[position]["content_bytes"] for place, position in enumerate(order)
+    }
+
+
+def _wins(
+    rows: Sequence[Row],
+    stack: Stack,
+    order: Order,
+    largest: Mapping[tuple[int, ...], tuple[int, int]],
+) -> int:
+    """Bytes more if this image alone kept today's order."""
+    own = _chain_sizes(rows, stack, order)
+
+    def without(chain: tuple[int, ...]) -> int:
+        first, second = largest.get(chain, (0, 0))
+        return second if own.get(chain) == first else first
+
+    freed = sum(largest[chain][0] - without(chain) for chain in own)
+    today = _chain_sizes(rows, stack, stack.today)
+    return sum(max(0, size - without(chain)) for chain, size in today.items()) - freed
