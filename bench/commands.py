@@ -2,8 +2,8 @@
 
     python bench/commands.py CATALOG [--times N]
 
-Each command is started N times (5) as a user starts it; medians of the seconds to its end and to its
-first byte. A command that writes its answer whole begins when it ends. Aims: 2 s, and 1 s.
+Each command is started N times (5) as a user starts it; medians of the seconds to its end and to
+its first byte. A command that writes its answer whole begins when it ends. Aims: 2 s, and 1 s.
 """
 
 import argparse
