@@ -5,7 +5,7 @@ python data/columns.py > docs/columns.md
 
 from pathlib import Path
 
-from headers import columns_of, header_of, parameters_of
+from headers import columns_of, header_of, name_of, parameters_of, questions_in
 
 _QUERIES = Path(__file__).parents[1] / "queries"
 _HEAD = """# Columns
@@ -16,21 +16,21 @@ Bytes are logical sizes unless a column says otherwise. Made from the headers in
 `make docs`.
 """
 #: asked of a session that compares orders, and kept from users
-_INNER = frozenset({"macros", "proposed_images", "proposed_layers"})
+_INNER = frozenset({"reorder/proposed_images", "reorder/proposed_layers"})
 
 
 def main() -> None:
     """Print the page."""
     print(_HEAD)
-    for path in sorted(_QUERIES.glob("*.sql")):
-        if path.stem not in _INNER:
+    for path in questions_in(_QUERIES):
+        if name_of(path, _QUERIES) not in _INNER:
             print(_section(path))
 
 
 def _section(path: Path) -> str:
     header = header_of(path)
     lines = [
-        f"## {path.stem}",
+        f"## {name_of(path, _QUERIES)}",
         "",
         " ".join(header["Question"]),
         "",

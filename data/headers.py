@@ -7,9 +7,26 @@ from dedupe.model.tables import TABLES
 
 FIELDS = ("Question", "Grain", "Params", "Columns", "Source")
 
+#: text of the SQL that every session loads, which asks nothing
+_MACROS = "macros"
+
 _FIELD = re.compile(r"-- (\w+): +(\S.*)")
 #: ``name  TYPE  meaning``; a line without two wide gaps goes on with the line above
 _COLUMN = re.compile(r"\$?(\w+) {2,}([A-Z]\S*(?:\([^)]*\)\S*)?) {2,}(\S.*)")
+
+
+def questions_in(queries: Path) -> list[Path]:
+    """Files of all questions; relations and macros are not among them."""
+    return sorted(
+        path
+        for path in queries.rglob("*.sql")
+        if path.stem != _MACROS and path.parent.name != "relations"
+    )
+
+
+def name_of(path: Path, queries: Path) -> str:
+    """The name that a question is asked by: ``images``, ``diff/files``."""
+    return path.relative_to(queries).with_suffix("").as_posix()
 
 
 def header_of(path: Path) -> dict[str, list[str]]:

@@ -83,7 +83,7 @@ def _shadowed(questions: Questions) -> list[Advice]:
 
 
 def _positions(questions: Questions) -> list[Advice]:
-    lost = sum(row["lost_bytes"] for row in questions.rows("positions"))
+    lost = sum(row["lost_bytes"] for row in questions.rows("usage/positions"))
     return [Advice(("reorder",), Reason.POSITIONS, lost)] if lost else []
 
 

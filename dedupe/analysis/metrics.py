@@ -17,5 +17,5 @@ class Metrics:
 
 def metrics(questions: Questions) -> Metrics:
     """The report of a session's scan and its repositories."""
-    rows = questions.rows("usage", by="repository", globs=[], granularity="unpacked")
+    rows = questions.rows("usage/groups", by="repository", globs=[], granularity="unpacked")
     return Metrics(overview(questions), [row for row in rows if row["kind"] == "group"])

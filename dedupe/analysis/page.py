@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 
 from dedupe.analysis.interface import Row
 from dedupe.analysis.overview import Overview, overview
-from dedupe.analysis.plans import Plan, StepPlan, Wish
-from dedupe.analysis.proofs import Comparable, proven
-from dedupe.analysis.reordering import reorder
-from dedupe.analysis.step_orders import step_orders
+from dedupe.analysis.reorder.layers import reorder
+from dedupe.analysis.reorder.plans import Plan, StepPlan, Wish
+from dedupe.analysis.reorder.proofs import Comparable, proven
+from dedupe.analysis.reorder.steps import step_orders
 
 #: images in the treemap, and folders a layer: what a screen can show
 _IMAGES = 60
@@ -42,7 +42,7 @@ def page(questions: Comparable) -> Page:
         tree=questions.rows("tree"),
         folders=questions.rows("treemap", images=_IMAGES, folders=_FOLDERS),
         duplicate_folders=questions.rows("duplicate_folders"),
-        orders=questions.rows("positions"),
+        orders=questions.rows("usage/positions"),
         plan=replace(plan, proposals=[*shown, *plan.proposals[_PROPOSALS:]]),
         steps=steps,
         trend=questions.rows("trend"),

@@ -82,12 +82,12 @@ def what_if(questions: Questions, choice: Choice, now: datetime) -> WhatIf:
 
     Raises StoreError: as ``images_matching``, and ``no-image`` where no image fits all conditions.
     """
-    dates = questions.rows("what_if_dates", now=now)
+    dates = questions.rows("what_if/dates", now=now)
     chosen, doubtful = _fitting(questions, choice, dates)
     if not chosen:
         doubts = f"; {len(doubtful)} have no date to be believed" if doubtful else ""
         raise StoreError(f"no image fits all conditions{doubts}", "no-image")
-    asked = {"dates": Question("what_if_dates", {"now": now})}
+    asked = {"dates": Question("what_if/dates", {"now": now})}
     reached = None
     if choice.target is not None:
         units = _units(questions, choice.target, chosen)
@@ -104,7 +104,7 @@ def what_if(questions: Questions, choice: Choice, now: datetime) -> WhatIf:
     }
     held = {row["image_id"] for row in rows["containers"]}
     now_gone = {"images": [image for image in chosen if image not in held]}
-    asked["freed_now"] = Question("what_if_freed", now_gone)
+    asked["freed_now"] = Question("what_if/freed", now_gone)
     return WhatIf(
         images=rows["images"],
         freed=rows["freed"],
@@ -138,9 +138,9 @@ def _fitting(questions: Questions, choice: Choice, dates: list[Row]) -> tuple[li
 
 def _units(questions: Questions, target: Target, candidates: list[str]) -> Question:
     """What can be freed of the candidates: those with a container can't go."""
-    held = {row["image_id"] for row in questions.rows("what_if_containers", images=candidates)}
+    held = {row["image_id"] for row in questions.rows("what_if/containers", images=candidates)}
     free = [image for image in candidates if image not in held]
-    return Question("what_if_units", {"images": free, "granularity": target.granularity})
+    return Question("what_if/units", {"images": free, "granularity": target.granularity})
 
 
 def _enough(

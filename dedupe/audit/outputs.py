@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from dedupe.analysis.gate import Checked, Outcome, Verdict
+from dedupe.analysis.check import Checked, Outcome, Verdict
 from dedupe.analysis.metrics import metrics
 from dedupe.analysis.overview import inventory, overview
 from dedupe.analysis.page import page
 from dedupe.audit.settings import Audit, Report
-from dedupe.formats.writing import write_whole
+from dedupe.host.writing import write_whole
 from dedupe.report import check as check_report
 from dedupe.report import csv_report, html, json_report, markdown, openmetrics, sarif
 from dedupe.store.session import Session

@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dedupe.analysis.amounts import moment
-from dedupe.analysis.gate import Checked, Verdict, check
+from dedupe.analysis.check import Checked, Verdict, check
 from dedupe.audit.notice import notify
 from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import Audit
 from dedupe.errors import Exit, LockedError, StoreError
-from dedupe.formats.locks import alone
-from dedupe.formats.writing import write_whole
+from dedupe.host.locks import alone
+from dedupe.host.writing import write_whole
 from dedupe.report.check import document
 from dedupe.report.scanned import problem_lines
 from dedupe.scan import ScanOutcome, scan

@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from dedupe.analysis.amounts import moment
-from dedupe.analysis.gate import Gate
-from dedupe.analysis.gate.settings import gate_of
+from dedupe.analysis.check import Gate
+from dedupe.analysis.check.settings import gate_of
 from dedupe.errors import UsageError
 from dedupe.formats.toml import Section, read_toml
 

@@ -58,7 +58,7 @@ def audit(
 
 def _say(ended: "Audited", *, quiet: bool) -> None:
     """The rules on standard output, where they are broken or not to be quiet; faults besides."""
-    from dedupe.analysis.gate import Verdict
+    from dedupe.analysis.check import Verdict
     from dedupe.report.check import as_text
     from dedupe.report.scanned import problem_lines, summary
 

@@ -12,7 +12,7 @@ from dedupe.cli.tables import open_session
 from dedupe.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from dedupe.analysis.gate import Checked, Gate
+    from dedupe.analysis.check import Checked, Gate
 
 
 class CheckFormat(StrEnum):
@@ -80,8 +80,8 @@ def check(
     from dataclasses import replace
 
     from dedupe.analysis.amounts import size_bytes
-    from dedupe.analysis.gate import check as judge
-    from dedupe.analysis.gate.settings import with_limits
+    from dedupe.analysis.check import check as judge
+    from dedupe.analysis.check.settings import with_limits
 
     gate = with_limits(_gate(config), fail or (), warn or ())
     gate = replace(
@@ -104,15 +104,15 @@ def check(
 
 def leave(found: "Checked") -> None:
     """Exit with 10 where a rule failed."""
-    from dedupe.analysis.gate import Verdict
+    from dedupe.analysis.check import Verdict
 
     if found.verdict is Verdict.FAILED:
         raise typer.Exit(Exit.RULES_FAILED)
 
 
 def _gate(config: Path | None) -> "Gate":
-    from dedupe.analysis.gate import Gate
-    from dedupe.analysis.gate.settings import read_gate, settings_file
+    from dedupe.analysis.check import Gate
+    from dedupe.analysis.check.settings import read_gate, settings_file
 
     path = config or settings_file(Path.cwd())
     if path is None:

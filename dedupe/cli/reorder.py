@@ -11,7 +11,7 @@ from dedupe.cli.tables import TableFormat, open_session, show
 from dedupe.errors import UsageError
 
 if TYPE_CHECKING:
-    from dedupe.analysis.plans import Wish
+    from dedupe.analysis.reorder.plans import Wish
     from dedupe.model.questions import Answer
     from dedupe.store.session import Session
 
@@ -99,10 +99,10 @@ def reorder(
     are advice for build files and for tools that assemble layers.
     """
     from dedupe.analysis.amounts import seconds
-    from dedupe.analysis.plans import Grade, Objective, Wish
-    from dedupe.analysis.reordering import reorder as plan_orders
-    from dedupe.analysis.step_orders import step_orders
-    from dedupe.report import orders, orders_json, orders_markdown
+    from dedupe.analysis.reorder.layers import reorder as plan_orders
+    from dedupe.analysis.reorder.plans import Grade, Objective, Wish
+    from dedupe.analysis.reorder.steps import step_orders
+    from dedupe.report.reorder import json_report, markdown, terminal
 
     wish = Wish(
         objective=Objective(purpose.value),
@@ -128,20 +128,20 @@ def reorder(
         rebuilt = step_orders(session, wish)
     match format:
         case ReorderFormat.TERMINAL if explain:
-            write(orders.explain(plan, plain=plain), output)
+            write(terminal.explain(plan, plain=plain), output)
         case ReorderFormat.TERMINAL:
-            write(orders.render(plan, rebuilt, plain=plain, limit=limit), output)
+            write(terminal.render(plan, rebuilt, plain=plain, limit=limit), output)
         case ReorderFormat.JSON:
-            write(orders_json.as_json(plan, rebuilt), output)
+            write(json_report.as_json(plan, rebuilt), output)
         case ReorderFormat.MARKDOWN:
-            write(orders_markdown.render(plan, rebuilt, plain=plain, limit=limit), output)
+            write(markdown.render(plan, rebuilt, plain=plain, limit=limit), output)
 
 
 def _entries(session: "Session", wish: "Wish") -> "Answer":
     """Both views of an image, entry by entry."""
     from dataclasses import replace
 
-    from dedupe.analysis.reordering import reorder as plan_orders
+    from dedupe.analysis.reorder.layers import reorder as plan_orders
     from dedupe.model.questions import Question
 
     plan = plan_orders(session, replace(wish, prove=False))
@@ -149,7 +149,7 @@ def _entries(session: "Session", wish: "Wish") -> "Answer":
         raise ValueError("the plan explains no image")
     beside = session.beside({plan.explained.image_id: plan.explained.order})
     try:
-        return beside.answer(Question("view_entries"))
+        return beside.answer(Question("reorder/view_entries"))
     finally:
         beside.close()
 
@@ -164,10 +164,10 @@ def _new_layers(
     limit: int,
 ) -> str:
     """Other divisions of the images into layers."""
-    from dedupe.analysis.plans import Objective
-    from dedupe.analysis.relayering import relayer
+    from dedupe.analysis.reorder.plans import Objective
+    from dedupe.analysis.reorder.relayer import relayer
     from dedupe.reorder.relayer import Prefer
-    from dedupe.report import relayering
+    from dedupe.report.reorder import relayer as relayering
 
     if wish.images:
         raise UsageError(

@@ -79,10 +79,10 @@ def register(app: typer.Typer) -> None:
         """
         order = {"granularity": granularity.value}
         if group:
-            return Question("usage", {"by": "group", "globs": group, **order})
+            return Question("usage/groups", {"by": "group", "globs": group, **order})
         if by is By.LAYER:
-            return Question("usage_layers", order)
-        return Question("usage", {"by": by.value, "globs": [], **order})
+            return Question("usage/layers", order)
+        return Question("usage/groups", {"by": by.value, "globs": [], **order})
 
     @table(
         app,
@@ -97,12 +97,12 @@ def register(app: typer.Typer) -> None:
         The column lost_bytes adds up to the store's position loss: the most that another order of
         layers can win.
         """
-        return Question("positions")
+        return Question("usage/positions")
 
     @table(app)
     def bases(_: "Session") -> Question:
         """List images that are built on another image, and the bytes they share with it."""
-        return Question("bases")
+        return Question("usage/bases")
 
     @table(app, limit=100)
     def twins(
@@ -132,9 +132,9 @@ def register(app: typer.Typer) -> None:
 
         pairs = {"similarity": similarity, "gain_bytes": size_bytes(gain), "widest": _WIDEST_CLASS}
         if not groups:
-            return Question("twins", pairs)
-        rows = session.rows("twins", **pairs)
+            return Question("usage/twins", pairs)
+        rows = session.rows("usage/twins", **pairs)
         return Question(
-            "twin_groups",
+            "usage/twin_groups",
             {name: [row[key] for row in rows] for name, key in _PAIR_KEYS},
         )

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dedupe.errors import SourceError
-from dedupe.formats.files import open_below
+from dedupe.host.files import open_below
 
 #: files in use have some megabytes; one is held in memory as a whole
 MAX_BOLT_BYTES = 1 << 30

@@ -16,8 +16,8 @@ from typing import Any, cast
 
 from dedupe.errors import DedupeError, LayerError, SourceError
 from dedupe.formats.compression import Readable, decompressed
-from dedupe.formats.files import open_below, stat_below
-from dedupe.formats.trees import Files, open_folder
+from dedupe.host.files import open_below, stat_below
+from dedupe.host.trees import Files, open_folder
 from dedupe.layers.entries import clean
 from dedupe.model.images import TreeRef
 from dedupe.model.paths import path_text

@@ -18,7 +18,7 @@ from blake3 import blake3
 
 from dedupe.errors import LayerError
 from dedupe.formats.tar import EMPTY_HASH, Member
-from dedupe.formats.trees import Node, open_folder, walk
+from dedupe.host.trees import Node, open_folder, walk
 from dedupe.layers.batches import MAX_TAR_BYTES, too_large
 from dedupe.model.images import IdRange, TreeRef, Whiteouts
 from dedupe.model.paths import path_text

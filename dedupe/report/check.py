@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from dedupe.analysis.gate import Breach, Checked, Evidence, Outcome, Rule, Unit, Verdict
+from dedupe.analysis.check import Breach, Checked, Evidence, Outcome, Rule, Unit, Verdict
 from dedupe.model.questions import Answer, Row
 from dedupe.report.markdown import code
 from dedupe.report.tables import as_text as table_text

@@ -67,7 +67,7 @@ def render(found: WhatIf, *, plain: bool) -> str:
 
 
 def as_json(found: WhatIf) -> str:
-    """One document; docs/accounting.md describes its keys."""
+    """One document; docs/usage.md describes its keys."""
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "freed": _by_granularity(found.freed),

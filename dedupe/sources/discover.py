@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dedupe.errors import SourceError
-from dedupe.formats.trees import statuses_in
+from dedupe.host.trees import statuses_in
 from dedupe.model.identity import Digest, ImageID
 from dedupe.model.images import (
     BlobRef,
@@ -21,23 +21,23 @@ from dedupe.model.images import (
     StoredBlob,
 )
 from dedupe.model.paths import path_text, printable
-from dedupe.sources.archive import ArchiveHolder, open_archive
-from dedupe.sources.containerd import (
+from dedupe.sources.containerd.snapshots import Store
+from dedupe.sources.containerd.store import (
     DOCKER_ROOT,
     content_blobs,
     is_containerd,
     read_containerd,
 )
-from dedupe.sources.containerd_snapshots import Store
-from dedupe.sources.containers_storage import StorageReader, drivers_in, stores_beside
-from dedupe.sources.directory import blobs_in, is_directory, read_directory
-from dedupe.sources.docker_archive import is_docker_archive, read_docker_archive
-from dedupe.sources.docker_store import is_docker, read_docker, remapped_roots
-from dedupe.sources.folder import FolderHolder
+from dedupe.sources.containers_storage.store import StorageReader, drivers_in, stores_beside
+from dedupe.sources.docker.store import is_docker, read_docker, remapped_roots
+from dedupe.sources.documents.directory import blobs_in, is_directory, read_directory
+from dedupe.sources.documents.docker_archive import is_docker_archive, read_docker_archive
+from dedupe.sources.documents.layout import blobs_of, is_layout, read_layout
+from dedupe.sources.documents.registry import Registry, registry_prefix
+from dedupe.sources.holders.archive import ArchiveHolder, open_archive
+from dedupe.sources.holders.folder import FolderHolder
+from dedupe.sources.holders.objects import Listing, ObjectHolder, is_address, shown, stores_in
 from dedupe.sources.interface import Contents, Holder
-from dedupe.sources.objects import Listing, ObjectHolder, is_address, shown, stores_in
-from dedupe.sources.oci import blobs_of, is_layout, read_layout
-from dedupe.sources.registry import Registry, registry_prefix
 
 _ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2", ".oci")
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from dedupe import __version__
 from dedupe.errors import StoreError
-from dedupe.formats.locks import together
+from dedupe.host.locks import together
 from dedupe.model.rows import EntryColumns, LayerFacts, Verified
 from dedupe.model.tables import SCAN_TABLES, SCHEMA_VERSION, TABLES
 from dedupe.scan.interface import ScanResult

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dedupe.errors import StoreError
-from dedupe.formats.locks import alone
+from dedupe.host.locks import alone
 from dedupe.store.catalog import LOCK, TEMPORARY, check_version, file_name, scan_ids
 
 #: a scan that was killed has left layers that no kept scan names yet

@@ -122,10 +122,10 @@ class Session:
         ]
         images, positions, proposed = zip(*placed, strict=True)
         with self._waiting, _readable(self._folder):
-            session._replace("scan_images", "proposed_images")
+            session._replace("scan_images", "reorder/proposed_images")
             session._replace(
                 "scan_image_layers",
-                "proposed_layers",
+                "reorder/proposed_layers",
                 {"images": images, "positions": positions, "proposed": proposed},
             )
         return session

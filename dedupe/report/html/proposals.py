@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from dedupe.analysis.plans import Plan, Proposal, StepPlan
-from dedupe.report.orders import build_file, verdict
+from dedupe.analysis.reorder.plans import Plan, Proposal, StepPlan
+from dedupe.report.reorder.terminal import build_file, verdict
 from dedupe.report.steps import short_step
 from dedupe.report.units import human
 

@@ -1,0 +1,1 @@
+"""Paths in one image: what a container sees there, and which layer it is from."""

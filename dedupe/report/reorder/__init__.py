@@ -1,0 +1,1 @@
+"""Proposed orders and divisions, as text, JSON and Markdown."""

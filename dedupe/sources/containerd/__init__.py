@@ -1,0 +1,1 @@
+"""containerd's store, also when docker keeps its images there."""

@@ -1,0 +1,211 @@
+"""Records of containers/storage: what its JSON files say of layers, images and containers.
+
+Source: github.com/containers/storage, docs/containers-storage.md and the files of real stores.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dedupe.errors import SourceError
+from dedupe.formats.documents import object_in, parse_list, parse_object, text_in
+from dedupe.host.files import read_below
+from dedupe.model.images import IdRange
+from dedupe.model.paths import printable
+from dedupe.sources.interface import Contents
+
+#: drivers that images may be kept by, and where each keeps a layer
+DRIVERS = ("overlay", "vfs", "btrfs", "zfs")
+#: hosts with thousands of layers have files of this size
+_MAX_RECORDS_BYTES = 256 << 20
+_Record = TypeVar("_Record")
+_ID = re.compile(r"[0-9a-f]{64}\Z")
+#: names of big data that are their own file names
+_PLAIN_KEY = re.compile(r"[0-9a-z.]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRecord:
+    """A layer, or a container's writable branch."""
+
+    layer_id: str
+    parent: str | None
+    diff_digest: str | None
+    #: bytes of its tar; 0 where that is not known
+    diff_size: int
+    incomplete: bool
+    partial: bool
+    uids: tuple[IdRange, ...]
+    gids: tuple[IdRange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """An image: its names, its topmost layer and its documents."""
+
+    image_id: str
+    names: tuple[str, ...]
+    #: None for an image without layers
+    layer: str | None
+    data_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerRecord:
+    """A container: its layer is the writable branch."""
+
+    container_id: str
+    name: str | None
+    image: str | None
+    image_name: str | None
+    layer: str
+
+
+class Records:
+    """The JSON files of one driver in one root, each of a moment of its own."""
+
+    def __init__(self, root: Path, driver: str, contents: Contents) -> None:
+        self.root = root
+        self.driver = driver
+        self._contents = contents
+
+    def layers(self) -> dict[str, LayerRecord]:
+        """Layers by ID, those of volatile containers too."""
+        found: dict[str, LayerRecord] = {}
+        for name in ("layers.json", "volatile-layers.json"):
+            for record in self._read(f"{self.driver}-layers", name, _layer):
+                found[record.layer_id] = record
+        return found
+
+    def images(self) -> list[ImageRecord]:
+        """All images, named or not."""
+        return list(self._read(f"{self.driver}-images", "images.json", _image))
+
+    def containers(self) -> list[ContainerRecord]:
+        """All containers, running or not."""
+        return [
+            record
+            for name in ("containers.json", "volatile-containers.json")
+            for record in self._read(f"{self.driver}-containers", name, _container)
+        ]
+
+    def document(self, image_id: str, key: str, limit: int) -> bytes:
+        """An image's big data under ``key``; raises SourceError as ``read_below`` does."""
+        parts = (f"{self.driver}-images", image_id, data_file(key))
+        return read_below(self.root, parts, limit)
+
+    def _read(
+        self, folder: str, name: str, parse: Callable[[dict[str, Any]], _Record]
+    ) -> Iterator[_Record]:
+        """Sound records of a file; the rest become problems. A file that is not there has none."""
+        place = f"{folder}/{name}"
+        try:
+            entries = parse_list(read_below(self.root, (folder, name), _MAX_RECORDS_BYTES), place)
+        except SourceError as error:
+            if error.code == "permission-denied":
+                # a store is closed to us as a whole
+                advice = f"{error.message}: a scan as the store's owner or root can read it"
+                self._contents.failed(place, SourceError(advice, error.code), once=True)
+            elif error.code != "blob-missing":
+                self._contents.failed(place, error)
+            return
+        for number, entry in enumerate(entries):
+            try:
+                if not isinstance(entry, dict):
+                    raise SourceError("expected an object", "bad-record")
+                record = parse(entry)
+            except SourceError as error:
+                self._contents.failed(f"{place}, record {number}", error)
+            else:
+                yield record
+
+
+def data_file(key: str) -> str:
+    """File name of big data: the key itself where it is plain, else its base64.
+
+    Raises SourceError ``bad-record`` where that would be a path.
+    """
+    if _PLAIN_KEY.match(key) and key not in (".", ".."):
+        return key
+    name = "=" + base64.b64encode(key.encode("utf-8", "surrogatepass")).decode()
+    if "/" in name or len(name) > 255:
+        raise SourceError(f"{printable(key)[:100]}: no file has this name", "bad-record")
+    return name
+
+
+def is_id(text: object) -> bool:
+    """Whether this may be made into a folder's name."""
+    return isinstance(text, str) and _ID.match(text) is not None
+
+
+def _layer(entry: dict[str, Any]) -> LayerRecord:
+    size = entry.get("diff-size")
+    parent = text_in(entry, "parent")
+    names = entry.get("big-data-names")
+    return LayerRecord(
+        layer_id=_id(entry, "id"),
+        parent=_id(entry, "parent") if parent else None,
+        diff_digest=text_in(entry, "diff-digest") or None,
+        diff_size=size if isinstance(size, int) and 0 < size < 1 << 62 else 0,
+        incomplete=bool(object_in(entry, "flags").get("incomplete")),
+        partial=bool(entry.get("toc-digest"))
+        or (isinstance(names, list) and "zstd-chunked-manifest" in names),
+        uids=_ranges(entry, "uidmap"),
+        gids=_ranges(entry, "gidmap"),
+    )
+
+
+def _image(entry: dict[str, Any]) -> ImageRecord:
+    layer = text_in(entry, "layer")
+    return ImageRecord(
+        image_id=_id(entry, "id"),
+        names=_texts(entry, "names"),
+        layer=_id(entry, "layer") if layer else None,
+        data_names=_texts(entry, "big-data-names"),
+    )
+
+
+def _container(entry: dict[str, Any]) -> ContainerRecord:
+    names = _texts(entry, "names")
+    try:
+        metadata = parse_object(text_in(entry, "metadata").encode() or b"{}", "metadata")
+    except SourceError:
+        metadata = {}
+    image = text_in(entry, "image")
+    return ContainerRecord(
+        container_id=_id(entry, "id"),
+        name=printable(names[0]) if names else None,
+        image=image or None,
+        image_name=printable(text_in(metadata, "image-name")) or None,
+        layer=_id(entry, "layer"),
+    )
+
+
+def _id(entry: dict[str, Any], key: str) -> str:
+    found = entry.get(key)
+    if not is_id(found):
+        shown = printable(json.dumps(found, default=str))[:100]
+        raise SourceError(f"{key}: expected 64 hexadecimal digits, found {shown}", "bad-record")
+    return str(found)
+
+
+def _texts(entry: dict[str, Any], key: str) -> tuple[str, ...]:
+    value = entry.get(key)
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _ranges(entry: dict[str, Any], key: str) -> tuple[IdRange, ...]:
+    value = entry.get(key)
+    found = []
+    for item in value if isinstance(value, list) else []:
+        numbers = [
+            item.get(name) if isinstance(item, dict) else None
+            for name in ("container_id", "host_id", "size")
+        ]
+        if all(isinstance(number, int) and 0 <= number < 1 << 32 for number in numbers):
+            found.append(IdRange(*(int(number) for number in numbers if number is not None)))
+    return tuple(found)

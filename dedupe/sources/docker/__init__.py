@@ -1,0 +1,1 @@
+"""Docker's store with a graph driver."""

@@ -1,0 +1,117 @@
+"""Containers of a docker store with a graph driver: a writable folder, and docker's own notes."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dedupe.errors import SourceError
+from dedupe.formats.documents import MAX_CONFIG_BYTES, object_in, parse_object, text_in
+from dedupe.host.files import read_below
+from dedupe.model.identity import ImageID, chain_ids, is_diff_id
+from dedupe.model.images import FoundContainer, FoundImage, TreeRef
+from dedupe.model.paths import printable
+from dedupe.sources.docker.layers import Layers
+from dedupe.sources.interface import Contents
+
+_HEX = re.compile(r"[0-9a-f]{64}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """What a container is mounted from."""
+
+    container_id: str
+    #: folder of its writable branch; None where the note is damaged
+    folder: str | None
+    #: folder of the files that docker puts below it, such as an empty ``/etc/hosts``
+    init: str | None
+    #: chain ID of its image
+    parent: str | None
+
+
+def mounts_of(layers: Layers, contents: Contents) -> list[Mount]:
+    """All containers that the graph driver keeps a folder for."""
+    mounts = []
+    for name in layers.names("mounts", contents):
+        if not _HEX.match(name):
+            continue
+        try:
+            folder, init = (
+                layers.note("mounts", name, "mount-id"),
+                layers.note("mounts", name, "init-id"),
+            )
+            parent = layers.note("mounts", name, "parent")
+            if not layers.is_folder_name(folder):
+                raise SourceError(
+                    f"mount-id: expected the name of a folder, found "
+                    f"{printable(repr(folder))[:100]}",
+                    "bad-document",
+                )
+        except SourceError as error:
+            contents.failed(f"container {name}", error, once=error.code == "permission-denied")
+            folder, init, parent = None, None, None
+        mounts.append(
+            Mount(
+                container_id=name,
+                folder=folder,
+                init=init if layers.is_folder_name(init) else None,
+                parent=parent if is_diff_id(parent) else None,
+            )
+        )
+    return mounts
+
+
+def container_of(
+    root: Path,
+    layers: Layers,
+    mount: Mount,
+    images: Mapping[ImageID, FoundImage],
+    contents: Contents,
+) -> FoundContainer:
+    """The container of this mount, with what docker noted of it."""
+    parts = ("containers", mount.container_id, "config.v2.json")
+    name, image, running = None, None, None
+    image_id: ImageID | None = None
+    try:
+        document = parse_object(read_below(root, parts, MAX_CONFIG_BYTES), "/".join(parts))
+        name = printable(text_in(document, "Name").removeprefix("/")) or None
+        image = printable(text_in(object_in(document, "Config"), "Image")) or None
+        state = object_in(document, "State").get("Running")
+        running = state if isinstance(state, bool) else None
+        noted = text_in(document, "Image")
+        image_id = ImageID(noted) if is_diff_id(noted) else None
+    except SourceError as error:
+        contents.failed(
+            f"container {mount.container_id}", error, once=error.code == "permission-denied"
+        )
+    if image_id is None and mount.parent is not None:
+        image_id = next(
+            (known.image_id for known in images.values() if mount.parent == _top_chain(known)),
+            None,
+        )
+    return FoundContainer(
+        container_id=mount.container_id,
+        name=name,
+        image_id=image_id,
+        image=image,
+        upper=_upper(layers, mount),
+        running=running,
+    )
+
+
+def _upper(layers: Layers, mount: Mount) -> TreeRef | None:
+    if mount.folder is None:
+        return None
+    below = mount.init or _folder_of(layers, mount.parent)
+    return layers.folder(mount.folder, below=below)
+
+
+def _folder_of(layers: Layers, chain: str | None) -> str | None:
+    record = layers.records.get(chain or "")
+    return record.folder if record else None
+
+
+def _top_chain(image: FoundImage) -> str | None:
+    chains = list(chain_ids(layer.diff_id or "" for layer in image.layers))
+    return chains[-1] if chains else None

@@ -1,0 +1,1 @@
+"""Image formats that are made of documents and blobs."""

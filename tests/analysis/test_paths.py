@@ -1,0 +1,423 @@
+"""ls, find, which and history: one image as a container sees it, and what is below what it sees."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import oracle
+import pytest
+from builders import (
+    Image,
+    Member,
+    directory,
+    file,
+    hardlink,
+    opaque,
+    raw,
+    symlink,
+    tar_of,
+    whiteout,
+    write_oci_layout,
+)
+from here import PROJECT
+from hypothesis import HealthCheck, given, settings
+from scanning import scanned
+from strategies import stacks
+from test_judges import JUDGES, need
+from typer.testing import CliRunner
+
+from dedupe.analysis.paths.globs import pattern_of
+from dedupe.analysis.paths.lookup import existing, locate, typed_path
+from dedupe.analysis.paths.which import branches_of
+from dedupe.analysis.selection import one_image
+from dedupe.cli.app import app
+from dedupe.errors import StoreError
+from dedupe.model.paths import path_text
+from dedupe.model.questions import Question
+from dedupe.store.session import Session
+
+EDGES = [
+    [
+        directory("d", mode=0o1777, uid=7, gid=8),
+        file("d/x", b"1" * 10),
+        file("d/e/y", b"2" * 20, mode=0o4755),
+        file("turned/into/file", b"3"),
+        file("linked", b"4" * 40),
+        hardlink("again", "linked"),
+        symlink("points", "../nowhere"),
+        symlink("to-d", "/d"),
+        raw(b"odd\n\xff\\name", content=b"5" * 80),
+        file("implied/deep/z", b"6"),
+    ],
+    [whiteout("d/e"), file("turned/into", b"33"), whiteout("again"), whiteout("never")],
+    [
+        directory("d"),
+        opaque("d"),
+        file("d/new", b"7" * 160, uid=9),
+        file("points", b"no link now"),
+        file("linked", b"4" * 40, mode=0o600),
+    ],
+]
+
+
+def scan_images(folder: Path, *images: Image) -> Session:
+    write_oci_layout(folder / "store", images, "none")
+    return scanned(folder / "catalog", folder / "store")[1]
+
+
+def scan_stack(folder: Path, layers: Sequence[Sequence[Member]]) -> tuple[Session, str]:
+    image = Image([tar_of(layer) for layer in layers], names=["i:1"])
+    return scan_images(folder, image), image.image_id
+
+
+def ask(session: Session, image: str, query: str, **parameters: object) -> list[dict]:
+    return session.answer(Question(query, parameters, (image,))).dicts()
+
+
+def listed(session: Session, image: str) -> dict[str, tuple]:
+    """All that ``ls --recursive /`` says: path -> mode, owner, size, link."""
+    rows = ask(session, image, "ls", path="", recursive=True)
+    assert [row["path"] for row in rows] == sorted(row["path"] for row in rows)
+    return {
+        row["path"]: (row["mode"], row["uid"], row["gid"], row["size_bytes"], row["link"])
+        for row in rows
+    }
+
+
+def which(session: Session, image: str, path: str) -> list[dict]:
+    return ask(session, image, "which", path=path, container=None)
+
+
+def states(rows: Sequence[dict]) -> list[tuple]:
+    return [
+        (row["position"], row["mode"], row["state"], row["kind"], row["cause"])
+        for row in rows
+        if row["state"] != "absent"
+    ]
+
+
+def shown(root: Path) -> dict[str, tuple]:
+    """The same of a folder on disk, as the file system says it."""
+    found = {}
+    for folder, folders, files in os.walk(os.fsencode(root)):
+        for entry in (*folders, *files):
+            path = os.path.join(folder, entry)
+            status = os.lstat(path)
+            link = path_text(os.readlink(path)) if stat.S_ISLNK(status.st_mode) else None
+            found[path_text(os.path.relpath(path, os.fsencode(root)))] = (
+                stat.filemode(status.st_mode),
+                status.st_uid,
+                status.st_gid,
+                status.st_size if stat.S_ISREG(status.st_mode) else 0,
+                link,
+            )
+    return found
+
+
+def agrees_with(judge: str, layout: Path, names: Sequence[str], folder: Path) -> None:
+    """A listing shows the tool's tree; ``which`` names one provider of each path."""
+    show = need(judge)
+    session = scanned(folder / "catalog", layout)[1]
+    for name in names:
+        image = one_image(session, name)
+        with show(layout, name, folder) as root:
+            theirs = shown(root)
+        ours = listed(session, image)
+        assert ours.keys() == theirs.keys()
+        # no layer says what a folder is like that only its contents ask for
+        assert {path: row for path, row in ours.items() if row[1] is not None} == {
+            path: row for path, row in theirs.items() if ours[path][1] is not None
+        }
+        assert all(theirs[path][0][0] == "d" for path, row in ours.items() if row[1] is None)
+        found = ask(session, image, "find", pattern=pattern_of("*"))
+        assert {row["path"] for row in found} == theirs.keys()
+        for path in list(theirs)[:: max(1, len(theirs) // 40)]:
+            (seen,) = [row for row in which(session, image, path) if row["state"] == "seen"]
+            assert seen["size_bytes"] == theirs[path][3]
+            assert {"file": "-", "directory": "d", "symlink": "l"}[seen["kind"]] == ours[path][0][0]
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("judge", JUDGES)
+def test_tools_agree_on_edges(judge: str, tmp_path: Path) -> None:
+    """Modes with their special bits, owners, sizes, links, odd names, implied folders."""
+    need(judge)
+    image = Image([tar_of(layer) for layer in EDGES], names=["localhost/edges:1"])
+    write_oci_layout(tmp_path / "store", [image])
+    agrees_with(judge, tmp_path / "store", ["localhost/edges:1"], tmp_path)
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("judge", JUDGES)
+def test_tools_agree_on_sample_images(judge: str, tmp_path: Path) -> None:
+    """The same of every sample image."""
+    need(judge)
+    store = tmp_path / "store"
+    subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(store)], check=True)
+    index = json.loads((store / "index.json").read_bytes())
+    names = [
+        entry["annotations"]["org.opencontainers.image.ref.name"] for entry in index["manifests"]
+    ]
+    assert len(names) == 4
+    agrees_with(judge, store, names, tmp_path)
+
+
+@pytest.mark.estate
+@pytest.mark.parametrize("judge", ["umoci", "podman overlay"])
+@pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
+def test_tools_agree_on_real_images(judge: str, tmp_path: Path) -> None:
+    """The same of two real images."""
+    layout = Path(os.environ["DEDUPE_ESTATE"]) / "oci"
+    names = ["localhost/app/web:1.3", "localhost/runtime/python:3.11"]
+    agrees_with(judge, layout, names, tmp_path)
+
+
+def made_folders(stack: Sequence[Sequence[Member]]) -> set[str]:
+    """Folders that something lies or lay below: only a mark or another kind takes them away."""
+    made: set[str] = set()
+    for layer in stack:
+        for member in layer:
+            if member.kind in "wo":
+                made -= {name for name in made if member.path in oracle.ancestors(name)}
+                made -= {member.path} if member.kind == "w" else set()
+        for member in layer:
+            if member.kind not in "wo":
+                if member.kind != "d":
+                    made -= {name for name in made if member.path in oracle.ancestors(name)}
+                    made -= {member.path}
+                made |= set(oracle.ancestors(member.path))
+    return made - {""}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(stack=stacks())
+def test_random_stacks(stack: list) -> None:
+    """Which sees what the oracle sees; the oracle's hidden files are hidden by whom it says."""
+    truth = oracle.stack(stack)
+    made = made_folders(stack) - truth.view.keys()
+    kinds = {"f": "file", "d": "directory", "s": "symlink"}
+    with tempfile.TemporaryDirectory() as folder:
+        session, image = scan_stack(Path(folder), stack)
+        view = {row["path"]: row for row in ask(session, image, "merged_view")}
+        assert list(view) == list(truth.merged)
+        assert listed(session, image).keys() == truth.view.keys() | made
+        paths = made | {member.path for layer in stack for member in layer} - {""}
+        answers = {path: which(session, image, path) for path in paths}
+    for path, rows in answers.items():
+        seen = [row for row in rows if row["state"] == "seen"]
+        if path in truth.view:
+            (row,) = seen
+            assert row["kind"] == kinds[truth.view[path].kind]
+            assert row["size_bytes"] == truth.view[path].size
+            if row["kind"] != "directory":
+                assert row["position"] == view[path]["position"]
+        else:
+            assert [row["kind"] for row in seen] == ["directory"] * (path in made)
+    for lost in truth.shadowed:
+        assert any(
+            row["state"] == "hidden"
+            and row["cause"] == lost.cause
+            and row["hidden_position"] == lost.hidden_position
+            and row["size_bytes"] == lost.size_bytes
+            and tuple(row["changed_fields"]) == lost.changed_fields
+            for row in answers[lost.path]
+        ), lost
+
+
+def test_which_tells_every_copy(tmp_path: Path) -> None:
+    """From the top down: who is seen, who hides whom and why, marks on the path and above it."""
+    session, image = scan_stack(
+        tmp_path,
+        [
+            [file("d/a", b"1" * 10), directory("d")],
+            [file("d/a", b"1" * 10, mode=0o600)],
+            [file("d/a", b"2")],
+            [whiteout("d")],
+            [file("d/a", b"3")],
+            [file("else", b"")],
+        ],
+    )
+    rows = which(session, image, "d/a")
+    assert [row["position"] for row in rows] == [5, 4, 3, 2, 1, 0]
+    assert states(rows) == [
+        (4, "ro", "seen", "file", None),
+        (3, "wh", "hides", "whiteout", None),
+        (2, "ro", "hidden", "file", "deleted"),
+        (1, "ro", "hidden", "file", "modified"),
+        (0, "ro", "hidden", "file", "metadata_only"),
+    ]
+    assert [row["hidden_position"] for row in rows] == [None, None, None, 3, 2, 1]
+    assert rows[-1]["changed_fields"] == ["mode"]
+    # a folder that is seen adds to those below it, down to the mark
+    assert states(which(session, image, "d")) == [
+        (4, "ro", "seen", "directory", None),
+        (3, "wh", "hides", "whiteout", None),
+        (2, "ro", "hidden", "directory", "deleted"),
+        (1, "ro", "hidden", "directory", "deleted"),
+        (0, "ro", "hidden", "directory", "deleted"),
+    ]
+
+
+def test_which_resolves_links_before_it_compares(tmp_path: Path) -> None:
+    """A hard link is what it leads to, in its layer or below; one to nothing dangles."""
+    session, image = scan_stack(
+        tmp_path,
+        [
+            [file("a", b"1" * 10), hardlink("b", "a")],
+            [hardlink("c", "a"), hardlink("void", "nowhere")],
+            [file("b", b"1" * 10)],
+        ],
+    )
+    assert states(which(session, image, "b")) == [
+        (2, "ro", "seen", "file", None),
+        (0, "ro", "hidden", "file", "unchanged"),
+    ]
+    (linked,) = [row for row in which(session, image, "c") if row["state"] == "seen"]
+    assert (linked["position"], linked["size_bytes"]) == (1, 10)
+    assert states(which(session, image, "void")) == [(1, "ro", "dangling", "hardlink", None)]
+
+
+def test_links_are_followed_as_in_a_container(tmp_path: Path) -> None:
+    """Links above the path, absolute ones from the image's root; the last only before a slash."""
+    session, image = scan_stack(
+        tmp_path,
+        [
+            [
+                file("usr/bin/tool", b"1"),
+                symlink("bin", "usr/bin"),
+                symlink("away", "/../../usr"),
+                symlink("usr/again", "../away/bin"),
+                symlink("round", "round"),
+            ]
+        ],
+    )
+    found = locate(session, image, "/bin/tool")
+    assert (found.path, found.kind) == ("usr/bin/tool", "file")
+    assert found.links == ("bin -> usr/bin",)
+    assert locate(session, image, "bin").path == "bin"
+    assert locate(session, image, "bin/").path == "usr/bin"
+    assert locate(session, image, "away/again/tool").path == "usr/bin/tool"
+    assert locate(session, image, "bin/../../..//usr/./bin").path == "usr/bin"
+    with pytest.raises(StoreError, match="more than 40 links") as caught:
+        locate(session, image, "round/x")
+    assert caught.value.code == "link-loop"
+
+
+def test_a_wrong_path_is_told_what_became_of_it(tmp_path: Path) -> None:
+    """The nearest folder that exists; the layer that deleted what some layer had."""
+    session, image = scan_stack(
+        tmp_path, [[file("d/e/a", b"1")], [whiteout("d/e")], [file("d/b", b"2")]]
+    )
+    with pytest.raises(StoreError) as caught:
+        existing(session, image, "i:1", "/d/e/a")
+    assert caught.value.code == "no-path"
+    assert caught.value.message.startswith("/d/e/a: no such path in i:1; the nearest that exists")
+    assert "is /d; layer 0 had it, and layer 1 has deleted it" in caught.value.message
+    with pytest.raises(StoreError, match=r"exists is /d$"):
+        existing(session, image, "i:1", "d/never")
+    with pytest.raises(StoreError, match=r"exists is /$"):
+        branches_of(session, image, "i:1", "never", None)
+    # a path that is gone still has branches to tell of
+    question, _ = branches_of(session, image, "i:1", "d/e/a", None)
+    assert question.parameters["path"] == "d/e/a"
+
+
+def test_paths_that_are_not_text(tmp_path: Path) -> None:
+    """The printable form that answers give can be typed; so can the bytes themselves."""
+    name = b"odd\n\xff\\name"
+    session, image = scan_stack(tmp_path, [[raw(name, content=b"1")]])
+    (row,) = ask(session, image, "ls", path="", recursive=False)
+    assert row["path"] == path_text(name)
+    for typed in (row["path"], os.fsdecode(name)):
+        assert typed_path(typed) == row["path"]
+        assert existing(session, image, "i:1", typed).kind == "file"
+    assert [each["path"] for each in ask(session, image, "find", pattern=pattern_of("odd??*"))]
+
+
+@pytest.mark.parametrize(
+    ("glob", "fits"),
+    [
+        ("*.py", {"a.py", "d/b.py", "d/e/c.py"}),
+        ("d/*.py", {"d/b.py"}),
+        ("/d/*.py", {"d/b.py"}),
+        ("d/**", {"d/b.py", "d/e", "d/e/c.py", "d/e/[x]"}),
+        ("**/c.py", {"d/e/c.py"}),
+        ("d/**/*.py", {"d/b.py", "d/e/c.py"}),
+        ("?.p[xy]", {"a.py", "d/b.py", "d/e/c.py"}),
+        ("[!ab].py", {"d/e/c.py"}),
+        ("/*", {"a.py", "d"}),
+        ("[[]x]", {"d/e/[x]"}),
+        ("*[", set()),
+    ],
+)
+def test_globs(glob: str, fits: set[str], tmp_path: Path) -> None:
+    """Names at any depth without a slash, whole paths with one; two stars cross slashes."""
+    session, image = scan_stack(
+        tmp_path, [[file("a.py"), file("d/b.py"), file("d/e/c.py"), file("d/e/[x]")]]
+    )
+    found = ask(session, image, "find", pattern=pattern_of(glob))
+    assert {row["path"] for row in found} == fits
+
+
+def test_history_adds_up(tmp_path: Path) -> None:
+    """Each step's bytes are live or shadowed; what steps hide is what is shadowed later."""
+    session, image = scan_stack(
+        tmp_path,
+        [
+            [file("a", b"1" * 10), file("b", b"2" * 20), file("s", b"x"), file("s", b"yy")],
+            [whiteout("a"), file("b", b"3" * 40)],
+            [],
+        ],
+    )
+    rows = ask(session, image, "history")
+    (figures,) = session.rows("images")
+    fields = ("added_bytes", "shadowed_bytes", "live_bytes", "hides_bytes", "files", "marks")
+    assert [tuple(row[field] for field in fields) for row in rows] == [
+        (33, 31, 2, 0, 4, 0),
+        (40, 0, 40, 30, 1, 1),
+        (0, 0, 0, 0, 0, 0),
+    ]
+    assert sum(row["live_bytes"] for row in rows) == figures["live_bytes"]
+
+
+def test_a_question_about_one_image_reads_no_other(tmp_path: Path) -> None:
+    """Entries of other images' layers are not needed, and their images are not there."""
+    one = Image([tar_of([file("a", b"1")])], names=["one:1"])
+    two = Image([tar_of([file("b", b"2" * 9)])], names=["two:1"])
+    session = scan_images(tmp_path, one, two)
+    unread = (
+        tmp_path / "catalog" / "entries" / f"{two.diff_ids[0].removeprefix('sha256:')}-0.parquet"
+    )
+    unread.write_bytes(b"damaged")
+    assert list(listed(session, one.image_id)) == ["a"]
+    (row,) = session.answer(Question("images", {}, (one.image_id,))).dicts()
+    assert row["image_id"] == one.image_id
+    assert len(session.rows("image_names")) == 2
+
+
+def run(*words: str) -> str:
+    done = CliRunner().invoke(app, list(words))
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.stdout
+
+
+def test_commands(tmp_path: Path) -> None:
+    """The commands find the image by a short name, and answer in every form."""
+    scan_stack(tmp_path, EDGES)
+    catalog = ("--catalog", str(tmp_path / "catalog"))
+    rows = json.loads(run("ls", "i", "to-d/", "--format", "json", *catalog))
+    assert [(row["path"], row["position"]) for row in rows] == [("d/new", 2)]
+    assert "d/new" in run("find", "i", "ne*", *catalog)
+    assert "metadata_only" in run("which", "i", "/linked", "--format", "csv", *catalog)
+    assert len(json.loads(run("history", "i", "--format", "json", *catalog))) == 3
+    assert "-- of image sha256:" in run("ls", "i", "--explain", *catalog)
+    with pytest.raises(StoreError, match="no such path in i"):
+        run("ls", "i", "nothing", *catalog)
+    with pytest.raises(StoreError, match="there are: none"):
+        run("which", "i", "d", "--container", "c", *catalog)

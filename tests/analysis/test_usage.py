@@ -1,0 +1,247 @@
+"""Who pays for what: rows that add up, against the oracle, under every grouping."""
+
+import json
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import oracle
+import polars as pl
+import pytest
+from accounting import GRANULARITIES, images_of, named_stores, scan_store, units
+from builders import Image, file, image, tar_of, write_bare_tar, write_docker_archive
+from hypothesis import HealthCheck, given, settings
+from scanning import scanned
+from test_cli import run
+
+from dedupe.model.questions import Row
+from dedupe.store.session import Session
+
+BY = ("image", "repository", "namespace", "tag-series", "base", "group")
+TOTALS = {
+    "compressed": "compressed_bytes",
+    "unpacked": "unpacked_bytes",
+    "content": "unique_content_bytes",
+}
+
+
+def usage(session: Session, by: str, *globs: str) -> list[Row]:
+    if by == "layer":
+        return session.rows("usage/layers", granularity="unpacked")
+    return session.rows("usage/groups", by=by, globs=list(globs), granularity="unpacked")
+
+
+def assert_adds_up(session: Session, rows: list[Row]) -> None:
+    (totals,) = session.rows("totals")
+    for granularity, column in TOTALS.items():
+        whole = totals[column] + (totals["orphan_bytes"] if granularity == "compressed" else 0)
+        for kind in ("exclusive", "attributed"):
+            assert sum(row[f"{kind}_{granularity}"] or 0 for row in rows) == whole, kind
+        for row in rows:
+            if row["kind"] == "group":
+                shared = row[f"referenced_{granularity}"] - row[f"exclusive_{granularity}"]
+                assert row[f"shared_{granularity}"] == shared
+    assert sum(row["dead_bytes"] or 0 for row in rows) == totals["dead_bytes"]
+
+
+def repository(name: str) -> str:
+    return name.rpartition(":")[0]
+
+
+def namespace(name: str) -> str:
+    return repository(name).rpartition("/")[0] or "(no namespace)"
+
+
+def tag_series(name: str) -> str:
+    return name if name.endswith("latest") else f"{repository(name)}:*"
+
+
+GROUPS: dict[str, Callable[[str], str]] = {
+    "repository": repository,
+    "namespace": namespace,
+    "tag-series": tag_series,
+    "group": lambda name: "*web*" if "web" in name else "r.*" if name[0] == "r" else "(other)",
+}
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(drawn=named_stores())
+def test_random_stores(drawn: tuple) -> None:
+    """Every grouping of every store adds up, and each group has what the oracle gives it."""
+    store, names = drawn
+    images = images_of(store, names)
+    ids = {image.image_id: name for name, image in images.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        session = scan_store(Path(folder), images.values())
+        rows = {by: usage(session, by, "*web*", "r.*") for by in (*BY, "layer")}
+        known = {ids[row["image_id"]] for row in session.rows("image_names")}
+        for by in (*BY, "layer"):
+            assert_adds_up(session, rows[by])
+    for by, group_of in GROUPS.items():
+        groups = {
+            image: {group_of(name) for name in names[image]} or {"(no name)"} for image in known
+        }
+        for granularity in GRANULARITIES:
+            found = units(store, known, granularity)
+            expected = oracle.partition(found, groups)
+            exclusive = {
+                "shared" if row["kind"] == "between" else row["name"]: row[
+                    f"exclusive_{granularity}"
+                ]
+                for row in rows[by]
+                if row["kind"] != "unreferenced"
+            }
+            assert Counter(exclusive) == expected
+            referenced: Counter[str] = Counter()
+            for weight, holders in found.values():
+                for group in {group for holder in holders for group in groups[holder]}:
+                    referenced[group] += weight
+            assert referenced == Counter(
+                {
+                    row["name"]: row[f"referenced_{granularity}"]
+                    for row in rows[by]
+                    if row["kind"] == "group"
+                }
+            )
+
+
+def test_names_in_two_groups(tmp_path: Path) -> None:
+    """An image with names in two groups is exclusive to neither; its bytes lie between them."""
+    both = image([file("a", b"1" * 10)], names=["x/app:1", "y/app:1"])
+    one = image([file("b", b"2" * 5)], names=["x/tool:1"])
+    session = scan_store(tmp_path, [both, one])
+    rows = {row["name"]: row for row in usage(session, "namespace")}
+    assert rows["x"]["exclusive_unpacked"] == 5
+    assert rows["y"]["exclusive_unpacked"] == 0
+    assert rows["(between groups)"]["exclusive_unpacked"] == 10
+    assert rows["(between groups)"]["attributed_unpacked"] == 10
+    assert rows["x"]["referenced_unpacked"] == 15
+    assert rows["y"]["shared_unpacked"] == 10
+    assert rows["(between groups)"]["images"] == 1
+
+
+def test_bases(tmp_path: Path) -> None:
+    """The base is the longest other image below; an image without one is its own."""
+    low, middle, high = ([file(name, name * size)] for name, size in (("a", 1), ("b", 2), ("c", 4)))
+    debian, python = image(low, names=["debian"]), image(low, middle, names=["python"])
+    app = image(low, middle, high, names=["app"])
+    session = scan_store(tmp_path, [debian, python, app])
+    rows = {row["name"]: row for row in usage(session, "base") if row["kind"] == "group"}
+    assert {name: row["images"] for name, row in rows.items()} == {"debian": 2, "python": 1}
+    # debian's layer is in all three, python's in python and in app, whose group is another
+    assert [rows[name]["exclusive_unpacked"] for name in ("debian", "python")] == [0, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "series"),
+    [
+        ("web:1.2.3", "web:*"),
+        ("h:5000/a/web:v1.2_3-alpine3.18", "h:5000/a/web:v*-alpine*"),
+        ("web:latest", "web:latest"),
+        ("web:3fa9c1d", "web:*"),
+        ("web:build-deadbee0", "web:build-*"),
+        ("web:deadbeef", "web:*"),
+        ("web:edge", "web:edge"),
+        ("web:20240101", "web:*"),
+        ("web:1.2@sha256:00", "web:*"),
+        ("h:5000/web", "h:5000/web"),
+    ],
+)
+def test_tag_series(name: str, series: str, tmp_path: Path) -> None:
+    """Versions, dates and commits are cut from a tag; words stay."""
+    session = scan_store(tmp_path, [image([file("a", b"1")], names=[name])])
+    assert usage(session, "tag-series")[0]["name"] == series
+
+
+def test_hostile_names_lose_nothing(tmp_path: Path) -> None:
+    """A name that is empty before its tag, or spelt as a row of ours, is a group as any other."""
+    session = scan_store(
+        tmp_path,
+        [
+            image([file("a", b"1" * 7)], names=[":1"]),
+            image([file("b", b"2" * 5)], names=["(between groups)"]),
+        ],
+    )
+    for by in BY:
+        assert_adds_up(session, usage(session, by))
+    groups = {row["name"] for row in usage(session, "repository") if row["kind"] == "group"}
+    assert groups == {"(empty)", "(between groups)"}
+
+
+def test_layers_known_by_name_keep_their_weight(tmp_path: Path) -> None:
+    """A docker archive scanned again names no digest of its blobs; they weigh what they weighed."""
+    one = Image([tar_of([file("a", b"1" * 100)])], names=["x:1"])
+    write_docker_archive(tmp_path / "a.tar", [one])
+    write_bare_tar(tmp_path / "b.tar", one.layers[0], "none")
+    for paths in (["a.tar"], ["a.tar"], ["a.tar", "b.tar"]):
+        session = scanned(tmp_path / "catalog", *(tmp_path / path for path in paths))[1]
+        assert session.rows("totals")[0]["compressed_bytes"] == len(one.layers[0])
+        assert_adds_up(session, usage(session, "image"))
+
+
+def assert_all_adds_up(session: Session) -> None:
+    """Every grouping adds up, and deleting every image frees all that images reference."""
+    for by in (*BY, "layer"):
+        assert_adds_up(session, usage(session, by, "*"))
+    (totals,) = session.rows("totals")
+    images = [row["image_id"] for row in session.rows("image_names")]
+    for row in session.rows("what_if/freed", images=images):
+        assert row["freed_bytes"] == totals[TOTALS[row["granularity"]]]
+        assert (row["kept_bytes"], row["remaining_bytes"]) == (0, 0)
+    lost = sum(row["lost_bytes"] for row in session.rows("usage/positions"))
+    assert lost == totals["position_loss_bytes"]
+
+
+@pytest.mark.external
+def test_images_of_others(fixtures_folder: Path, tmp_path: Path) -> None:
+    """Images that others made add up, each alone and all as one store."""
+    archives = sorted(fixtures_folder.glob("*-archive/*.tar"))
+    assert archives
+    for number, archive in enumerate(archives):
+        assert_all_adds_up(scanned(tmp_path / str(number), archive)[1])
+    assert_all_adds_up(scanned(tmp_path / "all", *archives)[1])
+
+
+@pytest.mark.estate
+def test_estate(tmp_path: Path) -> None:
+    """Real images, as a layout and as archives in one store, add up."""
+    folder = os.environ.get("DEDUPE_ESTATE")
+    if not folder:
+        pytest.skip("DEDUPE_ESTATE names no estate")
+    sources = [path for path in (Path(folder) / "oci", Path(folder) / "archives") if path.exists()]
+    assert_all_adds_up(scanned(tmp_path, *sources)[1])
+
+
+def test_figures_beyond_53_bits(tmp_path: Path) -> None:
+    """Sums that no floating number holds are exact, and shares of them too."""
+    huge = 2**60 + 1
+    layer = [file("big", b"1")]
+    both = [image(layer, [file("n", n)], names=[f"big:{n}"]) for n in "12"]
+    scan_store(tmp_path, [*both, image([file("m", "3")], layer, names=["other:1"])])
+    (path,) = tmp_path.glob(f"catalog/layers/{both[0].diff_ids[0][7:]}.parquet")
+    pl.read_parquet(path).with_columns(content_bytes=pl.lit(huge)).write_parquet(path)
+    session = Session(tmp_path / "catalog")
+    rows = {row["name"]: row for row in usage(session, "repository")}
+    assert rows["big"]["exclusive_unpacked"] == huge + 2
+    assert rows["other"]["exclusive_unpacked"] == huge + 1
+    shares = [row["attributed_unpacked"] for row in usage(session, "image")[:3]]
+    assert sorted(shares) == [huge // 2 + 1, huge // 2 + 2, huge + 1]
+
+
+def test_command(tmp_path: Path) -> None:
+    """The table shows one granularity and a total; JSON has three; own groups and layers work."""
+    scan_store(tmp_path, [image([file("a", b"1" * 1000)], names=["x/app:1"])])
+    done = run(tmp_path / "catalog", "usage", "--by", "namespace")
+    assert (done.returncode, done.stderr) == (0, "")
+    header, group, *_ = done.stdout.splitlines()
+    assert header.split()[:4] == ["attributed", "exclusive", "shared", "referenced"]
+    assert group.split()[:4] == ["1.0", "kB", "1.0", "kB"]
+    assert "total" in done.stdout
+    done = run(tmp_path / "catalog", "usage", "--group", "*/app:*", "-f", "json")
+    assert next(row["name"] for row in json.loads(done.stdout)) == "*/app:*"
+    for by in ("layer", "image", "base", "repository", "tag-series"):
+        assert run(tmp_path / "catalog", "usage", "--by", by, "-f", "json").returncode == 0
+    done = run(tmp_path / "catalog", "usage", "--explain")
+    assert "$by = 'repository'" in done.stdout

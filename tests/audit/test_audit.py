@@ -1,0 +1,424 @@
+"""Audits: one call for all, never two at once, a history that is whole whenever they are killed."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from builders import Image, file, image, tar_of, whiteout, write_oci_layout
+from prometheus_client.parser import text_string_to_metric_families
+from scanning import scan_only
+from test_interruption import PATIENCE_SECONDS, finished_layers, write_endless_layer
+
+from dedupe.audit import read_audit
+from dedupe.errors import LockedError, UsageError
+from dedupe.host.locks import alone, together
+from dedupe.host.writing import write_whole
+from dedupe.store.catalog import LOCK, scan_ids
+from dedupe.store.retention import collect, expired, forget
+from dedupe.store.session import Session
+
+APP = Image(
+    [tar_of([file("big", b"1" * 9000), file("b", b"2" * 1000)]), tar_of([whiteout("big")])],
+    names=["r/app:1"],
+    history=["COPY . /", "RUN rm big"],
+)
+SETTINGS = """
+[check]
+highest_shadowed_bytes = "{limit}"
+[audit]
+sources = ["store"]
+state = "state"
+{more}
+[audit.reports]
+json = "out/report.json"
+openmetrics = "out/dedupe.prom"
+"""
+
+
+def prepare(folder: Path, more: str = "", limit: str = "1MB") -> Path:
+    """A store and settings for an audit of it."""
+    write_oci_layout(folder / "store", [APP])
+    (folder / "dedupe.toml").write_text(SETTINGS.format(limit=limit, more=more))
+    return folder / "dedupe.toml"
+
+
+def command(config: Path, *words: str) -> list[str]:
+    return [sys.executable, "-m", "dedupe", "audit", "-q", "--config", str(config), *words]
+
+
+def run(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    # a folder of its own: paths of the settings must not depend on it
+    return subprocess.run(
+        command(config, *words), cwd="/", capture_output=True, text=True, check=False
+    )
+
+
+def keep_input(path: Path) -> list[str]:
+    """A command that writes its input into a file."""
+    return [
+        sys.executable,
+        "-c",
+        "import sys; open(sys.argv[1], 'w').write(sys.stdin.read())",
+        str(path),
+    ]
+
+
+def history(folder: Path) -> dict[str, dict]:
+    """Summaries by scan; every file of the history is one."""
+    found = {}
+    for path in (folder / "state/history").glob("[!.]*"):
+        found[path.stem] = json.loads(path.read_text())
+        assert found[path.stem]["scan"] == path.stem
+    return found
+
+
+def wait_for(there: Callable[[], object], running: subprocess.Popen[str]) -> None:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not there():
+        assert running.poll() is None
+        assert time.monotonic() < give_up
+        time.sleep(0.02)
+
+
+def test_one_call_for_all(tmp_path: Path) -> None:
+    """Scan, reports, metrics, history and notice agree; paths are those of the settings' folder."""
+    done = run(prepare(tmp_path, f"notify = {keep_input(tmp_path / 'told.json')}"))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    catalog = tmp_path / "state/catalog"
+    (scan,) = scan_ids(catalog)
+    (summary,) = history(tmp_path).values()
+    assert json.loads((tmp_path / "told.json").read_text()) == summary
+    report = json.loads((tmp_path / "out/report.json").read_text())
+    assert summary["scan"] == report["scan"]["scan"] == scan
+    assert summary["totals"] == report["totals"] == Session(catalog).rows("totals")[0]
+    assert summary["check"]["verdict"] == "passed"
+    assert summary["growth_bytes"] is None
+    metrics = (tmp_path / "out/dedupe.prom").read_text()
+    assert f"dedupe_stored_bytes {report['totals']['stored_bytes']}\n" in metrics
+    assert 'dedupe_check_verdict{rule="highest_shadowed_bytes"} 0\n' in metrics
+    assert 'dedupe_check_value{rule="highest_shadowed_bytes"} 9000\n' in metrics
+    assert metrics.endswith("# EOF\n")
+    assert not list(tmp_path.rglob(".tmp-*"))
+
+
+def test_metrics_are_accepted(tmp_path: Path) -> None:
+    """A parser of the text format reads the metrics, rules among them."""
+    assert run(prepare(tmp_path, limit="1kB")).returncode == 10
+    text = (tmp_path / "out/dedupe.prom").read_text()
+    found = {
+        (sample.name, sample.labels.get("rule")): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    rule = "highest_shadowed_bytes"
+    assert found["dedupe_check_verdict", rule] == 2
+    assert found["dedupe_check_threshold", rule] == 1000
+
+
+def test_exit_codes(tmp_path: Path) -> None:
+    """10 where a rule failed, 1 where something was skipped, 3 where there was nothing to read."""
+    config = prepare(tmp_path, limit="8999")
+    done = run(config)
+    assert done.returncode == 10
+    assert "highest_shadowed_bytes" in done.stdout
+    (summary,) = history(tmp_path).values()
+    assert (summary["exit_code"], summary["check"]["verdict"]) == (10, "failed")
+    broken = image([file("x", b"1" * 5000)], names=["broken"])
+    contents = write_oci_layout(tmp_path / "store", [APP, broken])
+    blob = tmp_path / "store/blobs/sha256" / contents.layers[broken.image_id][0][7:]
+    blob.write_bytes(blob.read_bytes()[:-9])
+    assert run(config).returncode == 10
+    config.write_text(config.read_text().replace("8999", "1MB"))
+    assert run(config).returncode == 1
+    before = (tmp_path / "out/report.json").read_text()
+    (tmp_path / "store").rename(tmp_path / "gone")
+    done = run(config, "--notify", shlex.join(keep_input(tmp_path / "told.json")))
+    assert done.returncode == 3
+    assert "no-such-source" in done.stderr
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert (told["scan"], told["exit_code"]) == (None, 3)
+    # what the audits before wrote stands
+    assert (tmp_path / "out/report.json").read_text() == before
+    assert len(history(tmp_path)) == 3
+
+
+def test_what_cannot_be_written_or_told_is_said(tmp_path: Path) -> None:
+    """A report's folder that is a file, a command that is not there: the rest is done; exit 1."""
+    config = prepare(tmp_path)
+    (tmp_path / "out").write_text("a file")
+    done = run(config, "--notify", "./no-such-command --flag")
+    assert done.returncode == 1
+    assert "report json: " in done.stderr
+    assert "notify ./no-such-command: no such file" in done.stderr
+    (summary,) = history(tmp_path).values()
+    assert len(summary["faults"]) == 2
+
+
+def test_the_command_meets_no_shell(tmp_path: Path) -> None:
+    """Words of --notify are arguments, whatever a shell would make of them."""
+    said = f"{sys.executable} -c 'import sys; print(sys.argv[1:])' $HOME `id` ; touch {tmp_path}/x"
+    done = run(prepare(tmp_path), "--notify", said)
+    assert done.returncode == 0
+    assert "['$HOME', '`id`', ';', 'touch'" in done.stderr
+    assert not (tmp_path / "x").exists()
+    assert run(tmp_path / "dedupe.toml", "--notify", "'").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "no table [audit]"),
+        ("[audit]\nsources = 'x'", "state is missing"),
+        ("[audit]\nstate = 'x'", "sources is missing"),
+        (
+            "[audit]\nsources = 'x'\nstate = 's'\nkeeep = '9d'",
+            "unknown key keeep; the nearest is k",
+        ),
+        ("[audit]\nsources = 'x'\nstate = 's'\nkeep = '90'", "keep: expected an age as 90d"),
+        ("[audit]\nsources = 'x'\nstate = 's'\nnotify = [1]", "notify: expected texts"),
+        ("[audit]\nsources = 'x'\nstate = 's'\n[audit.reports]\npdf = 'x'", "unknown key pdf"),
+        ("[audit]\nsources = 'x'\nstate = 's'\n[check]\nflor = 1", "unknown key flor"),
+    ],
+)
+def test_bad_settings(text: str, said: str, tmp_path: Path) -> None:
+    """All mistakes are found before anything is read or written."""
+    (tmp_path / "dedupe.toml").write_text(text)
+    with pytest.raises(UsageError) as caught:
+        read_audit(tmp_path / "dedupe.toml")
+    assert said in caught.value.message
+
+
+def test_two_at_once(tmp_path: Path) -> None:
+    """The second says who holds the lock and exits with 6; the first is not disturbed."""
+    hold = "import sys, time, os\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.02)"
+    config = prepare(tmp_path)
+    first = subprocess.Popen(
+        command(config, "--notify", f"{sys.executable} -c '{hold}' {tmp_path}/go"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(lambda: history(tmp_path), first)
+        second = run(config)
+        (tmp_path / "go").touch()
+        _, said = first.communicate(timeout=PATIENCE_SECONDS)
+    finally:
+        first.kill()
+        first.wait()
+    assert second.returncode == 6
+    assert f"another audit is under way: process {first.pid} on " in second.stderr
+    assert (first.returncode, said) == (0, "")
+    assert len(history(tmp_path)) == 1
+    assert run(config).returncode == 0
+
+
+def test_a_killed_audit_holds_no_lock(tmp_path: Path) -> None:
+    """Killed in the middle of a layer: its workers, wherever they are, keep nobody out."""
+    write_endless_layer(tmp_path / "endless")
+    config = prepare(tmp_path)
+    settings = config.read_text()
+    config.write_text(settings.replace('["store"]', '["store", "endless"]\njobs = 2'))
+    running = subprocess.Popen(command(config))
+    try:
+        wait_for(lambda: finished_layers(tmp_path / "state/catalog") == 2, running)
+    finally:
+        running.kill()
+        running.wait()
+    config.write_text(settings)
+    done = run(config)
+    assert (done.returncode, done.stderr) == (0, "")
+    (summary,) = history(tmp_path).values()
+    assert (summary["layers_read"], summary["layers_named"]) == (0, 2)
+
+
+#: a moment is a call that makes or removes a file for good; and no file that others read may be
+#: opened for writing in its place
+_KILLED = """
+import os, signal, sys
+left = int(sys.argv[1])
+def watch(event, args):
+    if event == "open" and isinstance(args[0], (str, os.PathLike)) and args[2] & os.O_ACCMODE:
+        name = os.path.basename(os.fspath(args[0]))
+        if not (name.startswith(".tmp-") or name in ("lock", "null")):
+            print("written in place:", name, file=sys.stderr)
+            os._exit(3)
+sys.addaudithook(watch)
+def deadly(call):
+    def counted(*args, **kwargs):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*args, **kwargs)
+    return counted
+for name in ("rename", "replace", "unlink", "rmdir", "fsync"):
+    setattr(os, name, deadly(getattr(os, name)))
+sys.argv = ["dedupe", *sys.argv[2:]]
+from dedupe.__main__ import main
+main()
+"""
+
+
+def scan_long_ago(catalog: Path, store: Path, monkeypatch: pytest.MonkeyPatch, days: int) -> str:
+    """A scan of so many days ago, whose layers have that age."""
+    before = {path.name for path in (catalog / "layers").glob("*")} if catalog.exists() else set()
+    then = time.time() - days * 86_400
+    with monkeypatch.context() as patch:
+        patch.setattr("dedupe.scan.scanner.time.time", lambda: then)
+        found = scan_only(catalog, store).scan_id
+    for folder in ("layers", "entries"):
+        for path in (catalog / folder).glob("*.parquet"):
+            if folder == "entries" or path.name not in before:
+                os.utime(path, (then, then))
+    return found
+
+
+def test_killed_at_any_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before each rename, removal and flush: what is kept is whole, and the next audit goes on."""
+    config = prepare(tmp_path, more='keep = "30d"')
+    catalog, images = tmp_path / "state/catalog", [APP]
+    known: dict[str, dict] = {}
+    code = -signal.SIGKILL
+    for moment in range(200):
+        # something to read, something to forget, rows that nobody needs
+        images.append(image([file("f", b"3" * (moment + 1))], names=[f"new:{moment}"]))
+        write_oci_layout(tmp_path / "old", [image([file("o", f"{moment}")], names=["old:1"])])
+        scan_long_ago(catalog, tmp_path / "old", monkeypatch, days=40)
+        write_oci_layout(tmp_path / "store", images)
+        words = [str(moment), "audit", "-q", "--config", str(config)]
+        code = subprocess.run([sys.executable, "-c", _KILLED, *words], check=False).returncode
+        kept = scan_ids(catalog)
+        for scan, summary in history(tmp_path).items():
+            assert known.setdefault(scan, summary) == summary
+            assert scan in kept
+        assert set(known) <= set(kept)
+        assert Session(catalog, kept[-1]).rows("totals")
+        for report in (tmp_path / "out").glob("*.json"):
+            json.loads(report.read_text())
+        for report in (tmp_path / "out").glob("*.prom"):
+            assert report.read_text().endswith("# EOF\n")
+        if code != -signal.SIGKILL:
+            break
+    assert code == 0, "written in place" if code == 3 else code
+    assert moment > 15
+    assert expired(catalog, _now()) == scan_ids(catalog)
+    assert_whole(catalog, known)
+    fresh = scan_only(tmp_path / "fresh", tmp_path / "store")
+    newest = history(tmp_path)[scan_ids(catalog)[-1]]
+    assert newest["totals"] == Session(tmp_path / "fresh", fresh.scan_id).rows("totals")[0]
+
+
+def _now():
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def assert_whole(catalog: Path, known: Mapping[str, dict]) -> None:
+    """Every scan that is kept answers as it did when it was made."""
+    for scan in scan_ids(catalog):
+        totals = Session(catalog, scan).rows("totals")[0]
+        assert totals["incomplete_images"] == 0
+        assert scan not in known or known[scan]["totals"] == totals
+
+
+def test_retention_keeps_what_kept_scans_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old scans go, with the rows that only they need; every other scan answers as before."""
+    catalog, store = tmp_path / "state/catalog", tmp_path / "old"
+    shared = [file("lib", b"L" * 500)]
+    totals = {}
+    for days in (100, 80, 20):
+        own = [file("own", f"{days}")]
+        write_oci_layout(store, [image(shared, own, names=[f"a:{days}"])])
+        scan = scan_long_ago(catalog, store, monkeypatch, days)
+        totals[scan] = {"totals": Session(catalog, scan).rows("totals")[0]}
+    config = prepare(tmp_path, more='keep = "30d"')
+    assert run(config).returncode == 0
+    kept = scan_ids(catalog)
+    assert kept[0] == list(totals)[2]
+    assert len(kept) == 2
+    # lib, and the own layer of the scan of 20 days ago, and two of the audit's own
+    assert finished_layers(catalog) == 4
+    assert_whole(catalog, totals)
+    # the newest scan stays whatever its age, and the baseline
+    config.write_text(config.read_text().replace("30d", "0h").replace("[audit]\n", "[audit]\n", 1))
+    assert run(config).returncode == 0
+    assert len(scan_ids(catalog)) == 1
+
+
+def test_the_baseline_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan that the rules compare with is never too old."""
+    catalog = tmp_path / "state/catalog"
+    config = prepare(tmp_path, more='keep = "30d"')
+    baseline = scan_long_ago(catalog, tmp_path / "store", monkeypatch, days=90)
+    text = config.read_text().replace("[check]", f'[check]\nbaseline = "{baseline}"')
+    config.write_text(text)
+    assert run(config).returncode == 0
+    assert scan_ids(catalog)[0] == baseline
+    (summary,) = history(tmp_path).values()
+    assert summary["check"]["baseline"] == baseline
+
+
+def test_rows_are_not_removed_under_a_scan(tmp_path: Path) -> None:
+    """While a scan is under way, it may name any layer that is there: collecting has to wait."""
+    catalog = tmp_path / "c"
+    write_oci_layout(tmp_path / "store", [APP])
+    scan = scan_only(catalog, tmp_path / "store").scan_id
+    with together(catalog / LOCK), pytest.raises(LockedError) as caught:
+        collect(catalog)
+    assert caught.value.exit_code == 6
+    forget(catalog, scan)
+    long_ago = time.time() - 86_400
+    for path in [*(catalog / "layers").iterdir(), *(catalog / "entries").iterdir()]:
+        os.utime(path, (long_ago, long_ago))
+    left = catalog / "entries" / ("e" * 64 + "-0.parquet")
+    left.write_bytes(b"of a run that was killed before the row")
+    young = catalog / "entries" / ("f" * 64 + "-0.parquet")
+    young.write_bytes(b"the row may come")
+    os.utime(left, (long_ago, long_ago))
+    assert collect(catalog)[0] == 2
+    assert list((catalog / "entries").iterdir()) == [young]
+
+
+def test_locks(tmp_path: Path) -> None:
+    """Alone excludes all, together excludes alone; both end with their body; links are refused."""
+    path = tmp_path / "lock"
+    with (
+        alone(path, "x"),
+        pytest.raises(LockedError, match=f"process {os.getpid()} on"),
+        alone(path, "x"),
+    ):
+        pass
+    with together(path), together(path), pytest.raises(LockedError), alone(path, "x"):
+        pass
+    with alone(path, "x"):
+        pass
+    path.write_text("\x1b[31m{}")
+    with (
+        together(path),
+        pytest.raises(LockedError, match=r"^x: another process holds"),
+        alone(path, "x"),
+    ):
+        pass
+
+
+def test_write_whole(tmp_path: Path) -> None:
+    """A file is replaced at once; a link in the way of the new one is not followed."""
+    target = tmp_path / "a.prom"
+    target.write_text("old")
+    write_whole(target, "new")
+    assert target.read_text() == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
+    (tmp_path / ".tmp-a.prom.part").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError, match="symbolic"):
+        write_whole(target, "newer")
+    assert not (tmp_path / "victim").exists()

@@ -1,0 +1,116 @@
+"""What contrib/ and docs/audit.md tell people to copy works as it stands."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from here import PROJECT
+
+from dedupe.audit import Report, read_audit
+
+CONTRIB = PROJECT / "contrib"
+FILES = sorted(path for path in CONTRIB.rglob("*") if path.is_file())
+
+
+def test_settings(tmp_path: Path) -> None:
+    """Every dedupe.toml that is shown is read; the page of audits shows every report."""
+    (shown,) = re.findall(r"```toml\n(.*?)```", (PROJECT / "docs/audit.md").read_text(), re.DOTALL)
+    cron = list(yaml.safe_load_all((CONTRIB / "kubernetes/cronjob.yaml").read_text()))
+    for text in (shown, cron[0]["data"]["dedupe.toml"], (CONTRIB / "dedupe.toml").read_text()):
+        (tmp_path / "dedupe.toml").write_text(text)
+        orders = read_audit(tmp_path / "dedupe.toml")
+        assert orders.gate.demanded
+        assert orders.keep == "90d"
+    (tmp_path / "dedupe.toml").write_text(shown)
+    assert set(read_audit(tmp_path / "dedupe.toml").reports) == set(Report)
+
+
+def test_commands_are_real() -> None:
+    """Commands and options in contrib/ are those of docs/commands/, which are made from help."""
+    page = "".join(path.read_text() for path in sorted((PROJECT / "docs/commands").glob("*.md")))
+    sections = dict(re.findall(r"^# dedupe (\S+)\n(.*?)(?=^# |\Z)", page, re.DOTALL | re.MULTILINE))
+    found = 0
+    for path in FILES:
+        text = re.sub(r'[",\[\]]', " ", path.read_text())
+        for name, words in re.findall(
+            r"(?:^|[/ ])dedupe +([a-z-]+)((?: .*)?)$", text, re.MULTILINE
+        ):
+            if name not in sections:
+                assert path.suffix not in (".service", ".cron"), (path, name)
+                continue
+            found += 1
+            for option in re.findall(r" (--[a-z-]+)", words):
+                assert option in sections[name], (path, name, option)
+    assert found >= 7
+
+
+def test_cronjob() -> None:
+    """The store is mounted to be read only, and no second job starts beside the first."""
+    _, job = yaml.safe_load_all((CONTRIB / "kubernetes/cronjob.yaml").read_text())
+    assert (job["kind"], job["spec"]["concurrencyPolicy"]) == ("CronJob", "Forbid")
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    mounts = {each["name"]: each.get("readOnly", False) for each in container["volumeMounts"]}
+    assert mounts == {"settings": True, "store": True, "state": False, "temporary": False}
+    assert set(mounts) == {each["name"] for each in pod["volumes"]}
+    assert container["securityContext"]["capabilities"] == {
+        "drop": ["ALL"],
+        "add": ["DAC_READ_SEARCH"],
+    }
+
+
+@pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
+def test_pipelines(name: str) -> None:
+    """The pipelines are YAML, scan, check, and let the check's exit code fail them."""
+    document = yaml.safe_load((CONTRIB / "ci" / name).read_text())
+    if name == "gitlab-ci.yml":
+        script = document["image-check"]["script"]
+        assert script[-1] == "exit ${code:-0}"
+    else:
+        script = [step.get("run", "") for step in document["jobs"]["check"]["steps"]]
+    assert any(line.startswith("dedupe scan") for line in script)
+    assert any(line.startswith("dedupe check") for line in script)
+
+
+def test_cron_line() -> None:
+    """Five fields of time, a user, and a command that is quiet."""
+    (line,) = [
+        line
+        for line in (CONTRIB / "dedupe.cron").read_text().splitlines()
+        if not line.startswith("#")
+    ]
+    fields = line.split(maxsplit=6)
+    assert all(re.fullmatch(r"[\d*/,-]+", field) for field in fields[:5])
+    assert fields[5] == "root"
+    assert "dedupe audit --quiet" in fields[6]
+
+
+@pytest.mark.tools
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    """Systemd finds nothing to say of the units, and calls the service well protected."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not here")
+    for path in (CONTRIB / "systemd").glob("dedupe-audit.*"):
+        # the program need not be installed for its unit to be judged
+        text = path.read_text().replace("/usr/bin/dedupe", "/bin/true")
+        (tmp_path / path.name).write_text(text)
+    units = [str(path) for path in sorted(tmp_path.iterdir())]
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", *units],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in done.stderr.splitlines() if "dedupe-audit" in line]
+    assert (done.returncode, said) == (0, [])
+    # exposure in tenths; 15 is what systemd calls safe
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=15", units[0]],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert judged.returncode == 0, judged.stdout + judged.stderr

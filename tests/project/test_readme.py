@@ -1,0 +1,100 @@
+"""README shows what the program really prints."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from here import PROJECT
+from typer.testing import CliRunner
+
+from dedupe.cli import app
+
+
+def test_report_in_readme(tmp_path: Path) -> None:
+    """The sample store's report stands in README as it is printed."""
+    store, catalog = str(tmp_path / "store"), str(tmp_path / "catalog")
+    for words in (
+        [str(PROJECT / "data/sample.py"), store],
+        ["-m", "dedupe", "scan", "-q", "--catalog", catalog, store],
+    ):
+        subprocess.run([sys.executable, *words], check=True)
+    shown = subprocess.run(
+        [sys.executable, "-m", "dedupe", "report", "--catalog", catalog],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert shown.stdout in (PROJECT / "README.md").read_text()
+
+
+def test_commands_in_docs(tmp_path: Path) -> None:
+    """The pages of commands are what the commands say of themselves; README lists them all."""
+    made, kept = tmp_path / "commands", PROJECT / "docs/commands"
+    subprocess.run([sys.executable, str(PROJECT / "data/commands.py"), str(made)], check=True)
+    assert {page.name for page in made.iterdir()} == {page.name for page in kept.iterdir()}
+    for page in made.iterdir():
+        assert page.read_text() == (kept / page.name).read_text(), page.name
+    listed = (made / "README.md").read_text().partition("## dedupe\n\n")[2]
+    assert listed.strip() in (PROJECT / "README.md").read_text()
+
+
+def test_manual_page() -> None:
+    """The manual page has every command, as the help says it, and is sound roff."""
+    made = subprocess.run(
+        [sys.executable, str(PROJECT / "data/manpage.py")],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    kept = PROJECT / "docs/dedupe.1"
+    assert made == kept.read_text()
+    for name in ("scan", "report", "catalog forget", "what\\-if"):
+        assert f"\n.SS dedupe {name} " in made
+    if shutil.which("groff"):
+        words = ["groff", "-man", "-ww", "-z", str(kept)]
+        assert subprocess.run(words, check=True, capture_output=True).stderr == b""
+
+
+def test_links_of_the_docs_lead_somewhere() -> None:
+    """No page links to a file that is not there."""
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
+    links = [
+        (page, link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    ]
+    assert len(links) > 20
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_calls_in_the_docs_are_understood() -> None:
+    """Every call that the pages show has a command and options that exist."""
+    calls = {
+        line.removeprefix("$ ").partition(" | ")[0].partition(" >> ")[0]
+        for page in (PROJECT / "docs").glob("*.md")
+        for line in page.read_text().splitlines()
+        if re.match(r"(\$ )?dedupe [a-z]", line)
+    }
+    assert len(calls) > 30
+    for call in calls:
+        # the help is printed once all options are known
+        done = CliRunner().invoke(app, [*shlex.split(call, comments=True)[1:], "--help"])
+        assert done.exit_code == 0, f"{call}: {done.output}"
+
+
+@pytest.mark.estate
+@pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
+def test_tutorial() -> None:
+    """The tutorial shows what its commands print of the estate."""
+    shown = subprocess.run(
+        [sys.executable, str(PROJECT / "data/tutorial.py"), os.environ["DEDUPE_ESTATE"]],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert shown.stdout == (PROJECT / "docs/tutorial.md").read_text()

@@ -1,0 +1,195 @@
+"""The real tools as judges: what umoci and podman show is the merged view that our tables give."""
+
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+from builders import (
+    Image,
+    device,
+    directory,
+    file,
+    hardlink,
+    opaque,
+    raw,
+    symlink,
+    tar_of,
+    whiteout,
+    write_oci_layout,
+)
+from here import PROJECT
+from scanning import scanned
+
+from dedupe.model.paths import path_text
+
+#: shows the tree of an image of a layout, as long as the context lasts
+Judge = Callable[[Path, str, Path], AbstractContextManager[Path]]
+
+
+@contextmanager
+def unpacked_by_umoci(layout: Path, name: str, scratch: Path) -> Iterator[Path]:
+    """The root of a bundle that umoci makes of an image."""
+    bundle = scratch / "bundle"
+    command = ["umoci", "unpack", "--image", f"{layout}:{name}", str(bundle)]
+    subprocess.run(command, check=True, capture_output=True)
+    yield bundle / "rootfs"
+    shutil.rmtree(bundle)
+
+
+@contextmanager
+def mounted_by_podman(driver: str, layout: Path, name: str, scratch: Path) -> Iterator[Path]:
+    """Where podman mounts an image that it has taken into a storage of its own."""
+    storage = tempfile.mkdtemp(dir=scratch)
+    # podman refuses a runroot of more than 50 characters, and pytest's folders are longer
+    run = tempfile.mkdtemp(prefix="podman-")
+    options = ["--root", storage, "--runroot", run, "--storage-driver", driver]
+
+    def podman(*words: str) -> str:
+        done = subprocess.run(
+            ["podman", *options, *words], check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    try:
+        identity = podman("pull", "--quiet", f"oci:{layout}:{name}").splitlines()[-1]
+        yield Path(podman("image", "mount", identity))
+        podman("image", "unmount", identity)
+        podman("rmi", "--force", identity)
+    finally:
+        # the overlay driver leaves its folder mounted on itself
+        subprocess.run(["umount", f"{storage}/overlay"], check=False, capture_output=True)
+        shutil.rmtree(run)
+        shutil.rmtree(storage)
+
+
+JUDGES: dict[str, Judge] = {
+    "umoci": unpacked_by_umoci,
+    "podman vfs": partial(mounted_by_podman, "vfs"),
+    "podman overlay": partial(mounted_by_podman, "overlay"),
+}
+
+
+def walked(root: Path) -> dict[str, tuple]:
+    """What is below a folder: path -> kind, size, mode, owner, link, content."""
+    found: dict[str, tuple] = {}
+    for folder, folders, files in os.walk(os.fsencode(root)):
+        for entry in (*folders, *files):
+            path = os.path.join(folder, entry)
+            status = os.lstat(path)
+            kind, size, link, content = "directory", 0, None, None
+            if stat.S_ISLNK(status.st_mode):
+                kind, link = "symlink", path_text(os.readlink(path))
+            elif stat.S_ISREG(status.st_mode):
+                kind, size = "file", status.st_size
+                content = blake3(Path(os.fsdecode(path)).read_bytes()).digest()
+            elif not stat.S_ISDIR(status.st_mode):
+                kind = "other"
+            mode = None if kind == "symlink" else stat.S_IMODE(status.st_mode)
+            name_below = path_text(os.path.relpath(path, os.fsencode(root)))
+            found[name_below] = (kind, size, mode, status.st_uid, status.st_gid, link, content)
+    return found
+
+
+def viewed(rows: list[dict]) -> dict[str, tuple]:
+    """The same of our merged view."""
+    return {
+        row["path"]: (
+            row["kind"] if row["kind"] in ("file", "directory", "symlink") else "other",
+            row["size_bytes"],
+            None if row["kind"] == "symlink" else row["mode"],
+            row["uid"],
+            row["gid"],
+            row["link"] if row["kind"] == "symlink" else None,
+            row["content_hash"],
+        )
+        for row in rows
+    }
+
+
+def judged(judge: Judge, layout: Path, names: list[str], tmp_path: Path) -> None:
+    _, session = scanned(tmp_path / "catalog", layout)
+    identity = {name: row["image_id"] for row in session.rows("images") for name in row["names"]}
+    rows = session.rows("merged_view")
+    for name in names:
+        ours = viewed([row for row in rows if row["image_id"] == identity[name]])
+        with judge(layout, name, tmp_path) as root:
+            theirs = walked(root)
+        # folders that no layer lists are made by the unpacker
+        implied = {path for path in theirs.keys() - ours.keys() if theirs[path][0] == "directory"}
+        assert {path: entry for path, entry in theirs.items() if path not in implied} == ours
+
+
+def need(judge: str) -> Judge:
+    """The judge, where its tool is there and may set owners; else the test is skipped."""
+    tool = judge.split()[0]
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    if os.geteuid() != 0:
+        pytest.skip("owners are set by root only")
+    return JUDGES[judge]
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("judge", JUDGES)
+def test_sample_images(judge: str, tmp_path: Path) -> None:
+    """Paths, kinds, sizes, modes, owners, links and contents of every sample image."""
+    show = need(judge)
+    store = tmp_path / "store"
+    subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(store)], check=True)
+    index = json.loads((store / "index.json").read_bytes())
+    names = [
+        entry["annotations"]["org.opencontainers.image.ref.name"] for entry in index["manifests"]
+    ]
+    assert len(names) == 4
+    judged(show, store, names, tmp_path)
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("judge", JUDGES)
+def test_edges_on_which_stores_agree(judge: str, tmp_path: Path) -> None:
+    """Whiteouts, opaque folders, kind changes, links, names and owners at their edges."""
+    show = need(judge)
+    layers = [
+        [
+            directory("d", mode=0o1777, uid=7, gid=8),
+            file("d/x", b"1" * 10),
+            file("d/e/y", b"2" * 20, mode=0o4755),
+            file("turned/into/file", b"3"),
+            file("linked", b"4" * 40),
+            hardlink("again", "linked"),
+            symlink("points", "../nowhere"),
+            raw(b"odd\n\xff\\name", content=b"5" * 80),
+            device("pipe", "p"),
+            file("../../climbed", b"6"),
+        ],
+        [whiteout("d/e"), file("turned/into", b"33"), whiteout("again"), whiteout("never")],
+        [
+            directory("d"),
+            opaque("d"),
+            file("d/new", b"7" * 160, uid=9),
+            file("points", b"no link now"),
+            file("linked", b"4" * 40, mode=0o600),
+        ],
+    ]
+    image = Image([tar_of(layer) for layer in layers], names=["localhost/edges:1"])
+    write_oci_layout(tmp_path / "store", [image])
+    judged(show, tmp_path / "store", ["localhost/edges:1"], tmp_path)
+
+
+@pytest.mark.estate
+@pytest.mark.parametrize("judge", JUDGES)
+@pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
+def test_estate(judge: str, tmp_path: Path) -> None:
+    """The same of three real images."""
+    names = ["localhost/app/web:1.3", "localhost/app/data:2.0", "localhost/app/front:1.0"]
+    judged(need(judge), Path(os.environ["DEDUPE_ESTATE"]) / "oci", names, tmp_path)

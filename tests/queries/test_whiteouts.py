@@ -1,0 +1,206 @@
+"""Whiteouts and names at their edges: the specification's view, and a flag where stores differ."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from builders import (
+    Image,
+    Member,
+    device,
+    directory,
+    file,
+    hardlink,
+    opaque,
+    raw,
+    symlink,
+    tar_of,
+    whiteout,
+    write_oci_layout,
+)
+from here import PROJECT
+from scanning import scanned
+
+from dedupe.store.session import Session
+
+BASE = [
+    directory("d"),
+    file("d/x", b"1" * 10),
+    file("f", b"2" * 20),
+    directory("e"),
+    file("e/sub/1", b"3" * 40),
+    directory("real"),
+    symlink("sl", "real"),
+]
+#: the merged view of BASE alone
+ALL = ["d", "d/x", "e", "e/sub/1", "f", "real", "sl"]
+
+
+def session_of(folder: Path, *layers: Sequence[Member]) -> Session:
+    image = Image([tar_of(layer) for layer in layers], names=["i"])
+    write_oci_layout(folder / "store", [image], "none")
+    outcome, session = scanned(folder / "catalog", folder / "store")
+    assert outcome.errors == 0
+    return session
+
+
+def seen(session: Session) -> list[str]:
+    return [row["path"] for row in session.rows("merged_view")]
+
+
+def flagged(session: Session) -> list[str]:
+    rows = session.rows("problems")
+    assert {row["severity"] for row in rows} <= {"note"}
+    return [row["message"] for row in rows if row["code"] == "entry-flagged"]
+
+
+ONE_LAYER = {
+    "whiteout of what is not there": ([whiteout("never")], ALL, []),
+    "whiteout, then the file": ([whiteout("f"), file("f", b"new")], ALL, []),
+    "file, then its whiteout": (
+        [file("f", b"new"), whiteout("f")],
+        ALL,
+        ["whiteout-after-entry: f"],
+    ),
+    "whiteout, then the folder": (
+        [whiteout("d"), directory("d"), file("d/y")],
+        [*(path for path in ALL if path != "d/x"), "d/y"],
+        ["whiteout-before-directory: d"],
+    ),
+    "folder, then its whiteout": (
+        [directory("d"), file("d/y"), whiteout("d")],
+        [*(path for path in ALL if path != "d/x"), "d/y"],
+        ["whiteout-after-entry: d"],
+    ),
+    "whiteout, then entries below without the folder": (
+        [whiteout("e"), file("e/sub/3")],
+        [*(path for path in ALL if path not in ("e", "e/sub/1")), "e/sub/3"],
+        ["whiteout-before-implied: e"],
+    ),
+    "opaque mark behind new siblings": (
+        [directory("d"), file("d/y"), opaque("d")],
+        [*(path for path in ALL if path != "d/x"), "d/y"],
+        [],
+    ),
+    "opaque mark before new siblings": (
+        [directory("d"), opaque("d"), file("d/y")],
+        [*(path for path in ALL if path != "d/x"), "d/y"],
+        [],
+    ),
+    "opaque root": ([opaque(""), file("new")], ["new"], ["opaque-root: "]),
+    "whiteout with data": (
+        [raw(b".wh.f", content=b"data" * 300), file("after")],
+        ["after", *(path for path in ALL if path != "f")],
+        [],
+    ),
+    "whiteout that is a folder": (
+        [raw(b".wh.f/", flag=b"5")],
+        [path for path in ALL if path != "f"],
+        [],
+    ),
+    "whiteout that is a hard link": (
+        [Member(".wh.f", "h", target="d/x")],
+        [path for path in ALL if path != "f"],
+        [],
+    ),
+    "whiteout of nothing": ([raw(b".wh.")], ALL, ["invalid-whiteout: .wh."]),
+    "whiteout of .": ([raw(b"d/.wh..")], ALL, ["invalid-whiteout: d/.wh.."]),
+    "whiteout of ..": ([raw(b"d/.wh...")], ALL, ["invalid-whiteout: d/.wh..."]),
+    "AUFS metadata": (
+        [
+            raw(b".wh..wh.aufs"),
+            raw(b".wh..wh.plnk/", flag=b"5"),
+            raw(b".wh..wh.plnk/123", content=b"4" * 80),
+            raw(b"d/.wh..wh.orph", content=b"5" * 160),
+            raw(b"d/.wh..wh..opqx"),
+        ],
+        ALL,
+        [
+            "aufs-metadata: .wh..wh.aufs",
+            "aufs-metadata: .wh..wh.plnk",
+            "aufs-metadata: .wh..wh.plnk/123",
+            "aufs-metadata: d/.wh..wh..opqx",
+            "aufs-metadata: d/.wh..wh.orph",
+        ],
+    ),
+    "character device 0:0": (
+        [device("f", "c", 0, 0), device("null", "c", 1, 3)],
+        [*ALL, "null"],
+        ["overlay-whiteout-hazard: f"],
+    ),
+    "overlay xattrs": (
+        [
+            directory("d", xattrs={"trusted.overlay.opaque": b"y"}),
+            directory("zz", xattrs={"user.overlay.redirect": b"/e"}),
+            directory("e", xattrs={"user.other": b"1"}),
+        ],
+        [*ALL, "zz"],
+        ["overlay-xattr-in-tar: d", "overlay-xattr-in-tar: zz"],
+    ),
+    "a path twice": (
+        [file("new", b"1"), file("new", b"22")],
+        [*ALL, "new"],
+        ["duplicate-path: new"],
+    ),
+    "hard link to what follows": (
+        [hardlink("again", "new"), file("new", b"1")],
+        [*ALL, "new"],
+        ["link-to-later: again"],
+    ),
+    "hard link to a lower file": (
+        [hardlink("again", "f")],
+        [*ALL, "again"],
+        ["link-to-lower: again"],
+    ),
+    "entries behind a lower symlink": (
+        [file("sl/through", b"1")],
+        [*(path for path in ALL if path != "sl"), "sl/through"],
+        ["through-symlink: sl"],
+    ),
+    "a folder over a lower symlink": (
+        [directory("sl"), file("sl/inside", b"1")],
+        [*ALL, "sl/inside"],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ONE_LAYER)
+def test_layer_over_base(case: str, tmp_path: Path) -> None:
+    """The merged view is the specification's; the flags are those of docs/catalog.md."""
+    layer, view, flags = ONE_LAYER[case]
+    session = session_of(tmp_path, BASE, layer)
+    assert seen(session) == sorted(view)
+    assert flagged(session) == flags
+
+
+def test_flags_are_in_the_catalog(tmp_path: Path) -> None:
+    """What is ignored stays a row with its flag, its bytes no content of the layer."""
+    session = session_of(
+        tmp_path,
+        [raw(b".wh..wh.plnk/123", content=b"4" * 80), raw(b"d/.wh...", content=b"x"), file("f")],
+    )
+    rows = session.ask("SELECT path, kind, size_bytes, flags FROM entries ORDER BY member").dicts()
+    assert [tuple(row.values()) for row in rows] == [
+        (".wh..wh.plnk/123", "ignored", 0, "aufs-metadata"),
+        ("d/.wh...", "ignored", 0, "invalid-whiteout"),
+        ("f", "file", 0, None),
+    ]
+    assert session.rows("images")[0]["content_bytes"] == 0
+
+
+def test_symlink_that_is_gone(tmp_path: Path) -> None:
+    """A symlink that a layer between has removed or replaced is no reason for a flag."""
+    through = [file("sl/through", b"1")]
+    for number, between in enumerate(([whiteout("sl")], [directory("sl")])):
+        session = session_of(tmp_path / str(number), BASE, between, through)
+        assert flagged(session) == []
+        assert "sl/through" in seen(session)
+
+
+def test_every_flag_is_documented() -> None:
+    """docs/catalog.md explains each case that a test here expects."""
+    text = (PROJECT / "docs/catalog.md").read_text()
+    cases = {flag.partition(":")[0] for _, _, flags in ONE_LAYER.values() for flag in flags}
+    for case in (*cases, "dotdot", "name-too-long", "unknown-type", "number-out-of-range"):
+        assert f"\n| {case} |" in text

@@ -1,0 +1,419 @@
+"""Proposed orders: what they win comes true, what they show stays, and forms agree on it."""
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from accounting import scan_store
+from builders import Image, directory, file, image, whiteout, write_oci_layout
+from commuting import allowed, seen
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from scanning import scanned
+from strategies import loose_stacks, stacks
+from test_cli import run
+
+from dedupe.analysis.page import page
+from dedupe.analysis.reorder.layers import reorder
+from dedupe.analysis.reorder.plans import Grade, Objective, Plan, Wish
+from dedupe.analysis.reorder.steps import step_orders
+from dedupe.errors import StoreError
+from dedupe.reorder.choices import best_mix, not_worse
+from dedupe.reorder.problem import stack_of, unpacked_bytes
+from dedupe.reorder.steps import StepKind, rebuild_check, step_of
+from dedupe.report import html
+from dedupe.store.session import Session
+
+BASE = (directory("etc"), file("etc/os", b"o" * 500))
+MODEL = (file("opt/model", b"m" * 20_000),)
+LIB = (file("opt/lib", b"l" * 8_000),)
+HOSTILE = "RUN echo '<script>alert(1)</script>' `id` | tee \u202e\x1b[31m\n# end"
+
+
+def conf(text: str) -> tuple:
+    return (file("etc/conf", text),)
+
+
+def tool_images() -> list[Image]:
+    """Two images with the same two layers on other parents, over a base that is an image."""
+    steps = ["ADD rootfs /", "COPY model /opt", "COPY lib /opt", "COPY conf /etc"]
+    return [
+        image(BASE, names="r.example/base:1", history=steps[:1]),
+        image(BASE, MODEL, LIB, conf("a"), names="r.example/tool:a", history=steps),
+        image(
+            *(BASE, conf("b"), LIB, MODEL),
+            names="r.example/tool:b",
+            history=[steps[0], steps[3], steps[2], steps[1]],
+        ),
+    ]
+
+
+def tools(folder: Path) -> Session:
+    return scan_store(folder, tool_images())
+
+
+def by_name(plan: Plan) -> dict[str, tuple[int, ...]]:
+    return {each.name: each.order for each in plan.proposals}
+
+
+def rebuilt(images: list[Image], plan: Plan) -> list[Image]:
+    """The images as they would be, their layers really in the other order."""
+    orders = {each.image_id: each.order for each in plan.proposals}
+    return [
+        replace(
+            one,
+            layers=[one.layers[at] for at in orders.get(one.image_id, range(len(one.layers)))],
+        )
+        for one in images
+    ]
+
+
+def test_one_order_wins_the_shared_layers_back(tmp_path: Path) -> None:
+    """All of the 28,000 bytes that two parents cost, the base kept, proven, free to edit."""
+    plan = reorder(tools(tmp_path), Wish())
+    assert plan.today_bytes - plan.proposed_bytes == 28_000
+    assert plan.proposed_bytes == plan.least_bytes == plan.bases_kept_bytes
+    (found,) = plan.proposals
+    assert (found.name, found.order) == ("r.example/tool:b", (0, 3, 2, 1))
+    assert (found.wins_bytes, found.base, found.below_base) == (28_000, "r.example/base:1", False)
+    assert found.free
+    assert found.proof is not None
+    assert found.proof.equal
+    assert found.proof.paths == 6
+    built = rebuilt(tool_images(), plan)
+    again = scan_store(tmp_path / "again", built).rows("totals")[0]
+    assert again["unpacked_bytes"] == plan.proposed_bytes
+    assert again["position_loss_bytes"] == 0
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(loose_stacks(4) | stacks(tallest=4), min_size=1, max_size=3),
+    st.randoms(use_true_random=False),
+    st.sampled_from(Grade),
+    st.sampled_from(Objective),
+)
+def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
+    """Random stores, each stack again in another allowed order, as tags of one series.
+
+    Each proposal is allowed by the definition, shows the same by the oracle, is proven by the
+    query, and together they store what a scan of the rebuilt store counts.
+    """
+    built = []
+    for stack in drawn:
+        built.append(stack)
+        orders = allowed(stack, grade.value)
+        built.append(tuple(stack[at] for at in chance.choice(orders)))
+    images = [
+        image(*stack, names=f"r/web:{number}", settings={"Hostname": str(number)})
+        for number, stack in enumerate(built)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        session = scan_store(Path(folder), images)
+        wish = Wish(objective=objective, grade=grade, budget_seconds=0)
+        plan = reorder(session, wish)
+        known = {one.image_id: stack for one, stack in zip(images, built, strict=True)}
+        assert session.rows("totals")[0]["unpacked_bytes"] == plan.today_bytes
+        for each in plan.proposals:
+            stack = known[each.image_id]
+            assert each.order in allowed(stack, grade.value)
+            assert each.proof is not None
+            assert each.proof.equal
+            other = tuple(stack[at] for at in each.order)
+            assert seen(other, grade.value) == seen(stack, grade.value)
+        if objective is Objective.STORAGE:
+            assert plan.proposed_bytes <= plan.today_bytes
+        else:
+            assert plan.pull_proposed <= plan.pull_today
+        again = scan_store(Path(folder) / "again", rebuilt(images, plan))
+        assert again.rows("totals")[0]["unpacked_bytes"] == plan.proposed_bytes
+
+
+def test_a_forbidden_order_is_not_proven(tmp_path: Path) -> None:
+    """The hash tells orders apart that show something else: it is no formality."""
+    one = image(BASE, (file("etc/os", b"n" * 500),), (whiteout("etc/os"),), names="r/a:1")
+    session = scan_store(tmp_path, [one])
+    for order in ((1, 0, 2), (0, 2, 1), (2, 1, 0)):
+        beside = session.beside({one.image_id: order})
+        rows = beside.rows("reorder/view_proof", grade="equivalent")
+        entries = beside.rows("reorder/view_entries")
+        beside.close()
+        differs = order != (1, 0, 2)
+        assert (rows[0]["today_hash"] != rows[0]["proposed_hash"]) == differs
+        assert any(not row["same"] for row in entries) == differs
+
+
+@pytest.mark.parametrize("field", ["mode", "uid", "gid", "mtime"])
+def test_the_proof_sees_every_field(tmp_path: Path, field: str) -> None:
+    """Two layers that give one file another owner, mode or time."""
+    lower, upper = file("f", "x"), file("f", "x", **{field: 7})
+    one = image((lower,), (upper,), names="r/a:1")
+    beside = scan_store(tmp_path, [one]).beside({one.image_id: (1, 0)})
+    (row,) = beside.rows("reorder/view_proof", grade="equivalent")
+    assert row["today_hash"] != row["proposed_hash"]
+
+
+def test_mtimes_of_shared_folders_part_the_grades(tmp_path: Path) -> None:
+    """Equivalent leaves them aside, and counts them; identical does not let the layers swap."""
+    one = (directory("srv", mtime=1), file("srv/a", b"a" * 900))
+    two = (directory("srv", mtime=2), file("srv/b", b"b" * 800))
+    images = [
+        image(one, two, (file("x", "1"),), names="r/a:1"),
+        image(two, one, (file("x", "2"),), names="r/b:1"),
+    ]
+    session = scan_store(tmp_path, images)
+    plan = reorder(session, Wish())
+    assert plan.today_bytes - plan.proposed_bytes == 1_700
+    assert plan.proposals[0].proof is not None
+    assert plan.proposals[0].proof.folder_mtimes == 1
+    strict = reorder(session, Wish(grade=Grade.IDENTICAL, explain="a"))
+    assert strict.proposals == []
+    assert strict.explained is not None
+    (held,) = strict.explained.constraints
+    assert (held.rule, held.lower_path) == ("directory mtime", "srv")
+
+
+def test_layers_below_a_base_move_only_where_that_wins_and_is_allowed(tmp_path: Path) -> None:
+    """No build file can say so: it is marked, and --keep-bases forbids it."""
+    small, large = (file("s", b"s" * 10),), (file("l", b"l" * 5_000),)
+    images = [
+        image(small, names="r/base:1"),
+        image(small, large, names="r/app:1"),
+        image(large, (file("z", "z"),), names="r/other:1"),
+    ]
+    session = scan_store(tmp_path, images)
+    plan = reorder(session, Wish())
+    (found,) = plan.proposals
+    assert (found.name, found.order, found.below_base) == ("r/app:1", (1, 0), True)
+    assert not found.free
+    assert plan.today_bytes - plan.proposed_bytes == 4_990
+    assert plan.bases_kept_bytes == plan.today_bytes
+    assert reorder(session, Wish(keep_bases=True)).proposals == []
+
+
+def test_only_images_that_are_asked_about_move(tmp_path: Path) -> None:
+    session = tools(tmp_path)
+    # b holds its own file below what both have: it is b that must move
+    assert by_name(reorder(session, Wish(images=["*tool:a"]))) == {}
+    assert list(by_name(reorder(session, Wish(images=["tool:b"])))) == ["r.example/tool:b"]
+    assert by_name(reorder(session, Wish(images=["*base*"]))) == {}
+    with pytest.raises(StoreError, match=r"no such image; the closest are r\.example/tool"):
+        reorder(session, Wish(images=["tool:c"]))
+
+
+def test_an_image_that_is_not_read_wholly_keeps_its_order(tmp_path: Path) -> None:
+    first, second, third = tool_images()
+    folder = tmp_path / "store"
+    write_oci_layout(folder, [first, second, third], "none")
+    blob = folder / "blobs" / "sha256" / tar_digest(conf("a"))
+    blob.write_bytes(b"no tar")
+    _, session = scanned(tmp_path / "catalog", folder)
+    plan = reorder(session, Wish())
+    assert plan.incomplete_images == 1
+    assert by_name(plan) == {"r.example/tool:b": (0, 3, 2, 1)}
+
+
+def tar_digest(layer: tuple) -> str:
+    return image(layer).diff_ids[0].partition(":")[2]
+
+
+def test_what_changes_often_goes_up(tmp_path: Path) -> None:
+    """Three tags change the copied files and install the same: to pull less, install first."""
+    app = [(file("srv/app", bytes([number]) * 300),) for number in range(3)]
+    packages = (file("usr/lib/packages", b"p" * 9_000),)
+    steps = ["ADD rootfs /", "COPY app /srv", "RUN pip install flask"]
+    images = [
+        image(BASE, app[number], packages, names=f"r/web:1.{number}", history=steps)
+        for number in range(3)
+    ]
+    images.append(image(BASE, names="r/base:1", history=steps[:1]))
+    plan = reorder(scan_store(tmp_path, images), Wish(objective=Objective.PULLS))
+    assert by_name(plan) == {f"r/web:1.{number}": (0, 2, 1) for number in range(3)}
+    assert plan.images_with_history == 3
+    for each in plan.proposals:
+        rates = [layer.rate for layer in each.layers]
+        assert rates == pytest.approx([1 / 6, 5 / 6, 1 / 6])
+        (swap,) = each.swaps
+        assert swap.reason == "the RUN can read the files that the other copies"
+        assert not each.free
+        assert each.pull_proposed < each.pull_today
+    # the same install on one parent is stored once
+    assert plan.today_bytes - plan.proposed_bytes == 18_000
+
+
+def test_without_tags_nothing_is_known_of_pulls(tmp_path: Path) -> None:
+    done = tools(tmp_path) and run(tmp_path / "catalog", "reorder", "--for", "pulls", "tool:a")
+    assert done.returncode == 0
+    # a and b read as no series of versions: nothing tells how often their layers change
+    assert "nothing tells how often" in done.stdout
+
+
+def test_choices_between_storage_and_pulls() -> None:
+    assert not_worse([(5, 5), (4, 6), (6, 4), (6, 6), (5, 5)]) == [1, 0, 2]
+    stacks_ = [stack_of([0, 1], []), stack_of([1, 2], [])]
+    sizes = [1, 100, 1]
+    candidates = [[(0, 1), (1, 0)], [(0, 1)]]
+
+    def pulled(number: int, order: tuple[int, ...]) -> float:
+        return 60.0 if (number, order) == (0, (1, 0)) else 0.0
+
+    cheap = best_mix(stacks_, sizes, candidates, pulled, 0.5)
+    dear = best_mix(stacks_, sizes, candidates, pulled, 4)
+    assert unpacked_bytes(stacks_, cheap, sizes) == 102
+    assert unpacked_bytes(stacks_, dear, sizes) == 202
+
+
+def test_step_order_and_repeats(tmp_path: Path) -> None:
+    """One step at two positions is built once; a base that holds it is named."""
+    runtime = (file("usr/python", b"p" * 70_000), file("var/cache/apt/x", b"1" * 9_000))
+    runtime_again = (file("usr/python", b"p" * 70_000, mtime=9), file("var/cache/apt/x", b"2"))
+    packages = (file("lib/numpy", b"n" * 50_000), file("lib/a.pyc", b"1" * 400))
+    packages_again = (file("lib/numpy", b"n" * 50_000), file("lib/a.pyc", b"2" * 400))
+    app = [(file("srv/app", str(number)),) for number in range(3)]
+    base, add, install = "ADD rootfs /", "COPY app /srv", "RUN pip install numpy"
+    apt = "RUN apt-get install python3"
+    images = [
+        image(BASE, names="r/base:1", history=[base]),
+        image(BASE, runtime, names="r/python:3", history=[base, apt]),
+        image(BASE, runtime, packages, app[0], names="r/one:1", history=[base, apt, install, add]),
+        image(
+            *(BASE, runtime, app[1], packages_again),
+            names="r/two:1",
+            history=[base, apt, add, install],
+        ),
+        image(BASE, app[2], runtime_again, names="r/ml:1", history=[base, add, apt]),
+    ]
+    session = scan_store(tmp_path, images)
+    found = step_orders(session, Wish())
+    assert {each.name: each.order for each in found.proposals} in (
+        {"r/two:1": (0, 1, 3, 2), "r/ml:1": (0, 2, 1)},
+    )
+    wins = {each.name: each.wins_bytes for each in found.proposals}
+    assert wins == {"r/two:1": 50_400, "r/ml:1": 70_001}
+    # the larger of both runs stays
+    assert found.today_bytes - found.proposed_bytes == 50_400 + 70_001
+    assert found.reproducible_bytes == found.today_bytes
+    assert set(found.classes.values()) == {"overlap"}
+    rows = {row["image"]: row for row in found.repeats}
+    assert set(rows) == {"r/ml:1"}
+    assert rows["r/ml:1"]["base"] == "r/python:3"
+    assert (rows["r/ml:1"]["wins_bytes"], rows["r/ml:1"]["in_the_way"]) == (70_001, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "line"),
+    [
+        ("/bin/sh -c #(nop) COPY file:ab in /etc/x ", StepKind.COPY, "COPY file:ab /etc/x"),
+        ("/bin/sh -c #(nop) ADD dir:ab in / ", StepKind.COPY, "ADD dir:ab /"),
+        ("COPY a /srv/app # buildkit", StepKind.COPY, "COPY a /srv/app"),
+        ("RUN /bin/sh -c make all # buildkit", StepKind.RUN, "RUN make all"),
+        ("RUN |1 V=3 /bin/sh -c make # buildkit", StepKind.RUN, "RUN make"),
+        ("|2 A=1 B=2 /bin/sh -c make", StepKind.RUN, "RUN make"),
+        ("/bin/sh -c make", StepKind.RUN, "RUN make"),
+        ("/bin/bash -o pipefail -c make", StepKind.RUN, "RUN make"),
+        ("bazel build //:app", StepKind.UNKNOWN, "# bazel build //:app"),
+        ("", StepKind.UNKNOWN, "# step not known"),
+        (None, StepKind.UNKNOWN, "# step not known"),
+    ],
+)
+def test_steps_of_every_builder(text: str | None, kind: StepKind, line: str) -> None:
+    step = step_of(text)
+    assert (step.kind, step.line) == (kind, line)
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "reason"),
+    [
+        ("COPY a /a", "COPY b /b", None),
+        ("COPY --chown=1000:1000 a /a", "ADD b /b", None),
+        ("COPY --chown=app a /a", "COPY b /b", "an owner is given by name"),
+        ("COPY req.txt /srv/req.txt", "RUN /bin/sh -c pip install -r /srv/req.txt", "/srv/req.txt"),
+        ("RUN /bin/sh -c make -C /code", "COPY x /code", "names /code"),
+        ("COPY x /code", "RUN /bin/sh -c true", "can read the files"),
+        ("RUN /bin/sh -c apt-get update", "RUN /bin/sh -c apt-get install x", "both use apt"),
+        ("RUN /bin/sh -c a", "RUN /bin/sh -c b", "each RUN can read"),
+        ("COPY a /a", None, "does not say"),
+    ],
+)
+def test_what_a_rebuild_must_check(lower: str, upper: str | None, reason: str | None) -> None:
+    """Only files from outside are free; every RUN reads what it finds."""
+    said = rebuild_check(step_of(lower), step_of(upper))
+    assert said is None if reason is None else reason in (said or "")
+
+
+def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
+    images = tool_images()
+    images = [
+        replace(one, history=[HOSTILE if "conf" in step else step for step in one.history or ()])
+        for one in images
+    ]
+    scan_store(tmp_path, images)
+    catalog = tmp_path / "catalog"
+    text, told, marked, said = (
+        run(catalog, "reorder", *words)
+        for words in (
+            (),
+            ("-f", "json"),
+            ("-f", "markdown"),
+            ("--explain", "tool:b"),
+        )
+    )
+    for done in (text, told, marked, said):
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "\x1b" not in done.stdout
+        assert "\u202e" not in done.stdout
+    document = json.loads(told.stdout)
+    assert document["today_bytes"] - document["proposed_bytes"] == 28_000
+    (found,) = document["proposals"]
+    assert found["proof"]["equal"]
+    assert found["proof"]["today_hash"] in text.stdout
+    assert found["proof"]["today_hash"] in marked.stdout
+    assert "28.0 kB  won by these orders" in text.stdout
+    assert "28.0 kB of" in marked.stdout
+    for line in marked.stdout.splitlines():
+        assert "<script>" not in line or line.startswith(("RUN ", "|"))
+    assert "may lie from 0 to 3" in said.stdout
+
+
+def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
+    """Both orders, the hash, the build file; text of images stays text."""
+    images = [
+        replace(one, history=[HOSTILE if "conf" in step else step for step in one.history or ()])
+        for one in tool_images()
+    ]
+    session = scan_store(tmp_path, images)
+    (found,) = reorder(session, Wish()).proposals
+    assert found.proof is not None
+    text = html.render(page(session))
+    assert "Other orders of the layers that are there store 28.0 kB less" in text
+    assert found.proof.today in text
+    assert "FROM r.example/base:1" in text
+    assert "COPY model /opt" in text
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+
+
+def test_entries_on_demand(tmp_path: Path) -> None:
+    tools(tmp_path)
+    done = run(tmp_path / "catalog", "reorder", "--entries", "tool:b", "-f", "json", "--limit", "0")
+    rows = json.loads(done.stdout)
+    assert {row["path"] for row in rows} >= {"opt/model", "opt/lib", "etc/conf", "etc/os"}
+    assert all(row["same"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("nosuch",), "nosuch: no such image"),
+        (("--explain", "nosuch"), "nosuch: no such image"),
+        (("--budget", "long"), "expected a time as 30s"),
+    ],
+)
+def test_errors_name_the_thing(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    tools(tmp_path)
+    done = run(tmp_path / "catalog", "reorder", *words)
+    assert message in done.stderr
+    assert done.returncode != 0
+    assert done.stdout == ""

@@ -1,0 +1,248 @@
+"""Stores in buckets, against a local S3 server: the rows of the disk, and what may go wrong."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from builders import (
+    Image,
+    compress,
+    digest_of,
+    directory,
+    file,
+    hardlink,
+    tar_of,
+    whiteout,
+    write_oci_layout,
+)
+from object_store import ENVIRONMENT, cutting_proxy, make_bucket, s3_server, upload
+from registry_store import RegistryStore
+from scanning import Silence, codes, scan_only, scanned
+
+from dedupe.layers.reader import read_layer
+from dedupe.model.images import BlobRef, FoundSource, ObjectRef
+from dedupe.scan import ScanOutcome, scan
+from dedupe.sources.discover import Selection, discover
+from dedupe.sources.holders.objects import open_store
+from dedupe.store.catalog import Catalog
+
+pytest.importorskip("moto", reason="moto is not installed")
+
+BASE = tar_of([directory("etc"), file("etc/a", b"1" * 400), hardlink("etc/b", "etc/a")])
+UPPER = tar_of([whiteout("etc/a"), file("etc/c", b"2" * 300)])
+IMAGE = Image([BASE, UPPER])
+OTHER = Image([BASE, tar_of([file("only", os.urandom(70_000))])], platform="linux/arm64")
+
+
+@pytest.fixture(scope="module")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with s3_server(tmp_path_factory.mktemp("moto") / "log") as address:
+        yield address
+
+
+@pytest.fixture(autouse=True)
+def environment(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    open_store.cache_clear()
+    yield
+    open_store.cache_clear()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RegistryStore:
+    made = RegistryStore(tmp_path / "registry")
+    one = made.image("app/deep", IMAGE, "1", "latest")
+    made.index("multi", [one, made.image("multi", OTHER), made.attestation("multi", "x")], "2")
+    made.image("copies", OTHER, compression="zstd")
+    made.upload("app/deep", b"u" * 1000)
+    made.blob(b"nobody's")
+    made.link("broken", "_manifests", "tags", "1", "current", text="")
+    return made
+
+
+def own_layer(store: RegistryStore) -> Path:
+    """The blob of a layer that is kept once."""
+    return store.data(digest_of(compress(UPPER, "gzip")))
+
+
+def key_of(store: RegistryStore, path: Path) -> str:
+    return str(path.relative_to(store.root))
+
+
+def both(tmp_path: Path, folder: Path, address: str) -> tuple[list, list]:
+    """All tables of a folder and of an address, without what is named after the place."""
+    tables = []
+    for number, place in enumerate((folder, address)):
+        _, session = scanned(tmp_path / f"catalog{number}", place)
+        rows = {
+            query: session.rows(query)
+            for query in ("images", "layers", "merged_view", "shadowed_files", "totals", "sources")
+        }
+        rows["problems"] = session.rows("problems")
+        for row in (*rows["sources"], *rows["problems"], *rows["images"]):
+            for key in ("location", "source", "sources"):
+                row.pop(key, None)
+        tables.append(rows)
+    return tables[0], tables[1]
+
+
+@pytest.mark.parametrize("prefix", ["", "some/root", "with space & é"])
+def test_registry_in_a_bucket(
+    prefix: str, endpoint: str, store: RegistryStore, tmp_path: Path
+) -> None:
+    """The same store on disk and in a bucket: every row, figure and problem is the same."""
+    bucket = f"registry{len(prefix)}"
+    upload(endpoint, bucket, prefix, store.root)
+    disk, objects = both(tmp_path, store.root, f"s3://{bucket}/{prefix}")
+    assert objects == disk
+    assert len(disk["images"]) == 2
+    assert [row["code"] for row in disk["problems"]] == ["bad-link"]
+    (source,) = discover([f"s3://{bucket}/{prefix}"], Selection())
+    assert isinstance(source, FoundSource)
+    assert source.stored_bytes == store.blob_bytes()
+    assert source.other_bytes == store.all_bytes() - store.blob_bytes()
+
+
+def test_layouts_in_a_bucket(endpoint: str, tmp_path: Path) -> None:
+    """Image layouts are read too, several below one address, beside a registry."""
+    write_oci_layout(tmp_path / "all/a", [Image([BASE, UPPER], names=["localhost/x:1"])])
+    write_oci_layout(tmp_path / "all/b/c", [Image([BASE], names=["localhost/y:1"])])
+    RegistryStore(tmp_path / "all/r").image("z", OTHER, "1")
+    upload(endpoint, "layouts", "", tmp_path / "all")
+    disk, objects = both(tmp_path, tmp_path / "all", "s3://layouts")
+    assert objects == disk
+    assert sorted(row["kind"] for row in objects["sources"]) == [
+        "oci-layout",
+        "oci-layout",
+        "registry",
+    ]
+
+
+@pytest.mark.parametrize("below", ["docker", "docker/registry", "docker/registry/v2"])
+def test_address_on_the_way_down(below: str, endpoint: str, store: RegistryStore) -> None:
+    """The address may be that of any folder down to v2."""
+    bucket = f"down{len(below)}"
+    upload(endpoint, bucket, "", store.root)
+    (source,) = discover([f"s3://{bucket}/{below}"], Selection())
+    assert isinstance(source, FoundSource)
+    assert source.stored_bytes == store.blob_bytes()
+    assert len(source.images) == 3
+
+
+def after_listing(bucket: str, tmp_path: Path, change: Callable[[], object]) -> ScanOutcome:
+    """A scan of a bucket in which something changes once it was listed."""
+    found = list(discover([f"s3://{bucket}"], Selection()))
+    change()
+    return scan(found, Catalog(tmp_path / "catalog"), Silence(), workers=2)
+
+
+def test_layer_that_vanishes(endpoint: str, store: RegistryStore, tmp_path: Path) -> None:
+    """A layer removed between listing and reading is one problem; the rest is read."""
+    objects = upload(endpoint, "vanish", "", store.root)
+    gone = key_of(store, own_layer(store))
+    outcome = after_listing("vanish", tmp_path, lambda: objects.delete(gone))
+    assert codes(outcome) == ["bad-link", "blob-missing"]
+    assert outcome.layers_read == 2
+
+
+def test_layer_that_shrinks(endpoint: str, store: RegistryStore, tmp_path: Path) -> None:
+    """A layer that has become shorter than it was listed is truncated."""
+    objects = upload(endpoint, "shrink", "", store.root)
+    layer = own_layer(store)
+    half = layer.read_bytes()[:-20]
+    outcome = after_listing("shrink", tmp_path, lambda: objects.put(key_of(store, layer), half))
+    assert codes(outcome) == ["bad-link", "gzip-truncated"]
+
+
+@pytest.mark.parametrize("size", [1, 999, 70_123, 1 << 24])
+def test_ranges_make_the_layer(
+    size: int, endpoint: str, store: RegistryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the ranges, a layer's rows and digests are those of its file."""
+    bucket = f"ranges{size}"
+    objects = make_bucket(endpoint, bucket)
+    # the largest blob: the layer of random bytes
+    path = max(store.v2.glob("blobs/*/*/*/data"), key=lambda data: data.stat().st_size)
+    objects.put("p/key", path.read_bytes())
+    length = path.stat().st_size
+    monkeypatch.setattr(
+        "dedupe.sources.holders.objects._RANGE_BYTES", size if size > 1 else length - 1
+    )
+    read: list[list[tuple]] = []
+    facts = []
+    for ref in (BlobRef(path), ObjectRef(f"s3://{bucket}/p", "key", length)):
+        rows: list[tuple] = []
+        facts.append(
+            read_layer(
+                ref,
+                lambda columns, rows=rows: rows.extend(
+                    zip(columns.path, columns.content_hash, strict=True)
+                ),
+                lambda _: None,
+            )
+        )
+        read.append(rows)
+    assert facts[0] == facts[1]
+    assert read[0] == read[1] != []
+
+
+def test_body_cut_short(
+    endpoint: str, store: RegistryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that ends in the middle of a body costs that layer, never an endless wait."""
+    upload(endpoint, "cut", "", store.root)
+    layer = own_layer(store)
+    with cutting_proxy(endpoint, layer.parent.name) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy)
+        open_store.cache_clear()
+        outcome, _ = scanned(tmp_path / "catalog", "s3://cut")
+    assert codes(outcome) == ["bad-link", "unreadable"]
+    assert all("\n" not in problem.message for problem in outcome.problems)
+
+
+ADDRESSES = {
+    "s3://nobucket/x": "blob-missing",
+    "s3://": "bad-address",
+    "s3://user:secret@bucket/x": "bad-address",
+    "ftp://bucket/x": "bad-address",
+    "s3://empty": "unknown-format",
+}
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_addresses_that_hold_nothing(address: str, endpoint: str, tmp_path: Path) -> None:
+    """One clear problem, in which nothing of the server's answer but its code is repeated."""
+    make_bucket(endpoint, "empty")
+    outcome = scan_only(tmp_path / "catalog", address)
+    assert codes(outcome) == [ADDRESSES[address]]
+    (problem,) = outcome.problems
+    assert "<" not in problem.message
+    assert "secret" not in problem.message + problem.subject
+
+
+def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint where nothing listens is an error in a few tries."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    open_store.cache_clear()
+    outcome = scan_only(tmp_path / "catalog", "s3://bucket")
+    assert codes(outcome) == ["unreadable"]
+
+
+def test_command_line(endpoint: str, store: RegistryStore, tmp_path: Path) -> None:
+    """An address on the command line survives as it was typed, a folder beside it."""
+    (store.v2 / "repositories/broken/_manifests/tags/1/current/link").unlink()
+    upload(endpoint, "command", "p/q", store.root)
+    done = subprocess.run(
+        [sys.executable, "-m", "dedupe", "scan", "s3://command/p/q", str(store.root)],
+        env={**os.environ, "DEDUPE_CATALOG": str(tmp_path / "catalog"), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    assert "in 2 sources" in done.stderr
