@@ -31,9 +31,11 @@ check: $(READY)
 	$(BIN)/sqlfluff lint --disable-progress-bar queries
 
 docs: $(READY)
+	mkdir -p build
 	$(BIN)/python data/commands.py docs/commands
 	$(BIN)/python data/manpage.py > docs/dedupe.1
 	$(BIN)/python data/columns.py > docs/columns.md
+	$(BIN)/python data/row_types.py > build/queries.py && mv build/queries.py dedupe/analysis/queries.py
 
 # ESTATE: a folder with oci/ and archives/ of the same images
 bench: $(READY)

@@ -64,6 +64,12 @@ def columns_of(path: Path) -> dict[str, tuple[str, str]]:
     return columns
 
 
+def fields_of_struct(kind: str) -> dict[str, str]:
+    """Name -> type of each field of ``STRUCT(name TYPE, ...)``, also of a list of them."""
+    inside = kind[kind.index("(") + 1 : kind.rindex(")")]
+    return dict(field.split(" ", 1) for field in inside.split(", "))
+
+
 def parameters_of(path: Path) -> dict[str, tuple[str, str]]:
     """Type and meaning of each parameter."""
     found: dict[str, tuple[str, str]] = {}

@@ -1,7 +1,7 @@
 -- Question: What kinds of files are stored more than once?
 -- Grain:    one row per class; duplicate_bytes sum to the scan's duplicate_content_bytes
 -- Params:   $by  VARCHAR  cache (package manager), extension or size
--- Columns:  class            VARCHAR  the package manager, the extension, the largest size
+-- Columns:  file_class       VARCHAR  the package manager, the extension, the largest size
 --           duplicate_bytes  BIGINT   copies but for the first of each content
 --           copies           BIGINT   their number
 --           contents         BIGINT   distinct contents among them
@@ -35,16 +35,16 @@ classed AS (
                         WHEN size_bytes <= 16777216 THEN 'to 16 MB'
                         ELSE 'larger'
                     END
-        END AS class
+        END AS file_class
     FROM ranked
     WHERE copy > 1
 )
 
 SELECT
-    class,
+    file_class,
     sum(size_bytes)::BIGINT AS duplicate_bytes,
     count(*) AS copies,
     count(DISTINCT content_hash) AS contents
 FROM classed
-GROUP BY class
-ORDER BY duplicate_bytes DESC, class;
+GROUP BY file_class
+ORDER BY duplicate_bytes DESC, file_class;

@@ -3,7 +3,7 @@
 -- Params:   none
 -- Columns:  diff_id        VARCHAR    as computed
 --           verified       VARCHAR    how far the rows are proven: blob, diffid, rebuild, none
---           blobs          STRUCT(digest, compressed_bytes)[]  as stored, every compression
+--           blobs          STRUCT(digest VARCHAR, compressed_bytes BIGINT)[]  as stored, every compression
 --           content_bytes  BIGINT     logical size of its regular files
 --           allocated_bytes  BIGINT   what file systems give to its unpacked copies; null if none
 --           entries        BIGINT     members

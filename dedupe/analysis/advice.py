@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
 
 _MOST = 3
@@ -50,7 +51,7 @@ def advice(questions: Questions) -> list[Advice]:
     """The most useful commands: the report, the findings, and what else weighs most."""
     findings: list[Advice] = []
     others = [*_orphans(questions), *_positions(questions)]
-    if questions.rows("scan_size")[0]["entries"] <= _MOST_ENTRIES:
+    if questions.rows(queries.scan_size())[0]["entries"] <= _MOST_ENTRIES:
         findings = _findings(questions)
         others += [*_shadowed(questions), *_containers(questions)]
     others.sort(key=lambda each: -each.size_bytes)
@@ -59,7 +60,7 @@ def advice(questions: Questions) -> list[Advice]:
 
 
 def _findings(questions: Questions) -> list[Advice]:
-    rows = questions.rows("findings")
+    rows = questions.rows(queries.findings())
     return [
         Advice(
             ("findings",),
@@ -74,7 +75,7 @@ def _findings(questions: Questions) -> list[Advice]:
 
 
 def _shadowed(questions: Questions) -> list[Advice]:
-    rows = sorted(questions.rows("images"), key=lambda row: -row["shadowed_bytes"])
+    rows = sorted(questions.rows(queries.images()), key=lambda row: -row["shadowed_bytes"])
     return [
         Advice(("history", row["name"]), Reason.SHADOWED, row["shadowed_bytes"], about=row["name"])
         for row in rows[:1]
@@ -83,18 +84,18 @@ def _shadowed(questions: Questions) -> list[Advice]:
 
 
 def _positions(questions: Questions) -> list[Advice]:
-    lost = sum(row["lost_bytes"] for row in questions.rows("usage/positions"))
+    lost = sum(row["lost_bytes"] for row in questions.rows(queries.usage_positions()))
     return [Advice(("reorder",), Reason.POSITIONS, lost)] if lost else []
 
 
 def _containers(questions: Questions) -> list[Advice]:
-    if not questions.rows("container_sources"):
+    if not questions.rows(queries.container_sources()):
         return []
-    rows = questions.rows("containers")
+    rows = questions.rows(queries.containers())
     copied = sum(row["copied_up_bytes"] for row in rows)
     return [Advice(("containers",), Reason.CONTAINERS, copied, len(rows))] if copied else []
 
 
 def _orphans(questions: Questions) -> list[Advice]:
-    orphans = sum(row["orphan_bytes"] for row in questions.rows("sources"))
+    orphans = sum(row["orphan_bytes"] for row in questions.rows(queries.sources()))
     return [Advice(("sources",), Reason.ORPHANS, orphans)] if orphans else []

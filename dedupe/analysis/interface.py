@@ -1,19 +1,19 @@
-"""The seam to whatever answers questions; a session of the store does."""
+"""The seam to what answers questions; the store's session does."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
-from dedupe.model.questions import Answer, Question, Row
+from dedupe.model.questions import Answer, AnyQuestion, Question, R
 
-__all__ = ["Answer", "Question", "Questions", "Row"]
+__all__ = ["Answer", "AnyQuestion", "Question", "Questions"]
 
 
 class Questions(Protocol):
     """Answers questions about one scan."""
 
-    def answer(self, question: Question) -> Answer:
-        """The question's rows and columns."""
+    def answer(self, question: AnyQuestion) -> Answer:
+        """The question's columns and rows, to be shown as a table."""
         ...
 
-    def rows(self, query: str, **parameters: Any) -> list[Row]:
-        """Rows of ``queries/<query>.sql``, a dictionary a row."""
+    def rows(self, question: Question[R]) -> list[R]:
+        """The question's rows, one dictionary each."""
         ...

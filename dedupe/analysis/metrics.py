@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from dedupe.analysis.interface import Questions, Row
+from dedupe.analysis import queries
+from dedupe.analysis.interface import Questions
 from dedupe.analysis.overview import Overview, overview
 
 
@@ -12,10 +13,10 @@ class Metrics:
 
     found: Overview
     #: groups of ``usage`` by repository, without the row of what nothing references
-    repositories: list[Row]
+    repositories: list[queries.UsageGroupsRow]
 
 
 def metrics(questions: Questions) -> Metrics:
     """The report of a session's scan and its repositories."""
-    rows = questions.rows("usage/groups", by="repository", globs=[], granularity="unpacked")
+    rows = questions.rows(queries.usage_groups(by="repository", globs=[], granularity="unpacked"))
     return Metrics(overview(questions), [row for row in rows if row["kind"] == "group"])

@@ -2,20 +2,21 @@
 
 from dataclasses import dataclass
 
-from dedupe.analysis.interface import Questions, Row
+from dedupe.analysis import queries
+from dedupe.analysis.interface import Questions
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
     """The report's rows; the queries' headers describe them."""
 
-    scan: Row
-    sources: list[Row]
-    totals: Row
-    images: list[Row]
-    findings: list[Row]
-    containers: list[Row]
-    problems: list[Row]
+    scan: queries.ScanRow
+    sources: list[queries.SourcesRow]
+    totals: queries.TotalsRow
+    images: list[queries.ImagesRow]
+    findings: list[queries.FindingsRow]
+    containers: list[queries.ContainersRow]
+    problems: list[queries.ProblemsRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +24,24 @@ class Inventory:
     """The report with lists that grow with layers and files."""
 
     found: Overview
-    layers: list[Row]
-    shadowed_files: list[Row]
-    duplicates: list[Row]
+    layers: list[queries.LayersRow]
+    shadowed_files: list[queries.ShadowedFilesRow]
+    duplicates: list[queries.DuplicatesRow]
 
 
 def overview(questions: Questions) -> Overview:
     """The report of a session's scan."""
     return Overview(
-        scan=questions.rows("scan")[0],
-        sources=questions.rows("sources"),
-        totals=questions.rows("totals")[0],
-        images=questions.rows("images"),
-        findings=questions.rows("findings"),
+        scan=questions.rows(queries.scan())[0],
+        sources=questions.rows(queries.sources()),
+        totals=questions.rows(queries.totals())[0],
+        images=questions.rows(queries.images()),
+        findings=questions.rows(queries.findings()),
         # a store without containers is spared the merged view
-        containers=questions.rows("containers") if questions.rows("container_sources") else [],
-        problems=questions.rows("problems"),
+        containers=questions.rows(queries.containers())
+        if questions.rows(queries.container_sources())
+        else [],
+        problems=questions.rows(queries.problems()),
     )
 
 
@@ -46,7 +49,7 @@ def inventory(questions: Questions) -> Inventory:
     """The report of a session's scan, with all lists."""
     return Inventory(
         found=overview(questions),
-        layers=questions.rows("layers"),
-        shadowed_files=questions.rows("shadowed_files"),
-        duplicates=questions.rows("duplicates"),
+        layers=questions.rows(queries.layers()),
+        shadowed_files=questions.rows(queries.shadowed_files()),
+        duplicates=questions.rows(queries.duplicates()),
     )

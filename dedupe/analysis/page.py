@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from dedupe.analysis.interface import Row
+from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview, overview
 from dedupe.analysis.reorder.layers import reorder
 from dedupe.analysis.reorder.plans import Plan, StepPlan, Wish
@@ -22,14 +22,14 @@ class Page:
     """Rows of the page; the queries' headers describe them."""
 
     found: Overview
-    tree: list[Row]
-    folders: list[Row]
-    duplicate_folders: list[Row]
-    orders: list[Row]
+    tree: list[queries.TreeRow]
+    folders: list[queries.TreemapRow]
+    duplicate_folders: list[queries.DuplicateFoldersRow]
+    orders: list[queries.UsagePositionsRow]
     #: orders for storage; only the first images are shown, and proven
     plan: Plan
     steps: StepPlan
-    trend: list[Row]
+    trend: list[queries.TrendRow]
 
 
 def page(questions: Comparable) -> Page:
@@ -39,11 +39,11 @@ def page(questions: Comparable) -> Page:
     shown = proven(questions, plan.proposals[:_PROPOSALS], wish.grade)
     return Page(
         found=overview(questions),
-        tree=questions.rows("tree"),
-        folders=questions.rows("treemap", images=_IMAGES, folders=_FOLDERS),
-        duplicate_folders=questions.rows("duplicate_folders"),
-        orders=questions.rows("usage/positions"),
+        tree=questions.rows(queries.tree()),
+        folders=questions.rows(queries.treemap(images=_IMAGES, folders=_FOLDERS)),
+        duplicate_folders=questions.rows(queries.duplicate_folders()),
+        orders=questions.rows(queries.usage_positions()),
         plan=replace(plan, proposals=[*shown, *plan.proposals[_PROPOSALS:]]),
         steps=steps,
-        trend=questions.rows("trend"),
+        trend=questions.rows(queries.trend()),
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from dedupe.analysis.interface import Row
+from dedupe.analysis import queries
 from dedupe.model.images import SourceKind
 
 
@@ -25,7 +25,7 @@ class Removal:
         return shlex.join(self.command)
 
 
-def removals(places: Sequence[Row]) -> list[Removal]:
+def removals(places: Sequence[queries.WhatIfPlacesRow]) -> list[Removal]:
     """Steps that delete the images of ``what_if_places``, source by source."""
     steps: list[Removal] = []
     for (source, kind), rows in groupby(places, key=lambda row: (row["source"], row["kind"])):
@@ -41,7 +41,9 @@ def _spelt(step: Removal) -> Removal:
     return replace(step, command=(), note=f"by hand, a name has unprintable characters: {words}")
 
 
-def _of_source(source: str, kind: SourceKind, rows: list[Row]) -> Iterator[Removal]:
+def _of_source(
+    source: str, kind: SourceKind, rows: list[queries.WhatIfPlacesRow]
+) -> Iterator[Removal]:
     match kind:
         case SourceKind.CONTAINERS_STORAGE:
             for row in rows:
@@ -60,19 +62,19 @@ def _of_source(source: str, kind: SourceKind, rows: list[Row]) -> Iterator[Remov
             yield _file(source, kind, rows)
 
 
-def _ids(row: Row) -> list[str]:
+def _ids(row: queries.WhatIfPlacesRow) -> list[str]:
     """All its names, so that no tool asks for force; its ID where it has none."""
     return list(row["names"]) or [row["image_id"].removeprefix("sha256:")]
 
 
-def _containerd(source: str, kind: str, row: Row) -> Removal:
+def _containerd(source: str, kind: str, row: queries.WhatIfPlacesRow) -> Removal:
     if not row["names"]:
         return Removal(source, kind, (), f"{row['image_id']} has no name to remove")
     note = "in the namespace that holds it: ctr --namespace NAME"
     return Removal(source, kind, ("ctr", "images", "rm", "--sync", "--", *row["names"]), note)
 
 
-def _registry(source: str, kind: str, rows: list[Row]) -> Iterator[Removal]:
+def _registry(source: str, kind: str, rows: list[queries.WhatIfPlacesRow]) -> Iterator[Removal]:
     for row in rows:
         repositories = sorted({_repository(name) for name in row["names"]})
         if not repositories or not row["digests"]:
@@ -101,7 +103,7 @@ def _repository(name: str) -> str:
     return head if colon and "/" not in tag else path
 
 
-def _layout(source: str, kind: str, rows: list[Row]) -> Iterator[Removal]:
+def _layout(source: str, kind: str, rows: list[queries.WhatIfPlacesRow]) -> Iterator[Removal]:
     for row in rows:
         if not row["names"] or ":" in source:
             digests = ", ".join(row["digests"]) or row["image_id"]
@@ -114,7 +116,7 @@ def _layout(source: str, kind: str, rows: list[Row]) -> Iterator[Removal]:
     )
 
 
-def _file(source: str, kind: str, rows: list[Row]) -> Removal:
+def _file(source: str, kind: str, rows: list[queries.WhatIfPlacesRow]) -> Removal:
     others = rows[0]["others"]
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""

@@ -4,7 +4,8 @@ import difflib
 import fnmatch
 from collections.abc import Sequence
 
-from dedupe.analysis.interface import Questions, Row
+from dedupe.analysis import queries
+from dedupe.analysis.interface import Questions
 from dedupe.errors import StoreError
 
 _CLOSEST = 3
@@ -17,7 +18,7 @@ def one_image(questions: Questions, text: str) -> str:
 
     Raises StoreError: ``no-image`` with the closest names, ``ambiguous-image`` with the candidates.
     """
-    images = questions.rows("image_names")
+    images = questions.rows(queries.image_names())
     for matches in (_exact, _short, _by_id):
         found = {row["image_id"]: row for row in images if matches(row, text)}
         if len(found) == 1:
@@ -33,7 +34,7 @@ def images_matching(questions: Questions, globs: Sequence[str]) -> list[str]:
 
     Raises StoreError ``no-image`` for a glob that fits none.
     """
-    images = questions.rows("image_names")
+    images = questions.rows(queries.image_names())
     chosen: set[str] = set()
     for glob in globs:
         found = {
@@ -45,11 +46,11 @@ def images_matching(questions: Questions, globs: Sequence[str]) -> list[str]:
     return sorted(chosen)
 
 
-def _exact(row: Row, text: str) -> bool:
+def _exact(row: queries.ImageNamesRow, text: str) -> bool:
     return text in row["names"] or text in (row["image_id"], row["digest"])
 
 
-def _short(row: Row, text: str) -> bool:
+def _short(row: queries.ImageNamesRow, text: str) -> bool:
     """``web:1`` names ``registry.example/team/web:1``; ``web`` names each of its tags."""
     for name in row["names"]:
         path = name.rpartition("/")[2]
@@ -60,7 +61,7 @@ def _short(row: Row, text: str) -> bool:
     return False
 
 
-def _by_id(row: Row, text: str) -> bool:
+def _by_id(row: queries.ImageNamesRow, text: str) -> bool:
     bare = text.removeprefix("sha256:")
     return len(bare) >= _ID_MIN and any(
         (known or "").removeprefix("sha256:").startswith(bare)
@@ -68,11 +69,11 @@ def _by_id(row: Row, text: str) -> bool:
     )
 
 
-def _label(row: Row) -> str:
+def _label(row: queries.ImageNamesRow) -> str:
     return str(row["names"][0] if row["names"] else row["image_id"])
 
 
-def _hint(images: list[Row], text: str) -> str:
+def _hint(images: list[queries.ImageNamesRow], text: str) -> str:
     known: dict[str, str] = {}
     for row in images:
         for name in row["names"]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from dedupe.analysis import queries
 from dedupe.analysis.freeing import by_age, by_gain
-from dedupe.analysis.interface import Question, Questions, Row
+from dedupe.analysis.interface import AnyQuestion, Question, Questions
 from dedupe.analysis.removal import Removal, removals
 from dedupe.analysis.selection import images_matching
 from dedupe.errors import StoreError
@@ -63,18 +64,18 @@ class Reached:
 class WhatIf:
     """The answer; rows are those of ``queries/what_if_*.sql``."""
 
-    images: list[Row]
-    freed: list[Row]
-    layers: list[Row]
-    containers: list[Row]
+    images: list[queries.WhatIfImagesRow]
+    freed: list[queries.WhatIfFreedRow]
+    layers: list[queries.WhatIfLayersRow]
+    containers: list[queries.WhatIfContainersRow]
     #: by granularity, what can go at once: without the images that have a container
-    freed_now: list[Row]
+    freed_now: list[queries.WhatIfFreedRow]
     #: images whose date is not believed and that therefore were left alone
-    doubtful: list[Row]
+    doubtful: list[queries.WhatIfDatesRow]
     reached: Reached | None
     removals: list[Removal]
     #: where each of these comes from
-    asked: Mapping[str, Question]
+    asked: Mapping[str, AnyQuestion]
 
 
 def what_if(questions: Questions, choice: Choice, now: datetime) -> WhatIf:
@@ -82,43 +83,41 @@ def what_if(questions: Questions, choice: Choice, now: datetime) -> WhatIf:
 
     Raises StoreError: as ``images_matching``, and ``no-image`` where no image fits all conditions.
     """
-    dates = questions.rows("what_if/dates", now=now)
+    asked: dict[str, AnyQuestion] = {"dates": queries.what_if_dates(now=now)}
+    dates = questions.rows(queries.what_if_dates(now=now))
     chosen, doubtful = _fitting(questions, choice, dates)
     if not chosen:
         doubts = f"; {len(doubtful)} have no date to be believed" if doubtful else ""
         raise StoreError(f"no image fits all conditions{doubts}", "no-image")
-    asked = {"dates": Question("what_if/dates", {"now": now})}
     reached = None
     if choice.target is not None:
-        units = _units(questions, choice.target, chosen)
-        asked["units"] = units
+        asked["units"] = units = _units(questions, choice.target, chosen)
         chosen, reached = _enough(questions, choice.target, units, dates)
-    asked |= {
-        name: Question(f"what_if_{name}", {"images": chosen})
-        for name in ("images", "freed", "layers", "containers", "places")
-    }
-    rows = {
-        name: questions.answer(question).dicts()
-        for name, question in asked.items()
-        if name not in ("dates", "units")
-    }
-    held = {row["image_id"] for row in rows["containers"]}
-    now_gone = {"images": [image for image in chosen if image not in held]}
-    asked["freed_now"] = Question("what_if/freed", now_gone)
+    asked["images"] = images = queries.what_if_images(images=chosen)
+    asked["freed"] = freed = queries.what_if_freed(images=chosen)
+    asked["layers"] = layers = queries.what_if_layers(images=chosen)
+    asked["containers"] = containers = queries.what_if_containers(images=chosen)
+    asked["places"] = places = queries.what_if_places(images=chosen)
+    blocking = questions.rows(containers)
+    held = {row["image_id"] for row in blocking}
+    deletable = [image for image in chosen if image not in held]
+    asked["freed_now"] = freed_now = queries.what_if_freed(images=deletable)
     return WhatIf(
-        images=rows["images"],
-        freed=rows["freed"],
-        layers=rows["layers"],
-        containers=rows["containers"],
-        freed_now=questions.answer(asked["freed_now"]).dicts(),
+        images=questions.rows(images),
+        freed=questions.rows(freed),
+        layers=questions.rows(layers),
+        containers=blocking,
+        freed_now=questions.rows(freed_now),
         doubtful=doubtful,
         reached=reached,
-        removals=removals(rows["places"]),
+        removals=removals(questions.rows(places)),
         asked=asked,
     )
 
 
-def _fitting(questions: Questions, choice: Choice, dates: list[Row]) -> tuple[list[str], list[Row]]:
+def _fitting(
+    questions: Questions, choice: Choice, dates: list[queries.WhatIfDatesRow]
+) -> tuple[list[str], list[queries.WhatIfDatesRow]]:
     """Images that fit, and those that would if their date were believed."""
     kept = set(images_matching(questions, choice.keep)) if choice.keep else set()
     named = set(images_matching(questions, choice.delete)) if choice.delete else None
@@ -136,18 +135,25 @@ def _fitting(questions: Questions, choice: Choice, dates: list[Row]) -> tuple[li
     return sorted(row["image_id"] for row in old), doubtful
 
 
-def _units(questions: Questions, target: Target, candidates: list[str]) -> Question:
+def _units(
+    questions: Questions, target: Target, candidates: list[str]
+) -> Question[queries.WhatIfUnitsRow]:
     """What can be freed of the candidates: those with a container can't go."""
-    held = {row["image_id"] for row in questions.rows("what_if/containers", images=candidates)}
+    held = {
+        row["image_id"] for row in questions.rows(queries.what_if_containers(images=candidates))
+    }
     free = [image for image in candidates if image not in held]
-    return Question("what_if/units", {"images": free, "granularity": target.granularity})
+    return queries.what_if_units(images=free, granularity=target.granularity)
 
 
 def _enough(
-    questions: Questions, target: Target, asked: Question, dates: list[Row]
+    questions: Questions,
+    target: Target,
+    asked: Question[queries.WhatIfUnitsRow],
+    dates: list[queries.WhatIfDatesRow],
 ) -> tuple[list[str], Reached]:
     """Of the images that are asked about, some that free enough."""
-    rows = questions.answer(asked).dicts()
+    rows = questions.rows(asked)
     units = {frozenset(row["images"]): row["bytes"] for row in rows}
     if target.order is Order.GAIN:
         found = by_gain(units, target.wanted_bytes)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from dedupe.analysis import queries
 from dedupe.analysis.amounts import moment
 from dedupe.analysis.check import Checked, Verdict, check
 from dedupe.audit.notice import notify
@@ -82,9 +83,9 @@ def _audited(orders: Audit, progress: Progress) -> Audited:
         session = Session(orders.catalog, outcome.scan_id)
         checked = check(session, orders.gate)
         faults += write_reports(orders, session, checked)
-        trend = next(row for row in session.rows("trend") if row["scan"] == outcome.scan_id)
+        trend = next(row for row in session.rows(queries.trend()) if row["scan"] == outcome.scan_id)
         summary |= {
-            "totals": session.rows("totals")[0],
+            "totals": session.rows(queries.totals())[0],
             "growth_bytes": trend["growth_bytes"],
             "check": document(checked),
         }

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dedupe.analysis import queries
 from dedupe.cli.options import LIMIT_HELP, BytesOption, CatalogOption, OutputOption, ScanOption
 from dedupe.cli.tables import TableFormat, open_session, show, table
-from dedupe.model.questions import Question
+from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
     from dedupe.store.session import Session
@@ -20,9 +21,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(manage, name="catalog")
 
     @table(manage, name="list")
-    def catalog_list(_: "Session") -> Question:
+    def catalog_list(_: "Session") -> AnyQuestion:
         """List scans and their sources."""
-        return Question("catalog_scans")
+        return queries.catalog_scans()
 
 
 def query(

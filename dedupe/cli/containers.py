@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dedupe.analysis import queries
 from dedupe.cli.tables import table
-from dedupe.model.questions import Question
+from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
     from dedupe.store.session import Session
@@ -28,6 +29,6 @@ def register(app: typer.Typer) -> None:
         files: Annotated[
             bool, typer.Option("--files", help="The files that were copied up, the largest first.")
         ] = False,
-    ) -> Question:
+    ) -> AnyQuestion:
         """List containers with what each has written, copied up and hidden over its image."""
-        return Question("copied_up" if files else "containers")
+        return queries.copied_up() if files else queries.containers()

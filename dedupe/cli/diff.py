@@ -54,7 +54,9 @@ def diff(
     session = open_session(catalog, scan)
     comparison = _comparison(session, images or [], scans, sources)
     if explain:
-        asked = (*comparison.summary.values(), comparison.rows)
+        from dedupe.analysis.diff import questions_of
+
+        asked = questions_of(comparison)
         write("\n\n".join(explanation(question) for question in asked) + "\n", output)
     elif summary:
         _show_summary(session, comparison, format, output, plain)
@@ -93,14 +95,14 @@ def _show_summary(
     output: Path | None,
     plain: bool,
 ) -> None:
-    from dedupe.analysis.diff import answered
+    from dedupe.analysis.diff import summarised
     from dedupe.report.diff import as_json, as_text
 
     match format:
         case TableFormat.JSON:
-            write(as_json(answered(session, comparison)), output)
+            write(as_json(summarised(session, comparison)), output)
         case TableFormat.TABLE:
-            write(as_text(answered(session, comparison), plain=plain), output)
+            write(as_text(summarised(session, comparison), plain=plain), output)
         case TableFormat.CSV | TableFormat.PARQUET:
             raise UsageError(f"a summary has no form {format}: expected table or json", "no-form")
 
@@ -114,12 +116,13 @@ def _show_all(
     plain: bool,
 ) -> None:
     """The summary, and the rows of what differs below it."""
-    from dedupe.analysis.diff import answered
+    from dedupe.analysis.diff import summarised
     from dedupe.report import tables
     from dedupe.report.diff import as_text
 
-    found = answered(session, comparison)
-    chosen, left_out = tables.chosen(found.rows, sort, limit)
+    found = summarised(session, comparison)
+    answer = session.answer(comparison.rows)
+    chosen, left_out = tables.chosen(answer, sort, limit)
     rows = "\n" + tables.as_text(chosen, plain=plain) if chosen.rows else ""
     write(as_text(found, plain=plain) + rows, output)
     if left_out:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dedupe.analysis import queries
 from dedupe.cli.tables import table
-from dedupe.model.questions import Question
+from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
     from dedupe.store.session import Session
@@ -26,15 +27,23 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
 
     @table(app, limit=50, columns=("wins_bytes", "kind", "image", "position", "files", "repair"))
-    def findings(_: "Session") -> Question:
+    def findings(_: "Session") -> AnyQuestion:
         """List what is wrong, the step that does it, what mending it wins, and how."""
-        return Question("findings")
+        return queries.findings()
 
     @table(
         app,
         limit=100,
         columns=(
-            *("class", "duplicate_bytes", "size_bytes", "copies", "contents", "files", "layers"),
+            *(
+                "file_class",
+                "duplicate_bytes",
+                "size_bytes",
+                "copies",
+                "contents",
+                "files",
+                "layers",
+            ),
             *("images", "paths", "folders"),
         ),
     )
@@ -43,12 +52,12 @@ def register(app: typer.Typer) -> None:
         by: Annotated[
             Grouping, typer.Option("--by", help="A row a content, whole folder, or class of files.")
         ] = Grouping.CONTENT,
-    ) -> Question:
+    ) -> AnyQuestion:
         """List what is stored more than once."""
         match by:
             case Grouping.CONTENT:
-                return Question("duplicates")
+                return queries.duplicates()
             case Grouping.FOLDER:
-                return Question("duplicate_folders")
+                return queries.duplicate_folders()
             case Grouping.CACHE | Grouping.EXTENSION | Grouping.SIZE:
-                return Question("duplicate_classes", {"by": by.value})
+                return queries.duplicate_classes(by=by.value)

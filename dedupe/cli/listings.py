@@ -4,15 +4,16 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from dedupe.analysis import queries
 from dedupe.cli.tables import table
-from dedupe.model.questions import Answer, Question
+from dedupe.model.questions import Answer, AnyQuestion
 
 if TYPE_CHECKING:
     from dedupe.store.session import Session
 
 
 def _tree_text(
-    question: Question,  # noqa: ARG001 - the seam passes what other tables need
+    question: AnyQuestion,  # noqa: ARG001 - the seam passes what other tables need
     answer: Answer,  # noqa: ARG001
     shown: Answer,
     *,
@@ -27,9 +28,9 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
 
     @table(app)
-    def sources(_: "Session") -> Question:
+    def sources(_: "Session") -> AnyQuestion:
         """List what was scanned, with what is stored, allocated, orphaned and other."""
-        return Question("sources")
+        return queries.sources()
 
     @table(
         app,
@@ -38,14 +39,14 @@ def register(app: typer.Typer) -> None:
             *("exclusive_unpacked", "attributed_unpacked"),
         ),
     )
-    def images(_: "Session") -> Question:
+    def images(_: "Session") -> AnyQuestion:
         """List images with what they hold, what of it can be read, and what is their own."""
-        return Question("images")
+        return queries.images()
 
     @table(app, columns=("content_bytes", "images", "chains", "verified", "diff_id", "created_by"))
-    def layers(_: "Session") -> Question:
+    def layers(_: "Session") -> AnyQuestion:
         """List distinct layers with who shares them."""
-        return Question("layers")
+        return queries.layers()
 
     @table(
         app,
@@ -55,11 +56,11 @@ def register(app: typer.Typer) -> None:
             *("changed_fields", "path"),
         ),
     )
-    def shadowed(_: "Session") -> Question:
+    def shadowed(_: "Session") -> AnyQuestion:
         """List files that no container can read, with the steps that added and hid them."""
-        return Question("shadowed_files")
+        return queries.shadowed_files()
 
     @table(app, text=_tree_text)
-    def tree(_: "Session") -> Question:
+    def tree(_: "Session") -> AnyQuestion:
         """Show which images share which layers, from the base up."""
-        return Question("tree")
+        return queries.tree()

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dedupe.analysis import queries
 from dedupe.cli.tables import table
-from dedupe.model.questions import Question
+from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
     from dedupe.store.session import Session
@@ -27,7 +28,7 @@ def register(app: typer.Typer) -> None:
         recursive: Annotated[
             bool, typer.Option("--recursive", "-R", help="All that lies below, at any depth.")
         ] = False,
-    ) -> Question:
+    ) -> AnyQuestion:
         """List a folder as a container of the image sees it, with the layer of each name."""
         from dedupe.analysis.paths.lookup import existing
         from dedupe.analysis.selection import one_image
@@ -35,7 +36,7 @@ def register(app: typer.Typer) -> None:
         identity = one_image(session, image)
         found = existing(session, identity, image, path)
         _say(found.links)
-        return Question("paths/ls", {"path": found.path, "recursive": recursive}, (identity,))
+        return queries.paths_ls(path=found.path, recursive=recursive, about=(identity,))
 
     @table(app)
     def find(
@@ -47,12 +48,12 @@ def register(app: typer.Typer) -> None:
                 metavar="GLOB", help="Without a slash: names at any depth; '**' crosses slashes."
             ),
         ],
-    ) -> Question:
+    ) -> AnyQuestion:
         """Find paths by a glob among those that a container of the image sees."""
         from dedupe.analysis.paths.globs import pattern_of
         from dedupe.analysis.selection import one_image
 
-        return Question("paths/find", {"pattern": pattern_of(glob)}, (one_image(session, image),))
+        return queries.paths_find(pattern=pattern_of(glob), about=(one_image(session, image),))
 
     @table(app)
     def which(
@@ -63,7 +64,7 @@ def register(app: typer.Typer) -> None:
             str | None,
             typer.Option(help="With the writable branch of this container on top."),
         ] = None,
-    ) -> Question:
+    ) -> AnyQuestion:
         """Look a path up from the top branch down: who provides it, who hides which copy, why."""
         from dedupe.analysis.paths.which import branches_of
         from dedupe.analysis.selection import one_image
@@ -80,11 +81,11 @@ def register(app: typer.Typer) -> None:
             *("compressed_bytes", "created_by"),
         ),
     )
-    def history(session: "Session", image: ImageArgument) -> Question:
+    def history(session: "Session", image: ImageArgument) -> AnyQuestion:
         """List the build steps of an image with what each added, hid, and left to be read."""
         from dedupe.analysis.selection import one_image
 
-        return Question("paths/history", images=(one_image(session, image),))
+        return queries.paths_history(about=(one_image(session, image),))
 
 
 def _say(links: tuple[str, ...]) -> None:

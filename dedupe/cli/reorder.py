@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dedupe.analysis import queries
 from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
 from dedupe.cli.output import write
 from dedupe.cli.tables import TableFormat, open_session, show
@@ -142,14 +143,13 @@ def _entries(session: "Session", wish: "Wish") -> "Answer":
     from dataclasses import replace
 
     from dedupe.analysis.reorder.layers import reorder as plan_orders
-    from dedupe.model.questions import Question
 
     plan = plan_orders(session, replace(wish, prove=False))
     if plan.explained is None:
         raise ValueError("the plan explains no image")
     beside = session.beside({plan.explained.image_id: plan.explained.order})
     try:
-        return beside.answer(Question("reorder/view_entries"))
+        return beside.answer(queries.reorder_view_entries())
     finally:
         beside.close()
 

@@ -1,6 +1,6 @@
 """Commands that answer one question with a table: what they share is written once, here.
 
-Such a command is a function from a session and its own options to a ``Question``. The decorator
+Such a command is a function from a session and its own options to a ``AnyQuestion``. The decorator
 ``table`` adds the common options, asks, and writes the answer in the form that was asked for.
 """
 
@@ -17,7 +17,7 @@ from dedupe.cli.options import LIMIT_HELP, BytesOption, CatalogOption, OutputOpt
 from dedupe.cli.output import write, write_bytes
 
 if TYPE_CHECKING:
-    from dedupe.model.questions import Answer, Question
+    from dedupe.model.questions import Answer, AnyQuestion
     from dedupe.store.session import Session
 
 
@@ -25,7 +25,7 @@ class Text(Protocol):
     """Writes an answer to a question for people."""
 
     def __call__(
-        self, question: "Question", answer: "Answer", shown: "Answer", *, plain: bool
+        self, question: "AnyQuestion", answer: "Answer", shown: "Answer", *, plain: bool
     ) -> str:
         """The rows that are to be shown, as text; totals are those of the whole answer."""
         ...
@@ -47,14 +47,14 @@ def table(
     name: str | None = None,
     text: "Text | None" = None,
     columns: tuple[str, ...] = (),
-) -> "Callable[[Callable[..., Question]], Callable[..., None]]":
-    """Make a command of a function that turns ``(session, own options)`` into a Question.
+) -> "Callable[[Callable[..., AnyQuestion]], Callable[..., None]]":
+    """Make a command of a function that turns ``(session, own options)`` into a AnyQuestion.
 
     ``columns`` are those that people see first, unless they ask for all; ``text`` writes its table
     for people, where columns as they stand would not do.
     """
 
-    def register(function: "Callable[..., Question]") -> Callable[..., None]:
+    def register(function: "Callable[..., AnyQuestion]") -> Callable[..., None]:
         own = list(inspect.signature(function).parameters.values())[1:]
         common = list(inspect.signature(_common(limit)).parameters.values())
         names = [parameter.name for parameter in common]
@@ -155,7 +155,7 @@ def show(
         typer.echo(f"dedupe: {left_out} more rows; --limit 0 shows all", err=True)
 
 
-def explanation(question: "Question") -> str:
+def explanation(question: "AnyQuestion") -> str:
     """The query's file, its parameters and its text: where every figure comes from."""
     from dedupe.store.session import load_query
 

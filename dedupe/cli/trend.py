@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dedupe.analysis import queries
 from dedupe.cli.tables import table
-from dedupe.model.questions import Question
+from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
     from dedupe.store.session import Session
@@ -34,6 +35,6 @@ def register(app: typer.Typer) -> None:
         by: Annotated[
             TrendBy, typer.Option("--by", help="A row a scan, or a row a scan and repository.")
         ] = TrendBy.SCAN,
-    ) -> Question:
+    ) -> AnyQuestion:
         """List all scans of the catalog with what they found, and by how much that grew."""
-        return Question("trend" if by is TrendBy.SCAN else "trend_repositories")
+        return queries.trend() if by is TrendBy.SCAN else queries.trend_repositories()

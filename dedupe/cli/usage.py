@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dedupe.analysis import queries
 from dedupe.cli.tables import table
-from dedupe.model.questions import Answer, Question
+from dedupe.model.questions import Answer, AnyQuestion
 
 if TYPE_CHECKING:
     from dedupe.store.session import Session
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 #: pairs among so many images are all compared; 64 give 2,016 pairs a class of contents
 _WIDEST_CLASS = 64
-#: parameters of the groups, and columns of the pairs that fill them
-_PAIR_KEYS = (("image_ids", "image_id"), ("twin_ids", "twin_id"))
 
 
 class By(StrEnum):
@@ -47,7 +46,7 @@ GranularityOption = Annotated[
 ]
 
 
-def _usage_text(question: Question, answer: Answer, shown: Answer, *, plain: bool) -> str:
+def _usage_text(question: AnyQuestion, answer: Answer, shown: Answer, *, plain: bool) -> str:
     from dedupe.report.usage import render
 
     return render(question, answer, shown, plain=plain)
@@ -69,7 +68,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         granularity: GranularityOption = Granularity.UNPACKED,
-    ) -> Question:
+    ) -> AnyQuestion:
         """Say who pays for what, in rows that add up to the whole store.
 
         The columns attributed, exclusive and dead add up to the store's total, with a row for what
@@ -77,12 +76,11 @@ def register(app: typer.Typer) -> None:
         count a unit in every group that holds it, so they don't. JSON, CSV and Parquet have all
         three granularities.
         """
-        order = {"granularity": granularity.value}
         if group:
-            return Question("usage/groups", {"by": "group", "globs": group, **order})
+            return queries.usage_groups(by="group", globs=group, granularity=granularity.value)
         if by is By.LAYER:
-            return Question("usage/layers", order)
-        return Question("usage/groups", {"by": by.value, "globs": [], **order})
+            return queries.usage_layers(granularity=granularity.value)
+        return queries.usage_groups(by=by.value, globs=[], granularity=granularity.value)
 
     @table(
         app,
@@ -91,18 +89,18 @@ def register(app: typer.Typer) -> None:
             "image_names",
         ),
     )
-    def positions(_: "Session") -> Question:
+    def positions(_: "Session") -> AnyQuestion:
         """List layers that are stored several times because they sit on different parents.
 
         The column lost_bytes adds up to the store's position loss: the most that another order of
         layers can win.
         """
-        return Question("usage/positions")
+        return queries.usage_positions()
 
     @table(app)
-    def bases(_: "Session") -> Question:
+    def bases(_: "Session") -> AnyQuestion:
         """List images that are built on another image, and the bytes they share with it."""
-        return Question("usage/bases")
+        return queries.usage_bases()
 
     @table(app, limit=100)
     def twins(
@@ -122,7 +120,7 @@ def register(app: typer.Typer) -> None:
         groups: Annotated[
             bool, typer.Option("--groups", help="A row a group of twins instead of a pair.")
         ] = False,
-    ) -> Question:
+    ) -> AnyQuestion:
         """List pairs of images with nearly the same contents and few layers in common.
 
         The column gain_bytes is what a pair would share on a common base. Gains of pairs overlap:
@@ -130,11 +128,12 @@ def register(app: typer.Typer) -> None:
         """
         from dedupe.analysis.amounts import size_bytes
 
-        pairs = {"similarity": similarity, "gain_bytes": size_bytes(gain), "widest": _WIDEST_CLASS}
+        pairs = queries.usage_twins(
+            similarity=similarity, gain_bytes=size_bytes(gain), widest=_WIDEST_CLASS
+        )
         if not groups:
-            return Question("usage/twins", pairs)
-        rows = session.rows("usage/twins", **pairs)
-        return Question(
-            "usage/twin_groups",
-            {name: [row[key] for row in rows] for name, key in _PAIR_KEYS},
+            return pairs
+        rows = session.rows(pairs)
+        return queries.usage_twin_groups(
+            image_ids=[row["image_id"] for row in rows], twin_ids=[row["twin_id"] for row in rows]
         )

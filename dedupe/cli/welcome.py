@@ -2,6 +2,8 @@
 
 import typer
 
+from dedupe.analysis import queries
+
 
 def welcome() -> None:
     """What the default catalog holds, or how to fill it."""
@@ -13,7 +15,7 @@ def welcome() -> None:
 
     folder = default_catalog()
     try:
-        scans = Session(folder).rows("trend")
+        scans = Session(folder).rows(queries.trend())
     except StoreError as error:
         # a damaged catalog, or one of another version, is for the person to know
         if error.code not in ("no-catalog", "no-scan"):

@@ -2,19 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-Row = dict[str, Any]
+#: a TypedDict with the columns of a question's rows
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One of ``queries/<name>.sql``, with values for its parameters."""
+class Question(Generic[R_co]):
+    """One of ``queries/<name>.sql``, with values for its parameters.
+
+    ``dedupe.analysis.queries`` has a function for each, which knows its parameters and rows.
+    """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     #: IDs of the images that it is about: relations are made of these alone; none for all images
     images: tuple[str, ...] = ()
+
+
+#: a question whose rows are shown as they come
+AnyQuestion = Question[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +34,7 @@ class Answer:
     columns: dict[str, str]
     rows: list[tuple[Any, ...]]
 
-    def dicts(self) -> list[Row]:
-        """A dictionary a row."""
+    def dicts(self) -> list[dict[str, Any]]:
+        """One dictionary per row."""
         names = tuple(self.columns)
         return [dict(zip(names, row, strict=True)) for row in self.rows]

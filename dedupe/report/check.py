@@ -1,11 +1,11 @@
 """What a gate found: for a screen, for programs, and for a pull request."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dedupe.analysis.check import Breach, Checked, Evidence, Outcome, Rule, Unit, Verdict
-from dedupe.model.questions import Answer, Row
+from dedupe.analysis.check import Breach, Checked, EvidenceTable, Outcome, Rule, Unit, Verdict
+from dedupe.model.questions import Answer
 from dedupe.report.markdown import code
 from dedupe.report.tables import as_text as table_text
 from dedupe.report.units import counted, human
@@ -58,7 +58,7 @@ def _rule_document(outcome: Outcome) -> dict[str, Any]:
             for breach in outcome.breaches
         ],
         "evidence": [{"title": each.title, "rows": each.rows} for each in outcome.evidence],
-        "mend": rule.mend,
+        "fix": rule.fix,
         "reason": outcome.reason,
     }
 
@@ -118,7 +118,7 @@ def _evidence_lines(outcome: Outcome, plain: bool) -> Iterator[str]:
             yield f"  {evidence.title}:"
             shown = table_text(_answer(evidence), plain=plain)
             yield from (f"    {line}" for line in shown.splitlines())
-    yield f"  mend: {rule.mend}"
+    yield f"  fix: {rule.fix}"
 
 
 def _breach(rule: Rule, breach: Breach, plain: bool) -> str:
@@ -130,7 +130,7 @@ def _breach(rule: Rule, breach: Breach, plain: bool) -> str:
     )
 
 
-def _answer(evidence: Evidence) -> Answer:
+def _answer(evidence: EvidenceTable) -> Answer:
     """Rows as the tables of commands take them; columns that say nothing are left out."""
     names = [
         name
@@ -205,10 +205,10 @@ def _markdown_section(outcome: Outcome) -> str:
             names = tuple(answer.columns)
             rows = [_row_cells(names, row) for row in answer.dicts()]
             parts.append(f"{evidence.title}:\n\n{_markdown_table(names, rows)}")
-    return "\n" + "\n".join([*parts, f"mend: {rule.mend}\n", "</details>\n"])
+    return "\n" + "\n".join([*parts, f"fix: {rule.fix}\n", "</details>\n"])
 
 
-def _row_cells(names: tuple[str, ...], row: Row) -> tuple[str, ...]:
+def _row_cells(names: tuple[str, ...], row: Mapping[str, object]) -> tuple[str, ...]:
     cells = []
     for name in names:
         value = row[name]

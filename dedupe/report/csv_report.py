@@ -4,10 +4,11 @@ A table of one kind of thing is ``dedupe images -f csv`` and its like; this is a
 in one shape that never changes: of what, which one, which figure, how much.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
-from dedupe.model.questions import Answer, Row
+from dedupe.model.questions import Answer
 from dedupe.report.tables import as_csv
 
 #: the file's columns: kind of thing, its ID, its name, the figure as docs/report.schema.json has it
@@ -38,14 +39,14 @@ def render(found: Overview, limit: int) -> str:
 
 
 def _figures(
-    thing: str, rows: Sequence[Row], key: str, name: str
+    thing: str, rows: Sequence[Mapping[str, object]], key: str, name: str
 ) -> Iterator[tuple[str, str, str, str, float]]:
     for row in rows:
         for figure, value in row.items():
             # whether something is so counts as 1 or 0, what is not known as nothing
             if isinstance(value, int | float):
-                yield thing, row[key], row[name], figure, value + 0
+                yield thing, str(row[key] or ""), str(row[name] or ""), figure, value + 0
 
 
-def _finding(row: Row) -> Row:
+def _finding(row: queries.FindingsRow) -> dict[str, object]:
     return {**row, "name": f"{row['kind']}: layer {row['position']} of {row['image']}"}

@@ -11,8 +11,9 @@ import re
 import time
 from collections.abc import Iterable, Sequence
 
+from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
-from dedupe.model.questions import Row
+from dedupe.model.measures import Key
 from dedupe.report.steps import short_step
 from dedupe.report.units import counted, human, percent
 
@@ -24,7 +25,7 @@ _PROBLEMS = 10
 #: 45 rows of up to four such cells are below the 65,536 characters of a comment
 _CELL = 160
 
-_TOTALS = (
+_TOTALS: tuple[tuple[Key, str], ...] = (
     ("stored_bytes", "stored on disk in all sources"),
     ("unpacked_bytes", "unpacked, each layer once in its place"),
     ("cow_savings_bytes", "saved by sharing read-only layers"),
@@ -58,7 +59,7 @@ def render(found: Overview, *, plain: bool) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _sources(rows: Sequence[Row], *, plain: bool) -> str:
+def _sources(rows: Sequence[queries.SourcesRow], *, plain: bool) -> str:
     return "### Sources\n\n" + table(
         ("source", "kind", "-images", "-stored"),
         (
@@ -75,7 +76,7 @@ def _sources(rows: Sequence[Row], *, plain: bool) -> str:
     )
 
 
-def _findings(rows: Sequence[Row], *, plain: bool) -> str:
+def _findings(rows: Sequence[queries.FindingsRow], *, plain: bool) -> str:
     if not rows:
         return "### What to mend\n\nNothing to mend was found.\n"
     return "### What to mend\n\n" + table(
@@ -96,7 +97,7 @@ def _findings(rows: Sequence[Row], *, plain: bool) -> str:
     )
 
 
-def _images(rows: Sequence[Row], *, plain: bool) -> str:
+def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> str:
     worst = sorted(rows, key=lambda row: -row["shadowed_bytes"])
     return "### Images, the most shadowed first\n\n" + table(
         ("image", "-readable", "-content", "-shadowed", "-its own"),
@@ -116,7 +117,7 @@ def _images(rows: Sequence[Row], *, plain: bool) -> str:
     )
 
 
-def _containers(rows: Sequence[Row], *, plain: bool) -> str:
+def _containers(rows: Sequence[queries.ContainersRow], *, plain: bool) -> str:
     if not rows:
         return ""
     return "### Containers\n\n" + table(
@@ -135,7 +136,7 @@ def _containers(rows: Sequence[Row], *, plain: bool) -> str:
     )
 
 
-def _problems(rows: Sequence[Row]) -> str:
+def _problems(rows: Sequence[queries.ProblemsRow]) -> str:
     errors = [row for row in rows if row["severity"] == "error"]
     if not errors:
         return ""

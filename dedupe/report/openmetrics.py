@@ -10,15 +10,17 @@ as both formats ask.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
 
+from dedupe.analysis import queries
 from dedupe.analysis.metrics import Metrics
-from dedupe.model.questions import Row
+from dedupe.model.measures import CAUSES, Key
 
 Samples = Iterable[tuple[dict[str, str], float]]
 
 #: key of the totals -> what it means
-_TOTALS = {
+_TOTALS: dict[Key, str] = {
     "images": "Images, each once.",
     "cache_images": "Untagged images that are a prefix of another.",
     "incomplete_images": "Images of which some layer could not be read.",
@@ -39,7 +41,6 @@ _TOTALS = {
     "dead_bytes": "Files that no container of any image can read.",
     "orphan_bytes": "Blobs that no manifest names.",
 }
-_CAUSES = ("modified", "metadata_only", "unchanged", "deleted", "opaque", "replaced", "superseded")
 _SOURCES = {
     "stored_bytes": "What a source holds on disk.",
     "orphan_bytes": "Of a source, blobs that no manifest names.",
@@ -53,7 +54,9 @@ _REPOSITORIES = {
     "dead_bytes": ("dead_bytes", "Dead files in layers of no other repository."),
     "images": ("images", "Images with a name in a repository."),
 }
-_CONTAINERS = {
+_CONTAINERS: dict[
+    Literal["upper_bytes", "copied_up_bytes", "metadata_only_bytes", "hidden_bytes"], str
+] = {
     "upper_bytes": "Files that containers have written.",
     "copied_up_bytes": "Of these, over a file of the image.",
     "metadata_only_bytes": "Of these, without new data.",
@@ -84,7 +87,7 @@ def render(metrics: Metrics) -> str:
         _family(
             "shadowed_by_cause_bytes",
             "What containers cannot read, by what hides it.",
-            (({"cause": cause}, sum(row[cause] for row in found.images)) for cause in _CAUSES),
+            (({"cause": cause}, sum(row[cause] for row in found.images)) for cause in CAUSES),
         ),
         *(
             _of_rows("source", key, key, text, found.sources, ("location", "kind"))
@@ -104,7 +107,7 @@ def render(metrics: Metrics) -> str:
     return "".join(families) + "# EOF\n"
 
 
-def _findings(rows: Sequence[Row]) -> tuple[str, str]:
+def _findings(rows: Sequence[queries.FindingsRow]) -> tuple[str, str]:
     """Findings by kind; kinds look at the same bytes from different sides."""
     kinds = sorted({row["kind"] for row in rows})
     counts = Counter(row["kind"] for row in rows)
@@ -120,7 +123,12 @@ def _findings(rows: Sequence[Row]) -> tuple[str, str]:
 
 
 def _of_rows(
-    thing: str, name: str, key: str, text: str, rows: Sequence[Row], labels: Sequence[str]
+    thing: str,
+    name: str,
+    key: str,
+    text: str,
+    rows: Sequence[Mapping[str, Any]],
+    labels: Sequence[str],
 ) -> str:
     """A sample a row, named as the thing is; what is not known has none."""
     return _family(

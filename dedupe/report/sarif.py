@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import quote
 
 from dedupe import __version__
+from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
 from dedupe.model.paths import path_bytes
-from dedupe.model.questions import Row
 from dedupe.report.kinds import KINDS
 from dedupe.report.units import counted, human
 
@@ -68,7 +68,7 @@ def _rule(kind: str) -> dict[str, Any]:
     }
 
 
-def _result(row: Row) -> dict[str, Any]:
+def _result(row: queries.FindingsRow) -> dict[str, Any]:
     others = f" and {counted(row['images'] - 1, 'more image')}" if row["images"] > 1 else ""
     return {
         "ruleId": row["kind"],
@@ -84,11 +84,11 @@ def _result(row: Row) -> dict[str, Any]:
         },
         "locations": _locations(row),
         "partialFingerprints": {"finding/v1": row["id"]},
-        "properties": {name: row[name] for name in _PROPERTIES},
+        "properties": {name: value for name, value in row.items() if name in _PROPERTIES},
     }
 
 
-def _locations(row: Row) -> list[dict[str, Any]]:
+def _locations(row: queries.FindingsRow) -> list[dict[str, Any]]:
     layer = {
         "name": f"layer {row['position']}",
         "fullyQualifiedName": f"{row['image']}/layer {row['position']}",
@@ -111,8 +111,11 @@ def _locations(row: Row) -> list[dict[str, Any]]:
 def _invocation(found: Overview) -> dict[str, Any]:
     """How the scan went; it failed where something was skipped, as its exit code says."""
     moments = {
-        name: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(found.scan[key]))
-        for name, key in (("startTimeUtc", "started"), ("endTimeUtc", "finished"))
+        name: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+        for name, seconds in (
+            ("startTimeUtc", found.scan["started"]),
+            ("endTimeUtc", found.scan["finished"]),
+        )
     }
     return {
         **moments,

@@ -3,6 +3,7 @@
 from typing import Any
 
 from dedupe.analysis.overview import Overview
+from dedupe.model.measures import Key
 from dedupe.report.steps import short_step
 from dedupe.report.units import counted, human, percent
 
@@ -15,7 +16,7 @@ def render(found: Overview, *, plain: bool) -> str:
     """Totals, where the bytes go, the worst images and files."""
     totals = found.totals
 
-    def size(key: str) -> str:
+    def size(key: Key) -> str:
         return human(totals[key], plain=plain).rjust(18 if plain else 9)
 
     efficiency = percent(totals["live_bytes"], totals["naive_bytes"])
@@ -61,8 +62,8 @@ def _allocated(found: Overview, *, plain: bool) -> list[str]:
     if not measured:
         return []
     width = 18 if plain else 9
-    given = human(sum(row["allocated_bytes"] for row in measured), plain=plain)
-    rest = human(sum(row["other_bytes"] for row in measured), plain=plain)
+    given = human(sum(row["allocated_bytes"] or 0 for row in measured), plain=plain)
+    rest = human(sum(row["other_bytes"] or 0 for row in measured), plain=plain)
     return [
         f"{given.rjust(width)}  given to unpacked stores by the file system, {rest} of it other"
     ]

@@ -1,6 +1,6 @@
 """Who pays for what, on a screen: one granularity, rows that add up, and their total."""
 
-from dedupe.model.questions import Answer, Question
+from dedupe.model.questions import Answer, AnyQuestion
 from dedupe.report.units import human, percent
 
 _WIDEST = 56
@@ -8,7 +8,7 @@ _WIDEST = 56
 _COLUMNS = {"attributed": True, "exclusive": True, "shared": False, "referenced": False}
 
 
-def render(question: Question, answer: Answer, shown: Answer, *, plain: bool) -> str:
+def render(question: AnyQuestion, answer: Answer, shown: Answer, *, plain: bool) -> str:
     """Rows of ``usage`` at the granularity that the question names, and the totals of all rows."""
     granularity = question.parameters["granularity"]
     every = answer.dicts()

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from dedupe.model.questions import Row
+from dedupe.analysis import queries
 from dedupe.report.units import counted, human
 
 _WHAT = """\
@@ -29,7 +29,7 @@ def first_steps(places: Sequence[Path]) -> str:
     )
 
 
-def held(folder: Path, scans: Sequence[Row]) -> str:
+def held(folder: Path, scans: Sequence[queries.TrendRow]) -> str:
     """To somebody with one: what the last scan found, and the ways into it."""
     last = scans[-1]
     return (

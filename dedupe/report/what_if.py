@@ -1,8 +1,10 @@
 """What deleting images would free: for a person who has to decide, and as JSON."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+from dedupe.analysis import queries
 from dedupe.analysis.what_if import WhatIf
 from dedupe.report.units import human
 
@@ -32,29 +34,32 @@ def render(found: WhatIf, *, plain: bool) -> str:
         now = {row["granularity"]: row["freed_bytes"] for row in found.freed_now}
         lines += ["", f"In the way: {len(found.containers)} containers. Without their images only"]
         lines.append(f"{size(now['unpacked'])}  unpacked can go")
-        for row in _first(found.containers):
-            state = {True: ", running", False: ", stopped", None: ""}[row["running"]]
-            name = row["name"] or row["container_id"][:12]
-            lines.append(f"{'':11}{name}{state}: made from {row['image']}")
+        for container in found.containers[:_SHOWN]:
+            state = {True: ", running", False: ", stopped", None: ""}[container["running"]]
+            name = container["name"] or container["container_id"][:12]
+            lines.append(f"{'':11}{name}{state}: made from {container['image']}")
         lines += _more(found.containers)
     lines += ["", f"Images that go, with all their names ({len(found.images)}); alone each frees"]
-    for row in found.images:
-        mark = "" if row["complete"] else "  (incomplete: some layers could not be read)"
-        lines.append(f"{size(row['exclusive_bytes'])}  {row['name']}{mark}")
-        lines += [f"{'':11}also named {name}" for name in row["names"][1:]]
+    for image in found.images:
+        mark = "" if image["complete"] else "  (incomplete: some layers could not be read)"
+        lines.append(f"{size(image['exclusive_bytes'])}  {image['name']}{mark}")
+        lines += [f"{'':11}also named {name}" for name in image["names"][1:]]
     staying = [row for row in found.layers if not row["freed"] and row["content_bytes"]]
     if staying:
         kept = human(sum(row["content_bytes"] for row in staying), plain=plain)
         lines += ["", f"Layers of these images that stay ({len(staying)}, {kept}), kept by"]
-        for row in _first(staying):
-            more = row["kept_by_images"] - 3
-            names = ", ".join(row["kept_by"][:3]) + (f" and {more} more" if more > 0 else "")
-            lines.append(f"{size(row['content_bytes'])}  {names}")
+        for layer in staying[:_SHOWN]:
+            more = layer["kept_by_images"] - 3
+            names = ", ".join(layer["kept_by"][:3]) + (f" and {more} more" if more > 0 else "")
+            lines.append(f"{size(layer['content_bytes'])}  {names}")
         lines += _more(staying)
     if found.doubtful:
         lines += ["", f"Left alone, their dates are not believed ({len(found.doubtful)}):"]
-        for row in _first(found.doubtful):
-            lines.append(f"{'':11}{row['name']}: {row['doubt']} ({row['created'] or 'no date'})")
+        for doubtful in found.doubtful[:_SHOWN]:
+            lines.append(
+                f"{'':11}{doubtful['name']}: {doubtful['doubt']} "
+                f"({doubtful['created'] or 'no date'})"
+            )
         lines += _more(found.doubtful)
         lines.append(f"{'':11}--any-date counts them as old")
     lines += ["", "Nothing was deleted. These commands would:"]
@@ -111,16 +116,12 @@ def _head(found: WhatIf, *, plain: bool) -> str:
     return f"NOT ENOUGH: {wanted} wanted, {most} at most. Deleting {images} frees"
 
 
-def _by_granularity(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _by_granularity(rows: list[queries.WhatIfFreedRow]) -> dict[str, Any]:
     return {
         row["granularity"]: {key: value for key, value in row.items() if key != "granularity"}
         for row in rows
     }
 
 
-def _first(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return rows[:_SHOWN]
-
-
-def _more(rows: list[dict[str, Any]]) -> list[str]:
+def _more(rows: Sequence[object]) -> list[str]:
     return [f"{'':11}and {len(rows) - _SHOWN} more"] if len(rows) > _SHOWN else []

@@ -9,10 +9,10 @@ from contextlib import AbstractContextManager
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from dedupe.errors import StoreError, UsageError
-from dedupe.model.questions import Answer, Question, Row
+from dedupe.model.questions import Answer, Question, R
 from dedupe.model.tables import SCAN_TABLES, TABLES
 from dedupe.store.catalog import file_name, scan_ids
 
@@ -95,7 +95,7 @@ class Session:
         self._narrowed: dict[tuple[str, ...], Session] = {}
         self._closed = False
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: Question[Any]) -> Answer:
         """Rows of ``queries/<name>.sql``, its parameters bound."""
         if question.images not in ((), self._images):
             return self._about(question.images).answer(question)
@@ -104,9 +104,19 @@ class Session:
             self._prepare(text)
             return _answer(self._connection.execute(text, dict(question.parameters)))
 
-    def rows(self, query: str, **parameters: Any) -> list[Row]:
-        """Rows of ``queries/<query>.sql``, a dictionary a row."""
-        return self.answer(Question(query, parameters)).dicts()
+    @overload
+    def rows(self, question: Question[R]) -> list[R]: ...
+
+    @overload
+    def rows(self, question: str, **parameters: Any) -> list[dict[str, Any]]: ...
+
+    def rows(
+        self, question: Question[R] | str, **parameters: Any
+    ) -> list[R] | list[dict[str, Any]]:
+        """Rows of a question, one dictionary each; by its name alone they are not typed."""
+        if isinstance(question, str):
+            return self.answer(Question(question, parameters)).dicts()
+        return cast("list[R]", self.answer(question).dicts())
 
     def beside(self, orders: Mapping[str, Sequence[int]]) -> Session:
         """These images alone, each once more as ``proposed:ID`` with its layers in another order.

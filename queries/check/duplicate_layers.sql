@@ -1,6 +1,6 @@
 -- Question: Which layers hold the most files whose content is stored elsewhere too?
 -- Grain:    one row per layer, the most bytes first
--- Params:   $ignored  VARCHAR  as in check_store
+-- Params:   $ignored  VARCHAR  as in check_store; may be null
 --           $most     BIGINT   rows
 -- Columns:  repeated_bytes  BIGINT   files of it whose content has another copy; not a sum
 --           files           BIGINT   these files

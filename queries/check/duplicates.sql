@@ -1,6 +1,6 @@
 -- Question: Which contents outside the ignored paths are stored more than once?
 -- Grain:    one row per content hash with at least two such copies, the most bytes first
--- Params:   $ignored  VARCHAR  as in check_store
+-- Params:   $ignored  VARCHAR  as in check_store; may be null
 --           $most     BIGINT   rows
 -- Columns:  duplicate_bytes  BIGINT     size × (copies - 1)
 --           size_bytes       BIGINT     logical size of one copy

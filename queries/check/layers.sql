@@ -4,7 +4,7 @@
 --           $held         VARCHAR    as in check_paths
 --           $base_images  VARCHAR[]  as in check_images
 --           $base_layers  VARCHAR[]  as in check_images
---           $ignored      VARCHAR    as in check_images
+--           $ignored      VARCHAR    as in check_images; may be null
 --           $most         BIGINT     rows
 -- Columns:  shadowed_bytes   BIGINT   bytes that one layer added and the other hid
 --           files            BIGINT   their files

@@ -5,7 +5,7 @@
 --                                    base (of base layers, hidden by own ones)
 --           $base_images  VARCHAR[]  as in check_images
 --           $base_layers  VARCHAR[]  as in check_images
---           $ignored      VARCHAR    as in check_images
+--           $ignored      VARCHAR    as in check_images; may be null
 --           $most         BIGINT     rows
 -- Columns:  size_bytes       BIGINT   logical size
 --           cause            VARCHAR  as in shadowed_files

@@ -12,7 +12,7 @@
 --           old_step       VARCHAR  build step
 --           new_step       VARCHAR  build step
 --           differing      BIGINT   entries that differ
---           paths          STRUCT(path, fields)[]  the first of them; no fields where only one
+--           paths          STRUCT(path VARCHAR, fields VARCHAR[])[]  the first of them; no fields where only one
 --                                   layer has the path
 -- Source:   MEASURES.md, "the same but for timestamps"
 WITH old_stack AS (

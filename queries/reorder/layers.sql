@@ -14,7 +14,7 @@
 --           created_by     VARCHAR    build step; null where the image does not say
 --           content_bytes  BIGINT     bytes of its files; 0 where they are not known
 --           pull_bytes     BIGINT     its smallest blob; its content where no source keeps one
---           class          VARCHAR    layers that one step would have made (layer_class)
+--           step_class     VARCHAR    layers that one step would have made (layer_class)
 --           class_reason   VARCHAR    timestamps, overlap; null for a layer that is alone
 -- Source:   MEASURES.md, "Reordering"
 WITH blobs AS (
@@ -52,7 +52,7 @@ SELECT
     stack.created_by,
     coalesce(layers.content_bytes, 0) AS content_bytes,
     coalesce(blobs.compressed_bytes, layers.content_bytes, 0) AS pull_bytes,
-    coalesce(layer_class.class, stack.layer, stack.diff_id) AS class,
+    coalesce(layer_class.class, stack.layer, stack.diff_id) AS step_class,
     layer_class.reason AS class_reason
 FROM stack
 JOIN labels USING (image_id)

@@ -225,7 +225,7 @@ def test_evidence_and_repair(catalog: Path) -> None:
     assert "join the rm to the step of layer 2" in first["repair"]
     assert [row["path"] for row in paths.rows] == ["big", "lib"]
     text = as_text(found, plain=False)
-    for part in ("4.0 MB is above 1.0 MB: r/app:1", "RUN make big", "join the rm", "mend: "):
+    for part in ("4.0 MB is above 1.0 MB: r/app:1", "RUN make big", "join the rm", "fix: "):
         assert part in text
 
 

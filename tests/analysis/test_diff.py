@@ -16,7 +16,7 @@ from strategies import stacks
 from test_judges import need
 from test_paths import EDGES, run, scan_images
 
-from dedupe.analysis.diff import answered, compare_images, compare_scans, compare_sources
+from dedupe.analysis.diff import compare_images, compare_scans, compare_sources, summarised
 from dedupe.errors import DedupeError, StoreError
 from dedupe.model.paths import path_text
 from dedupe.store.catalog import scan_ids
@@ -31,8 +31,10 @@ def image_of(name: str, *layers: Sequence[Member]) -> Image:
 
 def differences(session: Session, old: str, new: str) -> tuple[dict, list[dict], list[dict]]:
     """Summary, rows, and why the first layer differs."""
-    found = answered(session, compare_images(session, old, new))
-    return found.summary["summary"][0], found.rows.dicts(), found.summary["first_difference"]
+    comparison = compare_images(session, old, new)
+    found = summarised(session, comparison)
+    first = found.first_difference
+    return found.summary, session.rows(comparison.rows), [first] if first else []
 
 
 def changes(rows: list[dict]) -> dict[str, tuple]:
@@ -177,14 +179,15 @@ def test_two_scans(tmp_path: Path) -> None:
     write_oci_layout(store, [image_of("kept:1", kept), moved], "none")
     scan_only(catalog, store)
     old, new = scan_ids(catalog)
-    found = answered(session := Session(catalog), compare_scans(session, old, new))
-    (row,) = found.summary["summary"]
+    session = Session(catalog)
+    comparison = compare_scans(session, old, new)
+    row = summarised(session, comparison).summary
     assert (row["unpacked_appeared_bytes"], row["unpacked_freed_bytes"]) == (40, 20)
     for unit in ("unpacked", "compressed"):
         grown = row[f"new_{unit}_bytes"] - row[f"old_{unit}_bytes"]
         assert grown == row[f"{unit}_appeared_bytes"] - row[f"{unit}_freed_bytes"]
     assert (row["images_appeared"], row["images_gone"], row["names_moved"]) == (1, 1, 1)
-    told = [(each["what"], each["change"]) for each in found.rows.dicts()]
+    told = [(each["what"], each["change"]) for each in session.rows(comparison.rows)]
     assert [pair for pair in told if pair[0] != "source"] == [
         ("image", "appeared"),
         ("image", "gone"),
@@ -192,7 +195,7 @@ def test_two_scans(tmp_path: Path) -> None:
         ("layer", "appeared"),
         ("layer", "gone"),
     ]
-    assert not answered(session, compare_scans(session, new, new)).rows.rows
+    assert not session.rows(compare_scans(session, new, new).rows)
     with pytest.raises(StoreError, match="no such scan"):
         compare_scans(session, old, "1999")
 
@@ -203,15 +206,15 @@ def test_two_groups_of_sources(tmp_path: Path) -> None:
     write_oci_layout(tmp_path / "a", [image_of("one:1", one)], "none")
     write_oci_layout(tmp_path / "b", [image_of("one:1", one), image_of("two:1", two)], "none")
     session = scanned(tmp_path / "catalog", tmp_path / "a", tmp_path / "b")[1]
-    found = answered(session, compare_sources(session, "*/a", "*/b"))
-    rows = {row["granularity"]: row for row in found.summary["summary"]}
+    comparison = compare_sources(session, "*/a", "*/b")
+    rows = {row["granularity"]: row for row in summarised(session, comparison).summary}
     for granularity in ("image", "layer", "unpacked"):
         row = rows[granularity]
         assert (row["shared"], row["only_first"], row["only_second"]) == (1, 0, 1)
         assert (row["shared_bytes"], row["second_bytes"]) == (11, 10)
     # the second layer holds nothing that the first store has not
     assert (rows["content"]["shared_bytes"], rows["content"]["second_bytes"]) == (11, 0)
-    assert [(row["what"], row["held_by"]) for row in found.rows.dicts()] == [
+    assert [(row["what"], row["held_by"]) for row in session.rows(comparison.rows)] == [
         ("image", "second"),
         ("image", "both"),
         ("layer", "second"),

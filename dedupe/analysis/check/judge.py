@@ -1,13 +1,13 @@
 """Whether a scan keeps the rules of a gate, and the evidence where it does not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from dedupe.analysis.check.rules import RULES, Gate, Limits, Rule, Subject
+from dedupe.analysis import queries
+from dedupe.analysis.check.rules import RULES, Evidence, Gate, Limits, Rule, Subject
 from dedupe.analysis.diff import one_scan
-from dedupe.analysis.interface import Questions, Row
+from dedupe.analysis.interface import Questions
 from dedupe.analysis.paths.globs import pattern_of
 from dedupe.analysis.selection import images_matching
 from dedupe.errors import StoreError
@@ -40,11 +40,11 @@ class Breach:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """A table of the worst there is."""
+class EvidenceTable:
+    """The worst rows behind a broken rule."""
 
     title: str
-    rows: list[Row]
+    rows: Sequence[Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Outcome:
     worst: Breach | None
     #: all that are beyond a limit, the worst first
     breaches: tuple[Breach, ...]
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[EvidenceTable, ...] = ()
     #: why it was not judged
     reason: str = ""
 
@@ -76,16 +76,28 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class _Figures:
+    """What rules judge of one image, one repository, or the whole store."""
+
+    subject: str
+    #: names and IDs that limits may be given for
+    known_as: list[str]
+    #: column -> value; None when it is not known
+    values: Mapping[str, float | None]
+    image_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Scene:
     """What all rules look at."""
 
     questions: Questions
     gate: Gate
-    #: parameters of the queries about images
-    held: Mapping[str, Any]
+    base_images: list[str]
+    base_layers: list[str]
     ignored: str | None
     baseline: str | None
-    subjects: dict[Subject, list[Row]]
+    subjects: dict[Subject, list[_Figures]]
 
 
 def check(questions: Questions, gate: Gate) -> Checked:
@@ -95,17 +107,13 @@ def check(questions: Questions, gate: Gate) -> Checked:
     """
     notes = list(gate.notes)
     ignored = "|".join(f"(?:{pattern_of(glob)})" for glob in gate.ignored_paths) or None
-    held = {
-        "base_images": list(_base_images(questions, gate, notes)),
-        "base_layers": list(gate.base_layers),
-        "ignored": ignored,
-    }
+    base_images = list(_base_images(questions, gate, notes))
     baseline = _baseline(questions, gate)
-    scene = _Scene(questions, gate, held, ignored, baseline, {})
+    scene = _Scene(questions, gate, base_images, list(gate.base_layers), ignored, baseline, {})
     outcomes = tuple(found for rule in RULES if (found := _outcome(scene, rule)))
     order = list(Verdict)
     return Checked(
-        scan=questions.rows("scan")[0]["scan"],
+        scan=questions.rows(queries.scan())[0]["scan"],
         baseline=baseline,
         verdict=max(
             (outcome.verdict for outcome in outcomes), key=order.index, default=Verdict.PASSED
@@ -129,7 +137,7 @@ def _base_images(questions: Questions, gate: Gate, notes: list[str]) -> Iterator
 def _baseline(questions: Questions, gate: Gate) -> str | None:
     if gate.baseline:
         return one_scan(questions, gate.baseline)
-    return next((row["scan"] for row in questions.rows("check/baseline")), None)
+    return next((row["scan"] for row in questions.rows(queries.check_baseline())), None)
 
 
 def _outcome(scene: _Scene, rule: Rule) -> Outcome | None:
@@ -137,14 +145,14 @@ def _outcome(scene: _Scene, rule: Rule) -> Outcome | None:
     limited = [
         (row, *found)
         for row in _subjects(scene, rule.subject)
-        if (found := scene.gate.limits_of(rule.name, row["known_as"]))[0] != Limits()
+        if (found := scene.gate.limits_of(rule.name, row.known_as))[0] != Limits()
     ]
     if not limited:
         return None
     judged = [
-        _judge(rule, row, limits, floor)
+        _judge(rule, row, value, limits, floor)
         for row, limits, floor in limited
-        if row[rule.column] is not None
+        if (value := row.values[rule.column]) is not None
     ]
     if not judged:
         reason = "there is no earlier scan of these sources to compare with"
@@ -170,87 +178,116 @@ def _outcome(scene: _Scene, rule: Rule) -> Outcome | None:
     )
 
 
-def _judge(rule: Rule, row: Row, limits: Limits, floor: int) -> Breach:
-    value = row[rule.column]
-    small = rule.floor_column is not None and row[rule.floor_column] < floor
+def _judge(rule: Rule, row: _Figures, value: float, limits: Limits, floor: int) -> Breach:
+    counted = row.values[rule.floor_column] if rule.floor_column else None
+    small = counted is not None and counted < floor
     verdict, limit = Verdict.PASSED, limits.fail if limits.fail is not None else limits.warn
     if not small:
         if limits.fail is not None and rule.breaks(value, limits.fail):
             verdict = Verdict.FAILED
         elif limits.warn is not None and rule.breaks(value, limits.warn):
             verdict, limit = Verdict.WARNED, limits.warn
-    return Breach(row["subject"], row.get("image_id"), verdict, value, limit, small)
+    return Breach(row.subject, row.image_id, verdict, value, limit, small)
 
 
-def _subjects(scene: _Scene, subject: Subject) -> list[Row]:
-    """Rows with the figures of all images, repositories, or of the store; asked once."""
+def _subjects(scene: _Scene, subject: Subject) -> list[_Figures]:
+    """The figures of all images, repositories, or of the store; asked once."""
     if subject not in scene.subjects:
         scene.subjects[subject] = list(_asked(scene, subject))
     return scene.subjects[subject]
 
 
-def _asked(scene: _Scene, subject: Subject) -> Iterator[Row]:
+def _asked(scene: _Scene, subject: Subject) -> Iterator[_Figures]:
     match subject:
         case Subject.IMAGE:
-            for row in scene.questions.rows("check/images", **scene.held):
-                known_as = [*row["names"], row["image_id"], row["digest"]]
-                yield {**row, "subject": row["image"], "known_as": known_as}
-        case Subject.REPOSITORY:
-            usage = scene.questions.rows(
-                "usage/groups", by="repository", globs=[], granularity="unpacked"
+            images = scene.questions.rows(
+                queries.check_images(
+                    base_images=scene.base_images,
+                    base_layers=scene.base_layers,
+                    ignored=scene.ignored,
+                )
             )
-            for row in usage:
-                if row["kind"] == "group":
-                    yield {**row, "subject": row["name"], "known_as": [row["name"]]}
+            for image in images:
+                known_as = [*image["names"], image["image_id"], image["digest"] or ""]
+                yield _Figures(image["image"], known_as, _numbers(image), image["image_id"])
+        case Subject.REPOSITORY:
+            usage = queries.usage_groups(by="repository", globs=[], granularity="unpacked")
+            for group in scene.questions.rows(usage):
+                if group["kind"] == "group":
+                    yield _Figures(group["name"], [group["name"]], _numbers(group))
         case Subject.STORE:
-            row = scene.questions.rows("check/store", ignored=scene.ignored)[0]
-            grown: Row = {"growth_bytes": None, "growth_percent": None}
+            (store,) = scene.questions.rows(queries.check_store(ignored=scene.ignored))
+            values: dict[str, float | None] = {"growth_bytes": None, "growth_percent": None}
             if scene.baseline:
-                grown = scene.questions.rows("check/growth", baseline=scene.baseline)[0]
-            yield {**row, **grown, "subject": "the whole store", "known_as": []}
+                (grown,) = scene.questions.rows(queries.check_growth(baseline=scene.baseline))
+                values |= _numbers(grown)
+            yield _Figures("the whole store", [], {**_numbers(store), **values})
 
 
-def _evidence(scene: _Scene, rule: Rule, breaches: tuple[Breach, ...]) -> tuple[Evidence, ...]:
+def _numbers(row: Mapping[str, object]) -> dict[str, float | None]:
+    return {
+        name: value
+        for name, value in row.items()
+        if value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+    }
+
+
+def _evidence(scene: _Scene, rule: Rule, breaches: tuple[Breach, ...]) -> tuple[EvidenceTable, ...]:
     """The worst layers and paths behind the breaches of a rule."""
     ask = scene.questions.rows
-    match rule.column:
-        case "duplicate_bytes" | "duplicate_percent":
-            about: Mapping[str, Any] = {"ignored": scene.ignored, "most": MOST_SHOWN}
+    match rule.evidence:
+        case Evidence.DUPLICATES:
+            layers = queries.check_duplicate_layers(ignored=scene.ignored, most=MOST_SHOWN)
+            contents = queries.check_duplicates(ignored=scene.ignored, most=MOST_SHOWN)
             return (
-                Evidence("worst layers", ask("check/duplicate_layers", **about)),
-                Evidence("worst contents", ask("check/duplicates", **about)),
+                EvidenceTable("worst layers", ask(layers)),
+                EvidenceTable("worst contents", ask(contents)),
             )
-        case "growth_bytes" | "growth_percent":
+        case Evidence.GROWTH:
             return _grown(scene)
-        case "incomplete_images":
-            errors = [row for row in ask("problems") if row["severity"] == "error"]
-            return (Evidence("what could not be read", errors[:MOST_SHOWN]),)
-        case "exclusive_unpacked":
+        case Evidence.PROBLEMS:
+            errors = [row for row in ask(queries.problems()) if row["severity"] == "error"]
+            return (EvidenceTable("what could not be read", errors[:MOST_SHOWN]),)
+        case Evidence.EXCLUSIVE:
             names = [each.subject for each in breaches]
-            rows = ask("check/exclusive", repositories=names, most=MOST_SHOWN)
-            return (Evidence("largest layers", rows),)
-        case _:
-            about = {
-                **scene.held,
-                "images": [each.image_id for each in breaches],
-                "held": rule.held.value,
-                "most": MOST_SHOWN,
-            }
-            return (
-                Evidence("worst layers", ask("check/layers", **about)),
-                Evidence("worst paths", ask("check/paths", **about)),
-            )
+            exclusive = queries.check_exclusive(repositories=names, most=MOST_SHOWN)
+            return (EvidenceTable("largest layers", ask(exclusive)),)
+        case Evidence.SHADOWED:
+            return _shadowed(scene, rule, breaches)
 
 
-def _grown(scene: _Scene) -> tuple[Evidence, ...]:
-    sides = {"old": scene.baseline, "new": scene.questions.rows("scan")[0]["scan"]}
-    came = [
-        row
-        for row in scene.questions.rows("diff/scan_changes", **sides)
-        if row["change"] in ("appeared", "grew")
-    ]
+def _shadowed(scene: _Scene, rule: Rule, breaches: tuple[Breach, ...]) -> tuple[EvidenceTable, ...]:
+    images = [each.image_id for each in breaches if each.image_id]
+    layers = queries.check_layers(
+        images=images,
+        held=rule.held.value,
+        base_images=scene.base_images,
+        base_layers=scene.base_layers,
+        ignored=scene.ignored,
+        most=MOST_SHOWN,
+    )
+    paths = queries.check_paths(
+        images=images,
+        held=rule.held.value,
+        base_images=scene.base_images,
+        base_layers=scene.base_layers,
+        ignored=scene.ignored,
+        most=MOST_SHOWN,
+    )
+    return (
+        EvidenceTable("worst layers", scene.questions.rows(layers)),
+        EvidenceTable("worst paths", scene.questions.rows(paths)),
+    )
+
+
+def _grown(scene: _Scene) -> tuple[EvidenceTable, ...]:
+    if scene.baseline is None:
+        return ()
+    (scan,) = scene.questions.rows(queries.scan())
+    changes = queries.diff_scan_changes(old=scene.baseline, new=scan["scan"])
+    came = [row for row in scene.questions.rows(changes) if row["change"] in ("appeared", "grew")]
     return tuple(
-        Evidence(title, [row for row in came if row["what"] == what][:MOST_SHOWN])
+        EvidenceTable(title, [row for row in came if row["what"] == what][:MOST_SHOWN])
         for title, what in (
             ("sources that came or grew", "source"),
             ("images that came", "image"),

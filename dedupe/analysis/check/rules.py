@@ -3,7 +3,7 @@
 import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 #: shares of less are noise: a tiny image that rewrites one file would break them
 DEFAULT_FLOOR_BYTES = 10_000_000
@@ -26,6 +26,16 @@ class Unit(StrEnum):
     COUNT = "count"
 
 
+class Evidence(Enum):
+    """What is behind a broken rule, to be shown beside it."""
+
+    SHADOWED = "shadowed"
+    EXCLUSIVE = "exclusive"
+    DUPLICATES = "duplicates"
+    GROWTH = "growth"
+    PROBLEMS = "problems"
+
+
 class Held(StrEnum):
     """Whose shadowed files an image's rule counts."""
 
@@ -44,30 +54,26 @@ class Rule:
     #: of check_images, usage, check_store or check_growth
     column: str
     meaning: str
-    mend: str
+    fix: str
+    evidence: Evidence
     #: the figure in bytes that must reach the floor before a share can break the rule
     floor_column: str | None = None
     held: Held = Held.OWN
-
-    @property
-    def lowest(self) -> bool:
-        """Whether the limit is the least that is allowed, not the most."""
-        return self.name.startswith("lowest_")
+    #: the limit is the least that is allowed, not the most
+    lowest: bool = False
 
     def breaks(self, value: float, limit: float) -> bool:
         """Whether the value is beyond the limit; the limit itself is allowed."""
         return value < limit if self.lowest else value > limit
 
 
-_MEND_SHADOWED = "see the repair of each layer; 'dedupe findings' lists all"
-_MEND_DUPLICATES = (
+_FIX_SHADOWED = "see the repair of each layer; 'dedupe findings' lists all"
+_FIX_DUPLICATES = (
     "put what several images copy into a layer of its own that all of them start with; "
     "'dedupe duplicates --by folder' shows whole folders"
 )
-_MEND_GROWTH = (
-    "'dedupe diff --scans' lists all that came; 'dedupe what-if' says what deleting frees"
-)
-_MEND_EXCLUSIVE = (
+_FIX_GROWTH = "'dedupe diff --scans' lists all that came; 'dedupe what-if' says what deleting frees"
+_FIX_EXCLUSIVE = (
     "build on a base that others use, or delete old tags: 'dedupe what-if' says what that frees"
 )
 
@@ -78,8 +84,10 @@ RULES: tuple[Rule, ...] = (
         Unit.RATIO,
         "efficiency",
         "share of an image's own bytes that a container can read",
-        _MEND_SHADOWED,
+        _FIX_SHADOWED,
+        Evidence.SHADOWED,
         "shadowed_bytes",
+        lowest=True,
     ),
     Rule(
         "highest_shadowed_bytes",
@@ -87,7 +95,8 @@ RULES: tuple[Rule, ...] = (
         Unit.BYTES,
         "shadowed_bytes",
         "an image's own bytes that no container can read",
-        _MEND_SHADOWED,
+        _FIX_SHADOWED,
+        Evidence.SHADOWED,
     ),
     Rule(
         "highest_shadowed_percent",
@@ -95,7 +104,8 @@ RULES: tuple[Rule, ...] = (
         Unit.PERCENT,
         "shadowed_percent",
         "of an image's own bytes, what no container can read",
-        _MEND_SHADOWED,
+        _FIX_SHADOWED,
+        Evidence.SHADOWED,
         "shadowed_bytes",
     ),
     Rule(
@@ -104,7 +114,8 @@ RULES: tuple[Rule, ...] = (
         Unit.PERCENT,
         "upper_shadowed_percent",
         "of an image's own bytes above the lowest layer, what no container can read",
-        _MEND_SHADOWED,
+        _FIX_SHADOWED,
+        Evidence.SHADOWED,
         "upper_shadowed_bytes",
         Held.UPPER,
     ),
@@ -115,6 +126,7 @@ RULES: tuple[Rule, ...] = (
         "base_shadowed_bytes",
         "bytes of base layers that an image's own layers hide",
         "change the files in the base, or start from one without them",
+        Evidence.SHADOWED,
         held=Held.BASE,
     ),
     Rule(
@@ -123,7 +135,8 @@ RULES: tuple[Rule, ...] = (
         Unit.BYTES,
         "exclusive_unpacked",
         "layers, unpacked, that no other repository has",
-        _MEND_EXCLUSIVE,
+        _FIX_EXCLUSIVE,
+        Evidence.EXCLUSIVE,
     ),
     Rule(
         "highest_duplicate_bytes",
@@ -131,7 +144,8 @@ RULES: tuple[Rule, ...] = (
         Unit.BYTES,
         "duplicate_bytes",
         "files stored again in distinct layers",
-        _MEND_DUPLICATES,
+        _FIX_DUPLICATES,
+        Evidence.DUPLICATES,
     ),
     Rule(
         "highest_duplicate_percent",
@@ -139,7 +153,8 @@ RULES: tuple[Rule, ...] = (
         Unit.PERCENT,
         "duplicate_percent",
         "of the files of distinct layers, what is stored again",
-        _MEND_DUPLICATES,
+        _FIX_DUPLICATES,
+        Evidence.DUPLICATES,
         "duplicate_bytes",
     ),
     Rule(
@@ -148,7 +163,8 @@ RULES: tuple[Rule, ...] = (
         Unit.BYTES,
         "growth_bytes",
         "bytes on disk that came since the baseline",
-        _MEND_GROWTH,
+        _FIX_GROWTH,
+        Evidence.GROWTH,
     ),
     Rule(
         "highest_growth_percent",
@@ -156,7 +172,8 @@ RULES: tuple[Rule, ...] = (
         Unit.PERCENT,
         "growth_percent",
         "of the bytes on disk at the baseline, what came since",
-        _MEND_GROWTH,
+        _FIX_GROWTH,
+        Evidence.GROWTH,
         "growth_bytes",
     ),
     Rule(
@@ -165,7 +182,8 @@ RULES: tuple[Rule, ...] = (
         Unit.COUNT,
         "incomplete_images",
         "images with a layer that could not be read, whose figures leave it out",
-        "'dedupe report -f json' lists the problems; scan again once they are mended",
+        "'dedupe report -f json' lists the problems; scan again once they are fixed",
+        Evidence.PROBLEMS,
     ),
 )
 

@@ -11,7 +11,8 @@ is no UTF-8); a text that is both is taken for the printable form.
 import os
 from dataclasses import dataclass
 
-from dedupe.analysis.interface import Question, Questions, Row
+from dedupe.analysis import queries
+from dedupe.analysis.interface import Questions
 from dedupe.errors import StoreError
 from dedupe.model.paths import path_bytes, path_text
 
@@ -100,15 +101,14 @@ def existing(questions: Questions, image: str, name: str, text: str) -> Found:
 _DEEDS = {"deleted": "deleted", "opaque": "hidden by an opaque folder"}
 
 
-def _at(questions: Questions, image: str, path: str) -> Row | None:
-    rows = questions.answer(Question("paths/kind", {"paths": [path]}, (image,))).dicts()
+def _at(questions: Questions, image: str, path: str) -> queries.PathsKindRow | None:
+    rows = questions.rows(queries.paths_kind(paths=[path], about=(image,)))
     return rows[0] if rows else None
 
 
-def _gone(questions: Questions, image: str, path: str) -> Row | None:
+def _gone(questions: Questions, image: str, path: str) -> queries.PathsWhichRow | None:
     """The topmost copy of a path that another layer hides."""
-    asked = {"path": path, "container": None}
-    rows = questions.answer(Question("paths/which", asked, (image,))).dicts()
+    rows = questions.rows(queries.paths_which(path=path, container=None, about=(image,)))
     return next((row for row in rows if row["state"] == "hidden"), None)
 
 

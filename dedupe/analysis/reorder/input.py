@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dedupe.analysis.interface import Questions, Row
+from dedupe.analysis import queries
+from dedupe.analysis.interface import Questions
 from dedupe.analysis.reorder.plans import Wish
 from dedupe.analysis.selection import images_matching
 from dedupe.reorder.problem import Order, Stack, fixed, stack_of, unpacked_bytes
@@ -16,13 +17,13 @@ class Problem:
     """The images of a scan as stacks of numbered layers."""
 
     #: rows of ``queries/reorder/layers.sql`` by image, the base first
-    rows: list[list[Row]]
+    rows: list[list[queries.ReorderLayersRow]]
     stacks: list[Stack]
     #: the same with the base of each image held at its bottom
     kept: list[Stack]
     #: content bytes by number of the layer
     sizes: list[int]
-    constraints: Mapping[tuple[str, str], Row]
+    constraints: Mapping[tuple[str, str], queries.ReorderConflictsRow]
     #: by image and position; an image without tags around it has none
     rates: Mapping[str, list[float]]
 
@@ -55,8 +56,8 @@ def problem_of(questions: Questions, wish: Wish) -> Problem:
     Raises StoreError, as ``images_matching``, for an image that is asked about and is not there.
     """
     chosen = set(images_matching(questions, wish.images)) if wish.images else None
-    rows: dict[str, list[Row]] = defaultdict(list)
-    for row in questions.rows("reorder/layers"):
+    rows: dict[str, list[queries.ReorderLayersRow]] = defaultdict(list)
+    for row in questions.rows(queries.reorder_layers()):
         rows[row["image_id"]].append(row)
     numbers: dict[str, int] = {}
     sizes: list[int] = []
@@ -67,7 +68,7 @@ def problem_of(questions: Questions, wish: Wish) -> Problem:
                 sizes.append(row["content_bytes"])
     constraints = {
         (row["lower_layer"], row["upper_layer"]): row
-        for row in questions.rows("reorder/conflicts", grade=wish.grade.value)
+        for row in questions.rows(queries.reorder_conflicts(grade=wish.grade.value))
     }
     free, kept = [], []
     for image, stack in rows.items():
@@ -90,7 +91,8 @@ def problem_of(questions: Questions, wish: Wish) -> Problem:
 
 
 def pairs_of(
-    stack: Sequence[Row], constraints: Mapping[tuple[str, str], Row]
+    stack: Sequence[queries.ReorderLayersRow],
+    constraints: Mapping[tuple[str, str], queries.ReorderConflictsRow],
 ) -> Iterable[tuple[int, int]]:
     """Positions whose layers must keep their order."""
     for upper, above in enumerate(stack):
@@ -99,7 +101,7 @@ def pairs_of(
                 yield lower, upper
 
 
-def based(stack: Sequence[Row]) -> Iterable[tuple[int, int]]:
+def based(stack: Sequence[queries.ReorderLayersRow]) -> Iterable[tuple[int, int]]:
     """Pairs of positions that hold the base of an image at its bottom."""
     return (
         (lower, upper)
@@ -110,8 +112,8 @@ def based(stack: Sequence[Row]) -> Iterable[tuple[int, int]]:
 
 def _rates(questions: Questions) -> dict[str, list[float]]:
     """Change rates by image and position; a step that a series has but once has even chances."""
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in questions.rows("reorder/change_rates"):
+    found: dict[str, list[queries.ReorderChangeRatesRow]] = defaultdict(list)
+    for row in questions.rows(queries.reorder_change_rates()):
         found[row["image_id"]].append(row)
     return {
         image: [row["rate"] for row in sorted(rows, key=lambda row: row["position"])]

@@ -4,7 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from dedupe.analysis.interface import Questions, Row
+from dedupe.analysis import queries
+from dedupe.analysis.interface import Questions
 from dedupe.analysis.reorder.input import Problem, pairs_of, problem_of
 from dedupe.analysis.reorder.plans import (
     Choice,
@@ -113,7 +114,7 @@ def proposal(
                 rate=rates[position] if rates else None,
                 images_today=today[stack.layers[: position + 1]],
                 images_proposed=proposed[stack.arranged(order)[: places[position] + 1]],
-                step_class=row["class"],
+                step_class=row["step_class"],
             )
             for position, row in enumerate(rows)
         ),
@@ -200,7 +201,8 @@ def _both(problem: Problem, stored: list[Order]) -> tuple[list[Order], list[Orde
 
 
 def _constraints(
-    stack: Sequence[Row], constraints: Mapping[tuple[str, str], Row]
+    stack: Sequence[queries.ReorderLayersRow],
+    constraints: Mapping[tuple[str, str], queries.ReorderConflictsRow],
 ) -> Iterable[Constraint]:
     for lower, upper in pairs_of(stack, constraints):
         row = constraints[stack[lower]["layer"], stack[upper]["layer"]]

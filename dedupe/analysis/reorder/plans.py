@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dedupe.model.questions import Row
+from dedupe.analysis import queries
 from dedupe.reorder.problem import Order, Stack
 from dedupe.reorder.steps import Step, rebuild_check, step_of
 
@@ -222,7 +222,7 @@ class StepPlan:
     #: classes of several layers: key -> why they are one
     classes: Mapping[str, str]
     #: rows of ``queries/reorder/step_repeats.sql``
-    repeats: list[Row]
+    repeats: list[queries.ReorderStepRepeatsRow]
 
 
 def _reach(below: Sequence[int]) -> list[int]:

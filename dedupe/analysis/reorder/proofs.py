@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
 from dedupe.analysis.reorder.plans import Grade, Proof, Proposal
 
@@ -35,7 +36,8 @@ def proven(session: Comparable, proposals: Sequence[Proposal], grade: Grade) -> 
         beside = session.beside({each.image_id: each.order for each in some})
         try:
             rows = {
-                row["image_id"]: row for row in beside.rows("reorder/view_proof", grade=grade.value)
+                row["image_id"]: row
+                for row in beside.rows(queries.reorder_view_proof(grade=grade.value))
             }
         finally:
             beside.close()

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dedupe.analysis.interface import Questions, Row
+from dedupe.analysis import queries
+from dedupe.analysis.interface import Questions
 from dedupe.reorder.relayer import FileClass, NewLayer, Prefer, new_layers
 
 
@@ -69,31 +70,31 @@ class Relayering:
     score_today: Score
     score_proposed: Score
     #: rows of ``queries/reorder/joins.sql`` that free more than they cost
-    joins: list[Row]
+    joins: list[queries.ReorderJoinsRow]
     common_bases: list[CommonBase]
 
 
 def relayer(questions: Questions, budget: int, prefer: Prefer) -> Relayering:
     """New layers of the scan's complete images, at most ``budget`` an image."""
-    images = questions.rows("reorder/relayer_images")
-    rows = questions.rows("reorder/relayer_classes")
+    images = questions.rows(queries.reorder_relayer_images())
+    rows = questions.rows(queries.reorder_relayer_classes())
     numbers = {row["image_id"]: row["number"] for row in images}
     steps = [
         (row, (numbers[row["from_image"]], numbers[row["to_image"]]))
-        for row in questions.rows("reorder/tag_steps")
+        for row in questions.rows(queries.reorder_tag_steps())
         if row["from_image"] in numbers and row["to_image"] in numbers
     ]
     classes = [FileClass(tuple(row["images"]), row["files"], row["bytes"]) for row in rows]
     new = new_layers(classes, budget, prefer, [pair for _, pair in steps])
     names = {row["number"]: row["name"] for row in images}
-    (totals,) = questions.rows("reorder/relayer_totals")
+    (totals,) = questions.rows(queries.reorder_relayer_totals())
     return Relayering(
         budget=budget,
         prefer=prefer,
         images=len(images),
-        today_layers=questions.rows("totals")[0]["layers"],
+        today_layers=questions.rows(queries.totals())[0]["layers"],
         today_bytes=totals["unpacked_bytes"],
-        dead_bytes=questions.rows("totals")[0]["dead_bytes"],
+        dead_bytes=questions.rows(queries.totals())[0]["dead_bytes"],
         proposed_bytes=sum(layer.size_bytes for layer in new),
         least_bytes=sum(each.size_bytes for each in classes),
         apart_bytes=sum(each.size_bytes * len(each.images) for each in classes),
@@ -109,7 +110,7 @@ def relayer(questions: Questions, budget: int, prefer: Prefer) -> Relayering:
         steps=len(steps),
         score_today=_mean([(row["download_bytes"], row["to_bytes"]) for row, _ in steps]),
         score_proposed=_mean([_pulled(new, *pair) for _, pair in steps]),
-        joins=[row for row in questions.rows("reorder/joins") if row["net_bytes"] > 0],
+        joins=[row for row in questions.rows(queries.reorder_joins()) if row["net_bytes"] > 0],
         common_bases=_common_bases(images, rows),
     )
 
@@ -128,13 +129,16 @@ def _mean(steps: Sequence[tuple[int, int]]) -> Score:
     return Score(sum(ratios) / len(steps), sum(missing for missing, _ in steps) / len(steps))
 
 
-def _folders(rows: Sequence[Row], chosen: Sequence[int]) -> list[str]:
+def _folders(rows: Sequence[queries.ReorderRelayerClassesRow], chosen: Sequence[int]) -> list[str]:
     """Folders of the largest classes, each once."""
     largest = sorted(chosen, key=lambda number: (-rows[number]["bytes"], number))
     return list(dict.fromkeys(folder for each in largest for folder in rows[each]["folders"]))[:3]
 
 
-def _common_bases(images: Sequence[Row], rows: Sequence[Row]) -> list[CommonBase]:
+def _common_bases(
+    images: Sequence[queries.ReorderRelayerImagesRow],
+    rows: Sequence[queries.ReorderRelayerClassesRow],
+) -> list[CommonBase]:
     bottoms = {row["number"]: row["bottom_chain"] for row in images}
     names = {row["number"]: row["name"] for row in images}
     found = [

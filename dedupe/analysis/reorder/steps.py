@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dedupe.analysis.interface import Questions, Row
+from dedupe.analysis import queries
+from dedupe.analysis.interface import Questions
 from dedupe.analysis.reorder.input import Problem, problem_of
 from dedupe.analysis.reorder.layers import holders, proposal
 from dedupe.analysis.reorder.plans import StepPlan, Wish
@@ -21,15 +22,15 @@ def step_orders(questions: Questions, wish: Wish) -> StepPlan:
     numbers: dict[str, int] = {}
     for rows in problem.rows:
         for row in rows:
-            numbers.setdefault(row["class"], len(numbers))
+            numbers.setdefault(row["step_class"], len(numbers))
     stacks = [
-        Stack(tuple(numbers[row["class"]] for row in rows), stack.below)
+        Stack(tuple(numbers[row["step_class"]] for row in rows), stack.below)
         for rows, stack in zip(problem.rows, problem.kept, strict=True)
     ]
     sizes = [0] * len(numbers)
     for rows in problem.rows:
         for row in rows:
-            number = numbers[row["class"]]
+            number = numbers[row["step_class"]]
             sizes[number] = max(sizes[number], row["content_bytes"])
     orders = storage_orders(stacks, sizes, wish.budget_seconds)
     today = [stack.today for stack in stacks]
@@ -54,12 +55,12 @@ def step_orders(questions: Questions, wish: Wish) -> StepPlan:
         proposed_bytes=proposed,
         proposals=sorted(moved, key=lambda each: (-each.wins_bytes, each.name)),
         classes={
-            row["class"]: row["class_reason"]
+            row["step_class"]: row["class_reason"]
             for rows in problem.rows
             for row in rows
             if row["class_reason"]
         },
-        repeats=questions.rows("reorder/step_repeats"),
+        repeats=questions.rows(queries.reorder_step_repeats()),
     )
 
 
@@ -80,7 +81,9 @@ def _two_largest(
     return found
 
 
-def _chain_sizes(rows: Sequence[Row], stack: Stack, order: Order) -> dict[tuple[int, ...], int]:
+def _chain_sizes(
+    rows: Sequence[queries.ReorderLayersRow], stack: Stack, order: Order
+) -> dict[tuple[int, ...], int]:
     chain = stack.arranged(order)
     return {
         chain[: place + 1]: rows[position]["content_bytes"] for place, position in enumerate(order)
@@ -88,7 +91,7 @@ def _chain_sizes(rows: Sequence[Row], stack: Stack, order: Order) -> dict[tuple[
 
 
 def _wins(
-    rows: Sequence[Row],
+    rows: Sequence[queries.ReorderLayersRow],
     stack: Stack,
     order: Order,
     largest: Mapping[tuple[int, ...], tuple[int, int]],

@@ -1,9 +1,11 @@
 """Figures as shapes that the page's template draws: no markup here, so nothing to escape."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from dedupe.model.questions import Row
+from dedupe.analysis import queries
+from dedupe.model.measures import CauseKey
 from dedupe.report.html.treemap import Box, squarify
 from dedupe.report.units import counted, human
 
@@ -85,9 +87,11 @@ class Chart:
     y_ticks: list[tuple[float, str]]
 
 
-def treemap(folders: Sequence[Row], images: Sequence[Row]) -> list[Tile]:
+def treemap(
+    folders: Sequence[queries.TreemapRow], images: Sequence[queries.ImagesRow]
+) -> list[Tile]:
     """Images by their share of the store, their layers, and their folders inside."""
-    by_image: dict[str, dict[int, list[Row]]] = {}
+    by_image: dict[str, dict[int, list[queries.TreemapRow]]] = {}
     for row in folders:
         by_image.setdefault(row["image_id"], {}).setdefault(row["position"], []).append(row)
     drawn = [row for row in images if row["image_id"] in by_image and row["attributed_unpacked"]]
@@ -101,8 +105,8 @@ def treemap(folders: Sequence[Row], images: Sequence[Row]) -> list[Tile]:
     # the rest may be larger than the last image; a squarified layout bears that
     boxes = squarify(weights, Box(0, 0, MAP_WIDTH, MAP_HEIGHT))
     tiles: list[Tile] = []
-    for row, box in zip(drawn, boxes, strict=False):
-        _image(tiles, row, by_image[row["image_id"]], box)
+    for image, box in zip(drawn, boxes, strict=False):
+        _image(tiles, image, by_image[image["image_id"]], box)
     if rest > 0:
         left = len(images) - len(drawn)
         text = f"{counted(left, 'more image')}: {human(rest)}"
@@ -110,7 +114,9 @@ def treemap(folders: Sequence[Row], images: Sequence[Row]) -> list[Tile]:
     return tiles
 
 
-def _image(tiles: list[Tile], row: Row, layers: dict[int, list[Row]], box: Box) -> None:
+def _image(
+    tiles: list[Tile], row: queries.ImagesRow, layers: dict[int, list[queries.TreemapRow]], box: Box
+) -> None:
     number = len(tiles)
     shadowed = 1.0 - row["efficiency"]
     tiles.append(
@@ -137,7 +143,9 @@ def _image(tiles: list[Tile], row: Row, layers: dict[int, list[Row]], box: Box) 
             _layer(tiles, number, position, parts, inner)
 
 
-def _layer(tiles: list[Tile], image: int, position: int, parts: list[Row], box: Box) -> None:
+def _layer(
+    tiles: list[Tile], image: int, position: int, parts: list[queries.TreemapRow], box: Box
+) -> None:
     number = len(tiles)
     size = sum(part["size_bytes"] for part in parts)
     shadowed = sum(part["shadowed_bytes"] for part in parts)
@@ -174,7 +182,7 @@ def _layer(tiles: list[Tile], image: int, position: int, parts: list[Row], box: 
         )
 
 
-def bars(totals: Row, causes: dict[str, int]) -> Bars:
+def bars(totals: queries.TotalsRow, causes: Mapping[CauseKey, int]) -> Bars:
     """Where the bytes go: what a host stores, and what containers can read of it."""
     unpacked = [
         ("distinct files", "live", totals["unique_content_bytes"]),
@@ -207,7 +215,7 @@ def bars(totals: Row, causes: dict[str, int]) -> Bars:
     return Bars(drawn, _ticks(largest, BAR_WIDTH))
 
 
-def trend(rows: Sequence[Row]) -> Chart | None:
+def trend(rows: Sequence[queries.TrendRow]) -> Chart | None:
     """Bytes over past scans; None where there is but one."""
     if len(rows) < 2:
         return None
@@ -231,7 +239,9 @@ def trend(rows: Sequence[Row]) -> Chart | None:
     return Chart(lines, x_ticks, y_ticks)
 
 
-_TREND = (
+_TREND: tuple[
+    tuple[Literal["unpacked_bytes", "stored_bytes", "position_loss_bytes"], str, str], ...
+] = (
     ("unpacked_bytes", "unpacked", "live"),
     ("stored_bytes", "stored", "duplicate"),
     ("position_loss_bytes", "lost to positions", "position"),

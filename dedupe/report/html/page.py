@@ -13,15 +13,15 @@ import jinja2
 from markupsafe import Markup
 
 from dedupe import __version__
+from dedupe.analysis import queries
 from dedupe.analysis.page import Page
-from dedupe.model.questions import Row
+from dedupe.model.measures import CAUSES
 from dedupe.report.html.drawings import Tile, bars, treemap, trend
 from dedupe.report.html.proposals import Proposals, proposals
 from dedupe.report.html.tables import Table, tables
 from dedupe.report.steps import short_step
 from dedupe.report.units import counted, human, percent
 
-_CAUSES = ("modified", "metadata_only", "deleted", "opaque", "unchanged", "replaced", "superseded")
 #: nodes of the sharing tree; a page with more is slow and says no more
 _MOST_NODES = 400
 _DEEPEST = 24
@@ -74,7 +74,7 @@ class _Node:
 def render(page: Page) -> str:
     """The whole file."""
     totals = page.found.totals
-    causes = {cause: sum(row[cause] for row in page.found.images) for cause in _CAUSES}
+    causes = {cause: sum(row[cause] for row in page.found.images) for cause in CAUSES}
     drawn = bars(totals, causes)
     shown = tables(page)
     style, script = _asset("style.css"), _asset("script.js")
@@ -112,7 +112,7 @@ def render(page: Page) -> str:
     )
 
 
-def _headline(totals: Row) -> str:
+def _headline(totals: queries.TotalsRow) -> str:
     share = percent(totals["live_bytes"], totals["naive_bytes"])
     return (
         f"{counted(totals['images'], 'image')}, {human(totals['unpacked_bytes'])} unpacked: "
@@ -120,7 +120,7 @@ def _headline(totals: Row) -> str:
     )
 
 
-def _cards(totals: Row) -> list[_Card]:
+def _cards(totals: queries.TotalsRow) -> list[_Card]:
     return [
         _Card(human(totals["stored_bytes"]), "stored on disk in all sources", "live"),
         _Card(human(totals["cow_savings_bytes"]), "saved by sharing read-only layers", "shared"),
@@ -172,11 +172,11 @@ def _labelled(tile: Tile) -> dict[str, Any]:
     return {**drawn, "label_fits": fits, "short": short}
 
 
-def _tree(rows: Sequence[Row]) -> tuple[list[_Node], int]:
+def _tree(rows: Sequence[queries.TreeRow]) -> tuple[list[_Node], int]:
     """The layers that most images share, as nodes in nodes, and how many are left out."""
     chosen = sorted(rows, key=lambda row: (-row["images"], row["position"]))[:_MOST_NODES]
     kept = {row["chain_id"] for row in chosen if row["position"] < _DEEPEST}
-    children: dict[str | None, list[Row]] = {}
+    children: dict[str | None, list[queries.TreeRow]] = {}
     for row in rows:
         if row["chain_id"] in kept:
             children.setdefault(row["parent"], []).append(row)

@@ -1,12 +1,11 @@
 """The page's tables: which columns, in which words, and how many rows."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dedupe.analysis.page import Page
-from dedupe.model.questions import Row
 from dedupe.report.units import human
 
 #: bytes of the rows of a table that the file holds: 10,000 images are 2 MB, and all tables together
@@ -138,7 +137,7 @@ _PROBLEMS = (
 def _table(
     name: str,
     columns: Sequence[tuple[str, str, str]],
-    rows: Sequence[Row],
+    rows: Sequence[Mapping[str, object]],
     command: str,
     most_bytes: int = _MOST_BYTES,
 ) -> Table:

@@ -1,0 +1,1611 @@
+"""One function per question in queries/: its parameters, and the type of its rows.
+
+Made from the headers of the queries by `make docs`; a test holds them equal. Change a header, not
+this file. ``about`` limits a question to the images of these IDs.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypedDict
+
+from dedupe.model.questions import Question
+
+
+class CatalogScansRow(TypedDict):
+    """A row of ``catalog_scans``: one row per scan."""
+
+    scan: str
+    started: datetime
+    seconds: float
+    layers_read: int
+    layers_named: int
+    sources: list[str]
+
+
+def catalog_scans(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[CatalogScansRow]:
+    """Which scans does the catalog keep, and of which sources?"""
+    return Question("catalog_scans", {}, about)
+
+
+class CheckBaselineRow(TypedDict):
+    """A row of ``check/baseline``: one row, the latest such scan; none where there is no such scan."""
+
+    scan: str
+
+
+def check_baseline(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[CheckBaselineRow]:
+    """Which earlier scan read some source that this scan read too?"""
+    return Question("check/baseline", {}, about)
+
+
+class CheckDuplicateLayersRow(TypedDict):
+    """A row of ``check/duplicate_layers``: one row per layer, the most bytes first."""
+
+    repeated_bytes: int
+    files: int
+    images: int
+    position: int
+    image: str
+    step: str
+
+
+def check_duplicate_layers(
+    *,
+    ignored: str | None,
+    most: int,
+    about: tuple[str, ...] = (),
+) -> Question[CheckDuplicateLayersRow]:
+    """Which layers hold the most files whose content is stored elsewhere too?"""
+    return Question("check/duplicate_layers", {"ignored": ignored, "most": most}, about)
+
+
+class CheckDuplicatesRow(TypedDict):
+    """A row of ``check/duplicates``: one row per content hash with at least two such copies, the most bytes first."""
+
+    duplicate_bytes: int
+    size_bytes: int
+    copies: int
+    layers: int
+    paths: list[str]
+
+
+def check_duplicates(
+    *,
+    ignored: str | None,
+    most: int,
+    about: tuple[str, ...] = (),
+) -> Question[CheckDuplicatesRow]:
+    """Which contents outside the ignored paths are stored more than once?"""
+    return Question("check/duplicates", {"ignored": ignored, "most": most}, about)
+
+
+class CheckExclusiveRow(TypedDict):
+    """A row of ``check/exclusive``: one row per chain ID, the largest first."""
+
+    content_bytes: int
+    repository: str
+    images: int
+    position: int
+    image: str
+    step: str
+    paths: list[str]
+
+
+def check_exclusive(
+    *,
+    repositories: Sequence[str],
+    most: int,
+    about: tuple[str, ...] = (),
+) -> Question[CheckExclusiveRow]:
+    """Which are the largest layers that one of these repositories alone holds?"""
+    return Question("check/exclusive", {"repositories": repositories, "most": most}, about)
+
+
+class CheckGrowthRow(TypedDict):
+    """A row of ``check/growth``: one row."""
+
+    old_stored_bytes: int
+    new_stored_bytes: int
+    growth_bytes: int
+    growth_percent: float | None
+
+
+def check_growth(
+    *,
+    baseline: str,
+    about: tuple[str, ...] = (),
+) -> Question[CheckGrowthRow]:
+    """By how much have the stores grown on disk since another scan?"""
+    return Question("check/growth", {"baseline": baseline}, about)
+
+
+class CheckImagesRow(TypedDict):
+    """A row of ``check/images``: one row per image; cache images are left out."""
+
+    image: str
+    names: list[str]
+    image_id: str
+    digest: str | None
+    content_bytes: int
+    shadowed_bytes: int
+    efficiency: float
+    shadowed_percent: float
+    upper_shadowed_bytes: int
+    upper_shadowed_percent: float
+    base_shadowed_bytes: int
+
+
+def check_images(
+    *,
+    base_images: Sequence[str],
+    base_layers: Sequence[str],
+    ignored: str | None,
+    about: tuple[str, ...] = (),
+) -> Question[CheckImagesRow]:
+    """What of each image's own layers, base layers left out, can no container read?"""
+    return Question("check/images", {"base_images": base_images, "base_layers": base_layers, "ignored": ignored}, about)
+
+
+class CheckLayersRow(TypedDict):
+    """A row of ``check/layers``: one row per (adding chain ID, hiding chain ID), the most bytes first."""
+
+    shadowed_bytes: int
+    files: int
+    image: str
+    images: int
+    added_position: int
+    added_by: str
+    hidden_position: int
+    hidden_by: str
+    repair: str
+
+
+def check_layers(
+    *,
+    images: Sequence[str],
+    held: str,
+    base_images: Sequence[str],
+    base_layers: Sequence[str],
+    ignored: str | None,
+    most: int,
+    about: tuple[str, ...] = (),
+) -> Question[CheckLayersRow]:
+    """Which layers hold most of what counts against these images, and how is it mended?"""
+    return Question("check/layers", {"images": images, "held": held, "base_images": base_images, "base_layers": base_layers, "ignored": ignored, "most": most}, about)
+
+
+class CheckPathsRow(TypedDict):
+    """A row of ``check/paths``: one row per (hiding chain ID, file), the largest first."""
+
+    size_bytes: int
+    cause: str
+    image: str
+    images: int
+    added_position: int
+    hidden_position: int
+    path: str
+
+
+def check_paths(
+    *,
+    images: Sequence[str],
+    held: str,
+    base_images: Sequence[str],
+    base_layers: Sequence[str],
+    ignored: str | None,
+    most: int,
+    about: tuple[str, ...] = (),
+) -> Question[CheckPathsRow]:
+    """Which files that count against these images can no container read?"""
+    return Question("check/paths", {"images": images, "held": held, "base_images": base_images, "base_layers": base_layers, "ignored": ignored, "most": most}, about)
+
+
+class CheckStoreRow(TypedDict):
+    """A row of ``check/store``: one row."""
+
+    layer_bytes: int
+    duplicate_bytes: int
+    duplicate_percent: float
+    incomplete_images: int
+
+
+def check_store(
+    *,
+    ignored: str | None,
+    about: tuple[str, ...] = (),
+) -> Question[CheckStoreRow]:
+    """What of the whole store do the rules of a gate look at?"""
+    return Question("check/store", {"ignored": ignored}, about)
+
+
+class ContainerSourcesRow(TypedDict):
+    """A row of ``container_sources``: one row per source that has any."""
+
+    source: str
+
+
+def container_sources(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ContainerSourcesRow]:
+    """Which stores of the scan hold containers?"""
+    return Question("container_sources", {}, about)
+
+
+class ContainersRow(TypedDict):
+    """A row of ``containers``: one row per container."""
+
+    name: str
+    container_id: str
+    image: str
+    image_id: str | None
+    source: str
+    running: bool | None
+    ro_branches: int
+    readable: bool
+    upper_bytes: int
+    copied_up_bytes: int
+    metadata_only_bytes: int
+    new_bytes: int
+    hidden_bytes: int
+    deletions: int
+    allocated_bytes: int
+    container_cow_savings_bytes: int
+
+
+def containers(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ContainersRow]:
+    """What has each container written on top of its image?"""
+    return Question("containers", {}, about)
+
+
+class CopiedUpRow(TypedDict):
+    """A row of ``copied_up``: one row per (container, file)."""
+
+    container: str
+    path: str
+    size_bytes: int
+    below_bytes: int
+    metadata_only: bool
+    changed_fields: list[str]
+    position: int
+    created_by: str
+    image: str
+
+
+def copied_up(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[CopiedUpRow]:
+    """Which files have containers copied up, and from which layer?"""
+    return Question("copied_up", {}, about)
+
+
+class DiffFilesRow(TypedDict):
+    """A row of ``diff/files``: one row per path that is not the same in both; asked about the two images."""
+
+    change: str
+    kind: str
+    old_bytes: int | None
+    new_bytes: int | None
+    fields: list[str]
+    old_position: int
+    new_position: int
+    path: str
+
+
+def diff_files(
+    *,
+    old: str,
+    new: str,
+    about: tuple[str, ...] = (),
+) -> Question[DiffFilesRow]:
+    """Which paths differ between what containers of two images see?"""
+    return Question("diff/files", {"old": old, "new": new}, about)
+
+
+class DiffFirstLayerPaths(TypedDict):
+    """One of ``paths`` of a row of ``diff/first_layer``."""
+
+    path: str
+    fields: list[str]
+
+
+class DiffFirstLayerRow(TypedDict):
+    """A row of ``diff/first_layer``: one row; none where the images have the same layers."""
+
+    position: int
+    reason: str
+    old_step: str
+    new_step: str
+    differing: int
+    paths: list[DiffFirstLayerPaths]
+
+
+def diff_first_layer(
+    *,
+    old: str,
+    new: str,
+    most: int,
+    about: tuple[str, ...] = (),
+) -> Question[DiffFirstLayerRow]:
+    """Why does the first layer differ that two images do not have in common?"""
+    return Question("diff/first_layer", {"old": old, "new": new, "most": most}, about)
+
+
+class DiffLayersRow(TypedDict):
+    """A row of ``diff/layers``: one row per (position, image); asked about the two images."""
+
+    position: int
+    side: str
+    shared: str
+    diff_id: str
+    content_bytes: int | None
+    compressed_bytes: int | None
+    created_by: str
+
+
+def diff_layers(
+    *,
+    old: str,
+    new: str,
+    about: tuple[str, ...] = (),
+) -> Question[DiffLayersRow]:
+    """Which layers do two images share, and which does each have alone?"""
+    return Question("diff/layers", {"old": old, "new": new}, about)
+
+
+class DiffScanChangesRow(TypedDict):
+    """A row of ``diff/scan_changes``: one row per thing that is not the same in both."""
+
+    what: str
+    change: str
+    name: str
+    old_bytes: int
+    new_bytes: int
+    old_id: str
+    new_id: str
+    source: str | None
+
+
+def diff_scan_changes(
+    *,
+    old: str,
+    new: str,
+    about: tuple[str, ...] = (),
+) -> Question[DiffScanChangesRow]:
+    """Which sources, images, names and layers came, went, grew or moved between two scans?"""
+    return Question("diff/scan_changes", {"old": old, "new": new}, about)
+
+
+class DiffScanSummaryRow(TypedDict):
+    """A row of ``diff/scan_summary``: one row."""
+
+    old_scan: str
+    new_scan: str
+    old_stored_bytes: int
+    new_stored_bytes: int
+    old_images: int
+    new_images: int
+    images_appeared: int
+    images_gone: int
+    names_moved: int
+    old_unpacked_bytes: int
+    new_unpacked_bytes: int
+    unpacked_appeared: int
+    unpacked_appeared_bytes: int
+    unpacked_freed: int
+    unpacked_freed_bytes: int
+    old_compressed_bytes: int
+    new_compressed_bytes: int
+    compressed_appeared: int
+    compressed_appeared_bytes: int
+    compressed_freed: int
+    compressed_freed_bytes: int
+
+
+def diff_scan_summary(
+    *,
+    old: str,
+    new: str,
+    about: tuple[str, ...] = (),
+) -> Question[DiffScanSummaryRow]:
+    """What did the stores hold at two scans, and what came and went between them?"""
+    return Question("diff/scan_summary", {"old": old, "new": new}, about)
+
+
+class DiffSourceContentRow(TypedDict):
+    """A row of ``diff/source_content``: one row per image, and per distinct layer."""
+
+    what: str
+    held_by: str
+    name: str
+    content_bytes: int
+    compressed_bytes: int | None
+    id: str
+
+
+def diff_source_content(
+    *,
+    first: Sequence[str],
+    second: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[DiffSourceContentRow]:
+    """Which images and layers do two groups of sources hold, both or one of them?"""
+    return Question("diff/source_content", {"first": first, "second": second}, about)
+
+
+class DiffSourceSummaryRow(TypedDict):
+    """A row of ``diff/source_summary``: one row per granularity."""
+
+    granularity: str
+    shared: int
+    only_first: int
+    only_second: int
+    shared_bytes: int
+    first_bytes: int
+    second_bytes: int
+
+
+def diff_source_summary(
+    *,
+    first: Sequence[str],
+    second: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[DiffSourceSummaryRow]:
+    """What do two groups of sources both hold, and what does only one of them hold?"""
+    return Question("diff/source_summary", {"first": first, "second": second}, about)
+
+
+class DiffSummaryRow(TypedDict):
+    """A row of ``diff/summary``: one row."""
+
+    old_name: str
+    new_name: str
+    added: int
+    removed: int
+    changed: int
+    metadata_only: int
+    unchanged: int
+    added_bytes: int
+    removed_bytes: int
+    changed_old_bytes: int
+    changed_new_bytes: int
+    metadata_only_bytes: int
+    old_layers: int
+    new_layers: int
+    shared_layers: int
+    shared_chain: int
+    shared_layer_bytes: int
+    shared_chain_bytes: int
+    pull_blobs: int
+    pull_compressed_bytes: int
+    pull_without_blob: int
+    pull_uncompressed_bytes: int
+
+
+def diff_summary(
+    *,
+    old: str,
+    new: str,
+    about: tuple[str, ...] = (),
+) -> Question[DiffSummaryRow]:
+    """How much differs between two images, and what does going to the new one have to pull?"""
+    return Question("diff/summary", {"old": old, "new": new}, about)
+
+
+class DuplicateClassesRow(TypedDict):
+    """A row of ``duplicate_classes``: one row per class; duplicate_bytes sum to the scan's duplicate_content_bytes."""
+
+    file_class: str
+    duplicate_bytes: int
+    copies: int
+    contents: int
+
+
+def duplicate_classes(
+    *,
+    by: str,
+    about: tuple[str, ...] = (),
+) -> Question[DuplicateClassesRow]:
+    """What kinds of files are stored more than once?"""
+    return Question("duplicate_classes", {"by": by}, about)
+
+
+class DuplicateFoldersRow(TypedDict):
+    """A row of ``duplicate_folders``: one row per class of equal folders that is not wholly inside a larger one."""
+
+    duplicate_bytes: int
+    size_bytes: int
+    files: int
+    copies: int
+    layers: int
+    images: int
+    folders: list[str]
+
+
+def duplicate_folders(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[DuplicateFoldersRow]:
+    """Which whole folders are stored more than once?"""
+    return Question("duplicate_folders", {}, about)
+
+
+class DuplicatesRow(TypedDict):
+    """A row of ``duplicates``: one row per content hash with at least two copies."""
+
+    content_hash: str
+    size_bytes: int
+    copies: int
+    layers: int
+    images: int
+    duplicate_bytes: int
+    paths: list[str]
+
+
+def duplicates(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[DuplicatesRow]:
+    """Which contents are stored more than once in the distinct layers?"""
+    return Question("duplicates", {}, about)
+
+
+class FindingsRow(TypedDict):
+    """A row of ``findings``: one row per finding; the bytes of different kinds overlap."""
+
+    id: str
+    kind: str
+    wins_bytes: int
+    size_bytes: int
+    files: int
+    image: str
+    images: int
+    position: int
+    step: str
+    other_position: int | None
+    other_step: str
+    fields: list[str]
+    paths: list[str]
+    repair: str
+
+
+def findings(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[FindingsRow]:
+    """What is wrong in this store, by which build step, and how is it mended?"""
+    return Question("findings", {}, about)
+
+
+class ImageContainersRow(TypedDict):
+    """A row of ``image_containers``: one row per container; asked about one image."""
+
+    container_id: str
+    name: str | None
+
+
+def image_containers(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ImageContainersRow]:
+    """Which containers stand on the image, with a writable branch that was read?"""
+    return Question("image_containers", {}, about)
+
+
+class ImageNamesRow(TypedDict):
+    """A row of ``image_names``: one row per image; cache images are left out."""
+
+    image_id: str
+    digest: str | None
+    names: list[str]
+
+
+def image_names(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ImageNamesRow]:
+    """By which names is each image known?"""
+    return Question("image_names", {}, about)
+
+
+class ImagesRow(TypedDict):
+    """A row of ``images``: one row per image; cache images are left out."""
+
+    name: str
+    names: list[str]
+    image_id: str
+    digest: str | None
+    platform: str
+    created: str
+    sources: list[str]
+    layers: int
+    complete: bool
+    content_bytes: int
+    live_bytes: int
+    shadowed_bytes: int
+    modified: int
+    metadata_only: int
+    unchanged: int
+    deleted: int
+    opaque: int
+    replaced: int
+    superseded: int
+    efficiency: float
+    exclusive_compressed: int
+    exclusive_unpacked: int
+    exclusive_content: int
+    attributed_compressed: int
+    attributed_unpacked: int
+    attributed_content: int
+
+
+def images(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ImagesRow]:
+    """What does each image hold, what of it can be read, and what is its own?"""
+    return Question("images", {}, about)
+
+
+class LayersBlobs(TypedDict):
+    """One of ``blobs`` of a row of ``layers``."""
+
+    digest: str
+    compressed_bytes: int
+
+
+class LayersRow(TypedDict):
+    """A row of ``layers``: one row per distinct layer that some image references."""
+
+    diff_id: str
+    verified: str
+    blobs: list[LayersBlobs]
+    content_bytes: int
+    allocated_bytes: int | None
+    entries: int
+    images: int
+    chains: int
+    created_by: list[str]
+
+
+def layers(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[LayersRow]:
+    """Which layers are there, what do they hold, and who shares them?"""
+    return Question("layers", {}, about)
+
+
+class MergedViewRow(TypedDict):
+    """A row of ``merged_view``: one row per (image, path) that some layer has an entry for and that is visible."""
+
+    image_id: str
+    path: str
+    kind: str
+    size_bytes: int
+    mode: int
+    uid: int
+    gid: int
+    mtime_ns: int
+    link: str
+    content_hash: bytes
+    position: int
+
+
+def merged_view(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[MergedViewRow]:
+    """What does a container of each image see?"""
+    return Question("merged_view", {}, about)
+
+
+class PathsFindRow(TypedDict):
+    """A row of ``paths/find``: one row per path; asked about one image."""
+
+    mode: str
+    uid: int | None
+    gid: int
+    size_bytes: int
+    mtime: datetime
+    position: int
+    created_by: str
+    path: str
+    link: str
+
+
+def paths_find(
+    *,
+    pattern: str,
+    about: tuple[str, ...] = (),
+) -> Question[PathsFindRow]:
+    """Which paths that a container of the image sees fit a pattern?"""
+    return Question("paths/find", {"pattern": pattern}, about)
+
+
+class PathsHistoryRow(TypedDict):
+    """A row of ``paths/history``: one row per layer, the base first; asked about one image."""
+
+    position: int
+    diff_id: str
+    added_bytes: int
+    shadowed_bytes: int
+    live_bytes: int
+    hides_bytes: int
+    compressed_bytes: int | None
+    files: int
+    marks: int
+    created_by: str | None
+
+
+def paths_history(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[PathsHistoryRow]:
+    """What did each build step of the image add and hide, and what of it can still be read?"""
+    return Question("paths/history", {}, about)
+
+
+class PathsKindRow(TypedDict):
+    """A row of ``paths/kind``: one row per path that is visible; asked about one image."""
+
+    path: str
+    kind: str
+    link: str
+
+
+def paths_kind(
+    *,
+    paths: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[PathsKindRow]:
+    """What does a container of the image see at each of these paths?"""
+    return Question("paths/kind", {"paths": paths}, about)
+
+
+class PathsLsRow(TypedDict):
+    """A row of ``paths/ls``: one row per path; asked about one image."""
+
+    mode: str
+    uid: int | None
+    gid: int
+    size_bytes: int
+    mtime: datetime
+    position: int
+    created_by: str
+    path: str
+    link: str
+
+
+def paths_ls(
+    *,
+    path: str,
+    recursive: bool,
+    about: tuple[str, ...] = (),
+) -> Question[PathsLsRow]:
+    """What does a container of the image see in a folder, or at a path that is none?"""
+    return Question("paths/ls", {"path": path, "recursive": recursive}, about)
+
+
+class PathsWhichRow(TypedDict):
+    """A row of ``paths/which``: one row per (branch, entry of the path or mark that hides it), one with nothing for branches that say nothing of it; asked about one image."""
+
+    position: int
+    mode: str
+    state: str
+    kind: str
+    size_bytes: int
+    cause: str
+    changed_fields: list[str]
+    hidden_position: int
+    created_by: str
+    hidden_by: str
+    path: str
+
+
+def paths_which(
+    *,
+    path: str,
+    container: str | None,
+    about: tuple[str, ...] = (),
+) -> Question[PathsWhichRow]:
+    """What do the branches of the image say of a path, from the top down, and who is seen?"""
+    return Question("paths/which", {"path": path, "container": container}, about)
+
+
+class ProblemsRow(TypedDict):
+    """A row of ``problems``: one row per problem."""
+
+    source: str
+    subject: str
+    code: str
+    message: str
+    severity: str
+
+
+def problems(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ProblemsRow]:
+    """What was skipped, could not be verified, or is read differently by other tools?"""
+    return Question("problems", {}, about)
+
+
+class ReorderChangeRatesRow(TypedDict):
+    """A row of ``reorder/change_rates``: one row per (image, position); cache images are left out."""
+
+    image_id: str
+    position: int
+    layer: str
+    changes: int
+    transitions: int
+    rate: float
+
+
+def reorder_change_rates(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderChangeRatesRow]:
+    """How often did each layer of an image change by itself from one tag to the next?"""
+    return Question("reorder/change_rates", {}, about)
+
+
+class ReorderConflictsRow(TypedDict):
+    """A row of ``reorder/conflicts``: one row per (lower layer, upper layer) that do not commute in the grade."""
+
+    lower_layer: str
+    upper_layer: str
+    rule: str
+    lower_path: str
+    upper_path: str
+    paths: int
+
+
+def reorder_conflicts(
+    *,
+    grade: str,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderConflictsRow]:
+    """Which layers of an image may not change places, and for which path?"""
+    return Question("reorder/conflicts", {"grade": grade}, about)
+
+
+class ReorderJoinsRow(TypedDict):
+    """A row of ``reorder/joins``: one row per chain of at least two layers: its top layer and the one below it; a base that nine images share counts once. Layers that were not read are left out."""
+
+    net_bytes: int
+    frees_bytes: int
+    costs_bytes: int
+    images: int
+    other_images: int
+    lower_bytes: int
+    upper_bytes: int
+    lower_position: int
+    lower_step: str
+    upper_step: str
+    image: str
+    lower_chain: str
+    upper_chain: str
+
+
+def reorder_joins(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderJoinsRow]:
+    """What would joining two adjacent layers free, and what sharing would it cost?"""
+    return Question("reorder/joins", {}, about)
+
+
+class ReorderLayersRow(TypedDict):
+    """A row of ``reorder/layers``: one row per (image, position); cache images are left out."""
+
+    image_id: str
+    name: str
+    names: list[str]
+    complete: bool
+    base: str | None
+    base_layers: int
+    position: int
+    layer: str
+    diff_id: str
+    created_by: str | None
+    content_bytes: int
+    pull_bytes: int
+    step_class: str
+    class_reason: str | None
+
+
+def reorder_layers(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderLayersRow]:
+    """Which layers has each image, and what does each cost?"""
+    return Question("reorder/layers", {}, about)
+
+
+class ReorderProposedImagesRow(TypedDict):
+    """A row of ``reorder/proposed_images``: two rows per row of scan_images."""
+
+    scan: str
+    source: str
+    image_id: str
+    digest: str
+    kind: str
+    names: list[str]
+    platform: str
+    created: str
+
+
+def reorder_proposed_images(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderProposedImagesRow]:
+    """Which images does a session compare that holds each also in another order?"""
+    return Question("reorder/proposed_images", {}, about)
+
+
+class ReorderProposedLayersRow(TypedDict):
+    """A row of ``reorder/proposed_layers``: two rows per row of scan_image_layers."""
+
+    scan: str
+    source: str
+    image_id: str
+    digest: str
+    position: int
+    diff_id: str
+    layer: str
+    chain_id: str
+    blob: str
+    compressed_bytes: int
+    created_by: str
+    state: str
+    allocated_bytes: int
+
+
+def reorder_proposed_layers(
+    *,
+    images: Sequence[str],
+    positions: Sequence[int],
+    proposed: Sequence[int],
+    about: tuple[str, ...] = (),
+) -> Question[ReorderProposedLayersRow]:
+    """Which layers stand where, as they are and in another order?"""
+    return Question("reorder/proposed_layers", {"images": images, "positions": positions, "proposed": proposed}, about)
+
+
+class ReorderRelayerClassesRow(TypedDict):
+    """A row of ``reorder/relayer_classes``: one row per set of images that some visible file is in."""
+
+    images: list[int]
+    files: int
+    bytes: int
+    folders: list[str]
+
+
+def reorder_relayer_classes(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderRelayerClassesRow]:
+    """Which files do exactly the same images show?"""
+    return Question("reorder/relayer_classes", {}, about)
+
+
+class ReorderRelayerImagesRow(TypedDict):
+    """A row of ``reorder/relayer_images``: one row per image; cache images and incomplete ones are left out."""
+
+    number: int
+    image_id: str
+    name: str
+    layers: int
+    content_bytes: int
+    bottom_chain: str | None
+
+
+def reorder_relayer_images(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderRelayerImagesRow]:
+    """Which images take part in a new division into layers, and what are they like today?"""
+    return Question("reorder/relayer_images", {}, about)
+
+
+class ReorderRelayerTotalsRow(TypedDict):
+    """A row of ``reorder/relayer_totals``: one row."""
+
+    unpacked_bytes: int
+
+
+def reorder_relayer_totals(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderRelayerTotalsRow]:
+    """What do the images that take part in a new division into layers hold unpacked today?"""
+    return Question("reorder/relayer_totals", {}, about)
+
+
+class ReorderStepRepeatsRow(TypedDict):
+    """A row of ``reorder/step_repeats``: one row per layer in its place whose step is one class with a layer of such an image."""
+
+    image: str
+    images: int
+    position: int
+    created_by: str
+    base: str
+    base_position: int
+    built_on_base: int
+    wins_bytes: int
+    brings_bytes: int
+    in_the_way: int
+    reason: str
+    chain_id: str
+    image_id: str
+
+
+def reorder_step_repeats(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderStepRepeatsRow]:
+    """Which build steps do again what an image that others are built on already holds?"""
+    return Question("reorder/step_repeats", {}, about)
+
+
+class ReorderTagStepsRow(TypedDict):
+    """A row of ``reorder/tag_steps``: one row per (tag series, platform, two consecutive images); incomplete images are left out."""
+
+    series: str
+    platform: str
+    step: int
+    from_image: str
+    to_image: str
+    from_name: str
+    to_name: str
+    to_bytes: int
+    download_bytes: int
+
+
+def reorder_tag_steps(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderTagStepsRow]:
+    """Which image came after which in each tag series, and what had to be pulled for it?"""
+    return Question("reorder/tag_steps", {}, about)
+
+
+class ReorderViewEntriesRow(TypedDict):
+    """A row of ``reorder/view_entries``: one row per path that is visible in either order; asked of a session that holds one image in both orders."""
+
+    same: bool
+    kind: str
+    position: int | None
+    proposed_position: int
+    mtime_ns: int
+    proposed_mtime_ns: int
+    path: str
+
+
+def reorder_view_entries(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderViewEntriesRow]:
+    """What does an image show at each path, as it is and in another order of its layers?"""
+    return Question("reorder/view_entries", {}, about)
+
+
+class ReorderViewProofRow(TypedDict):
+    """A row of ``reorder/view_proof``: one row per image of a session that holds each image in both orders."""
+
+    image_id: str
+    paths: int
+    today_hash: str
+    proposed_hash: str
+    folder_mtimes: int
+
+
+def reorder_view_proof(
+    *,
+    grade: str,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderViewProofRow]:
+    """Does an image show the same in another order of its layers?"""
+    return Question("reorder/view_proof", {"grade": grade}, about)
+
+
+class ScanRow(TypedDict):
+    """A row of ``scan``: one row."""
+
+    scan: str
+    started: float
+    finished: float
+    layers_read: int
+    layers_named: int
+    version: str
+
+
+def scan(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ScanRow]:
+    """Which scan is this?"""
+    return Question("scan", {}, about)
+
+
+class ScanSizeRow(TypedDict):
+    """A row of ``scan_size``: one row."""
+
+    layers: int
+    entries: int
+
+
+def scan_size(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ScanSizeRow]:
+    """How much is there to look through in this scan?"""
+    return Question("scan_size", {}, about)
+
+
+class ShadowedFilesRow(TypedDict):
+    """A row of ``shadowed_files``: one row per (hiding chain ID, file)."""
+
+    image: str
+    images: int
+    path: str
+    size_bytes: int
+    cause: str
+    added_position: int
+    added_by: str
+    hidden_position: int
+    hidden_by: str
+    changed_fields: list[str]
+
+
+def shadowed_files(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ShadowedFilesRow]:
+    """Which files can no container read, and which build steps added and hid them?"""
+    return Question("shadowed_files", {}, about)
+
+
+class SourcesRow(TypedDict):
+    """A row of ``sources``: one row per source."""
+
+    location: str
+    kind: str
+    images: int
+    stored_bytes: int
+    orphan_bytes: int
+    allocated_bytes: int | None
+    other_bytes: int
+
+
+def sources(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[SourcesRow]:
+    """Which sources does the scan hold?"""
+    return Question("sources", {}, about)
+
+
+class TotalsRow(TypedDict):
+    """A row of ``totals``: one row."""
+
+    images: int
+    cache_images: int
+    incomplete_images: int
+    layers: int
+    entries: int
+    files: int
+    stored_bytes: int
+    compressed_bytes: int
+    layer_bytes: int
+    unpacked_bytes: int
+    naive_bytes: int
+    live_bytes: int
+    shadowed_bytes: int
+    cow_savings_bytes: int
+    position_loss_bytes: int
+    unique_content_bytes: int
+    duplicate_content_bytes: int
+    dead_bytes: int
+    orphan_bytes: int
+
+
+def totals(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[TotalsRow]:
+    """What does the scan hold in all, and what does sharing save or lose?"""
+    return Question("totals", {}, about)
+
+
+class TreeRow(TypedDict):
+    """A row of ``tree``: one row per chain ID."""
+
+    chain_id: str
+    parent: str | None
+    position: int
+    diff_id: str
+    content_bytes: int
+    images: int
+    created_by: str
+    ends: list[str]
+
+
+def tree(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[TreeRow]:
+    """Which images share which layers, from the base up?"""
+    return Question("tree", {}, about)
+
+
+class TreemapRow(TypedDict):
+    """A row of ``treemap``: one row per (image, position, folder)."""
+
+    image_id: str
+    position: int
+    images: int
+    created_by: str
+    folder: str | None
+    size_bytes: int
+    shadowed_bytes: int
+
+
+def treemap(
+    *,
+    images: int,
+    folders: int,
+    about: tuple[str, ...] = (),
+) -> Question[TreemapRow]:
+    """Where in the costliest images do the bytes lie, layer by layer and folder by folder?"""
+    return Question("treemap", {"images": images, "folders": folders}, about)
+
+
+class TrendRow(TypedDict):
+    """A row of ``trend``: one row per scan, the oldest first."""
+
+    scan: str
+    finished: datetime
+    sources: int
+    images: int
+    layers: int
+    stored_bytes: int
+    unpacked_bytes: int
+    layer_bytes: int
+    position_loss_bytes: int
+    growth_bytes: int | None
+
+
+def trend(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[TrendRow]:
+    """How have the stores grown over all scans that the catalog keeps?"""
+    return Question("trend", {}, about)
+
+
+class TrendRepositoriesRow(TypedDict):
+    """A row of ``trend_repositories``: one row per (scan, repository); the oldest scan first. Images without a name have none."""
+
+    scan: str
+    finished: datetime
+    repository: str
+    images: int
+    unpacked_bytes: int
+    growth_bytes: int | None
+
+
+def trend_repositories(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[TrendRepositoriesRow]:
+    """How has each repository grown over all scans that the catalog keeps?"""
+    return Question("trend_repositories", {}, about)
+
+
+class UsageBasesRow(TypedDict):
+    """A row of ``usage/bases``: one row per image whose chain begins with all of another image."""
+
+    image: str
+    base: str
+    base_images: int
+    base_layers: int
+    layers: int
+    shared_bytes: int
+    added_bytes: int
+    image_id: str
+    base_chain: str
+
+
+def usage_bases(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[UsageBasesRow]:
+    """Which images are built on another image, and what do they share with it?"""
+    return Question("usage/bases", {}, about)
+
+
+class UsageGroupsRow(TypedDict):
+    """A row of ``usage/groups``: one row per group, one for what lies between groups, one for what nothing references."""
+
+    kind: str
+    name: str
+    images: int
+    referenced_compressed: int
+    exclusive_compressed: int
+    shared_compressed: int
+    attributed_compressed: int
+    referenced_unpacked: int
+    exclusive_unpacked: int
+    shared_unpacked: int
+    attributed_unpacked: int
+    referenced_content: int
+    exclusive_content: int
+    shared_content: int
+    attributed_content: int
+    dead_bytes: int
+
+
+def usage_groups(
+    *,
+    by: str,
+    globs: Sequence[str],
+    granularity: str,
+    about: tuple[str, ...] = (),
+) -> Question[UsageGroupsRow]:
+    """Which group of images pays for what, so that the rows add up to the whole store?"""
+    return Question("usage/groups", {"by": by, "globs": globs, "granularity": granularity}, about)
+
+
+class UsageLayersRow(TypedDict):
+    """A row of ``usage/layers``: one row per layer that some image references, one for what lies between layers (contents that several hold), one for what nothing references."""
+
+    kind: str
+    name: str
+    created_by: str
+    images: int
+    referenced_compressed: int
+    exclusive_compressed: int
+    shared_compressed: int
+    attributed_compressed: int
+    referenced_unpacked: int
+    exclusive_unpacked: int
+    shared_unpacked: int
+    attributed_unpacked: int
+    referenced_content: int
+    exclusive_content: int
+    shared_content: int
+    attributed_content: int
+    dead_bytes: int
+
+
+def usage_layers(
+    *,
+    granularity: str,
+    about: tuple[str, ...] = (),
+) -> Question[UsageLayersRow]:
+    """Which layer takes what, so that the rows add up to the whole store?"""
+    return Question("usage/layers", {"granularity": granularity}, about)
+
+
+class UsagePositionsRow(TypedDict):
+    """A row of ``usage/positions``: one row per copy (chain ID) of a layer that has several; lost_bytes add up to the store's position_loss_bytes."""
+
+    diff_id: str
+    created_by: str
+    copy: int
+    copies: int
+    lost_bytes: int
+    position: int
+    split_at: int | None
+    split_by: str | None
+    split_diff_id: str
+    images: int
+    image_names: list[str]
+    parent: str | None
+    chain_id: str
+
+
+def usage_positions(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[UsagePositionsRow]:
+    """Which layers are stored several times because they sit on different parents?"""
+    return Question("usage/positions", {}, about)
+
+
+class UsageTwinGroupsRow(TypedDict):
+    """A row of ``usage/twin_groups``: one row per group of images that near twins join, directly or by others between, and that holds anything in common that its layers do not share."""
+
+    images: int
+    gain_bytes: int
+    saved_bytes: int
+    common_bytes: int
+    sharing_bytes: int
+    image_names: list[str]
+    image_id: str
+
+
+def usage_twin_groups(
+    *,
+    image_ids: Sequence[str],
+    twin_ids: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[UsageTwinGroupsRow]:
+    """Which near twins belong together, and what would all of a group share on one base?"""
+    return Question("usage/twin_groups", {"image_ids": image_ids, "twin_ids": twin_ids}, about)
+
+
+class UsageTwinsRow(TypedDict):
+    """A row of ``usage/twins``: one row per pair of images that is similar enough and would gain enough."""
+
+    image: str
+    twin: str
+    similarity: float
+    common_bytes: int
+    sharing_bytes: int
+    gain_bytes: int
+    shared_layers: int
+    image_id: str
+    twin_id: str
+
+
+def usage_twins(
+    *,
+    similarity: float,
+    gain_bytes: int,
+    widest: int,
+    about: tuple[str, ...] = (),
+) -> Question[UsageTwinsRow]:
+    """Which images hold nearly the same contents but share few layers?"""
+    return Question("usage/twins", {"similarity": similarity, "gain_bytes": gain_bytes, "widest": widest}, about)
+
+
+class WhatIfContainersRow(TypedDict):
+    """A row of ``what_if/containers``: one row per container."""
+
+    source: str
+    container_id: str
+    name: str | None
+    running: bool | None
+    image_id: str
+    image: str
+
+
+def what_if_containers(
+    *,
+    images: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfContainersRow]:
+    """Which containers stand in the way of deleting these images?"""
+    return Question("what_if/containers", {"images": images}, about)
+
+
+class WhatIfDatesRow(TypedDict):
+    """A row of ``what_if/dates``: one row per image; cache images are left out."""
+
+    image_id: str
+    name: str
+    created: str
+    time: datetime | None
+    doubt: str | None
+
+
+def what_if_dates(
+    *,
+    now: datetime,
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfDatesRow]:
+    """When was each image created, as far as its date can be believed?"""
+    return Question("what_if/dates", {"now": now}, about)
+
+
+class WhatIfFreedRow(TypedDict):
+    """A row of ``what_if/freed``: one row per granularity."""
+
+    granularity: str
+    total_bytes: int
+    freed_bytes: int
+    kept_bytes: int
+    remaining_bytes: int
+
+
+def what_if_freed(
+    *,
+    images: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfFreedRow]:
+    """What does deleting exactly these images free?"""
+    return Question("what_if/freed", {"images": images}, about)
+
+
+class WhatIfImagesRow(TypedDict):
+    """A row of ``what_if/images``: one row per image."""
+
+    image_id: str
+    name: str
+    names: list[str]
+    created: str
+    complete: bool
+    exclusive_bytes: int
+    containers: int
+
+
+def what_if_images(
+    *,
+    images: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfImagesRow]:
+    """Which images would go, by which names, and what do they free one by one?"""
+    return Question("what_if/images", {"images": images}, about)
+
+
+class WhatIfLayersRow(TypedDict):
+    """A row of ``what_if/layers``: one row per layer in its place (chain ID) that one of the images runs through."""
+
+    freed: bool
+    diff_id: str
+    chain_id: str
+    position: int
+    content_bytes: int
+    blob_stays: bool
+    kept_by_images: int
+    kept_by: list[str]
+    created_by: str
+
+
+def what_if_layers(
+    *,
+    images: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfLayersRow]:
+    """Which layers of these images go, which stay, and who keeps them?"""
+    return Question("what_if/layers", {"images": images}, about)
+
+
+class WhatIfPlacesRow(TypedDict):
+    """A row of ``what_if/places``: one row per (source, image)."""
+
+    source: str
+    kind: str
+    image_id: str
+    names: list[str]
+    digests: list[str]
+    others: list[str]
+
+
+def what_if_places(
+    *,
+    images: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfPlacesRow]:
+    """Where do these images lie, by which names, and what else lies there?"""
+    return Question("what_if/places", {"images": images}, about)
+
+
+class WhatIfUnitsRow(TypedDict):
+    """A row of ``what_if/units``: one row per set of images."""
+
+    images: list[str]
+    bytes: int
+
+
+def what_if_units(
+    *,
+    granularity: str,
+    images: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfUnitsRow]:
+    """Which sets of images reference units that only they reference, and what do these weigh?"""
+    return Question("what_if/units", {"granularity": granularity, "images": images}, about)
