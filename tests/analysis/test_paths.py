@@ -81,7 +81,7 @@ def ask(session: Session, image: str, query: str, **parameters: object) -> list[
 
 def listed(session: Session, image: str) -> dict[str, tuple]:
     """All that ``ls --recursive /`` says: path -> mode, owner, size, link."""
-    rows = ask(session, image, "ls", path="", recursive=True)
+    rows = ask(session, image, "paths/ls", path="", recursive=True)
     assert [row["path"] for row in rows] == sorted(row["path"] for row in rows)
     return {
         row["path"]: (row["mode"], row["uid"], row["gid"], row["size_bytes"], row["link"])
@@ -90,7 +90,7 @@ def listed(session: Session, image: str) -> dict[str, tuple]:
 
 
 def which(session: Session, image: str, path: str) -> list[dict]:
-    return ask(session, image, "which", path=path, container=None)
+    return ask(session, image, "paths/which", path=path, container=None)
 
 
 def states(rows: Sequence[dict]) -> list[tuple]:
@@ -134,7 +134,7 @@ def agrees_with(judge: str, layout: Path, names: Sequence[str], folder: Path) ->
             path: row for path, row in theirs.items() if ours[path][1] is not None
         }
         assert all(theirs[path][0][0] == "d" for path, row in ours.items() if row[1] is None)
-        found = ask(session, image, "find", pattern=pattern_of("*"))
+        found = ask(session, image, "paths/find", pattern=pattern_of("*"))
         assert {row["path"] for row in found} == theirs.keys()
         for path in list(theirs)[:: max(1, len(theirs) // 40)]:
             (seen,) = [row for row in which(session, image, path) if row["state"] == "seen"]
@@ -331,12 +331,14 @@ def test_paths_that_are_not_text(tmp_path: Path) -> None:
     """The printable form that answers give can be typed; so can the bytes themselves."""
     name = b"odd\n\xff\\name"
     session, image = scan_stack(tmp_path, [[raw(name, content=b"1")]])
-    (row,) = ask(session, image, "ls", path="", recursive=False)
+    (row,) = ask(session, image, "paths/ls", path="", recursive=False)
     assert row["path"] == path_text(name)
     for typed in (row["path"], os.fsdecode(name)):
         assert typed_path(typed) == row["path"]
         assert existing(session, image, "i:1", typed).kind == "file"
-    assert [each["path"] for each in ask(session, image, "find", pattern=pattern_of("odd??*"))]
+    assert [
+        each["path"] for each in ask(session, image, "paths/find", pattern=pattern_of("odd??*"))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -360,7 +362,7 @@ def test_globs(glob: str, fits: set[str], tmp_path: Path) -> None:
     session, image = scan_stack(
         tmp_path, [[file("a.py"), file("d/b.py"), file("d/e/c.py"), file("d/e/[x]")]]
     )
-    found = ask(session, image, "find", pattern=pattern_of(glob))
+    found = ask(session, image, "paths/find", pattern=pattern_of(glob))
     assert {row["path"] for row in found} == fits
 
 
@@ -374,7 +376,7 @@ def test_history_adds_up(tmp_path: Path) -> None:
             [],
         ],
     )
-    rows = ask(session, image, "history")
+    rows = ask(session, image, "paths/history")
     (figures,) = session.rows("images")
     fields = ("added_bytes", "shadowed_bytes", "live_bytes", "hides_bytes", "files", "marks")
     assert [tuple(row[field] for field in fields) for row in rows] == [
