@@ -62,7 +62,7 @@ def _calls(names: list[str]) -> list[tuple[str, ...]]:
         ("diff", one, other),
         ("reorder",),
         ("reorder", "--for", "both"),
-        ("reorder", "--relayer"),
+        ("reorder", "relayer"),
         *(("report", "--format", form) for form in ("terminal", "html", "json", "markdown")),
     ]
 

@@ -22,8 +22,8 @@ NAMED = (
     ("what-if", "--delete", NAME),
     ("what-if", "--keep", NAME),
     ("reorder", NAME),
-    ("reorder", "--explain", NAME),
-    ("reorder", "--entries", NAME),
+    ("reorder", "explain", NAME),
+    ("reorder", "compare", NAME),
 )
 TABLES = (
     *(("sources",), ("images",), ("layers",), ("tree",), ("shadowed",), ("findings",)),

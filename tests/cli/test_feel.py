@@ -78,7 +78,7 @@ def test_a_quiet_scan_says_nothing(tmp_path: Path, store: Path) -> None:
 def test_a_scan_that_chose_nothing_says_so(tmp_path: Path, store: Path) -> None:
     """A platform or name that no image has is said."""
     done = run(tmp_path, "scan", "--platform", "plan9/mips", str(store))
-    assert "no image is of this --platform" in done.stderr
+    assert "no image matches --platform" in done.stderr
 
 
 def test_advice_follows_what_was_found(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def on_a_terminal(work: str) -> str:
 
 def test_who_waits_is_told() -> None:
     """After a second a terminal shows that work goes on, and nothing is left of it at the end."""
-    work = "import time; from dedupe.cli.patience import Patience; wait = Patience()\n"
+    work = "import time; from dedupe.cli.elapsed import ElapsedTime; wait = ElapsedTime()\n"
     said = on_a_terminal(work + "for _ in range(3):\n    with wait: time.sleep(0.9)")
     assert "dedupe: computing, 2 s" in said
     assert said.endswith("\r\x1b[K")
