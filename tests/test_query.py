@@ -1,6 +1,5 @@
 """Free queries: they read the tables of the catalog, and nothing else is read or written."""
 
-import gc
 import re
 import tempfile
 from pathlib import Path
@@ -309,6 +308,20 @@ def test_selects_answer(text: str, rows: list[tuple] | None, session: Session) -
     assert answer.columns
 
 
+def test_a_session_without_a_temporary_folder_answers(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no folder can be made, nothing spills; what fits into memory is answered."""
+
+    def refuse(**_: str) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    session = Session(place / "catalog")
+    assert session.ask("SELECT count(*) FROM entries").rows == [(2,)]
+    session.close()
+
+
 def test_queries_that_spill_leave_the_working_folder_alone(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -327,7 +340,5 @@ def test_queries_that_spill_leave_the_working_folder_alone(
     (folder,) = temporary.iterdir()
     assert folder.stat().st_mode & 0o777 == 0o700
     session.close()
-    del session
-    gc.collect()
     assert list(tmp_path.iterdir()) == [temporary]
     assert list(temporary.iterdir()) == []

@@ -89,7 +89,8 @@ def _require_known(node: dict[str, Any], names: Collection[str]) -> None:
     if not isinstance(kind, str) or "class" in node:
         return
     if kind not in _KINDS:
-        raise UsageError(f"expected one SELECT that only reads, found {kind}", "not-a-select")
+        found = kind.removesuffix("_QUERY_NODE")
+        raise UsageError(f"expected one SELECT that only reads, found {found}", "not-a-select")
     if kind == "TABLE_FUNCTION":
         function = node["function"].get("function_name", "").lower()
         if function not in _FUNCTIONS:

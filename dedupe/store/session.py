@@ -95,7 +95,9 @@ class Session:
         self._waiting = waiting or contextlib.nullcontext()
         with self._waiting, _readable(self._folder):
             self._connection = connect(self._folder, self.scan, images)
-            self._connection.execute("SET temp_directory = $folder", {"folder": self._spill()})
+            spill = _private_folder()
+            self._connection.execute("SET temp_directory = $folder", {"folder": spill})
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
         self._made: set[str] = set()
         self._narrowed: dict[tuple[str, ...], Session] = {}
         self._closed = False
@@ -138,6 +140,7 @@ class Session:
     def close(self) -> None:
         """Give back what it holds; it answers nothing any more."""
         self._connection.close()
+        self._remove_folder()
 
     def ask(self, text: str) -> Answer:
         """Answer to one SELECT of a user's over the catalog's tables and the scan's relations.
@@ -176,19 +179,6 @@ class Session:
         self._connection.execute("SET lock_configuration = true")
         self._closed = True
 
-    def _spill(self) -> str:
-        """A folder of our own for what does not fit into memory; empty where none can be made.
-
-        DuckDB's own choice is ``.tmp`` in the working folder, which anybody may have put there,
-        maybe as a link, and which a closed connection may still read and write.
-        """
-        try:
-            folder = tempfile.mkdtemp(prefix="dedupe-")
-        except OSError:
-            return ""
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return folder
-
     def _replace(
         self, view: str, query: str, parameters: Mapping[str, Sequence[Any]] | None = None
     ) -> None:
@@ -218,6 +208,18 @@ def _readable(folder: Path) -> Iterator[None]:
         raise StoreError(
             f"catalog {folder}: {said}; 'dedupe scan --rehash PATH' writes it anew", "bad-catalog"
         ) from error
+
+
+def _private_folder() -> str:
+    """A folder of our own for what does not fit into memory; empty where none can be made.
+
+    DuckDB's own choice is ``.tmp`` in the working folder, which anybody may have put there, maybe
+    as a link, and which a closed connection may still read and write.
+    """
+    try:
+        return tempfile.mkdtemp(prefix="dedupe-")
+    except OSError:
+        return ""
 
 
 def _files(folder: Path) -> list[str]:
