@@ -70,7 +70,10 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert run(tmp_path / "c", "scan", str(tmp_path / "store")).returncode == 1
     assert run(tmp_path / "c", "scan").returncode == 2
     assert run(tmp_path / "c", "scan", str(tmp_path / "absent")).returncode == 3
-    assert run(tmp_path / "c", "images", "--sort", "nonsense").returncode == 2
+    unknown = run(tmp_path / "c", "images", "--sort", "nonsense")
+    assert unknown.returncode == 2
+    # the code that docs/problems.md is indexed by
+    assert unknown.stderr.endswith(" [unknown-column]\n")
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
