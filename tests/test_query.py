@@ -1,7 +1,6 @@
 """Free queries: they read the tables of the catalog, and nothing else is read or written."""
 
 import re
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -312,11 +311,7 @@ def test_a_session_without_a_temporary_folder_answers(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where no folder can be made, nothing spills; what fits into memory is answered."""
-
-    def refuse(**_: str) -> str:
-        raise FileNotFoundError
-
-    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    monkeypatch.setenv("TMPDIR", str(place / "nowhere"))
     session = Session(place / "catalog")
     assert session.ask("SELECT count(*) FROM entries").rows == [(2,)]
     session.close()
@@ -329,7 +324,7 @@ def test_queries_that_spill_leave_the_working_folder_alone(
     monkeypatch.chdir(tmp_path)
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setenv("TMPDIR", str(temporary))
     session = Session(place / "catalog")
     session._connection.execute("SET memory_limit = '40MB'")
     session._connection.execute("SET threads = 1")

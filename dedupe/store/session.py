@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import tempfile
@@ -219,8 +220,10 @@ def _private_folder() -> str:
     DuckDB's own choice is ``.tmp`` in the working folder, which anybody may have put there, maybe
     as a link, and which a closed connection may still read and write.
     """
+    # the place is named, since Python would try out several by writing to them, that one too
+    place = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108  # in it, a random name of mode 0700
     try:
-        return tempfile.mkdtemp(prefix="dedupe-")
+        return tempfile.mkdtemp(prefix="dedupe-", dir=place)
     except OSError:
         return ""
 
