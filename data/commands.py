@@ -32,7 +32,7 @@ _EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "bases": (("bases",),),
     "twins": (("twins",),),
     "what-if": (("what-if", "--delete", "*/tool:*"),),
-    "reorder": (("reorder", "--no-steps", "tool:*"), ("reorder", "explain", "tool:b")),
+    "reorder": (("reorder", "--no-steps", "*/tool:*"), ("reorder", "explain", "tool:b")),
     "query": (("query", "SELECT kind, count(*) AS entries FROM entries GROUP BY kind"),),
 }
 _INDEX = """# Commands

@@ -28,7 +28,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_contents(wheel: Path) -> None:
+def test_wheel_has_the_program_and_its_pages(wheel: Path) -> None:
     """The wheel has all modules, queries and pages, but no test, sample or benchmark."""
     names = set(zipfile.ZipFile(wheel).namelist())
     queries = {
@@ -105,5 +105,5 @@ def _texts(site: Path) -> Iterator[str]:
     for path in (site / "dedupe").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                # where a source of ours names a page of somebody else, it names the repository
+                # a page of another project is named with its repository
                 yield re.sub(r"github\.com/\S+, docs/\S+", "", node.value)
