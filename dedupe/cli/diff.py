@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 
 def diff(
-    old: Annotated[str | None, typer.Argument(help="Image to compare from.")] = None,
-    new: Annotated[str | None, typer.Argument(help="Image to compare with it.")] = None,
+    old: Annotated[str | None, typer.Argument(metavar="OLD", help="Image to compare from.")] = None,
+    new: Annotated[
+        str | None, typer.Argument(metavar="NEW", help="Image to compare with OLD.")
+    ] = None,
     scans: Annotated[
         tuple[str, str] | None,
         typer.Option(metavar="OLD NEW", help="Compare two scans, by ID or its beginning."),

@@ -1,12 +1,11 @@
 """Write a command's answer to standard output, or to a file that never holds half of it."""
 
-import contextlib
 import os
-import secrets
 import sys
 from pathlib import Path
 
 from dedupe.errors import UsageError
+from dedupe.host.writing import replacing
 
 
 def write(text: str, output: Path | None) -> None:
@@ -46,15 +45,8 @@ def _write_file(data: bytes, output: Path) -> None:
 
 
 def _replace(data: bytes, target: Path) -> None:
-    """Write a temporary file and rename it: readers of metrics or pages never see half a file."""
-    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}.tmp"
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            if target.exists():
-                os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)
-        temporary.replace(target)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+    """Replace a file at once, with the mode it had: no reader ever sees half of it."""
+    with replacing(target) as temporary, temporary.open("xb") as file:
+        file.write(data)
+        if target.exists():
+            os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)

@@ -123,8 +123,8 @@ def twins(
 ) -> AnyQuestion:
     """List pairs of images with nearly the same files but few layers in common.
 
-    The column gain_bytes is what a pair would save on a common base. Pairs overlap, so their
-    savings don't add up; those of groups do.
+    The column gain_bytes is what a pair would save on a common base. Pairs overlap, so their gains
+    don't add up. Groups don't overlap.
     """
     from dedupe.analysis.amounts import size_bytes
 

@@ -68,7 +68,9 @@ def what_if(
     ] = None,
     free: Annotated[
         str | None,
-        typer.Option("--free", metavar="SIZE", help="Only as many images as free 50GB."),
+        typer.Option(
+            "--free", metavar="SIZE", help="Delete only as many images as free this, such as 50GB."
+        ),
     ] = None,
     order: Annotated[
         FreeOrder,
@@ -89,10 +91,9 @@ def what_if(
 ) -> None:
     """Show what deleting images would free, what stays and why. Deletes nothing.
 
-    Prints the commands that would delete them.
-
     An image is deleted only if it matches every option. Images that share layers free more
-    together than the sum of what each would free alone.
+    together than the sum of what each would free alone. The commands that would delete them are
+    printed.
     """
     from datetime import UTC, datetime
 
