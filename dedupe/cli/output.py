@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 from dedupe.errors import UsageError
-from dedupe.host.writing import replacing
 
 
 def write(text: str, output: Path | None) -> None:
@@ -46,6 +45,8 @@ def _write_file(data: bytes, output: Path) -> None:
 
 def _replace(data: bytes, target: Path) -> None:
     """Replace a file at once, with the mode it had: no reader ever sees half of it."""
+    from dedupe.host.writing import replacing
+
     with replacing(target) as temporary, temporary.open("xb") as file:
         file.write(data)
         if target.exists():
