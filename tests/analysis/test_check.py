@@ -9,14 +9,14 @@ from pathlib import Path
 
 import oracle
 import pytest
-from accounting import images_of, named_stores, scan_store
 from builders import Image, file, image, raw, tar_of, whiteout, write_oci_layout
+from helpers.commands import run
+from helpers.scanning import scan_images, scan_only
+from helpers.strategies import images_of, named_stores
 from here import PROJECT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
-from scanning import scan_only
-from test_cli import run
 
 from dedupe.analysis.check import RULES, Gate, Limits, Override, Verdict, check
 from dedupe.analysis.check.settings import read_gate, with_limits
@@ -45,7 +45,7 @@ def test_figures_of_random_stores(drawn: tuple, glob: str | None, data: st.DataO
     ids = {each.image_id: name for name, each in images.items()}
     tars = {layer: tar_of(members) for layer, members in store.layers.items()}
     with tempfile.TemporaryDirectory() as folder:
-        session = scan_store(Path(folder), images.values())
+        session = scan_images(Path(folder), images.values())
         known = sorted(ids[row["image_id"]] for row in session.rows("image_names"))
         base = data.draw(st.lists(st.sampled_from(known), max_size=1))
         base_tars = data.draw(st.lists(st.sampled_from(sorted(set(tars.values()))), max_size=1))

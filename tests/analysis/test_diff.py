@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 from builders import Image, Member, file, symlink, tar_of, whiteout, write_oci_layout
+from helpers.commands import invoke
+from helpers.judges import EDGES, need
+from helpers.scanning import scan_images, scan_only, scanned
+from helpers.strategies import stacks
 from hypothesis import HealthCheck, given, settings
-from scanning import scan_only, scanned
-from strategies import stacks
-from test_judges import need
-from test_paths import EDGES, run, scan_images
 
 from dedupe.analysis.diff import compare_images, compare_scans, compare_sources, summarised
 from dedupe.errors import DedupeError, StoreError
@@ -229,12 +229,12 @@ def test_command(tmp_path: Path) -> None:
     base = [file("a", b"1")]
     scan_images(tmp_path, image_of("old:1", base), image_of("new:1", base, [file("b", b"22")]))
     catalog = ("--catalog", str(tmp_path / "catalog"))
-    text = run("diff", "old:1", "new:1", *catalog)
+    text = invoke("diff", "old:1", "new:1", *catalog)
     assert text.index("1  added, 2 B") < text.index("old_bytes")
-    assert json.loads(run("diff", "old", "new", "-f", "json", *catalog))[0]["path"] == "b"
-    document = json.loads(run("diff", "old", "new", "--summary", "-f", "json", *catalog))
+    assert json.loads(invoke("diff", "old", "new", "-f", "json", *catalog))[0]["path"] == "b"
+    document = json.loads(invoke("diff", "old", "new", "--summary", "-f", "json", *catalog))
     assert (document["compared"], document["summary"]["added_bytes"]) == ("images", 2)
     assert document["first_difference"]["reason"] == "added"
-    assert "queries/diff/files.sql" in run("diff", "old", "new", "--explain", *catalog)
+    assert "queries/diff/files.sql" in invoke("diff", "old", "new", "--explain", *catalog)
     with pytest.raises(DedupeError, match="expected two images"):
-        run("diff", "old", *catalog)
+        invoke("diff", "old", *catalog)

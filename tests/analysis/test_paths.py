@@ -17,62 +17,32 @@ from builders import (
     directory,
     file,
     hardlink,
-    opaque,
     raw,
     symlink,
     tar_of,
     whiteout,
     write_oci_layout,
 )
+from helpers.commands import invoke
+from helpers.judges import EDGES, JUDGES, need
+from helpers.scanning import scan_images, scanned
+from helpers.strategies import stacks
 from here import PROJECT
 from hypothesis import HealthCheck, given, settings
-from scanning import scanned
-from strategies import stacks
-from test_judges import JUDGES, need
-from typer.testing import CliRunner
 
 from dedupe.analysis.paths.globs import pattern_of
 from dedupe.analysis.paths.lookup import existing, locate, typed_path
 from dedupe.analysis.paths.which import branches_of
 from dedupe.analysis.selection import one_image
-from dedupe.cli.app import app
 from dedupe.errors import StoreError
 from dedupe.model.paths import path_text
 from dedupe.model.questions import Question
 from dedupe.store.session import Session
 
-EDGES = [
-    [
-        directory("d", mode=0o1777, uid=7, gid=8),
-        file("d/x", b"1" * 10),
-        file("d/e/y", b"2" * 20, mode=0o4755),
-        file("turned/into/file", b"3"),
-        file("linked", b"4" * 40),
-        hardlink("again", "linked"),
-        symlink("points", "../nowhere"),
-        symlink("to-d", "/d"),
-        raw(b"odd\n\xff\\name", content=b"5" * 80),
-        file("implied/deep/z", b"6"),
-    ],
-    [whiteout("d/e"), file("turned/into", b"33"), whiteout("again"), whiteout("never")],
-    [
-        directory("d"),
-        opaque("d"),
-        file("d/new", b"7" * 160, uid=9),
-        file("points", b"no link now"),
-        file("linked", b"4" * 40, mode=0o600),
-    ],
-]
-
-
-def scan_images(folder: Path, *images: Image) -> Session:
-    write_oci_layout(folder / "store", images, "none")
-    return scanned(folder / "catalog", folder / "store")[1]
-
 
 def scan_stack(folder: Path, layers: Sequence[Sequence[Member]]) -> tuple[Session, str]:
     image = Image([tar_of(layer) for layer in layers], names=["i:1"])
-    return scan_images(folder, image), image.image_id
+    return scan_images(folder, [image]), image.image_id
 
 
 def ask(session: Session, image: str, query: str, **parameters: object) -> list[dict]:
@@ -391,7 +361,7 @@ def test_a_question_about_one_image_reads_no_other(tmp_path: Path) -> None:
     """Entries of other images' layers are not needed, and their images are not there."""
     one = Image([tar_of([file("a", b"1")])], names=["one:1"])
     two = Image([tar_of([file("b", b"2" * 9)])], names=["two:1"])
-    session = scan_images(tmp_path, one, two)
+    session = scan_images(tmp_path, [one, two])
     unread = (
         tmp_path / "catalog" / "entries" / f"{two.diff_ids[0].removeprefix('sha256:')}-0.parquet"
     )
@@ -402,24 +372,17 @@ def test_a_question_about_one_image_reads_no_other(tmp_path: Path) -> None:
     assert len(session.rows("image_names")) == 2
 
 
-def run(*words: str) -> str:
-    done = CliRunner().invoke(app, list(words))
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.stdout
-
-
 def test_commands(tmp_path: Path) -> None:
     """The commands find the image by a short name, and answer in every form."""
     scan_stack(tmp_path, EDGES)
     catalog = ("--catalog", str(tmp_path / "catalog"))
-    rows = json.loads(run("ls", "i", "to-d/", "--format", "json", *catalog))
+    rows = json.loads(invoke("ls", "i", "to-d/", "--format", "json", *catalog))
     assert [(row["path"], row["position"]) for row in rows] == [("d/new", 2)]
-    assert "d/new" in run("find", "i", "ne*", *catalog)
-    assert "metadata_only" in run("which", "i", "/linked", "--format", "csv", *catalog)
-    assert len(json.loads(run("history", "i", "--format", "json", *catalog))) == 3
-    assert "-- of image sha256:" in run("ls", "i", "--explain", *catalog)
+    assert "d/new" in invoke("find", "i", "ne*", *catalog)
+    assert "metadata_only" in invoke("which", "i", "/linked", "--format", "csv", *catalog)
+    assert len(json.loads(invoke("history", "i", "--format", "json", *catalog))) == 3
+    assert "-- of image sha256:" in invoke("ls", "i", "--explain", *catalog)
     with pytest.raises(StoreError, match="no such path in i"):
-        run("ls", "i", "nothing", *catalog)
+        invoke("ls", "i", "nothing", *catalog)
     with pytest.raises(StoreError, match="there are: none"):
-        run("which", "i", "d", "--container", "c", *catalog)
+        invoke("which", "i", "d", "--container", "c", *catalog)

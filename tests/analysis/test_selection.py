@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from builders import Image, file, tar_of, write_oci_layout
-from scanning import scanned
+from helpers.scanning import scanned
 
 from dedupe.analysis.selection import images_matching, one_image
 from dedupe.errors import StoreError

@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from builders import file, image, write_oci_layout
-from scanning import scan_only
-from test_cli import run
+from helpers.commands import run
+from helpers.scanning import scan_only
 
 from dedupe.store.session import Session
 

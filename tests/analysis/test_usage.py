@@ -10,13 +10,13 @@ from pathlib import Path
 import oracle
 import polars as pl
 import pytest
-from accounting import GRANULARITIES, images_of, named_stores, scan_store, units
 from builders import Image, file, image, tar_of, write_bare_tar, write_docker_archive
+from helpers.commands import run
+from helpers.scanning import scan_images, scanned
+from helpers.strategies import images_of, named_stores
 from hypothesis import HealthCheck, given, settings
-from scanning import scanned
-from test_cli import run
+from oracle import GRANULARITIES
 
-from dedupe.model.questions import Row
 from dedupe.store.session import Session
 
 BY = ("image", "repository", "namespace", "tag-series", "base", "group")
@@ -27,13 +27,13 @@ TOTALS = {
 }
 
 
-def usage(session: Session, by: str, *globs: str) -> list[Row]:
+def usage(session: Session, by: str, *globs: str) -> list[dict]:
     if by == "layer":
         return session.rows("usage/layers", granularity="unpacked")
     return session.rows("usage/groups", by=by, globs=list(globs), granularity="unpacked")
 
 
-def assert_adds_up(session: Session, rows: list[Row]) -> None:
+def assert_adds_up(session: Session, rows: list[dict]) -> None:
     (totals,) = session.rows("totals")
     for granularity, column in TOTALS.items():
         whole = totals[column] + (totals["orphan_bytes"] if granularity == "compressed" else 0)
@@ -74,7 +74,7 @@ def test_random_stores(drawn: tuple) -> None:
     images = images_of(store, names)
     ids = {image.image_id: name for name, image in images.items()}
     with tempfile.TemporaryDirectory() as folder:
-        session = scan_store(Path(folder), images.values())
+        session = scan_images(Path(folder), images.values())
         rows = {by: usage(session, by, "*web*", "r.*") for by in (*BY, "layer")}
         known = {ids[row["image_id"]] for row in session.rows("image_names")}
         for by in (*BY, "layer"):
@@ -84,7 +84,9 @@ def test_random_stores(drawn: tuple) -> None:
             image: {group_of(name) for name in names[image]} or {"(no name)"} for image in known
         }
         for granularity in GRANULARITIES:
-            found = units(store, known, granularity)
+            found = oracle.units(
+                store.layers, {name: store.images[name] for name in known}, granularity
+            )
             expected = oracle.partition(found, groups)
             exclusive = {
                 "shared" if row["kind"] == "between" else row["name"]: row[
@@ -111,7 +113,7 @@ def test_names_in_two_groups(tmp_path: Path) -> None:
     """An image with names in two groups is exclusive to neither; its bytes lie between them."""
     both = image([file("a", b"1" * 10)], names=["x/app:1", "y/app:1"])
     one = image([file("b", b"2" * 5)], names=["x/tool:1"])
-    session = scan_store(tmp_path, [both, one])
+    session = scan_images(tmp_path, [both, one])
     rows = {row["name"]: row for row in usage(session, "namespace")}
     assert rows["x"]["exclusive_unpacked"] == 5
     assert rows["y"]["exclusive_unpacked"] == 0
@@ -127,7 +129,7 @@ def test_bases(tmp_path: Path) -> None:
     low, middle, high = ([file(name, name * size)] for name, size in (("a", 1), ("b", 2), ("c", 4)))
     debian, python = image(low, names=["debian"]), image(low, middle, names=["python"])
     app = image(low, middle, high, names=["app"])
-    session = scan_store(tmp_path, [debian, python, app])
+    session = scan_images(tmp_path, [debian, python, app])
     rows = {row["name"]: row for row in usage(session, "base") if row["kind"] == "group"}
     assert {name: row["images"] for name, row in rows.items()} == {"debian": 2, "python": 1}
     # debian's layer is in all three, python's in python and in app, whose group is another
@@ -151,13 +153,13 @@ def test_bases(tmp_path: Path) -> None:
 )
 def test_tag_series(name: str, series: str, tmp_path: Path) -> None:
     """Versions, dates and commits are cut from a tag; words stay."""
-    session = scan_store(tmp_path, [image([file("a", b"1")], names=[name])])
+    session = scan_images(tmp_path, [image([file("a", b"1")], names=[name])])
     assert usage(session, "tag-series")[0]["name"] == series
 
 
 def test_hostile_names_lose_nothing(tmp_path: Path) -> None:
     """A name that is empty before its tag, or spelt as a row of ours, is a group as any other."""
-    session = scan_store(
+    session = scan_images(
         tmp_path,
         [
             image([file("a", b"1" * 7)], names=[":1"]),
@@ -219,7 +221,7 @@ def test_figures_beyond_53_bits(tmp_path: Path) -> None:
     huge = 2**60 + 1
     layer = [file("big", b"1")]
     both = [image(layer, [file("n", n)], names=[f"big:{n}"]) for n in "12"]
-    scan_store(tmp_path, [*both, image([file("m", "3")], layer, names=["other:1"])])
+    scan_images(tmp_path, [*both, image([file("m", "3")], layer, names=["other:1"])])
     (path,) = tmp_path.glob(f"catalog/layers/{both[0].diff_ids[0][7:]}.parquet")
     pl.read_parquet(path).with_columns(content_bytes=pl.lit(huge)).write_parquet(path)
     session = Session(tmp_path / "catalog")
@@ -232,7 +234,7 @@ def test_figures_beyond_53_bits(tmp_path: Path) -> None:
 
 def test_command(tmp_path: Path) -> None:
     """The table shows one granularity and a total; JSON has three; own groups and layers work."""
-    scan_store(tmp_path, [image([file("a", b"1" * 1000)], names=["x/app:1"])])
+    scan_images(tmp_path, [image([file("a", b"1" * 1000)], names=["x/app:1"])])
     done = run(tmp_path / "catalog", "usage", "--by", "namespace")
     assert (done.returncode, done.stderr) == (0, "")
     header, group, *_ = done.stdout.splitlines()

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from accounting import GRANULARITIES, images_of, named_stores, scan_store
 from builders import file, image, write_docker_archive, write_oci_layout
+from helpers.commands import run
+from helpers.scanning import scan_images, scanned
+from helpers.strategies import images_of, named_stores
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scanning import scanned
-from test_cli import run
+from oracle import GRANULARITIES
 
 from dedupe.analysis.amounts import moment, size_bytes
 from dedupe.analysis.freeing import by_age, by_gain, freed
@@ -42,9 +43,9 @@ def test_freed_is_the_difference_of_two_scans(drawn: tuple, data: st.DataObject)
     images = images_of(store, {name: [f"x/{name}:1"] for name in store.images})
     gone = data.draw(st.sets(st.sampled_from(sorted(images))))
     with tempfile.TemporaryDirectory() as folder:
-        before = scan_store(Path(folder) / "all", images.values())
+        before = scan_images(Path(folder) / "all", images.values())
         rest = [image for name, image in images.items() if name not in gone]
-        after = scan_store(Path(folder) / "rest", rest) if rest else None
+        after = scan_images(Path(folder) / "rest", rest) if rest else None
         rows = before.rows("what_if/freed", images=[images[name].image_id for name in gone])
         whole = before.rows("totals")[0]
         left = after.rows("totals")[0] if after else dict.fromkeys(whole, 0)
@@ -146,7 +147,7 @@ def test_made_up_dates_are_told_apart(store: Path) -> None:
 )
 def test_dates(text: str, utc: datetime | None, tmp_path: Path) -> None:
     """Zones count; what is no time, or no time of an image, is null."""
-    session = scan_store(tmp_path, [image([file("a", b"1")], names=["a"], created=text)])
+    session = scan_images(tmp_path, [image([file("a", b"1")], names=["a"], created=text)])
     (row,) = session.rows("what_if/dates", now=NOW)
     assert row["time"] == utc
     assert (row["doubt"] is None) == (utc is not None)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from builders import Image, file, image, tar_of, whiteout, write_oci_layout
+from helpers.endless import PATIENCE_SECONDS, finished_layers, write_endless_layer
+from helpers.scanning import scan_only
 from prometheus_client.parser import text_string_to_metric_families
-from scanning import scan_only
-from test_interruption import PATIENCE_SECONDS, finished_layers, write_endless_layer
 
 from dedupe.audit import read_audit
 from dedupe.errors import LockedError, UsageError

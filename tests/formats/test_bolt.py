@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from containerd_store import PAGE, BoltWriter, branch_body, fnv1a, leaf_body
+from builders.bolt import PAGE, BoltWriter, branch_body, fnv1a, leaf_body
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -17,7 +17,8 @@ from builders import (
     tar_of,
     whiteout,
 )
-from unpacked import packed, rows_of, rows_of_tar, split_lines, split_of
+from builders.tar_split import packed, split_lines, split_of
+from helpers.layers import rows_of, rows_of_tar
 
 from dedupe.model.images import TreeRef
 

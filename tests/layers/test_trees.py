@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unpacked import as_nobody, rows_of, rows_of_tar
+from helpers.layers import rows_of, rows_of_tar
+from helpers.privileges import as_nobody
 
 from dedupe.errors import LayerError
 from dedupe.host import trees

@@ -14,12 +14,12 @@ from pathlib import Path
 import oracle
 import pytest
 from builders import Image, Layer, directory, file, tar_of, write_bare_tar, write_oci_layout
+from helpers.scanning import Silence, codes, scanned
+from helpers.strategies import layers as random_layers
+from helpers.strategies import stacks
 from here import PROJECT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scanning import Silence, codes, scanned
-from strategies import layers as random_layers
-from strategies import stacks
 
 from dedupe.model.images import BlobRef, FoundContainer, FoundSource
 from dedupe.scan import scan

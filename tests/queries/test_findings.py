@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from builders import file, image, whiteout, write_oci_layout
+from helpers.scanning import scanned
+from helpers.strategies import stores
 from hypothesis import HealthCheck, given, settings
-from scanning import scanned
-from strategies import stores
 
 from dedupe.store.session import needed_relations, relations
 

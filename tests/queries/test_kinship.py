@@ -7,36 +7,30 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from accounting import images_of, scan_store
 from builders import file, image
+from helpers.commands import run
+from helpers.scanning import scan_images
+from helpers.strategies import images_of, stores
 from hypothesis import HealthCheck, given, settings
-from strategies import Store, stores
-from test_cli import run
+from oracle import Store
 
-from dedupe.model.questions import Row
 from dedupe.store.session import Session
 
 Pairs = dict[frozenset[str], tuple[int, int, int, int]]
-
-
-def stacks(store: Store) -> dict[str, tuple]:
-    return {
-        name: tuple(store.layers[layer] for layer in stack) for name, stack in store.images.items()
-    }
 
 
 def contents(stack: tuple) -> dict[bytes, int]:
     return {it.content: len(it.content) for layer in stack for it in layer if it.kind == "f"}
 
 
-def twins(session: Session, similarity: float = 0.0, gain: int = 0, widest: int = 64) -> list[Row]:
+def twins(session: Session, similarity: float = 0.0, gain: int = 0, widest: int = 64) -> list[dict]:
     return session.rows("usage/twins", similarity=similarity, gain_bytes=gain, widest=widest)
 
 
 def pairs_of(store: Store) -> Pairs:
     """Union, common, shared already and shared layers of each pair with anything in common."""
     found: Pairs = {}
-    for (one, left), (other, right) in combinations(stacks(store).items(), 2):
+    for (one, left), (other, right) in combinations(store.stacks.items(), 2):
         common = contents(left).keys() & contents(right).keys()
         size = sum(map(len, common))
         if size:
@@ -55,7 +49,7 @@ def test_random_stores(store: Store) -> None:
     images = images_of(store, {name: [f"x/{name}:1"] for name in store.images})
     ids = {one.image_id: name for name, one in images.items()}
     with tempfile.TemporaryDirectory() as folder:
-        session = scan_store(Path(folder), images.values())
+        session = scan_images(Path(folder), images.values())
         (totals,) = session.rows("totals")
         positions, bases = session.rows("usage/positions"), session.rows("usage/bases")
         close, wide = twins(session), twins(session, widest=1)
@@ -65,7 +59,7 @@ def test_random_stores(store: Store) -> None:
             image_ids=[row["image_id"] for row in half],
             twin_ids=[row["twin_id"] for row in half],
         )
-    built = stacks(store)
+    built = store.stacks
 
     assert sum(row["lost_bytes"] for row in positions) == totals["position_loss_bytes"]
     chains = {stack[: n + 1] for stack in built.values() for n in range(len(stack))}
@@ -84,7 +78,7 @@ def test_random_stores(store: Store) -> None:
 
     truth = pairs_of(store)
 
-    def read(rows: list[Row]) -> Pairs:
+    def read(rows: list[dict]) -> Pairs:
         return {
             frozenset((ids[row["image_id"]], ids[row["twin_id"]])): (
                 round(row["common_bytes"] / row["similarity"]),
@@ -144,7 +138,7 @@ def test_what_splits_a_layer(tmp_path: Path) -> None:
         image(base, lib, [file("t", "t")], names=["a:2"]),
         image(base, extra, lib, names=["b:1"], history=["ADD base", "RUN extra", "COPY lib"]),
     ]
-    first, second = scan_store(tmp_path, images).rows("usage/positions")
+    first, second = scan_images(tmp_path, images).rows("usage/positions")
     assert (first["images"], first["lost_bytes"], first["split_at"]) == (2, 0, None)
     assert first["image_names"] == ["a:1", "a:2"]
     assert (second["lost_bytes"], second["split_at"], second["split_by"]) == (30, 1, "RUN extra")
@@ -160,7 +154,7 @@ def test_bases_are_named(tmp_path: Path) -> None:
         image(low, middle, names=["python:3"]),
         image(low, middle, [file("app", b"3" * 2)], names=["app:1"]),
     ]
-    rows = scan_store(tmp_path, images).rows("usage/bases")
+    rows = scan_images(tmp_path, images).rows("usage/bases")
     assert [
         (row["image"], row["base"], row["shared_bytes"], row["added_bytes"]) for row in rows
     ] == [
@@ -176,7 +170,7 @@ def test_twins_are_told_what_they_would_share(tmp_path: Path) -> None:
         image(base, [file("lib", b"l" * 100), file("one", b"1" * 10)], names=["one"]),
         image(base, [file("usr/lib", b"l" * 100), file("two", b"2" * 20)], names=["two"]),
     ]
-    (row,) = twins(scan_store(tmp_path, images))
+    (row,) = twins(scan_images(tmp_path, images))
     assert (row["common_bytes"], row["sharing_bytes"], row["gain_bytes"]) == (150, 50, 100)
     assert row["similarity"] == pytest.approx(150 / 180)
     assert row["shared_layers"] == 1
@@ -191,7 +185,7 @@ def test_groups_of_twins(tmp_path: Path) -> None:
         )
         for number in range(3)
     ]
-    scan_store(tmp_path, [*images, image([file("x", b"x" * 50)], names=["other"])])
+    scan_images(tmp_path, [*images, image([file("x", b"x" * 50)], names=["other"])])
     done = run(tmp_path / "catalog", "twins", "--groups", "--gain", "1", "--format", "json")
     (row,) = json.loads(done.stdout)
     assert (row["images"], row["gain_bytes"], row["saved_bytes"]) == (3, 1000, 2000)
@@ -200,7 +194,7 @@ def test_groups_of_twins(tmp_path: Path) -> None:
 
 def test_commands(tmp_path: Path) -> None:
     """Each listing answers in every form; a size that is none is an error of usage."""
-    scan_store(tmp_path, [image([file("a", b"1")], names=["a"])])
+    scan_images(tmp_path, [image([file("a", b"1")], names=["a"])])
     for command in ("positions", "bases", "twins"):
         for form in ("table", "json", "csv"):
             done = run(tmp_path / "catalog", command, "--format", form)

@@ -26,9 +26,10 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
+from helpers.strategies import agreed_stacks, stacks, stores
 from here import CASES
 from hypothesis import HealthCheck, given, reject, settings
-from strategies import Store, agreed_stacks, stacks, stores
+from oracle import Store
 
 STACKS = json.loads((CASES / "stacks.json").read_text())
 STORES = json.loads((CASES / "stores.json").read_text())

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from builders import Image, tar_of, write_oci_layout
 from headers import FIELDS, columns_of, header_of, parameters_of, questions_in
+from helpers.scanning import scan_only
 from here import PROJECT
-from scanning import scan_only
 
 from dedupe.store.catalog import scan_ids
 from dedupe.store.session import connect

@@ -21,10 +21,10 @@ from builders import (
     write_bare_tar,
     write_oci_layout,
 )
+from helpers.scanning import scanned
+from helpers.strategies import stacks, stores
 from here import CASES
 from hypothesis import HealthCheck, given, settings
-from scanning import scanned
-from strategies import stacks, stores
 
 from dedupe.store.session import Session
 

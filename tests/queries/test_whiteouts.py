@@ -18,8 +18,8 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
+from helpers.scanning import scanned
 from here import PROJECT
-from scanning import scanned
 
 from dedupe.store.session import Session
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from accounting import scan_store
 from builders import file, image
+from helpers.scanning import scan_images
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -94,7 +94,7 @@ def test_rates_of_random_series(store: list[tuple[Steps, list[str]]]) -> None:
     ]
     numbers = {made.image_id: number for number, made in enumerate(images)}
     with tempfile.TemporaryDirectory() as folder:
-        session = scan_store(Path(folder), images)
+        session = scan_images(Path(folder), images)
         rows, steps = session.rows("reorder/change_rates"), session.rows("reorder/tag_steps")
 
     # a layer's place is part of its path here, so a moved layer is another
@@ -146,7 +146,7 @@ def test_a_release_series(tmp_path: Path) -> None:
         for number in (8, 9, 10)
     ]
     lonely = image(base, lib, names=["tool:latest"], history=["ADD base", "RUN lib"])
-    session = scan_store(tmp_path, [*images, lonely])
+    session = scan_images(tmp_path, [*images, lonely])
     rows = session.rows("reorder/change_rates")
     for made in images:
         found = [row["rate"] for row in rows if row["image_id"] == made.image_id]

@@ -22,11 +22,11 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from commuting import Meeting, allowed, meetings, seen
+from helpers.scanning import Silence, codes
+from helpers.strategies import loose_stacks, stacks
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from scanning import Silence, codes
-from strategies import loose_stacks, stacks
+from oracle.orders import Meeting, allowed, meetings, seen
 
 from dedupe.model.paths import path_text
 from dedupe.scan import scan

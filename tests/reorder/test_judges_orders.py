@@ -16,8 +16,8 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from commuting import allowed, carried_twice
-from test_judges import need, walked
+from helpers.judges import need, walked
+from oracle.orders import allowed, carried_twice
 
 XATTRS = {"user.note": b"\x00\xff"}
 

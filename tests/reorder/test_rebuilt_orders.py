@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from scanning import codes, scanned
+from helpers.scanning import codes, scanned
 
 from dedupe.reorder.problem import Order, Stack, stack_of, unpacked_bytes
 from dedupe.reorder.storage import storage_orders

@@ -6,14 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from accounting import scan_store
 from builders import Image, directory, file, image, whiteout, write_oci_layout
-from commuting import allowed, seen
+from helpers.commands import run
+from helpers.scanning import scan_images, scanned
+from helpers.strategies import loose_stacks, stacks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scanning import scanned
-from strategies import loose_stacks, stacks
-from test_cli import run
+from oracle.orders import allowed, seen
 
 from dedupe.analysis.page import page
 from dedupe.analysis.reorder.layers import reorder
@@ -51,7 +50,7 @@ def tool_images() -> list[Image]:
 
 
 def tools(folder: Path) -> Session:
-    return scan_store(folder, tool_images())
+    return scan_images(folder, tool_images())
 
 
 def by_name(plan: Plan) -> dict[str, tuple[int, ...]]:
@@ -83,7 +82,7 @@ def test_one_order_wins_the_shared_layers_back(tmp_path: Path) -> None:
     assert found.proof.equal
     assert found.proof.paths == 6
     built = rebuilt(tool_images(), plan)
-    again = scan_store(tmp_path / "again", built).rows("totals")[0]
+    again = scan_images(tmp_path / "again", built).rows("totals")[0]
     assert again["unpacked_bytes"] == plan.proposed_bytes
     assert again["position_loss_bytes"] == 0
 
@@ -111,7 +110,7 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
         for number, stack in enumerate(built)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        session = scan_store(Path(folder), images)
+        session = scan_images(Path(folder), images)
         wish = Wish(objective=objective, grade=grade, budget_seconds=0)
         plan = reorder(session, wish)
         known = {one.image_id: stack for one, stack in zip(images, built, strict=True)}
@@ -127,14 +126,14 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
             assert plan.proposed_bytes <= plan.today_bytes
         else:
             assert plan.pull_proposed <= plan.pull_today
-        again = scan_store(Path(folder) / "again", rebuilt(images, plan))
+        again = scan_images(Path(folder) / "again", rebuilt(images, plan))
         assert again.rows("totals")[0]["unpacked_bytes"] == plan.proposed_bytes
 
 
 def test_a_forbidden_order_is_not_proven(tmp_path: Path) -> None:
     """The hash tells orders apart that show something else: it is no formality."""
     one = image(BASE, (file("etc/os", b"n" * 500),), (whiteout("etc/os"),), names="r/a:1")
-    session = scan_store(tmp_path, [one])
+    session = scan_images(tmp_path, [one])
     for order in ((1, 0, 2), (0, 2, 1), (2, 1, 0)):
         beside = session.beside({one.image_id: order})
         rows = beside.rows("reorder/view_proof", grade="equivalent")
@@ -150,7 +149,7 @@ def test_the_proof_sees_every_field(tmp_path: Path, field: str) -> None:
     """Two layers that give one file another owner, mode or time."""
     lower, upper = file("f", "x"), file("f", "x", **{field: 7})
     one = image((lower,), (upper,), names="r/a:1")
-    beside = scan_store(tmp_path, [one]).beside({one.image_id: (1, 0)})
+    beside = scan_images(tmp_path, [one]).beside({one.image_id: (1, 0)})
     (row,) = beside.rows("reorder/view_proof", grade="equivalent")
     assert row["today_hash"] != row["proposed_hash"]
 
@@ -163,7 +162,7 @@ def test_mtimes_of_shared_folders_part_the_grades(tmp_path: Path) -> None:
         image(one, two, (file("x", "1"),), names="r/a:1"),
         image(two, one, (file("x", "2"),), names="r/b:1"),
     ]
-    session = scan_store(tmp_path, images)
+    session = scan_images(tmp_path, images)
     plan = reorder(session, Wish())
     assert plan.today_bytes - plan.proposed_bytes == 1_700
     assert plan.proposals[0].proof is not None
@@ -183,7 +182,7 @@ def test_layers_below_a_base_move_only_where_that_wins_and_is_allowed(tmp_path: 
         image(small, large, names="r/app:1"),
         image(large, (file("z", "z"),), names="r/other:1"),
     ]
-    session = scan_store(tmp_path, images)
+    session = scan_images(tmp_path, images)
     plan = reorder(session, Wish())
     (found,) = plan.proposals
     assert (found.name, found.order, found.below_base) == ("r/app:1", (1, 0), True)
@@ -229,7 +228,7 @@ def test_what_changes_often_goes_up(tmp_path: Path) -> None:
         for number in range(3)
     ]
     images.append(image(BASE, names="r/base:1", history=steps[:1]))
-    plan = reorder(scan_store(tmp_path, images), Wish(objective=Objective.PULLS))
+    plan = reorder(scan_images(tmp_path, images), Wish(objective=Objective.PULLS))
     assert by_name(plan) == {f"r/web:1.{number}": (0, 2, 1) for number in range(3)}
     assert plan.images_with_history == 3
     for each in plan.proposals:
@@ -285,7 +284,7 @@ def test_step_order_and_repeats(tmp_path: Path) -> None:
         ),
         image(BASE, app[2], runtime_again, names="r/ml:1", history=[base, add, apt]),
     ]
-    session = scan_store(tmp_path, images)
+    session = scan_images(tmp_path, images)
     found = step_orders(session, Wish())
     assert {each.name: each.order for each in found.proposals} in (
         {"r/two:1": (0, 1, 3, 2), "r/ml:1": (0, 2, 1)},
@@ -349,7 +348,7 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
         replace(one, history=[HOSTILE if "conf" in step else step for step in one.history or ()])
         for one in images
     ]
-    scan_store(tmp_path, images)
+    scan_images(tmp_path, images)
     catalog = tmp_path / "catalog"
     text, told, marked, said = (
         run(catalog, "reorder", *words)
@@ -383,7 +382,7 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
         replace(one, history=[HOSTILE if "conf" in step else step for step in one.history or ()])
         for one in tool_images()
     ]
-    session = scan_store(tmp_path, images)
+    session = scan_images(tmp_path, images)
     (found,) = reorder(session, Wish()).proposals
     assert found.proof is not None
     text = html.render(page(session))

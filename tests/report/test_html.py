@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from builders import Image, directory, file, image, tar_of, whiteout, write_oci_layout
-from scanning import scanned
+from helpers.scanning import scanned
 
 from dedupe.analysis.page import page
 from dedupe.report import html

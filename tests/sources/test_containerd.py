@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from builders import (
@@ -19,46 +18,20 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from containerd_store import CONTENT, META, SNAPSHOTTER, ContainerdRoot, varint, write, zigzag
+from builders.containerd import CONTENT, META, SNAPSHOTTER, ContainerdRoot, varint, write, zigzag
+from helpers.scanning import codes, errors, figures, found, only, scanned
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scanning import codes, scanned
 
-from dedupe.model.images import FoundSource, LayerState, Problem, Severity, SourceKind, Whiteouts
+from dedupe.model.images import FoundSource, LayerState, SourceKind, Whiteouts
 from dedupe.sources.containerd import metadata
 from dedupe.sources.containerd.metadata import signed, unsigned
-from dedupe.sources.discover import Selection, discover
-from dedupe.store.session import Session
 
 BASE = tar_of([directory("etc"), file("etc/a", b"1" * 400), hardlink("etc/b", "etc/a")])
 UPPER = tar_of([whiteout("etc/a"), file("etc/c", b"2" * 300)])
 APP = Image([BASE, UPPER, BASE], names=["docker.io/library/app:1"])
 WEB = Image([BASE, tar_of([file("web", b"3" * 70)])], names=["docker.io/library/web:2"])
 OTHER = Image([tar_of([file("other", b"4" * 7)])], names=["docker.io/library/other:3"])
-
-
-def found(*paths: Path) -> list[FoundSource | Problem]:
-    return list(discover(paths, Selection()))
-
-
-def only(*paths: Path) -> FoundSource:
-    """The one source of these paths."""
-    (source,) = found(*paths)
-    assert isinstance(source, FoundSource)
-    return source
-
-
-def errors(source: FoundSource) -> list[str]:
-    """Codes of what was lost."""
-    return sorted(problem.code for problem in source.problems if problem.severity is Severity.ERROR)
-
-
-def figures(session: Session) -> dict[str, list[dict[str, Any]]]:
-    """Everything that is said of images and their entries, but for where they are."""
-    rows = {name: session.rows(name) for name in ("images", "totals", "merged_view")}
-    for row in rows["images"]:
-        del row["sources"]
-    return rows
 
 
 @pytest.mark.parametrize("page_size", [4096, 65536])

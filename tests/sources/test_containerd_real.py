@@ -24,8 +24,7 @@ from builders import (
     write_oci_archive,
     write_oci_layout,
 )
-from scanning import codes, scanned
-from test_containerd import errors, figures, only
+from helpers.scanning import codes, errors, figures, only, scanned
 
 from dedupe.formats.bolt import BoltFile
 from dedupe.model.images import FoundSource, TreeRef

@@ -25,9 +25,8 @@ from builders import (
     write_docker_archive,
     write_oci_layout,
 )
-from scanning import codes, scanned
-from test_containerd import errors, found, only
-from unpacked import as_nobody
+from helpers.privileges import as_nobody
+from helpers.scanning import codes, errors, found, only, scanned
 
 from dedupe.model.images import FoundSource, Severity
 

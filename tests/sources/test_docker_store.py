@@ -21,10 +21,9 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from docker_store import DockerRoot, folder_name, write
-from scanning import codes, scanned
-from test_containerd import errors, found, only
-from unpacked import as_nobody
+from builders.docker import DockerRoot, folder_name, write
+from helpers.privileges import as_nobody
+from helpers.scanning import codes, errors, found, only, scanned
 
 from dedupe.model.images import IdRange, LayerState, Problem, Severity, SourceKind, Whiteouts
 

@@ -18,9 +18,9 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from object_store import ENVIRONMENT, cutting_proxy, make_bucket, s3_server, upload
-from registry_store import RegistryStore
-from scanning import Silence, codes, scan_only, scanned
+from builders.object_store import ENVIRONMENT, cutting_proxy, make_bucket, s3_server, upload
+from builders.registry import RegistryStore
+from helpers.scanning import Silence, codes, scan_only, scanned
 
 from dedupe.layers.reader import read_layer
 from dedupe.model.images import BlobRef, FoundSource, ObjectRef

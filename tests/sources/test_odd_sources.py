@@ -29,7 +29,7 @@ from builders import (
     write_oci_archive,
     write_oci_layout,
 )
-from scanning import codes, scan_only, scanned
+from helpers.scanning import codes, scan_only, scanned
 
 from dedupe.sources.discover import Selection
 from dedupe.store.session import Session

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from builders import Image, digest_of, file, hardlink, json_of, tar_of, whiteout, write_oci_layout
-from registry_store import RegistryStore
-from scanning import codes, scanned
+from builders.registry import RegistryStore
+from helpers.scanning import codes, scanned
 
 from dedupe.model.images import FoundSource
 from dedupe.sources.discover import Selection, discover

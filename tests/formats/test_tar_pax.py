@@ -1,0 +1,181 @@
+"""Extended headers: records that override the header of one member or of all that follow."""
+
+import base64
+import io
+
+import pytest
+from blake3 import blake3
+from builders.tar_blocks import END, header, member, padded, pax, record
+from helpers.tars import (
+    one,
+    read,
+    refusal,
+)
+
+from dedupe.errors import LayerError
+from dedupe.formats.tar import (
+    read_members,
+)
+
+
+def test_pax_records_override_the_header() -> None:
+    """Name, target, owner, time and size come from the records, and only for one member."""
+    data = (
+        pax(
+            (b"path", b"\xff\xfe new"),
+            (b"linkpath", b"target"),
+            (b"uid", b"4000000000"),
+            (b"gid", b"7"),
+            (b"mtime", b"1.25"),
+            (b"size", b"600"),
+            (b"hdrcharset", b"BINARY"),
+            (b"comment", b"ignored"),
+        )
+        + header(b"old", 0)
+        + padded(b"z" * 600)
+        + header(b"next")
+        + END
+    )
+    found, after = read(data)
+    assert (found.name, found.linkname, found.uid, found.gid, found.mtime_ns, found.size) == (
+        b"\xff\xfe new",
+        b"target",
+        4_000_000_000,
+        7,
+        1_250_000_000,
+        600,
+    )
+    assert found.content_hash == blake3(b"z" * 600).digest()
+    assert (after.name, after.uid, after.mtime_ns) == (b"next", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "nanoseconds"),
+    [
+        (b"0", 0),
+        (b"1700000000.123456789", 1_700_000_000_123_456_789),
+        (b"1.5", 1_500_000_000),
+        (b"1.", 1_000_000_000),
+        (b"-1.5", -1_500_000_000),
+        (b"-0.000000001", -1),
+        (b"1.9999999999", 1_999_999_999),
+        (b"9223372036.854775807", 2**63 - 1),
+        (b"9223372037", 2**63 - 1),
+        (b"-99999999999.5", 1 - 2**63),
+    ],
+)
+def test_times_are_exact(text: bytes, nanoseconds: int) -> None:
+    """Decimal seconds become nanoseconds without a float between, as far as 64 bits go."""
+    assert one(pax((b"mtime", text)) + header() + END).mtime_ns == nanoseconds
+
+
+@pytest.mark.parametrize("text", [b"x", b".5", b"1.x", b"--1", b"1e9", b"9" * 30, b"9" * 9999])
+def test_times_that_are_none(text: bytes) -> None:
+    """A time that is no decimal number, or of no 64-bit count of seconds, is refused."""
+    assert refusal(pax((b"mtime", text)) + header() + END) == "tar-bad-number"
+
+
+def test_xattrs_are_exact_bytes() -> None:
+    """Values have any bytes, none included; names are unescaped as their writers escaped them."""
+    every = bytes(range(256))
+    data = (
+        pax(
+            (b"SCHILY.xattr.user.all", every),
+            (b"SCHILY.xattr.user.a%3Db%25", b"gnu"),
+            (b"SCHILY.xattr.trusted.overlay.metacopy", b""),
+            (b"LIBARCHIVE.xattr.user.b%20c", base64.b64encode(b"bsd!").rstrip(b"=")),
+            (b"LIBARCHIVE.xattr.user.all", base64.b64encode(b"other")),
+        )
+        + header()
+        + header()
+        + END
+    )
+    found, after = read(data)
+    assert found.xattrs == {
+        b"user.all": every,
+        b"user.a=b%": b"gnu",
+        b"trusted.overlay.metacopy": b"",
+        b"user.b c": b"bsd!",
+    }
+    assert after.xattrs is None
+
+
+def test_global_records_last_until_overridden() -> None:
+    """A g header, as git archive writes it, counts for all members after it."""
+    data = (
+        header(b"first")
+        + pax((b"comment", b"c0ffee"), (b"mtime", b"5"), flag=b"g")
+        + header(b"second")
+        + pax((b"mtime", b"6"))
+        + header(b"third")
+        + pax((b"mtime", b""))
+        + header(b"fourth")
+        + header(b"fifth")
+        + END
+    )
+    assert [m.mtime_ns // 10**9 for m in read(data)] == [0, 5, 6, 0, 5]
+    assert read(pax((b"comment", b"empty tree"), flag=b"g") + END) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"x path=a\n",
+        b"5 a=b\n",
+        b"99 path=a\n",
+        b"9 path=a",
+        b"7 path\n",
+        b"6 =ab\n",
+        b"0 path=a\n",
+        b"1",
+        b"3 \n",
+        b"-9 path=a\n",
+        record(b"path", b"a\0b"),
+        record(b"linkpath", b"\0"),
+        record(b"k\0y", b"a"),
+        record(b"LIBARCHIVE.xattr.a", b"?"),
+        record(b"path", b"a") + b"\0" * 9,
+        b"9" * 5000 + b" a=b\n",
+        record(b"GNU.sparse.numbytes", b"1"),
+        record(b"GNU.sparse.offset", b"1,2"),
+    ],
+)
+def test_damaged_records_are_refused(body: bytes) -> None:
+    """Lengths must lead from record to record to the end; names have no NUL."""
+    assert refusal(member(b"x", body, b"x") + header() + END) == "tar-bad-pax"
+
+
+@pytest.mark.parametrize("key", [b"size", b"GNU.sparse.map", b"GNU.sparse.realsize"])
+def test_a_size_for_all_members_is_refused(key: bytes) -> None:
+    """Readers disagree whether a global size counts, so they would see different members."""
+    assert refusal(pax((key, b"0"), flag=b"g") + header() + END) == "tar-bad-pax"
+
+
+@pytest.mark.parametrize("flag", [b"x", b"g", b"L", b"K"])
+def test_large_extended_headers_are_never_read(flag: bytes) -> None:
+    """What claims more than a MiB is refused at its header, before any of it is asked for."""
+    claims = header(size=(1 << 20) + 1, flag=flag)
+    asked = []
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            asked.append(size)
+            return super().read(512)
+
+    with pytest.raises(LayerError) as caught:
+        list(read_members(Watched(claims + bytes(1 << 20)), hash_content=True))
+    assert caught.value.code == "tar-pax-too-large"
+    assert len(asked) == 1
+
+
+def test_global_headers_do_not_add_up() -> None:
+    """Many global headers with ever new keys are refused where one of their size would be."""
+    many = b"".join(pax((b"k%d" % n, b"v" * 60_000), flag=b"g") for n in range(20))
+    assert refusal(many + header() + END) == "tar-pax-too-large"
+
+
+@pytest.mark.parametrize("ahead", [pax((b"path", b"a")), member(b"l", b"name\0", b"L")])
+@pytest.mark.parametrize("end", [b"", bytes(512), END])
+def test_an_extended_header_needs_its_member(ahead: bytes, end: bytes) -> None:
+    """An archive that ends after an extended header has lost the member that it was for."""
+    assert refusal(header(b"first") + ahead + end) == "tar-truncated"
