@@ -125,7 +125,7 @@ def test_umoci_agrees_on_real_images(tmp_path: Path) -> None:
 def test_mirrors(old: Sequence, new: Sequence) -> None:
     """An image does not differ from itself; the way back undoes the way there."""
     with tempfile.TemporaryDirectory() as folder:
-        session = scan_images(Path(folder), image_of("old:1", *old), image_of("new:1", *new))
+        session = scan_images(Path(folder), [image_of("old:1", *old), image_of("new:1", *new)])
         assert differences(session, "old:1", "old:1")[1:] == ([], [])
         there, rows, _ = differences(session, "old:1", "new:1")
         back, mirrored, _ = differences(session, "new:1", "old:1")
@@ -145,10 +145,12 @@ def test_first_difference_and_pull(tmp_path: Path) -> None:
     other = [file("a", b"2" * 10, mtime=9), file("b", b"3")]
     session = scan_images(
         tmp_path,
-        image_of("base:1", base),
-        image_of("timed:1", timed),
-        image_of("other:1", other),
-        image_of("more:1", base, other),
+        [
+            image_of("base:1", base),
+            image_of("timed:1", timed),
+            image_of("other:1", other),
+            image_of("more:1", base, other),
+        ],
     )
     reasons = {}
     for new in ("timed:1", "other:1", "more:1"):
@@ -227,7 +229,7 @@ def test_two_groups_of_sources(tmp_path: Path) -> None:
 def test_command(tmp_path: Path) -> None:
     """Summary first, then rows; rows alone in other forms; the summary as a document."""
     base = [file("a", b"1")]
-    scan_images(tmp_path, image_of("old:1", base), image_of("new:1", base, [file("b", b"22")]))
+    scan_images(tmp_path, [image_of("old:1", base), image_of("new:1", base, [file("b", b"22")])])
     catalog = ("--catalog", str(tmp_path / "catalog"))
     text = invoke("diff", "old:1", "new:1", *catalog)
     assert text.index("1  added, 2 B") < text.index("old_bytes")
