@@ -26,7 +26,7 @@ from builders.members import (
     symlink,
     whiteout,
 )
-from builders.tars import tar_of, write_bare_tar
+from builders.tars import global_header, pax_record, tar_of, write_bare_tar
 
 __all__ = [
     "CONFIG",
@@ -45,11 +45,13 @@ __all__ = [
     "directory",
     "empty_step",
     "file",
+    "global_header",
     "hardlink",
     "image",
     "json_of",
     "members_of_case",
     "opaque",
+    "pax_record",
     "raw",
     "symlink",
     "tar_of",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from builders.compression import compress
-from builders.members import Member
+from builders.members import Member, raw
 
 BLOCK = 512
 #: tar type flags of the kinds that have an entry of their own
@@ -27,6 +27,12 @@ def tar_of(
     if pad:
         out += bytes(-len(out) % pad)
     return bytes(out)
+
+
+def global_header(**records: bytes) -> Member:
+    """A PAX global header of these records, named as ``git archive`` names it."""
+    body = b"".join(pax_record(key, value) for key, value in records.items())
+    return raw(b"pax_global_header", b"g", body)
 
 
 def write_bare_tar(path: Path, tar: bytes, compression: str = "none") -> None:
