@@ -1,4 +1,4 @@
-"""The gate: its figures, its limits, its words, and what it exits with."""
+"""The gate: its figures, its limits, its messages and its exit codes."""
 
 import json
 import re
@@ -27,7 +27,7 @@ IGNORED = (None, "a/**", "b")
 
 
 def ignores(glob: str | None, path: str) -> bool:
-    """Whether one of the globs of ``IGNORED`` fits, told without a regular expression."""
+    """Whether a glob of ``IGNORED`` matches, decided without a regular expression."""
     if glob is None:
         return False
     return path.startswith("a/") if glob == "a/**" else path.rpartition("/")[2] == glob
@@ -35,7 +35,9 @@ def ignores(glob: str | None, path: str) -> bool:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=named_stores(), glob=st.sampled_from(IGNORED), data=st.data())
-def test_figures_of_random_stores(drawn: tuple, glob: str | None, data: st.DataObject) -> None:
+def test_figures_of_random_stores_are_the_oracles(
+    drawn: tuple, glob: str | None, data: st.DataObject
+) -> None:
     """Own, upper and base bytes are the oracle's; layers and paths add up to them."""
     store, names = drawn
     images = images_of(store, names)
@@ -123,7 +125,7 @@ TINY = image([file("t", b"1" * 90)], [file("t", b"2" * 10)], names=["r/tiny:1"])
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A scan of three images: 5 MB of which 4 are shadowed, a base of 2 of which 1, a tiny one."""
+    """A scan of three images of 5 MB, 2 MB and 100 B, of which 4 MB, 1 MB and 90 B are shadowed."""
     folder = tmp_path_factory.mktemp("gate")
     write_oci_layout(folder / "store", [BASE, APP, TINY])
     scan_only(folder / "catalog", folder / "store")
@@ -131,7 +133,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def judged(catalog: Path, *fail: str, **more: object) -> dict[str, tuple[Verdict, list[str]]]:
-    """Rule -> verdict and the names that broke it."""
+    """Verdict and the names that broke the rule, by rule."""
     gate = with_limits(Gate(**more), fail, ())
     found = check(Session(catalog), gate)
     return {
@@ -140,7 +142,7 @@ def judged(catalog: Path, *fail: str, **more: object) -> dict[str, tuple[Verdict
     }
 
 
-def test_the_limit_itself_is_allowed(catalog: Path) -> None:
+def test_a_value_equal_to_its_limit_passes(catalog: Path) -> None:
     """A rule breaks beyond its limit, not at it."""
     for limit, verdict in (("4MB", Verdict.PASSED), ("3999999", Verdict.FAILED)):
         found = judged(catalog, f"highest-shadowed-bytes={limit}")
@@ -150,8 +152,8 @@ def test_the_limit_itself_is_allowed(catalog: Path) -> None:
         assert found["lowest_efficiency"][0] is verdict
 
 
-def test_floor(catalog: Path) -> None:
-    """A share of fewer bytes than the floor breaks nothing, whatever the share; bytes still do."""
+def test_shares_below_the_floor_pass_and_bytes_do_not(catalog: Path) -> None:
+    """A share of fewer bytes than the floor breaks no rule; a rule about bytes still breaks."""
     percent = "highest-shadowed-percent=10"
     every = ["r/tiny:1", "r/app:1", "r/base:1"]
     assert judged(catalog, percent, floor_bytes=0)["highest_shadowed_percent"][1] == every
@@ -162,8 +164,8 @@ def test_floor(catalog: Path) -> None:
     assert found[1] == ["r/app:1", "r/base:1", "r/tiny:1"]
 
 
-def test_base_layers_are_not_held_against_images(catalog: Path) -> None:
-    """By name or by diff ID; the share is then of the image's own layers."""
+def test_base_layers_do_not_count_for_images_on_them(catalog: Path) -> None:
+    """The base is given by name or diff IDs; the share is then of the image's own layers."""
     rule = "highest-shadowed-bytes=3MB"
     assert judged(catalog, rule)["highest_shadowed_bytes"][1] == ["r/app:1"]
     for more in ({"base": ("r/base:*",)}, {"base_layers": tuple(BASE.diff_ids)}):
@@ -174,8 +176,8 @@ def test_base_layers_are_not_held_against_images(catalog: Path) -> None:
     assert found.notes == ("base x: the scan has no such image",)
 
 
-def test_hiding_files_of_a_base(tmp_path: Path) -> None:
-    """What own layers hide of a base is no fault of either, but a rule of its own."""
+def test_hiding_files_of_a_base_has_a_rule_of_its_own(tmp_path: Path) -> None:
+    """Bytes of a base that own layers hide count for neither, but for a rule of their own."""
     base = image([file("lib", b"1" * 1000)], names=["base"])
     app = image([file("lib", b"1" * 1000)], [file("lib", b"2" * 10)], names=["app"])
     write_oci_layout(tmp_path / "store", [base, app])
@@ -186,16 +188,16 @@ def test_hiding_files_of_a_base(tmp_path: Path) -> None:
     assert found["highest_base_shadowed_bytes"] == (Verdict.FAILED, ["app"])
 
 
-def test_paths_to_ignore(catalog: Path) -> None:
-    """A file whose path is ignored counts as readable."""
+def test_ignored_paths_do_not_count(catalog: Path) -> None:
+    """A shadowed file whose path is ignored counts as readable."""
     found = judged(catalog, "highest-shadowed-bytes=1MB", ignored_paths=("big",))
     assert found["highest_shadowed_bytes"] == (Verdict.PASSED, [])
     found = judged(catalog, "highest-shadowed-bytes=1MB", ignored_paths=("big/*", "bi"))
     assert found["highest_shadowed_bytes"] == (Verdict.FAILED, ["r/app:1"])
 
 
-def test_overrides(catalog: Path) -> None:
-    """Other limits for names that fit a glob; the last that fits decides, also for repositories."""
+def test_the_last_matching_override_decides(catalog: Path) -> None:
+    """Overrides set other limits for names or repositories that match a glob; the last counts."""
     loose = Override("r/app:*", limits={"highest_shadowed_bytes": Limits(fail=4 * MEGABYTE)})
     rule = "highest-shadowed-bytes=100"
     names = judged(catalog, rule, overrides=(loose,))["highest_shadowed_bytes"][1]
@@ -211,8 +213,8 @@ def test_overrides(catalog: Path) -> None:
     assert found["highest_exclusive_bytes"][1] == ["r/app"]
 
 
-def test_evidence_and_repair(catalog: Path) -> None:
-    """A broken rule shows the layers and paths to blame, the steps, and how to mend them."""
+def test_a_broken_rule_shows_its_evidence_and_a_fix(catalog: Path) -> None:
+    """A broken rule shows the layers and paths, the build steps, and how to fix them."""
     found = check(Session(catalog), with_limits(Gate(), ["highest-shadowed-bytes=1MB"], ()))
     outcome = next(each for each in found.outcomes if each.rule.name == "highest_shadowed_bytes")
     layers, paths = outcome.evidence
@@ -226,8 +228,8 @@ def test_evidence_and_repair(catalog: Path) -> None:
         assert part in text
 
 
-def test_ten_are_shown_and_all_are_told(tmp_path: Path) -> None:
-    """Ten subjects, layers and paths are named of many; JSON has every breach."""
+def test_text_shows_ten_breaches_and_json_all(tmp_path: Path) -> None:
+    """Of many subjects, layers and paths, text shows ten; JSON has every breach."""
     images = [
         image([file(f"f{n}", b"1" * (n + 1))], [file(f"f{n}", b"2")], names=[f"i:{n}"])
         for n in range(13)
@@ -243,8 +245,8 @@ def test_ten_are_shown_and_all_are_told(tmp_path: Path) -> None:
     assert [len(each["rows"]) for each in rule["evidence"]] == [10, 10]
 
 
-def test_growth(tmp_path: Path) -> None:
-    """Against the scan before of the same source, or a named one; the first cannot be judged."""
+def test_growth_is_against_the_previous_or_a_named_scan(tmp_path: Path) -> None:
+    """Growth compares with the last scan of the same source; without one it is not judged."""
     store, catalog = tmp_path / "store", tmp_path / "c"
     images = [image([file("a", b"1" * 5000)], names=["a"])]
     rules = ("highest-growth-bytes=7000", "highest-growth-percent=50")
@@ -276,8 +278,8 @@ def test_growth(tmp_path: Path) -> None:
     assert since["highest_growth_bytes"][0] is Verdict.FAILED
 
 
-def test_incomplete_images_are_said(tmp_path: Path) -> None:
-    """A layer that could not be read warns by itself, and fails where that is asked for."""
+def test_incomplete_images_warn_or_fail(tmp_path: Path) -> None:
+    """An unreadable layer warns without being asked for, and fails if a rule asks for it."""
     broken = image([file("x", b"1" * 5000)], names=["broken"])
     contents = write_oci_layout(tmp_path / "store", [TINY, broken])
     blob = tmp_path / "store/blobs/sha256" / contents.layers[broken.image_id][0][7:]
@@ -293,8 +295,10 @@ def test_incomplete_images_are_said(tmp_path: Path) -> None:
     assert found["highest_incomplete_images"][0] is Verdict.FAILED
 
 
-def test_command(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """0 where all is kept or only warned of, 10 where a rule failed, 2 for usage."""
+def test_exit_code_is_10_for_failures_and_2_for_usage(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The exit code is 0 if rules pass or only warn, 10 if a rule fails, and 2 for bad usage."""
     monkeypatch.chdir(tmp_path)
     assert run(catalog, "check").returncode == 2
     assert "no rule is set" in run(catalog, "check").stderr
@@ -320,8 +324,8 @@ def test_command(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert run(catalog, "check", "--baseline", "absent").returncode == 5
 
 
-def test_hostile_names_are_text(tmp_path: Path) -> None:
-    """Markdown takes nothing from an image for markup, a screen nothing for an escape."""
+def test_hostile_names_stay_text_in_every_form(tmp_path: Path) -> None:
+    """Markdown shows no markup from an image, and a terminal gets no escape."""
     evil = b"a|b<script>`x`[l](http://e)\x1b[31m\n@all"
     hostile = Image(
         [tar_of([raw(evil, content=b"1" * 99)]), tar_of([raw(evil, content=b"2")])],
@@ -344,7 +348,7 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
 
 
 def test_markdown_fits_into_a_comment(tmp_path: Path) -> None:
-    """However long names and steps are, and however many rules are broken."""
+    """Markdown fits into a comment, however many rules break and however long names are."""
     steps = [f"RUN {'x' * 4000} {n}" for n in range(2)]
     images = [
         Image(

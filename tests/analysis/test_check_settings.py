@@ -1,4 +1,4 @@
-"""Settings of the gate: its own file, and dive's."""
+"""Settings of the gate: its own file, and the file of dive."""
 
 import re
 import tempfile
@@ -19,12 +19,13 @@ MEGABYTE = 1_000_000
 
 
 def settings_of(tmp_path: Path, text: str, name: str = "dedupe.toml") -> Gate:
+    """The gate that a settings file with this text gives."""
     (tmp_path / name).write_text(text)
     return read_gate(tmp_path / name)
 
 
-def test_settings(tmp_path: Path) -> None:
-    """Values as people write them."""
+def test_settings_are_read_as_users_write_them(tmp_path: Path) -> None:
+    """Shares, percentages and sizes may be numbers or text, one limit or two, or off."""
     gate = settings_of(
         tmp_path,
         """
@@ -72,7 +73,7 @@ def test_settings(tmp_path: Path) -> None:
         ("a" * 2_000_000, "more than"),
     ],
 )
-def test_bad_settings(text: str, said: str, tmp_path: Path) -> None:
+def test_a_bad_setting_names_its_file_and_key(text: str, said: str, tmp_path: Path) -> None:
     """Anything unexpected is one error that names the file, the key, and what is expected."""
     with pytest.raises(UsageError) as caught:
         settings_of(tmp_path, text)
@@ -80,8 +81,8 @@ def test_bad_settings(text: str, said: str, tmp_path: Path) -> None:
     assert "dedupe.toml" in caught.value.message
 
 
-def test_dive_ci(tmp_path: Path) -> None:
-    """Rules of dive by their names; its defaults stand for those that are left out."""
+def test_rules_of_dive_are_read_with_its_defaults(tmp_path: Path) -> None:
+    """Rules of dive are read by their names; those left out have dive's defaults."""
     gate = settings_of(
         tmp_path,
         "---\nrules:\n  # ratio\n  lowestEfficiency: 0.95 # high\n  highest-wasted-bytes: '20MB'\n"
@@ -112,14 +113,14 @@ def test_dive_ci(tmp_path: Path) -> None:
         ("rules:\n  - a\n", ":2: expected 'name: value' below 'rules:'"),
     ],
 )
-def test_bad_dive_ci(text: str, said: str, tmp_path: Path) -> None:
-    """What is no file of dive's rules is refused, by its line."""
+def test_a_bad_file_of_dive_names_its_line(text: str, said: str, tmp_path: Path) -> None:
+    """A file that does not hold rules of dive is refused with the line."""
     with pytest.raises(UsageError) as caught:
         settings_of(tmp_path, text, ".dive-ci")
     assert said in caught.value.message
 
 
-def test_dives_names_have_their_meaning(tmp_path: Path) -> None:
+def test_rules_of_dive_use_our_measures(tmp_path: Path) -> None:
     """A deleted directory fails, which dive passes; a rewritten file counts once, not twice."""
     folder = [file(f"app/{n}", bytes([n]) * MEGABYTE) for n in range(10)]
     deleted = image([file("os", b"0" * MEGABYTE)], folder, [whiteout("app")], names=["deleted"])
@@ -143,8 +144,8 @@ def test_dives_names_have_their_meaning(tmp_path: Path) -> None:
     assert broken["highest_upper_shadowed_percent"] == ["deleted"]
 
 
-def test_page_of_the_gate() -> None:
-    """docs/check.md names every rule, and its example is read as it stands."""
+def test_the_page_names_every_rule() -> None:
+    """docs/check.md names every rule, and its example is read without change."""
     page = (PROJECT / "docs/check.md").read_text()
     for rule in RULES:
         assert f"`{rule.name}`" in page
