@@ -1,4 +1,4 @@
-"""The tar reader sees what tarfile and GNU tar wrote, and refuses what unpackers refuse."""
+"""The tar reader reads what tarfile and GNU tar wrote, and refuses what unpackers refuse."""
 
 import io
 import os
@@ -29,19 +29,19 @@ from dedupe.formats.tar import (
 
 
 @given(archives)
-def test_members_equal_those_of_tarfile(
+def test_members_are_those_of_tarfile(
     archive: tuple[int, list[tuple[tarfile.TarInfo, bytes]]],
 ) -> None:
-    """Every field and every content of archives in all three formats is as tarfile has it."""
+    """Every field and content of archives in all three formats is as tarfile reads it."""
     data = written(*archive)
     assert as_tarfile_says(read(data)) == expected(data)
 
 
 @given(archives)
-def test_skipping_gives_the_same_but_hashes(
+def test_members_without_hashing_are_the_same(
     archive: tuple[int, list[tuple[tarfile.TarInfo, bytes]]],
 ) -> None:
-    """Without hashing, read or skipped, all fields are equal and no content hash is there."""
+    """Without hashing, read or skipped, all fields are the same and there is no content hash."""
     data = written(*archive)
     wanted = [replace(found, content_hash=None) for found in read(data)]
     assert read(data, hash_content=False) == wanted
@@ -50,10 +50,10 @@ def test_skipping_gives_the_same_but_hashes(
 
 @settings(max_examples=300)
 @given(archives, st.data())
-def test_a_changed_byte_ends_in_members_or_a_layer_error(
+def test_changed_bytes_give_members_or_a_layer_error(
     archive: tuple[int, list[tuple[tarfile.TarInfo, bytes]]], data: st.DataObject
 ) -> None:
-    """Whatever the bytes, reading ends, and with nothing but a LayerError."""
+    """Whatever the bytes, reading ends, and with no other error than LayerError."""
     damaged = bytearray(written(*archive))
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(0, len(damaged) - 1))
@@ -106,8 +106,8 @@ def small_archive() -> bytes:
     )
 
 
-def test_truncation_anywhere_is_seen() -> None:
-    """An archive cut anywhere gives whole members, then raises unless it is cut between two."""
+def test_truncation_is_an_error_except_between_members() -> None:
+    """An archive cut anywhere gives whole members, then an error unless cut between two."""
     whole = small_archive()
     members = read(whole)
     assert [m.name for m in members] == [b"long", b"n" * 600, b"d/", b"s", b"old"]
@@ -137,8 +137,8 @@ def test_truncation_anywhere_is_seen() -> None:
                 assert code == ("not-a-tar" if cut < 512 else "tar-truncated")
 
 
-def test_gnu_long_names() -> None:
-    """L and K members name the next member and its target, longer than the header could."""
+def test_gnu_long_names_belong_to_the_next_member() -> None:
+    """L and K members hold a name and a link target longer than the header has room for."""
     data = (
         member(b"././@LongLink", b"n" * 300 + b"\0", b"L", magic=b"ustar  \0")
         + member(b"././@LongLink", b"l" * 400 + b"\0", b"K", magic=b"ustar  \0")
@@ -187,19 +187,19 @@ def test_types() -> None:
 
 
 def test_an_empty_file_has_the_hash_of_nothing() -> None:
-    """A regular file of no bytes has the BLAKE3 of no bytes."""
+    """A regular file without bytes has the BLAKE3 of no bytes."""
     assert one(header() + END).content_hash == EMPTY_HASH == blake3(b"").digest()
 
 
 @pytest.mark.parametrize("end", [b"", bytes(512), END, bytes(10240)])
-def test_the_end_mark_may_be_missing(end: bytes) -> None:
-    """No, one or many zero blocks end an archive; no bytes at all are an empty one."""
+def test_an_archive_may_end_without_zero_blocks(end: bytes) -> None:
+    """None, one or many zero blocks end an archive; no bytes at all are an empty archive."""
     assert [m.name for m in read(member(b"a", b"1") + end)] == [b"a"]
     assert read(end) == []
 
 
 def test_a_lone_zero_block_is_refused() -> None:
-    """A zero block before other bytes would hide members from some readers only."""
+    """Some readers stop at a single zero block, so members after it would be hidden from them."""
     data = member(b"a", b"1") + bytes(512) + member(b"b", b"2") + END
     assert refusal(data) == "tar-lone-zero-block"
     assert refusal(bytes(512) + member(b"b", b"2") + END) == "tar-lone-zero-block"
@@ -207,7 +207,7 @@ def test_a_lone_zero_block_is_refused() -> None:
 
 
 def test_bytes_after_the_end_are_counted() -> None:
-    """What is hidden behind the end mark is read to the last byte, and its non-zeros counted."""
+    """What follows the end mark is read to the last byte, and bytes other than zero counted."""
     hidden = member(b"hidden", b"abc")
     data = member(b"a", b"1") + END + hidden + bytes(5 << 20) + b"end"
     for stream in (io.BytesIO(data), Trickle(data, lambda: 100_000)):
@@ -218,8 +218,8 @@ def test_bytes_after_the_end_are_counted() -> None:
         assert reader.member_count == 1
 
 
-def test_draining_can_be_off() -> None:
-    """For an index alone, nothing is read that follows the end mark."""
+def test_without_draining_nothing_after_the_end_is_read() -> None:
+    """For an index alone, nothing that follows the end mark is read."""
     data = member(b"a", b"1") + END + bytes(8 << 20)
     stream = io.BytesIO(data)
     reader = TarReader(stream, hash_content=False, drain=False)
@@ -229,14 +229,14 @@ def test_draining_can_be_off() -> None:
 
 
 @pytest.mark.parametrize("data", [b"x", b"{}" * 2000, b"\x7fELF" + bytes(4096), b"\x1f\x8b" * 900])
-def test_other_files_are_no_tar(data: bytes) -> None:
-    """A first block that is no header is told apart from a damaged archive."""
+def test_a_file_of_another_kind_is_not_a_tar(data: bytes) -> None:
+    """A first block that is not a header has another code than a damaged archive."""
     assert refusal(data) == "not-a-tar"
     assert not looks_like_tar(data)
 
 
 def test_a_damaged_header_is_refused() -> None:
-    """A checksum that does not fit ends in an error, where tarfile would end in silence."""
+    """A wrong checksum is an error, where tarfile would stop without one."""
     bad = bytearray(member(b"b", b"2"))
     bad[0] += 1
     data = member(b"a", b"1") + bytes(bad) + member(b"c", b"3") + END
@@ -245,7 +245,7 @@ def test_a_damaged_header_is_refused() -> None:
     assert refusal(member(b"a", b"1") + bytes(bad) + END) == "tar-bad-checksum"
 
 
-def test_members_are_limited() -> None:
+def test_too_many_members_are_refused() -> None:
     """An archive of more members than allowed is refused when the limit is passed."""
     data = header() * 4 + END
     assert len(read(data, limits=Limits(max_members=4))) == 4
@@ -254,8 +254,8 @@ def test_members_are_limited() -> None:
 
 @gnu_tar
 @pytest.mark.parametrize("form", ["v7", "oldgnu", "gnu", "ustar", "posix"])
-def test_folders_of_gnu_tar(tmp_path: Path, form: str) -> None:
-    """A tree that GNU tar wrote in each of its formats is read as tarfile reads it."""
+def test_folders_packed_by_gnu_tar_are_those_of_tarfile(tmp_path: Path, form: str) -> None:
+    """A tree that GNU tar packed in each of its formats is read as tarfile reads it."""
     (tmp_path / "d" / ("n" * 60)).mkdir(parents=True)
     (tmp_path / "d" / "file").write_bytes(b"content" * 1000)
     (tmp_path / "d" / "soft").symlink_to("file")
@@ -283,8 +283,8 @@ def fixtures() -> list[Path]:
 @pytest.mark.external
 @pytest.mark.skipif(not fixtures(), reason="needs the folder of fixtures beside the project")
 @pytest.mark.parametrize("path", fixtures(), ids=lambda path: path.name)
-def test_archives_of_others(path: Path) -> None:
-    """Archives from Go's own tests are read as tarfile reads them, but where it is wrong."""
+def test_archives_of_gos_tests_are_those_of_tarfile(path: Path) -> None:
+    """Archives from Go's tests are read as tarfile reads them, except where it is wrong."""
     data = path.read_bytes()
     wanted = expected(data)
     if path.name == "pax-nil-sparse-data.tar":

@@ -26,19 +26,19 @@ from dedupe.formats.tar import (
     ],
 )
 def test_numbers_may_be_padded_in_many_ways(field: bytes, value: int) -> None:
-    """Octal numbers stand among spaces and NULs, an empty one is 0, base-256 goes beyond."""
+    """Octal numbers may have spaces and NULs around them; none is 0; base-256 is for large ones."""
     assert one(header(uid=field) + END).uid == value
 
 
 @pytest.mark.parametrize("field", [b"0o17", b"1_7", b"+17", b"-17", b"18", b"x", b"1 7", b"\t17"])
 @pytest.mark.parametrize("name", ["mode", "uid", "gid", "mtime"])
-def test_garbage_is_no_number(name: str, field: bytes) -> None:
-    """What Python's int would take, and other garbage, is refused in every field."""
+def test_a_field_that_is_not_a_number_is_refused(name: str, field: bytes) -> None:
+    """Text that only Python's int would accept, and garbage, is refused in every field."""
     assert refusal(header(**{name: field}) + END) == "tar-bad-number"  # type: ignore[arg-type]
 
 
-def test_garbage_sizes_and_devices_are_no_numbers() -> None:
-    """A size must be a number, even where no body follows; a device's numbers too."""
+def test_bad_sizes_and_device_numbers_are_refused() -> None:
+    """A size must be a number even if no body follows; so must numbers of a device."""
     assert refusal(header(size=b"1z") + END) == "tar-bad-number"
     assert refusal(header(size=b"1z", flag=b"5") + END) == "tar-bad-number"
     assert refusal(header(flag=b"3", major=b"z") + END) == "tar-bad-number"
@@ -46,8 +46,8 @@ def test_garbage_sizes_and_devices_are_no_numbers() -> None:
     assert refusal(header(size=b"\x80" + b"\xff" * 11) + END) == "tar-bad-number"
 
 
-def test_negative_numbers() -> None:
-    """Times before 1970 are legal; sizes and owners below zero are not."""
+def test_only_times_may_be_negative() -> None:
+    """Times before 1970 are legal; negative sizes and owners are not."""
     assert one(header(mtime=base256(-5, 12)) + END).mtime_ns == -5_000_000_000
     assert refusal(header(size=base256(-512, 12)) + END) == "tar-negative-size"
     assert refusal(header(size=base256(-512, 12), flag=b"x") + END) == "tar-negative-size"
@@ -56,21 +56,21 @@ def test_negative_numbers() -> None:
     assert refusal(pax((b"uid", b"-1")) + header() + END) == "tar-bad-number"
 
 
-def test_remembered_numbers_stay_few() -> None:
-    """An archive of ever new numbers does not fill the memory."""
+def test_the_cache_of_numbers_is_bounded() -> None:
+    """An archive with ever new numbers does not fill the memory."""
     data = b"".join(header(mtime=b"%011o\0" % n) for n in range(20_000)) + END
     assert len(read(data)) == 20_000
     assert len(tar_headers.numbers) <= 8192
 
 
-def test_both_checksums_are_accepted() -> None:
-    """Headers with bytes above 127 were summed as signed by some writers."""
+def test_signed_and_unsigned_checksums_are_accepted() -> None:
+    """Some writers summed bytes above 127 as signed."""
     assert one(header(b"\xff\xfe", signed=True) + END).name == b"\xff\xfe"
     assert one(header(b"\xff\xfe") + END).name == b"\xff\xfe"
 
 
-def test_names_of_each_dialect() -> None:
-    """Ustar has folders in a field where v7 has nothing and GNU has times; star's is shorter."""
+def test_the_prefix_field_is_read_by_dialect() -> None:
+    """Ustar has folders there, v7 nothing, GNU times, and star a shorter prefix."""
     folders = b"p" * 155
     assert one(header(b"f", prefix=folders) + END).name == folders + b"/f"
     assert one(header(b"f", prefix=folders, magic=b"") + END).name == b"f"
@@ -85,8 +85,8 @@ def test_names_of_each_dialect() -> None:
     assert one(header(b"n" * 100, link=b"l" * 100, flag=b"2") + END).linkname == b"l" * 100
 
 
-def test_looks_like_tar() -> None:
-    """A header is known by its checksum; zeros may be an empty archive, but look like nothing."""
+def test_a_header_is_recognised_by_its_checksum() -> None:
+    """A block of zeros may be an empty archive, but does not look like a tar."""
     assert looks_like_tar(header())
     assert looks_like_tar(header() + b"more")
     assert not looks_like_tar(header()[:511])

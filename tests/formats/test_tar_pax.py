@@ -1,4 +1,4 @@
-"""Extended headers: records that override the header of one member or of all that follow."""
+"""Extended headers: records that override the header of the next member; global ones do not."""
 
 import base64
 import io
@@ -18,8 +18,8 @@ from dedupe.formats.tar import (
 )
 
 
-def test_pax_records_override_the_header() -> None:
-    """Name, target, owner, time and size come from the records, and only for one member."""
+def test_records_override_the_header_of_one_member() -> None:
+    """Name, target, owner, time and size come from the records, for the next member only."""
     data = (
         pax(
             (b"path", b"\xff\xfe new"),
@@ -64,19 +64,19 @@ def test_pax_records_override_the_header() -> None:
         (b"-99999999999.5", 1 - 2**63),
     ],
 )
-def test_times_are_exact(text: bytes, nanoseconds: int) -> None:
-    """Decimal seconds become nanoseconds without a float between, as far as 64 bits go."""
+def test_decimal_times_are_exact_nanoseconds(text: bytes, nanoseconds: int) -> None:
+    """Decimal seconds become nanoseconds without a float between, within 64 bits."""
     assert one(pax((b"mtime", text)) + header() + END).mtime_ns == nanoseconds
 
 
 @pytest.mark.parametrize("text", [b"x", b".5", b"1.x", b"--1", b"1e9", b"9" * 30, b"9" * 9999])
-def test_times_that_are_none(text: bytes) -> None:
-    """A time that is no decimal number, or of no 64-bit count of seconds, is refused."""
+def test_a_bad_time_is_refused(text: bytes) -> None:
+    """A time that is not a decimal number, or exceeds 64 bits of seconds, is refused."""
     assert refusal(pax((b"mtime", text)) + header() + END) == "tar-bad-number"
 
 
 def test_xattrs_are_exact_bytes() -> None:
-    """Values have any bytes, none included; names are unescaped as their writers escaped them."""
+    """Values may have any bytes or none; names are unescaped as their writers escaped them."""
     every = bytes(range(256))
     data = (
         pax(
@@ -137,7 +137,7 @@ def test_global_records_change_no_member() -> None:
 @pytest.mark.parametrize(
     "ahead", [pax((b"path", b"decoy"), (b"size", b"1024")), member(b"l", b"decoy\0", b"L")]
 )
-def test_a_global_header_ends_what_was_said_before_it(ahead: bytes) -> None:
+def test_a_global_header_cancels_the_header_before_it(ahead: bytes) -> None:
     """An extended header or long name does not reach over a g header, as in Go."""
     between = pax((b"comment", b"c"), flag=b"g")
     found = read(ahead + between + member(b"real", b"1") + END)
@@ -169,22 +169,22 @@ def test_a_global_header_ends_what_was_said_before_it(ahead: bytes) -> None:
     ],
 )
 def test_damaged_records_are_refused(body: bytes) -> None:
-    """Lengths must lead from record to record to the end; names have no NUL."""
+    """Lengths must lead from record to record to the end, and names have no NUL."""
     assert refusal(member(b"x", body, b"x") + header() + END) == "tar-bad-pax"
 
 
 @pytest.mark.parametrize(
     "records", [[b"size", b"0"], [b"GNU.sparse.map", b"0,1"], [b"GNU.sparse.realsize", b"9"]]
 )
-def test_a_size_for_all_members_counts_for_none(records: list[bytes]) -> None:
-    """Readers disagree whether a global size counts; Go does not count it, so the rest is read."""
+def test_a_global_size_is_ignored(records: list[bytes]) -> None:
+    """Readers disagree whether a global size counts; it does not here, as in Go."""
     data = pax((records[0], records[1]), flag=b"g") + member(b"a", b"1" * 600) + header(b"b") + END
     assert [(m.name, m.size) for m in read(data)[1:]] == [(b"a", 600), (b"b", 0)]
 
 
 @pytest.mark.parametrize("flag", [b"x", b"g", b"L", b"K"])
 def test_large_extended_headers_are_never_read(flag: bytes) -> None:
-    """What claims more than a MiB is refused at its header, before any of it is asked for."""
+    """A header that claims more than 1 MiB is refused before its body is read."""
     claims = header(size=(1 << 20) + 1, flag=flag)
     asked = []
 
@@ -199,7 +199,7 @@ def test_large_extended_headers_are_never_read(flag: bytes) -> None:
     assert len(asked) == 1
 
 
-def test_global_headers_are_dropped_as_they_are_read() -> None:
+def test_global_headers_take_no_memory() -> None:
     """Any number of g headers with ever new keys takes no more memory than one of them."""
     many = b"".join(
         pax((b"SCHILY.xattr.k%d" % n, b"v" * 500_000), (b"path", b"p" * 500_000), flag=b"g")

@@ -47,7 +47,7 @@ def sparse_pax(version: str, segments: list[tuple[int, bytes]], size: int) -> by
 
 
 def sparse_old(segments: list[tuple[int, bytes]], size: int) -> bytes:
-    """A sparse file of the oldest form, its map continued in blocks after the header."""
+    """A sparse file in the oldest form, whose map goes on in blocks after the header."""
     entries = [b"%011o\0%011o\0" % (at, len(text)) for at, text in segments]
     data = b"".join(text for _, text in segments)
     extra = [entries[at : at + 21] for at in range(4, len(entries), 21)]
@@ -95,7 +95,7 @@ def holed(draw: st.DrawFn) -> tuple[list[tuple[int, bytes]], int]:
 def test_sparse_files_are_hashed_with_their_holes(
     form: str, file: tuple[list[tuple[int, bytes]], int]
 ) -> None:
-    """All four forms give the file that a reader sees, and count what is stored."""
+    """All four forms give the file as it is read, and count the bytes that are stored."""
     segments, size = file
     content = bytearray(size)
     for at, text in segments:
@@ -122,16 +122,16 @@ def test_sparse_files_are_hashed_with_their_holes(
         pytest.param([(0, b"a")], 8**11 - 1, id="limit"),
     ],
 )
-def test_maps_that_describe_no_file(
+def test_segments_out_of_order_or_bounds_are_refused(
     form: str, segments: list[tuple[int, bytes]], size: int
 ) -> None:
-    """Segments ascend inside the file, and the file is no larger than the limit."""
+    """Segments ascend within the file, and the file is not larger than the limit."""
     data = SPARSE_FORMS[form](segments, size) + END
     assert refusal(data, limits=Limits(max_file_size=1 << 30)) == "tar-bad-sparse"
 
 
-def test_maps_must_account_for_what_is_stored() -> None:
-    """More or fewer stored bytes than the segments have is refused, as Go refuses it."""
+def test_segments_must_sum_to_the_stored_size() -> None:
+    """More or fewer stored bytes than the segments have are refused, as in Go."""
     for stored in (b"", b"ab"):
         data = pax((b"GNU.sparse.size", b"9"), (b"GNU.sparse.map", b"0,1")) + member(b"f", stored)
         assert refusal(data + END) == "tar-bad-sparse"
@@ -153,14 +153,14 @@ def test_maps_must_account_for_what_is_stored() -> None:
         [(b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0")],
     ],
 )
-def test_maps_that_are_none(records: list[tuple[bytes, bytes]]) -> None:
+def test_a_map_with_bad_numbers_is_refused(records: list[tuple[bytes, bytes]]) -> None:
     """Odd counts, signs, missing sizes and missing maps are refused."""
     assert refusal(pax(*records) + member(b"f", b"1") + END) == "tar-bad-sparse"
 
 
 @pytest.mark.parametrize("text", [b"9" * 1024, b"1\n" * 256, b"x\n", b"5\n0\n1\n", b"9999999\n"])
-def test_maps_in_the_body_have_an_end(text: bytes) -> None:
-    """The map of form 1.0 is bounded by the body, whatever count it announces."""
+def test_a_map_in_the_body_ends_with_the_body(text: bytes) -> None:
+    """The map of form 1.0 may not be longer than the body, whatever count it has."""
     ahead = pax(
         (b"GNU.sparse.major", b"1"),
         (b"GNU.sparse.minor", b"0"),
@@ -170,7 +170,7 @@ def test_maps_in_the_body_have_an_end(text: bytes) -> None:
 
 
 def test_an_endless_map_is_refused() -> None:
-    """Neither form 1.0's text nor the oldest form's blocks are read without end."""
+    """Neither the text of form 1.0 nor the blocks of the oldest form are read without limit."""
     long_map = b"999999999\n" + b"0\n" * (2 << 20)
     ahead = pax(
         (b"GNU.sparse.major", b"1"), (b"GNU.sparse.minor", b"0"), (b"GNU.sparse.realsize", b"9")
@@ -182,19 +182,19 @@ def test_an_endless_map_is_refused() -> None:
         read(start + block * 13_000)
 
 
-def test_an_old_sparse_member_is_gnu_only() -> None:
-    """Type S in another dialect has its map elsewhere, so it is refused."""
+def test_type_s_of_other_dialects_is_refused() -> None:
+    """Type S in another dialect has its map elsewhere."""
     assert refusal(header(b"f", 0, b"S") + END) == "tar-bad-sparse"
 
 
-def test_unknown_sparse_forms_are_plain_files() -> None:
-    """A form that nobody knows is what is stored, as Go's unpackers write it to disk."""
+def test_an_unknown_sparse_form_is_a_plain_file() -> None:
+    """An unknown form has the bytes that are stored, as Go's unpackers write them to disk."""
     data = pax((b"GNU.sparse.major", b"7"), (b"GNU.sparse.size", b"9")) + member(b"f", b"1") + END
     assert one(data).size == 1
 
 
-def test_holes_are_not_hashed_for_hours() -> None:
-    """Holes beyond the limit, in one file or in all together, are refused before any hashing."""
+def test_holes_beyond_the_limit_are_refused() -> None:
+    """Holes beyond the limit, in one file or in all together, are refused before hashing."""
     giant = sparse_pax("0.1", [], 8 * 2**60)
     assert refusal(giant + END) == "tar-bad-sparse"
     half = sparse_pax("0.1", [], DEFAULT_LIMITS.max_file_size)
@@ -221,8 +221,10 @@ def test_holes_are_not_hashed_for_hours() -> None:
     ids=" ".join,
 )
 @pytest.mark.parametrize("spots", [[], [0], [1 << 20], list(range(0, 8 << 20, 100_000))])
-def test_sparse_files_of_gnu_tar(tmp_path: Path, form: list[str], spots: list[int]) -> None:
-    """Files with holes, as GNU tar writes them in each form, have the file's own hash."""
+def test_sparse_files_packed_by_gnu_tar_have_their_hash(
+    tmp_path: Path, form: list[str], spots: list[int]
+) -> None:
+    """Files with holes, packed by GNU tar in each form, have the hash of the file itself."""
     target = tmp_path / "holes"
     with target.open("wb") as file:
         for at in spots:

@@ -22,10 +22,10 @@ from dedupe.formats.tar import (
 
 
 @given(archives, st.integers(0, 999))
-def test_pieces_of_any_size_give_the_same(
+def test_members_do_not_depend_on_the_size_of_reads(
     archive: tuple[int, list[tuple[tarfile.TarInfo, bytes]]], seed: int
 ) -> None:
-    """A stream that trickles gives the same members as one that gives all at once."""
+    """A stream of small reads gives the same members as one that gives all at once."""
     chance = random.Random(seed)
     data = written(*archive)
     trickle = TarReader(Trickle(data, lambda: chance.randint(1, 700)), hash_content=True)
@@ -35,7 +35,7 @@ def test_pieces_of_any_size_give_the_same(
 
 @pytest.mark.parametrize("size", [1, 511, 512, 513, (1 << 20) - 512, 1 << 20, (3 << 20) + 77])
 def test_files_across_chunks_have_the_right_hash(size: int) -> None:
-    """A file is hashed in pieces or at once, and the members around it stand where they stood."""
+    """A file is hashed in pieces or at once, and the members around it have the same offsets."""
     content = random.Random(size).randbytes(size)
     data = member(b"a", b"before") + member(b"b", content) + member(b"c", b"after") + END
     found = read(data)
@@ -46,7 +46,7 @@ def test_files_across_chunks_have_the_right_hash(size: int) -> None:
 
 
 def test_errors_of_the_stream_pass_through() -> None:
-    """What a decompressor raises is not turned into something else."""
+    """An error of a decompressor is not turned into another."""
 
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:
@@ -56,8 +56,8 @@ def test_errors_of_the_stream_pass_through() -> None:
         list(read_members(Broken(), hash_content=True))
 
 
-def test_file_ranges(tmp_path: Path) -> None:
-    """A range of a file is read and skipped inside its bounds, at its own position."""
+def test_a_range_of_a_file_is_read_within_its_bounds(tmp_path: Path) -> None:
+    """A range of a file is read and skipped within its bounds, from its own position."""
     path = tmp_path / "outer"
     inner = member(b"a", b"x" * 2_000_000) + member(b"b", b"y") + END
     path.write_bytes(b"before" + inner + b"after")
@@ -76,8 +76,8 @@ def test_file_ranges(tmp_path: Path) -> None:
         assert FileRange(file.fileno(), len(inner) + 99).skip(5) == 0
 
 
-def test_contents_are_skipped_unread() -> None:
-    """Where the stream can skip, large contents are never read."""
+def test_contents_are_skipped_if_the_stream_can() -> None:
+    """If the stream can skip, large contents are not read."""
     data = member(b"a", bytes(50 << 20)) + member(b"b", b"1") + END
     stream = Skipper(data)
     found = list(read_members(stream, hash_content=False))
