@@ -138,7 +138,7 @@ def test_global_records_change_no_member() -> None:
     "ahead", [pax((b"path", b"decoy"), (b"size", b"1024")), member(b"l", b"decoy\0", b"L")]
 )
 def test_a_global_header_cancels_the_header_before_it(ahead: bytes) -> None:
-    """An extended header or long name does not reach over a g header, as in Go."""
+    """As in Go, an extended header or long name before a g header is not for the member after."""
     between = pax((b"comment", b"c"), flag=b"g")
     found = read(ahead + between + member(b"real", b"1") + END)
     assert [(m.name, m.size) for m in found if m.typeflag == b"0"] == [(b"real", 1)]

@@ -188,7 +188,7 @@ def test_kernel_whiteouts_are_read_from_the_upper_folder(overlay: Path) -> None:
 
 @as_root
 def test_redirects_and_metacopies_are_flagged(overlay: Path) -> None:
-    """Renamed folders, and files whose mode alone is new: flagged, no zeros taken for content."""
+    """Renamed folders and files with only a new mode are flagged; their zeros are not content."""
     fill(overlay / "lower")
     view = mount(overlay, "redirect_dir=on", "metacopy=on")
     (view / "renamed").rename(view / "moved")

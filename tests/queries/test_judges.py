@@ -1,4 +1,4 @@
-"""The real tools as judges: what umoci and podman show is the merged view that our tables give."""
+"""The merged view of our tables is what umoci and podman show."""
 
 import json
 import os
@@ -28,7 +28,7 @@ from here import PROJECT
 
 
 def viewed(rows: list[dict]) -> dict[str, tuple]:
-    """The same of our merged view."""
+    """The same entries from the rows of our merged view."""
     return {
         row["path"]: (
             row["kind"] if row["kind"] in ("file", "directory", "symlink") else "other",
@@ -44,6 +44,7 @@ def viewed(rows: list[dict]) -> dict[str, tuple]:
 
 
 def judged(judge: Judge, layout: Path, names: list[str], tmp_path: Path) -> None:
+    """Check that the merged view of each image is the tool's."""
     _, session = scanned(tmp_path / "catalog", layout)
     identity = {name: row["image_id"] for row in session.rows("images") for name in row["names"]}
     rows = session.rows("merged_view")
@@ -58,8 +59,8 @@ def judged(judge: Judge, layout: Path, names: list[str], tmp_path: Path) -> None
 
 @pytest.mark.tools
 @pytest.mark.parametrize("judge", JUDGES)
-def test_sample_images(judge: str, tmp_path: Path) -> None:
-    """Paths, kinds, sizes, modes, owners, links and contents of every sample image."""
+def test_tools_show_the_merged_view_of_sample_images(judge: str, tmp_path: Path) -> None:
+    """Paths, kinds, sizes, modes, owners, links and contents are the tool's."""
     show = need(judge)
     store = tmp_path / "store"
     subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(store)], check=True)
@@ -73,8 +74,8 @@ def test_sample_images(judge: str, tmp_path: Path) -> None:
 
 @pytest.mark.tools
 @pytest.mark.parametrize("judge", JUDGES)
-def test_edges_on_which_stores_agree(judge: str, tmp_path: Path) -> None:
-    """Whiteouts, opaque folders, kind changes, links, names and owners at their edges."""
+def test_tools_show_the_merged_view_of_edge_cases(judge: str, tmp_path: Path) -> None:
+    """Whiteouts, opaque folders, changes of kind, links, names and owners are the tool's."""
     show = need(judge)
     layers = [
         [
@@ -136,7 +137,9 @@ REFUSED_BY_UMOCI = {
 @pytest.mark.tools
 @pytest.mark.parametrize("form", GO_FORMS)
 @pytest.mark.parametrize("judge", JUDGES)
-def test_forms_that_go_reads_its_own_way(judge: str, form: str, tmp_path: Path) -> None:
+def test_tools_show_the_merged_view_of_forms_that_only_go_reads_so(
+    judge: str, form: str, tmp_path: Path
+) -> None:
     """Global headers and names that end in a slash hide nothing from us that tools unpack."""
     show = need(judge)
     base = [file("a", b"aa"), directory("d"), file("d/x", b"x")]
@@ -152,7 +155,7 @@ def test_forms_that_go_reads_its_own_way(judge: str, form: str, tmp_path: Path) 
 @pytest.mark.estate
 @pytest.mark.parametrize("judge", JUDGES)
 @pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
-def test_estate(judge: str, tmp_path: Path) -> None:
-    """The same of three real images."""
+def test_tools_show_the_merged_view_of_real_images(judge: str, tmp_path: Path) -> None:
+    """The merged view of three real images is the tool's."""
     names = ["localhost/app/web:1.3", "localhost/app/data:2.0", "localhost/app/front:1.0"]
     judged(need(judge), Path(os.environ["DEDUPE_ESTATE"]) / "oci", names, tmp_path)

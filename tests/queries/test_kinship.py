@@ -1,4 +1,4 @@
-"""Layers on several parents, images on images, and near twins: SQL against plain Python."""
+"""Layers with several parents, bases, and near twins: SQL against plain Python."""
 
 import json
 import tempfile
@@ -20,15 +20,17 @@ Pairs = dict[frozenset[str], tuple[int, int, int, int]]
 
 
 def contents(stack: tuple) -> dict[bytes, int]:
+    """Size by content of the files of a stack."""
     return {it.content: len(it.content) for layer in stack for it in layer if it.kind == "f"}
 
 
 def twins(session: Session, similarity: float = 0.0, gain: int = 0, widest: int = 64) -> list[dict]:
+    """Rows of pairs of images with much in common."""
     return session.rows("usage/twins", similarity=similarity, gain_bytes=gain, widest=widest)
 
 
 def pairs_of(store: Store) -> Pairs:
-    """Union, common, shared already and shared layers of each pair with anything in common."""
+    """Bytes of union, common, already shared, and shared layers, per pair with common content."""
     found: Pairs = {}
     for (one, left), (other, right) in combinations(store.stacks.items(), 2):
         common = contents(left).keys() & contents(right).keys()
@@ -44,7 +46,7 @@ def pairs_of(store: Store) -> Pairs:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(store=stores(most_images=6))
-def test_random_stores(store: Store) -> None:
+def test_kinship_of_random_stores_is_that_of_plain_python(store: Store) -> None:
     """Position loss, bases and twins of random stores are those of plain Python."""
     images = images_of(store, {name: [f"x/{name}:1"] for name in store.images})
     ids = {one.image_id: name for name, one in images.items()}
@@ -111,7 +113,7 @@ def test_random_stores(store: Store) -> None:
 
 
 def groups_of(built: dict[str, tuple], pairs: list[frozenset[str]]) -> dict:
-    """Contents that all of a group hold, those in their common layers, and what is saved."""
+    """Bytes that all images of a group have, those already shared, and those saved by a base."""
     groups: list[set[str]] = []
     for pair in pairs:
         joined = set(pair).union(*(group for group in groups if group & pair))
@@ -130,8 +132,8 @@ def groups_of(built: dict[str, tuple], pairs: list[frozenset[str]]) -> dict:
     return found
 
 
-def test_what_splits_a_layer(tmp_path: Path) -> None:
-    """The second copy names the step below that is not under the first."""
+def test_a_second_copy_names_the_step_that_splits_it(tmp_path: Path) -> None:
+    """The second copy of a layer names the step below it that the first does not have."""
     base, extra, lib = ([file(name, name * 10)] for name in ("base", "extra", "lib"))
     images = [
         image(base, lib, names=["a:1"], history=["ADD base", "COPY lib"]),
@@ -146,8 +148,8 @@ def test_what_splits_a_layer(tmp_path: Path) -> None:
     assert second["split_diff_id"] == images[2].diff_ids[1]
 
 
-def test_bases_are_named(tmp_path: Path) -> None:
-    """An image names the longest image that it is built on, and what it adds."""
+def test_an_image_names_its_longest_base(tmp_path: Path) -> None:
+    """An image names the longest image that it is built on, and the bytes it adds."""
     low, middle = [file("low", b"1" * 10)], [file("middle", b"2" * 5)]
     images = [
         image(low, names=["debian:12"]),
@@ -163,8 +165,8 @@ def test_bases_are_named(tmp_path: Path) -> None:
     ]
 
 
-def test_twins_are_told_what_they_would_share(tmp_path: Path) -> None:
-    """Equal files in layers of other bytes are a gain; files in a common layer are none."""
+def test_twins_count_equal_files_in_different_layers(tmp_path: Path) -> None:
+    """Equal files in different layers would be saved; those in a common layer are shared."""
     base = [file("base", b"b" * 50)]
     images = [
         image(base, [file("lib", b"l" * 100), file("one", b"1" * 10)], names=["one"]),
@@ -176,8 +178,8 @@ def test_twins_are_told_what_they_would_share(tmp_path: Path) -> None:
     assert row["shared_layers"] == 1
 
 
-def test_groups_of_twins(tmp_path: Path) -> None:
-    """Three images hold one library, each in a layer of its own: a base of it is stored once."""
+def test_a_group_of_twins_saves_all_but_one_copy(tmp_path: Path) -> None:
+    """Three images with one library, each in its own layer: with a base it is stored once."""
     images = [
         image(
             [file(f"{number}/lib", b"l" * 1000), file("own", bytes([number]) * 10)],
@@ -192,8 +194,8 @@ def test_groups_of_twins(tmp_path: Path) -> None:
     assert row["image_names"] == ["r/0", "r/1", "r/2"]
 
 
-def test_commands(tmp_path: Path) -> None:
-    """Each listing answers in every form; a size that is none is an error of usage."""
+def test_listings_of_kinship_answer_in_every_form(tmp_path: Path) -> None:
+    """Each listing answers in every form; a bad size is a usage error."""
     scan_images(tmp_path, [image([file("a", b"1")], names=["a"])])
     for command in ("positions", "bases", "twins"):
         for form in ("table", "json", "csv"):
