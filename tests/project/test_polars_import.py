@@ -65,7 +65,7 @@ def python(code: str, folder: Path, environment: dict[str, str]) -> None:
 def test_polars_alone_deletes_the_folder(
     planted: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
-    """The trap works: without us, polars deletes the folder. If it no longer does, all is well."""
+    """Without our code polars deletes the folder; otherwise the other tests prove nothing."""
     victim, environment = planted
     python("import polars", tmp_path, environment)
     if victim.exists():

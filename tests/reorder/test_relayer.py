@@ -13,7 +13,7 @@ from oracle import Store
 
 
 def joined_bytes(store: Store, pair: tuple) -> int:
-    """What the store holds unpacked once the two top layers of this chain are one."""
+    """Bytes of the store, unpacked, if the two top layers of this chain were one."""
     units = {}
     for built in store.stacks.values():
         for position, layer in enumerate(built):
@@ -61,8 +61,8 @@ def classes(store: Store) -> dict[frozenset[str], tuple[int, int]]:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(store=stores(most_images=5))
-def test_random_stores(store: Store) -> None:
-    """Joins and classes of random stores are those of plain Python."""
+def test_joins_and_classes_of_random_stores_are_those_of_plain_python(store: Store) -> None:
+    """Joins and classes of files are those of plain Python."""
     images = images_of(store, {name: [f"x/{name}:1"] for name in store.images})
     with tempfile.TemporaryDirectory() as folder:
         session = scan_images(Path(folder), images.values())
@@ -99,8 +99,8 @@ def test_random_stores(store: Store) -> None:
     } == classes(store)
 
 
-def test_a_shared_layer_is_no_place_to_join(tmp_path: Path) -> None:
-    """Joining frees what is hidden; where others need the lower layer, all of it is held again."""
+def test_joining_a_shared_layer_stores_it_again(tmp_path: Path) -> None:
+    """Joining frees hidden files, but stores a lower layer again if other images need it."""
     base, lists = [file("base", b"b" * 10)], [file("lists", b"l" * 100), file("lib", b"s" * 7)]
     clean = [file("lists", b"")]
     session = scan_images(
@@ -120,8 +120,8 @@ def test_a_shared_layer_is_no_place_to_join(tmp_path: Path) -> None:
     assert (second["images"], second["other_images"]) == (1, 1)
 
 
-def test_names_of_a_file_stay_together(tmp_path: Path) -> None:
-    """A file with two names is another than one with one of them, and counts once."""
+def test_a_file_with_two_names_counts_once(tmp_path: Path) -> None:
+    """A file with two names is another class than one with one of them, and counts once."""
     pair = [file("bin/a", b"x" * 5), hardlink("bin/b", "bin/a")]
     session = scan_images(
         tmp_path,

@@ -1,4 +1,4 @@
-"""Reports in every form of two stores."""
+"""Reports of two stores in every form."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from here import PROJECT
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Reports:
-    """Of the sample store."""
+    """Reports of the sample store."""
     folder = tmp_path_factory.mktemp("sample")
     program = [sys.executable, str(PROJECT / "data/sample.py"), str(folder / "store")]
     subprocess.run(program, check=True)
@@ -20,7 +20,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Reports:
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Reports:
-    """Of a store whose names, steps and paths are all meant to do harm."""
+    """Reports of a store whose names, steps and paths all mean harm."""
     folder = tmp_path_factory.mktemp("hostile")
     images = []
     for number, text in enumerate(HOSTILE):

@@ -1,4 +1,4 @@
-"""Every form of the report says the same numbers."""
+"""Every form of the report has the same numbers."""
 
 import json
 import re
@@ -9,8 +9,8 @@ from helpers.reports import Reports, cells, figures, page_rows, samples
 from dedupe.report.units import human
 
 
-def test_totals_agree(sample: Reports) -> None:
-    """Each total is the same number in every form; people see the seven that matter."""
+def test_totals_are_the_same_in_every_form(sample: Reports) -> None:
+    """Each total is the same number in every form; forms for reading have the seven main ones."""
     totals = json.loads(sample["json"])["totals"]
     (run,) = json.loads(sample["sarif"])["runs"]
     assert run["properties"]["totals"] == totals
@@ -43,8 +43,8 @@ def test_totals_agree(sample: Reports) -> None:
     assert all(share in sample[form] for form in ("terminal", "html", "markdown"))
 
 
-def test_images_agree(sample: Reports) -> None:
-    """So are content, shadowed, efficiency and exclusive bytes of each image."""
+def test_figures_of_images_are_the_same_in_every_form(sample: Reports) -> None:
+    """Content, shadowed, efficiency and exclusive bytes of each image are the same."""
     images = json.loads(sample["json"])["images"]
     assert len(images) == 4
     lines = figures(sample["csv"])
@@ -92,8 +92,8 @@ def test_images_agree(sample: Reports) -> None:
     assert sum(attributed) == sum(image["attributed"]["unpacked"] for image in images)
 
 
-def test_findings_and_sources_agree(sample: Reports) -> None:
-    """So are the findings, in the same order, and the sources."""
+def test_findings_and_sources_are_the_same_in_every_form(sample: Reports) -> None:
+    """Findings are the same in the same order, and so are sources."""
     report = json.loads(sample["json"])
     findings = report["findings"]
     assert len(findings) == 4

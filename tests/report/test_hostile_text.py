@@ -19,14 +19,14 @@ from dedupe.model.paths import printable
 from dedupe.report.markdown import code
 
 
-def test_terminal_has_no_escape(hostile: Reports) -> None:
-    """No form has a control character or a direction mark of an image in it."""
+def test_no_form_has_control_characters_of_an_image(hostile: Reports) -> None:
+    """No form has a control character or a direction mark from an image."""
     for form, text in hostile.items():
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", text.replace("\r\n", "\n")), form
 
 
-def test_csv_starts_no_formula(hostile: Reports) -> None:
-    """No cell begins with what a spreadsheet takes for a formula, and none breaks its line."""
+def test_csv_cells_are_not_formulas(hostile: Reports) -> None:
+    """No cell starts like a formula of a spreadsheet, and none breaks its line."""
     rows = list(csv.reader(io.StringIO(hostile["csv"])))
     assert {len(row) for row in rows} == {5}
     for row in rows[1:]:
@@ -39,7 +39,7 @@ def test_csv_starts_no_formula(hostile: Reports) -> None:
 
 
 def test_markdown_has_no_markup_of_an_image(hostile: Reports) -> None:
-    """All foreign text stands in code spans, whole; there is no link, picture or HTML."""
+    """Text of images is in code spans, whole; there is no link, picture or HTML."""
     found = list(tokens(hostile["markdown"]))
     kinds = {token.type for token in found}
     assert kinds <= {
@@ -61,8 +61,8 @@ def test_markdown_has_no_markup_of_an_image(hostile: Reports) -> None:
 @pytest.mark.parametrize(
     "text", [*HOSTILE, "`", "`a", "a`", "  ", " a ", "a``b`", "|", "\\|", "x\\"]
 )
-def test_code_spans_say_what_they_were_given(text: str) -> None:
-    """A code span in a cell of a table reads back as the text, whatever it is."""
+def test_code_spans_read_back_as_the_text(text: str) -> None:
+    """Any text in a code span of a table cell reads back as the same text."""
     shown = printable(text)
     found = list(tokens(f"| a | b |\n| --- | --- |\n| {code(shown)} | {code(shown)} |\n"))
     spans = [token.content for token in found if token.type == "code_inline"]
@@ -71,14 +71,14 @@ def test_code_spans_say_what_they_were_given(text: str) -> None:
 
 
 def test_long_text_is_cut() -> None:
-    """A cell is never longer than a comment bears, and says that it was cut."""
+    """A cell is not longer than a comment can hold, and shows that it was cut."""
     assert len(code("x" * 10_000)) < 200
     assert code("x" * 10_000).endswith("…`")
     assert code("") == ""
 
 
-def test_labels_say_what_they_were_given(hostile: Reports) -> None:
-    """Metrics' labels read back as the repositories and sources, whatever those are."""
+def test_metric_labels_read_back_as_the_text(hostile: Reports) -> None:
+    """Labels read back as the repositories and sources, whatever text they are."""
     labels = {
         dict(labels)["repository"]
         for name, labels in samples(hostile["openmetrics"])

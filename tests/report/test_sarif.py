@@ -1,4 +1,4 @@
-"""SARIF as its specification has it."""
+"""The SARIF form follows its standard."""
 
 import json
 import re
@@ -139,8 +139,8 @@ SARIF = {
 
 
 @pytest.mark.parametrize("store", ["sample", "hostile"])
-def test_sarif_is_sarif(store: str, request: pytest.FixtureRequest) -> None:
-    """A log has the standard's structure, and each result's rule is where it says."""
+def test_sarif_follows_its_standard(store: str, request: pytest.FixtureRequest) -> None:
+    """A log has the structure of the standard, and each result has the index of its rule."""
     log = json.loads(request.getfixturevalue(store)["sarif"])
     Draft202012Validator.check_schema(SARIF)
     Draft202012Validator(SARIF).validate(log)

@@ -1,4 +1,4 @@
-"""containerd's store: images, layers and containers of one written by hand."""
+"""Images, layers and containers of a containerd store that is written by hand."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +20,8 @@ from dedupe.model.images import FoundSource, LayerState, SourceKind, Whiteouts
 
 
 @pytest.mark.parametrize("page_size", [4096, 65536])
-def test_same_figures_as_a_layout(page_size: int, tmp_path: Path) -> None:
-    """Images, figures, bytes of blobs: those of an image layout of the same images."""
+def test_containerd_has_the_figures_of_a_layout(page_size: int, tmp_path: Path) -> None:
+    """Images, figures and blobs are those of an image layout of the same images."""
     root = ContainerdRoot(tmp_path / "containerd")
     root.add(APP)
     root.add(WEB, namespace="k8s.io")
@@ -34,8 +34,8 @@ def test_same_figures_as_a_layout(page_size: int, tmp_path: Path) -> None:
     assert only(tmp_path / "containerd").kind is SourceKind.CONTAINERD
 
 
-def test_names_over_namespaces(tmp_path: Path) -> None:
-    """One image for CRI's three names and for the same target in another namespace."""
+def test_names_of_one_image_in_all_namespaces_are_one_image(tmp_path: Path) -> None:
+    """CRI's three names, and a name in another namespace, are names of one image."""
     root = ContainerdRoot(tmp_path)
     target = root.add(APP, namespace="k8s.io", cri=True)
     root.add(APP, namespace="default")
@@ -52,7 +52,7 @@ def test_names_over_namespaces(tmp_path: Path) -> None:
 
 
 def test_names_are_made_printable(tmp_path: Path) -> None:
-    """A name that is no UTF-8 or has a terminal's escapes is shown, not obeyed."""
+    """A name that is not UTF-8, or has escapes of a terminal, is shown in printable form."""
     root = ContainerdRoot(tmp_path)
     target = root.add(replace(APP, names=[]))
     root.name("evil\x1b[2J:1", target)
@@ -65,8 +65,8 @@ def test_names_are_made_printable(tmp_path: Path) -> None:
     assert "evil\\x1b[2J:1" in image.names
 
 
-def test_orphans_and_partial_blobs(tmp_path: Path) -> None:
-    """A blob that no image of any namespace needs is an orphan; one being written is no blob."""
+def test_a_blob_of_no_image_is_an_orphan(tmp_path: Path) -> None:
+    """A blob that no namespace needs is an orphan; one that is being written does not count."""
     root = ContainerdRoot(tmp_path)
     root.add(APP, namespace="k8s.io")
     root.contents.blobs |= (orphan := {"sha256:" + "0" * 64: b"x" * 33})
@@ -79,8 +79,8 @@ def test_orphans_and_partial_blobs(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("documents", ["none", "manifest", "manifest and config"])
-def test_sparse_index(documents: str, tmp_path: Path) -> None:
-    """Platforms that were not pulled, or only their documents, are listed and no error."""
+def test_platforms_that_were_not_pulled_are_not_errors(documents: str, tmp_path: Path) -> None:
+    """Platforms that were not pulled, or only their documents, are listed as absent."""
     root = ContainerdRoot(tmp_path)
     arm = Image([tar_of([file("arm")])], platform="linux/arm64")
     here = root.contents.add_image(APP) | {"platform": APP.platform_document}
@@ -102,8 +102,8 @@ def test_sparse_index(documents: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("snapshotter", ["overlayfs", "native"])
-def test_discarded_blobs(snapshotter: str, tmp_path: Path) -> None:
-    """Layers without blobs are the snapshots of their chain IDs, whatever the namespace."""
+def test_layers_without_blobs_are_read_from_snapshots(snapshotter: str, tmp_path: Path) -> None:
+    """A layer without a blob is the snapshot of its chain ID, in any namespace."""
     root = ContainerdRoot(tmp_path)
     root.add(APP, namespace="k8s.io")
     root.unpack(WEB, namespace="k8s.io", snapshotter=snapshotter)
@@ -131,8 +131,8 @@ def test_discarded_blobs(snapshotter: str, tmp_path: Path) -> None:
             assert below == str(position - 1).encode()
 
 
-def test_blobs_before_snapshots(tmp_path: Path) -> None:
-    """Where both are kept the blob is read, since its digest can be checked."""
+def test_a_blob_is_read_rather_than_a_snapshot(tmp_path: Path) -> None:
+    """If both are kept the blob is read, since its digest can be checked."""
     root = ContainerdRoot(tmp_path)
     root.add(APP)
     root.unpack(APP)
@@ -141,8 +141,8 @@ def test_blobs_before_snapshots(tmp_path: Path) -> None:
     assert all(layer.content is layer.blob and layer.tree for layer in image.layers)
 
 
-def test_unpacked_though_unreadable(tmp_path: Path) -> None:
-    """A layer whose blob is encrypted, or no file, is read where it lies unpacked."""
+def test_a_layer_with_an_unreadable_blob_is_read_from_its_snapshot(tmp_path: Path) -> None:
+    """The blob is encrypted, or not a file."""
     root = ContainerdRoot(tmp_path)
     secret = replace(APP, encrypted=frozenset({1}))
     root.add(secret)
@@ -160,8 +160,8 @@ def test_unpacked_though_unreadable(tmp_path: Path) -> None:
     assert all(layer.content is layer.tree for layer in image.layers)
 
 
-def test_missing_blob_without_a_snapshot(tmp_path: Path) -> None:
-    """A layer that is nowhere is an error, once, and its image stays."""
+def test_a_layer_without_blob_and_snapshot_is_one_error(tmp_path: Path) -> None:
+    """The layer is absent, and its image is kept."""
     root = ContainerdRoot(tmp_path)
     root.add(APP)
     root.add(OTHER)
@@ -182,8 +182,8 @@ def test_missing_blob_without_a_snapshot(tmp_path: Path) -> None:
     }
 
 
-def test_containers(tmp_path: Path) -> None:
-    """A container has its image, its writable branch, and whether it runs as far as is said."""
+def test_a_container_has_its_image_state_and_upper_folder(tmp_path: Path) -> None:
+    """Whether it runs is null if the store does not say so."""
     root = ContainerdRoot(tmp_path)
     root.add(APP, namespace="k8s.io")
     root.add(WEB, namespace="k8s.io")
@@ -227,7 +227,7 @@ def test_containers(tmp_path: Path) -> None:
 
 
 def test_roots_at_any_depth(tmp_path: Path) -> None:
-    """k3s keeps its containerd deep in its own folder; a host may have several."""
+    """k3s has its containerd deep in its own folder; a host may have several."""
     for place in ("rancher/k3s/agent/containerd", "containerd"):
         root = ContainerdRoot(tmp_path / "lib" / place)
         root.add(APP)

@@ -1,4 +1,4 @@
-"""A damaged containerd store: each damage is reported, and costs only itself."""
+"""A damaged containerd store: each damage is one problem, and the rest is read."""
 
 import os
 import tempfile
@@ -51,8 +51,8 @@ SPOILT_METADATA: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("name", SPOILT_METADATA)
-def test_names_lost(name: str, tmp_path: Path) -> None:
-    """Without meta.db the blobs tell the images; that their names are lost is said."""
+def test_without_meta_db_images_are_read_without_names(name: str, tmp_path: Path) -> None:
+    """The blobs give the images; that their names are lost is one error."""
     spoil, code = SPOILT_METADATA[name]
     root = ContainerdRoot(tmp_path)
     root.add(OTHER)
@@ -77,8 +77,8 @@ def test_names_lost(name: str, tmp_path: Path) -> None:
     assert names == {APP.image_id: ("kept",), WEB.image_id: ("kept",), OTHER.image_id: ()}
 
 
-def test_one_namespace_damaged(tmp_path: Path) -> None:
-    """Damage in one namespace costs its names; the others keep theirs."""
+def test_damage_in_one_namespace_costs_only_its_names(tmp_path: Path) -> None:
+    """Names in other namespaces are read."""
     root = ContainerdRoot(tmp_path)
     root.add(APP, namespace="a")
     root.add(WEB, namespace="b")
@@ -113,7 +113,7 @@ def spoil_size(root: ContainerdRoot) -> None:
 
 
 def spoil_cycle(root: ContainerdRoot) -> None:
-    """Snapshots below each other; the container's image cannot be told by them."""
+    """Snapshots that are each other's parents, so they do not give a container's image."""
     for key, below in (("x", "default/102/y"), ("y", "default/101/x")):
         root.snapshot(key, below, "default")
     root.container("x", "gone")
@@ -136,8 +136,8 @@ SPOILT: dict[str, tuple[Callable[[ContainerdRoot], None], list[str]]] = {
 
 
 @pytest.mark.parametrize("name", SPOILT)
-def test_bad_records_cost_only_themselves(name: str, tmp_path: Path) -> None:
-    """One finding for a record that means nothing, and the rest is read."""
+def test_a_bad_record_is_one_error(name: str, tmp_path: Path) -> None:
+    """A record without meaning is one error, and the rest is read."""
     spoil, expected = SPOILT[name]
     root = ContainerdRoot(tmp_path)
     root.add(APP)
@@ -148,8 +148,8 @@ def test_bad_records_cost_only_themselves(name: str, tmp_path: Path) -> None:
     assert [image.names for image in source.images] == [("docker.io/library/app:1",)]
 
 
-def test_too_many_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A database with more records than memory is for is read as far as that."""
+def test_records_are_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database with too many records for memory is read up to the limit."""
     monkeypatch.setattr(metadata, "MAX_RECORDS", 3)
     root = ContainerdRoot(tmp_path)
     target = root.add(APP)
@@ -162,8 +162,8 @@ def test_too_many_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert [image.image_id for image in source.images] == [APP.image_id]
 
 
-def test_damaged_snapshots(tmp_path: Path) -> None:
-    """A snapshotter's damaged database is one finding; layers are read from their blobs."""
+def test_a_damaged_database_of_snapshots_is_one_error(tmp_path: Path) -> None:
+    """Layers are read from their blobs."""
     root = ContainerdRoot(tmp_path)
     root.add(APP)
     root.unpack(APP)
@@ -175,8 +175,10 @@ def test_damaged_snapshots(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [as_fifo, as_link, lambda path: path.write_bytes(b"")])
-def test_blobs_that_are_none(spoil: Callable[[Path], object], tmp_path: Path) -> None:
-    """A FIFO, a link or nothing for a manifest costs its image only, and blocks nothing."""
+def test_a_manifest_that_is_not_a_file_costs_only_its_image(
+    spoil: Callable[[Path], object], tmp_path: Path
+) -> None:
+    """A FIFO, a link or an empty manifest is one error, and blocks nothing."""
     root = ContainerdRoot(tmp_path)
     target = root.add(APP)
     root.add(OTHER)
@@ -192,8 +194,10 @@ def test_blobs_that_are_none(spoil: Callable[[Path], object], tmp_path: Path) ->
     changes=st.lists(st.tuples(st.integers(0, 1 << 20), st.integers(0, 255)), max_size=6),
 )
 @settings(max_examples=80, deadline=None)
-def test_flipped_bytes(database: str, changes: list[tuple[int, int]]) -> None:
-    """Whatever the databases say, what is left of the store is read and the rest is a finding."""
+def test_flipped_bytes_in_databases_are_problems(
+    database: str, changes: list[tuple[int, int]]
+) -> None:
+    """Whatever the databases hold, the rest of the store is read."""
     with tempfile.TemporaryDirectory() as name:
         root = ContainerdRoot(Path(name))
         root.add(APP)
@@ -222,8 +226,8 @@ def test_flipped_bytes(database: str, changes: list[tuple[int, int]]) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can scan as somebody else")
-def test_unprivileged() -> None:
-    """A store that is closed to the user is one error, not one a file."""
+def test_a_store_without_permission_is_one_error() -> None:
+    """A store that the user may not read is one error, not one per file."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         place.chmod(0o711)
@@ -244,8 +248,8 @@ def test_unprivileged() -> None:
 
 
 @given(value=st.integers(-(2**63), 2**63 - 1))
-def test_numbers(value: int) -> None:
-    """Numbers are Go's varints; bytes that are none give 0."""
+def test_numbers_are_gos_varints(value: int) -> None:
+    """Numbers are varints as Go writes them; other bytes give 0."""
     assert signed(zigzag(value)) == value
     assert unsigned(varint(abs(value))) == abs(value)
     assert unsigned(varint(abs(value)).rstrip(bytes(range(128))) or b"\x80") == 0

@@ -1,4 +1,4 @@
-"""Docker's images and containers in containerd, as docker 29 keeps them."""
+"""Images and containers of docker in containerd, as docker 29 keeps them."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ CID, FORGOTTEN, GRAPH = "c" * 64, "d" * 64, "e" * 64
 
 
 def docker_root(folder: Path) -> ContainerdRoot:
-    """What docker 29 keeps: an image with a name, one without, two containers."""
+    """A root of docker 29: an image with a name, one without, and two containers."""
     root = ContainerdRoot(folder / "containerd" / "daemon")
     root.add(APP, namespace="moby")
     dangling = root.contents.add_image(WEB)
@@ -42,8 +42,8 @@ def docker_root(folder: Path) -> ContainerdRoot:
     return root
 
 
-def test_docker(tmp_path: Path) -> None:
-    """Docker's images and containers in containerd, and the names that docker gives them."""
+def test_images_and_containers_have_dockers_names(tmp_path: Path) -> None:
+    """Docker's images and containers are read from containerd, with the names docker gives."""
     docker_root(tmp_path / "docker").write()
     source = only(tmp_path)
     assert source.kind is SourceKind.DOCKER_CONTAINERD
@@ -63,8 +63,8 @@ def test_docker(tmp_path: Path) -> None:
     assert known.upper != forgotten.upper
 
 
-def test_docker_scanned(tmp_path: Path) -> None:
-    """The figures of docker's images in containerd are those of their layout."""
+def test_images_have_the_figures_of_their_layout(tmp_path: Path) -> None:
+    """Figures of docker's images in containerd are those of their layout."""
     docker_root(tmp_path / "docker").write()
     _, session = scanned(tmp_path / "catalog", tmp_path / "docker")
     rows = {row["image_id"]: row for row in session.rows("images")}
@@ -72,8 +72,8 @@ def test_docker_scanned(tmp_path: Path) -> None:
     assert rows[WEB.image_id]["live_bytes"] == 470
 
 
-def test_docker_with_a_graph_driver(tmp_path: Path) -> None:
-    """The empty containerd of a docker with a graph driver is no source of its own."""
+def test_an_empty_containerd_of_docker_is_not_a_source(tmp_path: Path) -> None:
+    """The empty containerd of a docker with a graph driver is not a source of its own."""
     (tmp_path / "image/overlay2/imagedb/content/sha256").mkdir(parents=True)
     ContainerdRoot(tmp_path / "containerd/daemon").write()
     kinds = [item.kind for item in found(tmp_path) if isinstance(item, FoundSource)]

@@ -31,15 +31,15 @@ def image_rows(session: Session, kind: str = "image") -> list[dict[str, Any]]:
 
 
 def states(session: Session) -> list[tuple[int, str]]:
-    """Position and state of every layer in its place."""
+    """Position and state of every layer of an image."""
     rows = session.ask(
         "SELECT position, state FROM scan_image_layers ORDER BY image_id, position"
     ).dicts()
     return [(row["position"], row["state"]) for row in rows]
 
 
-def test_repositories_only(tmp_path: Path) -> None:
-    """Docker before 1.10: no config, so the image is known by its chain of diff IDs."""
+def test_an_archive_without_configs_is_known_by_its_layers(tmp_path: Path) -> None:
+    """Docker before 1.10 wrote no config, so the image ID is of the chain of diff IDs."""
     write_docker_archive(tmp_path / "old.tar", [IMAGE], "repositories-only")
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "old.tar")
     assert codes(outcome) == []
@@ -50,8 +50,8 @@ def test_repositories_only(tmp_path: Path) -> None:
     assert (row["content_bytes"], row["live_bytes"]) == (175, 75)
 
 
-def test_repositories_only_with_two_tops(tmp_path: Path) -> None:
-    """Two names of two tops over one base are two images that share it."""
+def test_two_names_with_two_tops_are_two_images(tmp_path: Path) -> None:
+    """Two images share the base below their top layers."""
     other = Image([BASE, tar_of([file("d", b"4" * 10)])], names=["localhost/app:2"])
     write_docker_archive(tmp_path / "old.tar", [IMAGE, other], "repositories-only")
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "old.tar")
@@ -62,8 +62,8 @@ def test_repositories_only_with_two_tops(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("link_first", [False, True])
 @pytest.mark.parametrize("outer", ["none", "gzip"])
-def test_symlinked_layer_tar(outer: str, link_first: bool, tmp_path: Path) -> None:
-    """A layer met again is a link to its other place, before its target or behind it."""
+def test_a_repeated_layer_may_be_a_link(outer: str, link_first: bool, tmp_path: Path) -> None:
+    """The link may be before its target in the archive or after it."""
     twice = Image([BASE, UPPER, BASE], names=["localhost/twice:1"])
     write_docker_archive(tmp_path / "saved.tar", [twice], outer=outer, link_first=link_first)
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "saved.tar")
@@ -72,8 +72,8 @@ def test_symlinked_layer_tar(outer: str, link_first: bool, tmp_path: Path) -> No
     assert (row["layers"], row["content_bytes"], row["live_bytes"]) == (3, 325, 175)
 
 
-def test_link_over_a_link(tmp_path: Path) -> None:
-    """Links to links are followed inside the archive; names with ``./`` are the same names."""
+def test_links_to_links_are_followed(tmp_path: Path) -> None:
+    """Links are followed inside the archive; a name with ``./`` is the same name."""
     (v1,) = v1_ids(Image([BASE]))
     image = Image([BASE], names=["localhost/links:1"])
     config = f"{image.image_id[7:]}.json"
@@ -91,7 +91,7 @@ def test_link_over_a_link(tmp_path: Path) -> None:
     assert session.rows("images")[0]["live_bytes"] == 150
 
 
-def test_image_saved_by_its_id(tmp_path: Path) -> None:
+def test_an_image_saved_by_its_id_has_no_name(tmp_path: Path) -> None:
     """RepoTags may be null: the image has no name and is known by its ID."""
     write_docker_archive(tmp_path / "saved.tar", [Image([BASE])])
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "saved.tar")
@@ -101,8 +101,8 @@ def test_image_saved_by_its_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inner", ["gzip", "zstd", "xz", "bzip2"])
-def test_compressed_layers_in_an_archive(inner: str, tmp_path: Path) -> None:
-    """Layers of a docker-archive may be compressed inside it, whatever their name says."""
+def test_layers_in_an_archive_may_be_compressed(inner: str, tmp_path: Path) -> None:
+    """Layers may be compressed inside the archive, whatever their file name says."""
     write_docker_archive(tmp_path / "saved.tar", [IMAGE], "podman", inner=inner)
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "saved.tar")
     assert codes(outcome) == []

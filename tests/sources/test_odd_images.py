@@ -37,7 +37,7 @@ def image_rows(session: Session, kind: str = "image") -> list[dict[str, Any]]:
 
 
 def states(session: Session) -> list[tuple[int, str]]:
-    """Position and state of every layer in its place."""
+    """Position and state of every layer of an image."""
     rows = session.ask(
         "SELECT position, state FROM scan_image_layers ORDER BY image_id, position"
     ).dicts()
@@ -62,8 +62,10 @@ ARM_V7 = Image(
         ("windows/amd64", set()),
     ],
 )
-def test_platforms(platform: str, expected: set[str], tmp_path: Path) -> None:
-    """Every platform of an index is an image of the index's name; ``--platform`` chooses."""
+def test_each_platform_of_an_index_is_an_image(
+    platform: str, expected: set[str], tmp_path: Path
+) -> None:
+    """Each has the name of the index; ``--platform`` chooses among them."""
     write_oci_layout(tmp_path / "store", [IMAGE, ARM, ARM_V7], multi_platform=True)
     outcome, session = scanned(
         tmp_path / "catalog", tmp_path / "store", select=Selection(platform=platform)
@@ -74,8 +76,8 @@ def test_platforms(platform: str, expected: set[str], tmp_path: Path) -> None:
     assert all(row["names"] == ["localhost/app:1"] for row in rows)
 
 
-def test_sparse_index(tmp_path: Path) -> None:
-    """A platform that an index names and the store does not keep is absent, and no error."""
+def test_a_platform_that_is_not_stored_is_absent(tmp_path: Path) -> None:
+    """A platform in the index that the store does not keep is not an error."""
     write_oci_layout(tmp_path / "store", [IMAGE], sparse=True)
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
     assert codes(outcome) == []
@@ -84,8 +86,8 @@ def test_sparse_index(tmp_path: Path) -> None:
     assert session.rows("totals")[0]["images"] == 1
 
 
-def test_missing_manifest_of_index_json(tmp_path: Path) -> None:
-    """What index.json itself names must be there: its lack is an error."""
+def test_a_missing_manifest_of_index_json_is_an_error(tmp_path: Path) -> None:
+    """What index.json itself names must be there."""
     contents = write_oci_layout(tmp_path / "store", [IMAGE, ARM])
     digest = contents.manifests[ARM.image_id]
     (tmp_path / "store/blobs/sha256" / digest[7:]).unlink()
@@ -95,8 +97,8 @@ def test_missing_manifest_of_index_json(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("archive", [False, True])
-def test_artifact_and_attestation(archive: bool, tmp_path: Path) -> None:
-    """A chart and a provenance statement are listed as such; neither is an image or an orphan."""
+def test_charts_and_attestations_are_not_images(archive: bool, tmp_path: Path) -> None:
+    """A chart and a provenance statement are listed as such, and are not orphans."""
     write = write_oci_archive if archive else write_oci_layout
     write(tmp_path / "store", [IMAGE], attestation=True, artifact=True)
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
@@ -108,8 +110,8 @@ def test_artifact_and_attestation(archive: bool, tmp_path: Path) -> None:
     assert (totals["images"], totals["orphan_bytes"]) == (1, 0)
 
 
-def test_attestation_with_an_artifact_type(tmp_path: Path) -> None:
-    """The newer form names its type and subject, and has the empty config."""
+def test_an_attestation_is_recognised_by_its_artifact_type(tmp_path: Path) -> None:
+    """The newer form has an artifact type, a subject and the empty config."""
     contents = Contents()
     contents.entries = [contents.add_image(IMAGE)]
     manifest = {
@@ -130,8 +132,8 @@ def test_attestation_with_an_artifact_type(tmp_path: Path) -> None:
     assert session.rows("totals")[0]["images"] == 1
 
 
-def test_nested_index(tmp_path: Path) -> None:
-    """An index in an index is followed, and names reach down where entries have none."""
+def test_a_nested_index_passes_on_its_name(tmp_path: Path) -> None:
+    """An index in an index is followed; entries without a name have that of the index."""
     write_oci_layout(tmp_path / "store", [IMAGE, ARM], multi_platform=True, nested=True)
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
     assert codes(outcome) == []
@@ -141,8 +143,8 @@ def test_nested_index(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["layout", "docker20", "docker25", "containerd"])
-def test_several_tags(kind: str, tmp_path: Path) -> None:
-    """Several names of one image are one image; in one store or in two, it is counted once."""
+def test_two_names_of_one_image_are_one_row(kind: str, tmp_path: Path) -> None:
+    """Several names of one image, in one store or in two, are one image."""
     names = ["localhost/app:1", "localhost/app:latest", "localhost/other/app:1"]
     tagged = Image(IMAGE.layers, names=names)
     if kind == "layout":
@@ -157,11 +159,12 @@ def test_several_tags(kind: str, tmp_path: Path) -> None:
 
 
 def sha512(data: bytes) -> str:
+    """The SHA-512 with its algorithm."""
     return "sha512:" + hashlib.sha512(data).hexdigest()
 
 
 def write_sha512(folder: Path, layer: bytes | None = None) -> None:
-    """A layout whose blobs all have SHA-512 digests; ``layer`` takes the place of the layer."""
+    """A layout with SHA-512 digests; ``layer`` replaces the bytes of the layer."""
     blobs = {}
 
     def add(data: bytes, media_type: str, stored: bytes | None = None) -> dict[str, Any]:
@@ -183,8 +186,8 @@ def write_sha512(folder: Path, layer: bytes | None = None) -> None:
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
 
 
-def test_sha512_blobs(tmp_path: Path) -> None:
-    """Digests of SHA-512 name blobs and are checked; the image ID stays the config's SHA-256."""
+def test_sha512_digests_are_checked(tmp_path: Path) -> None:
+    """Digests of SHA-512 name blobs; the image ID is still the config's SHA-256."""
     write_sha512(tmp_path / "store")
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
     assert (codes(outcome), states(session)) == ([], [(0, "read")])
@@ -194,8 +197,8 @@ def test_sha512_blobs(tmp_path: Path) -> None:
     assert session.rows("totals")[0]["orphan_bytes"] == 0
 
 
-def test_sha512_blob_of_other_bytes(tmp_path: Path) -> None:
-    """A layer named by SHA-512 that is another one is found out."""
+def test_a_blob_with_another_sha512_is_an_error(tmp_path: Path) -> None:
+    """A layer whose SHA-512 differs from its name is found."""
     write_sha512(tmp_path / "store", UPPER.ljust(len(BASE), b"\0"))
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
     assert "diff-id-mismatch" in codes(outcome)

@@ -39,7 +39,7 @@ def image_rows(session: Session, kind: str = "image") -> list[dict[str, Any]]:
 
 
 def states(session: Session) -> list[tuple[int, str]]:
-    """Position and state of every layer in its place."""
+    """Position and state of every layer of an image."""
     rows = session.ask(
         "SELECT position, state FROM scan_image_layers ORDER BY image_id, position"
     ).dicts()
@@ -64,8 +64,8 @@ def write_manifest(
         target.write_bytes(member.content)
 
 
-def test_encrypted_layer(tmp_path: Path) -> None:
-    """Ciphertext is not read: the layer is named, a note says so, the image is not complete."""
+def test_an_encrypted_layer_is_not_read(tmp_path: Path) -> None:
+    """A note names the layer, and the image is incomplete."""
     locked = Image(IMAGE.layers, names=["localhost/locked:1"], encrypted=frozenset({1}))
     write_oci_layout(tmp_path / "store", [locked])
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
@@ -75,8 +75,8 @@ def test_encrypted_layer(tmp_path: Path) -> None:
     assert (row["complete"], row["content_bytes"]) == (False, 150)
 
 
-def test_foreign_layer_that_is_elsewhere(tmp_path: Path) -> None:
-    """A foreign layer without its blob is a note, not an error."""
+def test_a_foreign_layer_without_blob_is_a_note(tmp_path: Path) -> None:
+    """A foreign layer without its blob is not an error."""
     windows = Image(IMAGE.layers, names=["win:1"], platform="windows/amd64", foreign=frozenset({0}))
     write_oci_layout(tmp_path / "store", [windows])
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
@@ -85,8 +85,8 @@ def test_foreign_layer_that_is_elsewhere(tmp_path: Path) -> None:
     assert session.rows("images")[0]["complete"] is False
 
 
-def test_foreign_layer_that_is_here(tmp_path: Path) -> None:
-    """A foreign layer whose blob was pushed all the same is read as any other."""
+def test_a_foreign_layer_with_its_blob_is_read(tmp_path: Path) -> None:
+    """A foreign layer whose blob was pushed is read like any other."""
     contents = Contents()
     blob = compress(BASE, "gzip")
     address = ["https://example.invalid/layer"]
@@ -97,8 +97,8 @@ def test_foreign_layer_that_is_here(tmp_path: Path) -> None:
     assert session.rows("images")[0]["live_bytes"] == 150
 
 
-def test_absent_layer(tmp_path: Path) -> None:
-    """A layer whose blob is not here is an error; the others are read and the place is kept."""
+def test_a_layer_without_blob_is_an_error(tmp_path: Path) -> None:
+    """The other layers are read, and its position is kept."""
     contents = write_oci_layout(tmp_path / "store", [IMAGE])
     digest = contents.layers[IMAGE.image_id][0]
     (tmp_path / "store/blobs/sha256" / digest[7:]).unlink()
@@ -110,8 +110,8 @@ def test_absent_layer(tmp_path: Path) -> None:
     assert [row["chain_id"] for row in chains] == IMAGE.chain_ids
 
 
-def test_absent_layer_that_is_known(tmp_path: Path) -> None:
-    """Rows of an absent layer that another source gave stand for it, since the config names it."""
+def test_an_absent_layer_has_the_rows_of_another_source(tmp_path: Path) -> None:
+    """Another source gave the layer of the diff ID that the config names."""
     write_oci_layout(tmp_path / "whole", [IMAGE])
     contents = write_oci_layout(tmp_path / "part", [IMAGE])
     (tmp_path / "part/blobs/sha256" / contents.layers[IMAGE.image_id][0][7:]).unlink()
@@ -122,8 +122,8 @@ def test_absent_layer_that_is_known(tmp_path: Path) -> None:
     assert (row["complete"], row["live_bytes"]) == (True, 75)
 
 
-def test_layer_of_an_unknown_type(tmp_path: Path) -> None:
-    """A layer of a type that is no tar, in a real image, is named and not untarred."""
+def test_a_layer_of_an_unknown_type_is_not_read(tmp_path: Path) -> None:
+    """A layer that is not a tar is listed and not unpacked."""
     contents = Contents()
     layers = [
         contents.add(compress(BASE, "gzip"), LAYER + "+gzip"),
@@ -136,8 +136,8 @@ def test_layer_of_an_unknown_type(tmp_path: Path) -> None:
     assert states(session) == [(0, "read"), (1, "unsupported")]
 
 
-def test_media_type_that_lies_about_compression(tmp_path: Path) -> None:
-    """The magic number decides, not the media type."""
+def test_compression_is_recognised_by_its_magic_number(tmp_path: Path) -> None:
+    """The media type does not decide."""
     contents = Contents()
     layers = [
         contents.add(compress(BASE, "zstd"), LAYER + "+gzip"),
@@ -150,8 +150,8 @@ def test_media_type_that_lies_about_compression(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("trailer", [0, 1, 2])
-def test_layer_without_members(trailer: int, tmp_path: Path) -> None:
-    """An empty layer is one, whether its tar has an end mark, half of one, or no bytes at all."""
+def test_a_layer_without_members_is_empty(trailer: int, tmp_path: Path) -> None:
+    """Its tar may have an end mark, half of one, or no bytes at all."""
     image = Image([BASE, tar_of([], trailer=trailer)], names=["localhost/empty:1"])
     write_oci_layout(tmp_path / "store", [image])
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
@@ -168,8 +168,8 @@ ZERO_WRITERS: dict[str, Callable[[Path, Image], object]] = {
 
 
 @pytest.mark.parametrize("kind", ZERO_WRITERS)
-def test_image_without_layers(kind: str, tmp_path: Path) -> None:
-    """FROM scratch and nothing else: an image of zero layers and zero bytes, wholly efficient."""
+def test_an_image_without_layers_has_zero_bytes(kind: str, tmp_path: Path) -> None:
+    """FROM scratch alone is an image of zero layers and bytes, with efficiency 1."""
     nothing = Image([], names=["localhost/nothing:1"])
     (tmp_path / "images").mkdir()
     ZERO_WRITERS[kind](tmp_path / "images/store", nothing)
@@ -183,8 +183,8 @@ def test_image_without_layers(kind: str, tmp_path: Path) -> None:
     assert session.rows("totals")[0]["images"] == 2
 
 
-def test_one_diff_id_twice(tmp_path: Path) -> None:
-    """The same layer at two positions of one image is read once and has two places."""
+def test_a_layer_at_two_positions_is_read_once(tmp_path: Path) -> None:
+    """The same layer at two positions of one image has two rows there."""
     twice = Image([BASE, BASE, UPPER], names=["localhost/twice:1"])
     write_oci_layout(tmp_path / "store", [twice], ["gzip", "zstd", "gzip"])
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
@@ -208,8 +208,10 @@ def test_one_diff_id_twice(tmp_path: Path) -> None:
     ],
     ids=["absent", "empty", "shorter", "with empty layers", "longer", "step without a command"],
 )
-def test_history(history: list | None, expected: list, tmp_path: Path) -> None:
-    """Steps belong to layers in order, empty ones left out; where they lack, none is invented."""
+def test_steps_of_the_history_belong_to_layers_in_order(
+    history: list | None, expected: list, tmp_path: Path
+) -> None:
+    """Empty steps are left out; if steps are missing, none is invented."""
     image = Image([BASE, UPPER], names=["localhost/app:1"], history=history)
     write_oci_layout(tmp_path / "store", [image])
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
