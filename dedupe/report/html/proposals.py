@@ -93,7 +93,7 @@ def _shown(found: Proposal, verb: str) -> Shown:
         )
     return Shown(
         name=found.name,
-        gain=f"{verb} {human(found.wins_bytes)}",
+        gain=f"{verb} {human(found.saves_bytes)}",
         base=found.base if kept and found.base else "",
         places=[
             Place(
