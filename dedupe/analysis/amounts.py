@@ -1,4 +1,4 @@
-"""Sizes, dates and spans of time as people type them."""
+"""Reads sizes, dates and durations that a user typed."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""The gate: its figures, its limits, its words, and what it exits with."""
+"""Check: its figures, its limits, its words, and what it exits with."""
 
 import json
 import re
@@ -12,14 +12,15 @@ import pytest
 from accounting import images_of, named_stores, scan_store
 from builders import Image, file, image, raw, tar_of, whiteout, write_oci_layout
 from here import PROJECT
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from scanning import scan_only
 from test_cli import run
 
-from dedupe.analysis.check import RULES, Gate, Limits, Override, Verdict, check
-from dedupe.analysis.check.settings import read_gate, with_limits
+from dedupe.analysis.check import RULES, CheckSettings, Override, RuleLimits, Verdict, check
+from dedupe.analysis.check.settings import read_check_settings, with_limits
 from dedupe.analysis.paths.globs import pattern_of
 from dedupe.errors import UsageError
 from dedupe.report.check import as_json, as_markdown, as_text
@@ -36,7 +37,7 @@ def ignores(glob: str | None, path: str) -> bool:
     return path.startswith("a/") if glob == "a/**" else path.rpartition("/")[2] == glob
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=named_stores(), glob=st.sampled_from(IGNORED), data=st.data())
 def test_figures_of_random_stores(drawn: tuple, glob: str | None, data: st.DataObject) -> None:
     """Own, upper and base bytes are the oracle's; layers and paths add up to them."""
@@ -127,7 +128,7 @@ TINY = image([file("t", b"1" * 90)], [file("t", b"2" * 10)], names=["r/tiny:1"])
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scan of three images: 5 MB of which 4 are shadowed, a base of 2 of which 1, a tiny one."""
-    folder = tmp_path_factory.mktemp("gate")
+    folder = tmp_path_factory.mktemp("check")
     write_oci_layout(folder / "store", [BASE, APP, TINY])
     scan_only(folder / "catalog", folder / "store")
     return folder / "catalog"
@@ -135,8 +136,8 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def judged(catalog: Path, *fail: str, **more: object) -> dict[str, tuple[Verdict, list[str]]]:
     """Rule -> verdict and the names that broke it."""
-    gate = with_limits(Gate(**more), fail, ())
-    found = check(Session(catalog), gate)
+    settings = with_limits(CheckSettings(**more), fail, ())
+    found = check(Session(catalog), settings)
     return {
         each.rule.name: (each.verdict, [breach.subject for breach in each.breaches])
         for each in found.outcomes
@@ -173,7 +174,9 @@ def test_base_layers_are_not_held_against_images(catalog: Path) -> None:
         assert judged(catalog, rule, **more)["highest_shadowed_bytes"] == (Verdict.PASSED, [])
         share = judged(catalog, "highest-shadowed-percent=99", floor_bytes=0, **more)
         assert share["highest_shadowed_percent"][1] == ["r/app:1"]
-    found = check(Session(catalog), Gate({"highest_shadowed_bytes": Limits(fail=0)}, base=("x",)))
+    found = check(
+        Session(catalog), CheckSettings({"highest_shadowed_bytes": RuleLimits(fail=0)}, base=("x",))
+    )
     assert found.notes == ("base x: the scan has no such image",)
 
 
@@ -199,7 +202,7 @@ def test_paths_to_ignore(catalog: Path) -> None:
 
 def test_overrides(catalog: Path) -> None:
     """Other limits for names that fit a glob; the last that fits decides, also for repositories."""
-    loose = Override("r/app:*", limits={"highest_shadowed_bytes": Limits(fail=4 * MEGABYTE)})
+    loose = Override("r/app:*", limits={"highest_shadowed_bytes": RuleLimits(fail=4 * MEGABYTE)})
     rule = "highest-shadowed-bytes=100"
     names = judged(catalog, rule, overrides=(loose,))["highest_shadowed_bytes"][1]
     assert names == ["r/base:1"]
@@ -216,7 +219,9 @@ def test_overrides(catalog: Path) -> None:
 
 def test_evidence_and_repair(catalog: Path) -> None:
     """A broken rule shows the layers and paths to blame, the steps, and how to mend them."""
-    found = check(Session(catalog), with_limits(Gate(), ["highest-shadowed-bytes=1MB"], ()))
+    found = check(
+        Session(catalog), with_limits(CheckSettings(), ["highest-shadowed-bytes=1MB"], ())
+    )
     outcome = next(each for each in found.outcomes if each.rule.name == "highest_shadowed_bytes")
     layers, paths = outcome.evidence
     first = layers.rows[0]
@@ -237,7 +242,9 @@ def test_ten_are_shown_and_all_are_told(tmp_path: Path) -> None:
     ]
     write_oci_layout(tmp_path / "store", images)
     scan_only(tmp_path / "c", tmp_path / "store")
-    found = check(Session(tmp_path / "c"), with_limits(Gate(), ["highest-shadowed-bytes=0"], ()))
+    found = check(
+        Session(tmp_path / "c"), with_limits(CheckSettings(), ["highest-shadowed-bytes=0"], ())
+    )
     text = as_text(found, plain=True)
     assert "and 3 more; -f json lists all" in text
     assert len(re.findall(r"is above 0: i:\d+", text)) == 10
@@ -261,7 +268,7 @@ def test_growth(tmp_path: Path) -> None:
     write_oci_layout(store, images, "none")
     scan_only(catalog, store)
     write_oci_layout(tmp_path / "other", [TINY], "none")
-    found = check(Session(catalog), with_limits(Gate(floor_bytes=0), rules, ()))
+    found = check(Session(catalog), with_limits(CheckSettings(floor_bytes=0), rules, ()))
     grown = {each.rule.name: each for each in found.outcomes if each.breaches}
     assert set(grown) == {"highest_growth_bytes", "highest_growth_percent"}
     stored = [row["stored_bytes"] for row in Session(catalog).rows("trend")]
@@ -269,7 +276,7 @@ def test_growth(tmp_path: Path) -> None:
     share = 100 * (stored[1] - stored[0]) / stored[0]
     assert grown["highest_growth_percent"].worst.value == pytest.approx(share)
     came = {each.title: each.rows for each in grown["highest_growth_bytes"].evidence}
-    assert [row["name"] for row in came["images that came"]] == ["b"]
+    assert [row["name"] for row in came["new images"]] == ["b"]
     # a scan of another store is no baseline for this one
     scan_only(catalog, tmp_path / "other")
     write_oci_layout(store, images, "none")
@@ -286,7 +293,9 @@ def test_incomplete_images_are_said(tmp_path: Path) -> None:
     blob = tmp_path / "store/blobs/sha256" / contents.layers[broken.image_id][0][7:]
     blob.write_bytes(blob.read_bytes()[:-9])
     scan_only(tmp_path / "c", tmp_path / "store")
-    found = check(Session(tmp_path / "c"), with_limits(Gate(), ["highest-shadowed-bytes=1GB"], ()))
+    found = check(
+        Session(tmp_path / "c"), with_limits(CheckSettings(), ["highest-shadowed-bytes=1GB"], ())
+    )
     assert found.verdict is Verdict.WARNED
     (outcome,) = [each for each in found.outcomes if each.breaches]
     assert outcome.rule.name == "highest_incomplete_images"
@@ -296,14 +305,14 @@ def test_incomplete_images_are_said(tmp_path: Path) -> None:
     assert found["highest_incomplete_images"][0] is Verdict.FAILED
 
 
-def settings_of(tmp_path: Path, text: str, name: str = "dedupe.toml") -> Gate:
+def settings_of(tmp_path: Path, text: str, name: str = "dedupe.toml") -> CheckSettings:
     (tmp_path / name).write_text(text)
-    return read_gate(tmp_path / name)
+    return read_check_settings(tmp_path / name)
 
 
 def test_settings(tmp_path: Path) -> None:
     """Values as people write them."""
-    gate = settings_of(
+    settings = settings_of(
         tmp_path,
         """
         [check]
@@ -321,14 +330,14 @@ def test_settings(tmp_path: Path) -> None:
         keep = "90d"
         """,
     )
-    assert gate.limits == {
-        "lowest_efficiency": Limits(fail=0.9),
-        "highest_shadowed_bytes": Limits(1_000_000, 2_000_000),
-        "highest_shadowed_percent": Limits(fail=7.5),
-        "highest_growth_bytes": Limits(),
+    assert settings.limits == {
+        "lowest_efficiency": RuleLimits(fail=0.9),
+        "highest_shadowed_bytes": RuleLimits(1_000_000, 2_000_000),
+        "highest_shadowed_percent": RuleLimits(fail=7.5),
+        "highest_growth_bytes": RuleLimits(),
     }
-    assert (gate.floor_bytes, gate.base) == (3000, ("debian:*",))
-    assert gate.overrides == (Override("x/*", False, 0, {"lowest_efficiency": Limits()}),)
+    assert (settings.floor_bytes, settings.base) == (3000, ("debian:*",))
+    assert settings.overrides == (Override("x/*", False, 0, {"lowest_efficiency": RuleLimits()}),)
 
 
 @pytest.mark.parametrize(
@@ -360,23 +369,23 @@ def test_bad_settings(text: str, said: str, tmp_path: Path) -> None:
 
 def test_dive_ci(tmp_path: Path) -> None:
     """Rules of dive by their names; its defaults stand for those that are left out."""
-    gate = settings_of(
+    settings = settings_of(
         tmp_path,
         "---\nrules:\n  # ratio\n  lowestEfficiency: 0.95 # high\n  highest-wasted-bytes: '20MB'\n"
         "  highestUserWastedPercent: disabled\n",
         ".dive-ci",
     )
-    assert gate.limits == {
-        "lowest_efficiency": Limits(fail=0.95),
-        "highest_shadowed_bytes": Limits(fail=20_000_000),
-        "highest_upper_shadowed_percent": Limits(),
+    assert settings.limits == {
+        "lowest_efficiency": RuleLimits(fail=0.95),
+        "highest_shadowed_bytes": RuleLimits(fail=20_000_000),
+        "highest_upper_shadowed_percent": RuleLimits(),
     }
-    assert gate.floor_bytes == 0
-    gate = settings_of(tmp_path, "rules:\n", "ci.yaml")
-    assert gate.limits["lowest_efficiency"] == Limits(fail=0.9)
-    assert gate.limits["highest_shadowed_bytes"] == Limits()
-    assert gate.limits["highest_upper_shadowed_percent"] == Limits(fail=10)
-    assert any("dive's defaults stand" in note for note in gate.notes)
+    assert settings.floor_bytes == 0
+    settings = settings_of(tmp_path, "rules:\n", "ci.yaml")
+    assert settings.limits["lowest_efficiency"] == RuleLimits(fail=0.9)
+    assert settings.limits["highest_shadowed_bytes"] == RuleLimits()
+    assert settings.limits["highest_upper_shadowed_percent"] == RuleLimits(fail=10)
+    assert any("dive's defaults apply" in note for note in settings.notes)
 
 
 @pytest.mark.parametrize(
@@ -458,7 +467,9 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     )
     write_oci_layout(tmp_path / "store", [hostile])
     scan_only(tmp_path / "c", tmp_path / "store")
-    found = check(Session(tmp_path / "c"), with_limits(Gate(), ["highest-shadowed-bytes=1"], ()))
+    found = check(
+        Session(tmp_path / "c"), with_limits(CheckSettings(), ["highest-shadowed-bytes=1"], ())
+    )
     rendered = MarkdownIt("gfm-like", {"linkify": False}).render(as_markdown(found))
     assert "<code>&lt;b&gt;|x:1" in rendered
     # what is left without code spans and our own two tags is markup that we made
@@ -485,13 +496,13 @@ def test_markdown_fits_into_a_comment(tmp_path: Path) -> None:
     write_oci_layout(tmp_path / "store", images)
     scan_only(tmp_path / "c", tmp_path / "store")
     every = [f"{rule.name}={'1' if rule.lowest else '0'}" for rule in RULES]
-    found = check(Session(tmp_path / "c"), with_limits(Gate(floor_bytes=0), every, ()))
+    found = check(Session(tmp_path / "c"), with_limits(CheckSettings(floor_bytes=0), every, ()))
     markdown = as_markdown(found)
     assert 30_000 < len(markdown) < 65_536
     assert all(rule.name in markdown for rule in RULES)
 
 
-def test_page_of_the_gate() -> None:
+def test_page_of_check() -> None:
     """docs/check.md names every rule, and its example is read as it stands."""
     page = (PROJECT / "docs/check.md").read_text()
     for rule in RULES:
@@ -499,4 +510,4 @@ def test_page_of_the_gate() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     assert tomllib.loads(example)["check"]
     with tempfile.TemporaryDirectory() as folder:
-        assert settings_of(Path(folder), example).demanded
+        assert settings_of(Path(folder), example).has_limits

@@ -21,8 +21,9 @@ from test_cli import run
 from dedupe.analysis.amounts import moment, size_bytes
 from dedupe.analysis.freeing import by_age, by_gain, freed
 from dedupe.analysis.removal import removals
-from dedupe.analysis.what_if import Choice, Order, Target, what_if
+from dedupe.analysis.what_if import DeletionFilter, Target, what_if
 from dedupe.errors import StoreError, UsageError
+from dedupe.model.choices import DeletionOrder
 from dedupe.store.session import Session
 
 NOW = datetime(2026, 1, 1)
@@ -119,7 +120,7 @@ def names_of(rows: list[dict]) -> list[str]:
 def test_made_up_dates_are_told_apart(store: Path) -> None:
     """Epoch and future dates are listed and left alone, unless they are asked for."""
     session = Session(store / "catalog")
-    old = Choice(older_than=moment("90d", NOW))
+    old = DeletionFilter(older_than=moment("90d", NOW))
     found = what_if(session, old, NOW)
     assert names_of(found.images) == ["r/base:1"]
     assert {row["name"]: row["doubt"] for row in found.doubtful} == {
@@ -128,8 +129,8 @@ def test_made_up_dates_are_told_apart(store: Path) -> None:
     }
     found = what_if(session, replace(old, any_date=True), NOW)
     assert names_of(found.images) == ["prod/app:live", "r/base:1", "r/other:1"]
-    with pytest.raises(StoreError, match="2 have no date to be believed"):
-        what_if(session, Choice(older_than=datetime(2014, 1, 1)), NOW)
+    with pytest.raises(StoreError, match="2 have no trustworthy date"):
+        what_if(session, DeletionFilter(older_than=datetime(2014, 1, 1)), NOW)
 
 
 @pytest.mark.parametrize(
@@ -155,13 +156,13 @@ def test_dates(text: str, utc: datetime | None, tmp_path: Path) -> None:
 def test_layers_that_stay_name_their_keepers(store: Path) -> None:
     """A layer stays for the images that hold it too, and they are named."""
     session = Session(store / "catalog")
-    found = what_if(session, Choice(delete=["r/app:*"]), NOW)
+    found = what_if(session, DeletionFilter(delete=["r/app:*"]), NOW)
     stays = [row for row in found.layers if not row["freed"]]
     assert [(row["content_bytes"], row["kept_by"]) for row in stays] == [(1000, ["r/base:1"])]
     assert sorted(row["content_bytes"] for row in found.layers if row["freed"]) == [10, 100]
     (live,) = (row for row in found.images if row["name"] == "prod/app:live")
     assert live["names"] == ["prod/app:live", "r/app:1"]
-    assert names_of(what_if(session, Choice(keep=["r/app:2", "r/base:1"]), NOW).images) == [
+    assert names_of(what_if(session, DeletionFilter(keep=["r/app:2", "r/base:1"]), NOW).images) == [
         "prod/app:live",
         "r/other:1",
     ]
@@ -178,24 +179,24 @@ def test_containers_stand_in_the_way(store: Path) -> None:
     schema = pl.read_parquet_schema(path)
     pl.DataFrame([row], schema=schema).write_parquet(path)
     session = Session(store / "catalog")
-    found = what_if(session, Choice(delete=["r/other:1", "r/app:2"]), NOW)
+    found = what_if(session, DeletionFilter(delete=["r/other:1", "r/app:2"]), NOW)
     assert [row["name"] for row in found.containers] == ["web"]
     freed_now = {row["granularity"]: row["freed_bytes"] for row in found.freed_now}
     assert freed_now["unpacked"] == 10
-    found = what_if(session, Choice(target=Target(15, Order.GAIN)), NOW)
+    found = what_if(session, DeletionFilter(target=Target(15, DeletionOrder.GAIN)), NOW)
     assert "r/other:1" not in names_of(found.images)
-    assert found.reached
-    assert found.reached.enough
+    assert found.target_result
+    assert found.target_result.enough
 
 
 def test_free_takes_no_more_than_needed(store: Path) -> None:
     """The target is reached with one image where one does; out of reach is said."""
     session = Session(store / "catalog")
-    found = what_if(session, Choice(target=Target(100)), NOW)
+    found = what_if(session, DeletionFilter(target=Target(100)), NOW)
     assert names_of(found.images) == ["prod/app:live"]
-    found = what_if(session, Choice(delete=["r/app:*"], target=Target(5000)), NOW)
-    assert found.reached
-    assert (found.reached.freed_bytes, found.reached.enough) == (110, False)
+    found = what_if(session, DeletionFilter(delete=["r/app:*"], target=Target(5000)), NOW)
+    assert found.target_result
+    assert (found.target_result.freed_bytes, found.target_result.enough) == (110, False)
 
 
 @pytest.mark.tools
@@ -204,7 +205,7 @@ def test_umoci_frees_what_is_said(store: Path) -> None:
     """The printed commands, run, take from the store the bytes that were foretold."""
     session = Session(store / "catalog")
     before = session.rows("totals")[0]["compressed_bytes"]
-    found = what_if(session, Choice(delete=["r/app:*"]), NOW)
+    found = what_if(session, DeletionFilter(delete=["r/app:*"]), NOW)
     for step in found.removals:
         subprocess.run(["sh", "-c", step.shell], check=True)
     after = scanned(store / "catalog", store / "store")[1].rows("totals")[0]
@@ -284,7 +285,7 @@ def test_archives_of_one_image(tmp_path: Path) -> None:
     write_docker_archive(tmp_path / "one.tar", images[:1])
     write_docker_archive(tmp_path / "two.tar", images)
     session = scanned(tmp_path / "catalog", tmp_path / "one.tar", tmp_path / "two.tar")[1]
-    one, two = what_if(session, Choice(delete=["x/a:1"]), NOW).removals
+    one, two = what_if(session, DeletionFilter(delete=["x/a:1"]), NOW).removals
     assert one.command == ("rm", "--", str(tmp_path / "one.tar"))
     assert "x/b:1" in two.note
 
@@ -313,9 +314,9 @@ def test_every_figure_is_explained(store: Path) -> None:
     """--explain names each query that was asked, with the images that it was asked about."""
     session = Session(store / "catalog")
     shown = run(store / "catalog", "what-if", "--free", "1kB", "--explain").stdout
-    found = what_if(session, Choice(target=Target(1000)), NOW)
+    found = what_if(session, DeletionFilter(target=Target(1000)), NOW)
     heads = [line for line in shown.splitlines() if line.startswith("-- queries/")]
-    assert heads == [f"-- queries/{question.name}.sql" for question in found.asked.values()]
+    assert heads == [f"-- queries/{question.name}.sql" for question in found.questions.values()]
     assert "-- queries/what_if/units.sql" in heads
     chosen = [row["image_id"] for row in found.images]
     assert f"-- $images = {sorted(chosen)!r}" in shown
