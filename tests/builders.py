@@ -147,6 +147,12 @@ def raw(name: bytes, flag: bytes = b"0", content: bytes = b"", **fields: Any) ->
     return Member(path, "raw", content, name=name, flag=flag, **_plain(fields))
 
 
+def global_header(**records: bytes) -> Member:
+    """A PAX global header of these records, named as ``git archive`` names it."""
+    body = b"".join(pax_record(key, value) for key, value in records.items())
+    return raw(b"pax_global_header", b"g", body)
+
+
 def members_of_case(case: Iterable[Sequence[Any]]) -> Layer:
     """The members of a layer in cases/*.json: [path, kind, content or target, mode, mtime]."""
     layer = []

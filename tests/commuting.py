@@ -1,4 +1,4 @@
-"""MEASURES.md, "Reordering", in plain Python: which layers commute, and which orders that allows.
+"""Which layers commute, and which orders that allows: docs/measures.md, "Layers that commute".
 
 All that one layer names is held against all that the other names, pair by pair.
 """

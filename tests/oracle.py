@@ -1,4 +1,4 @@
-"""MEASURES.md in plain Python: what is live, what is hidden and by what, who pays for it.
+"""docs/measures.md in plain Python: live and shadowed bytes, causes, accounting.
 
 A stack is a list of layers, a layer a sequence of ``builders.Member``. Nothing is clever here: a
 view is a dict from path to inode, and each layer changes it in the order of its tar. The view
@@ -200,7 +200,7 @@ def _death(
 def _cause(
     inode: Inode, path: str, layer: Layer, entries: Sequence[tuple[str, Inode | None]]
 ) -> tuple[str, tuple[str, ...]]:
-    """The first rule that fits, in the order of MEASURES.md."""
+    """The first rule that applies, in the order of docs/measures.md, "What hides a file"."""
     same = [named for name, named in entries if name == path]
     if same:
         upper = same[-1]

@@ -10,6 +10,7 @@ from builders import (
     digest_of,
     directory,
     file,
+    global_header,
     hardlink,
     opaque,
     raw,
@@ -33,6 +34,9 @@ MEMBERS = [
     file("x", b"2" * 3, xattrs=(("user.k", b"v"),)),
     raw(b"no\xffutf", content=b"3" * 513),
     file("empty"),
+    global_header(path=b"decoy"),
+    raw(b"slash/", content=b"4" * 30),
+    raw(b"v7/", b"\0"),
 ]
 TAR = tar_of(MEMBERS)
 #: what the tar's contents are in the folder
@@ -41,6 +45,7 @@ BODIES = {
     b"up": b"climbs",
     b"x": b"2" * 3,
     b"no\xffutf": b"3" * 513,
+    b"slash": b"4" * 30,
 }
 
 

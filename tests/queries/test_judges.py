@@ -19,8 +19,10 @@ from builders import (
     device,
     directory,
     file,
+    global_header,
     hardlink,
     opaque,
+    pax_record,
     raw,
     symlink,
     tar_of,
@@ -184,6 +186,52 @@ def test_edges_on_which_stores_agree(judge: str, tmp_path: Path) -> None:
     image = Image([tar_of(layer) for layer in layers], names=["localhost/edges:1"])
     write_oci_layout(tmp_path / "store", [image])
     judged(show, tmp_path / "store", ["localhost/edges:1"], tmp_path)
+
+
+#: layers over a base that hold a and d/x; a tar of which other readers than Go see something else
+GO_FORMS = {
+    "a file whose name ends in a slash": [raw(b"hidden/", content=b"1" * 50), file("z", b"2")],
+    "such a file in place of a folder": [raw(b"d/", content=b"1" * 5)],
+    "a folder of v7": [raw(b"v7/", b"\0", mode=0o755), file("z", b"2")],
+    "a global path": [global_header(path=b"decoy"), file("malware", b"1"), file("second", b"22")],
+    "a global owner and size": [global_header(uid=b"7", size=b"0"), file("one", b"1" * 600)],
+    "a global whiteout by its name": [raw(b".wh.a", b"g"), file("z", b"2")],
+    "a global whiteout by its record": [global_header(path=b".wh.a"), file("z", b"2")],
+    "a global opaque mark": [raw(b"d/.wh..wh..opq", b"g"), file("z", b"2")],
+    "a path record before it": [
+        raw(b"x", b"x", pax_record("path", b"decoy")),
+        global_header(comment=b"c"),
+        file("real", b"1"),
+    ],
+    "a long name before it": [
+        raw(b"l", b"L", b"decoy\0"),
+        global_header(comment=b"c"),
+        file("real", b"1"),
+    ],
+}
+#: unknown to umoci unless its name says that it is a whiteout
+REFUSED_BY_UMOCI = {
+    "a global path",
+    "a global owner and size",
+    "a path record before it",
+    "a long name before it",
+}
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("form", GO_FORMS)
+@pytest.mark.parametrize("judge", JUDGES)
+def test_forms_that_go_reads_its_own_way(judge: str, form: str, tmp_path: Path) -> None:
+    """Global headers and names that end in a slash hide nothing from us that tools unpack."""
+    show = need(judge)
+    base = [file("a", b"aa"), directory("d"), file("d/x", b"x")]
+    image = Image([tar_of(base), tar_of(GO_FORMS[form])], names=["localhost/form:1"])
+    write_oci_layout(tmp_path / "store", [image])
+    if judge == "umoci" and form in REFUSED_BY_UMOCI:
+        with pytest.raises(subprocess.CalledProcessError):
+            judged(show, tmp_path / "store", ["localhost/form:1"], tmp_path)
+    else:
+        judged(show, tmp_path / "store", ["localhost/form:1"], tmp_path)
 
 
 @pytest.mark.estate

@@ -1,4 +1,4 @@
-"""The oracle gives the figures of MEASURES.md, and an outside unpacker sees the same stacks."""
+"""The oracle gives the figures of docs/measures.md, and an outside unpacker the same stacks."""
 
 import json
 import os
@@ -214,7 +214,7 @@ def test_case_stores(case: dict[str, Any]) -> None:
     ],
 )
 def test_rules(layers: list[Layer], rows: list[tuple[Any, ...]], merged: str) -> None:
-    """Each rule of MEASURES.md that no case shows holds: path, cause, positions, fields."""
+    """Each rule of docs/measures.md that no case shows holds: path, cause, positions, fields."""
     told = oracle.stack(layers)
     found = [
         (row.path, row.cause, row.added_position, row.hidden_position, row.changed_fields)

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 from builders import (
     Image,
     Member,
     device,
     directory,
     file,
+    global_header,
     hardlink,
     opaque,
     raw,
@@ -152,6 +154,36 @@ ONE_LAYER = {
         [*ALL, "again"],
         ["link-to-lower: again"],
     ),
+    "a global header names what follows": (
+        [global_header(path=b"decoy", uid=b"7"), file("second", b"2"), file("third", b"3")],
+        [*ALL, "second", "third"],
+        ["pax-global-header: decoy"],
+    ),
+    "a global header whose name is a whiteout": (
+        [global_header(path=b".wh.f"), raw(b"e/.wh.sub", b"g")],
+        ["d", "d/x", "e", "real", "sl"],
+        ["pax-global-header: e/sub", "pax-global-header: f"],
+    ),
+    "a global header of a lower name": (
+        [raw(b"f", b"g")],
+        ALL,
+        ["pax-global-header: f"],
+    ),
+    "a file with a slash at its end": (
+        [raw(b"hidden/", b"0", content=b"5" * 80)],
+        [*ALL, "hidden"],
+        ["trailing-slash: hidden"],
+    ),
+    "a file with a slash in place of a folder": (
+        [raw(b"d/", b"0", content=b"5" * 80)],
+        ["d", "e", "e/sub/1", "f", "real", "sl"],
+        ["trailing-slash: d"],
+    ),
+    "a folder of v7": (
+        [raw(b"v7/", b"\0")],
+        [*ALL, "v7"],
+        [],
+    ),
     "entries behind a lower symlink": (
         [file("sl/through", b"1")],
         [*(path for path in ALL if path != "sl"), "sl/through"],
@@ -187,6 +219,33 @@ def test_flags_are_in_the_catalog(tmp_path: Path) -> None:
         ("f", "file", 0, None),
     ]
     assert session.rows("images")[0]["content_bytes"] == 0
+
+
+def test_no_form_of_tar_hides_content(tmp_path: Path) -> None:
+    """What follows a global header, and what ends in a slash, is listed with its content.
+
+    Go's archive/tar reads both so, and docker, podman, containerd and umoci by it.
+    """
+    session = session_of(
+        tmp_path,
+        [
+            global_header(**{"path": b"decoy", "SCHILY.xattr.user.x": b"A" * 100_000}),
+            file("malware", b"1" * 10),
+            raw(b"hidden/", b"0", content=b"2" * 500_000),
+            raw(b"v7/", b"\0"),
+        ],
+    )
+    rows = session.ask(
+        "SELECT path, kind, size_bytes, content_hash, xattrs, flags FROM entries ORDER BY member"
+    ).rows
+    assert rows == [
+        ("decoy", "ignored", 0, None, None, "pax-global-header"),
+        ("malware", "file", 10, blake3(b"1" * 10).digest(), None, None),
+        ("hidden", "file", 500_000, blake3(b"2" * 500_000).digest(), None, "trailing-slash"),
+        ("v7", "directory", 0, None, None, None),
+    ]
+    (row,) = session.rows("images")
+    assert (row["content_bytes"], row["live_bytes"]) == (500_010, 500_010)
 
 
 def test_symlink_that_is_gone(tmp_path: Path) -> None:

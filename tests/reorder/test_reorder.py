@@ -331,7 +331,7 @@ def test_step_order_and_repeats(tmp_path: Path) -> None:
     rows = {row["image"]: row for row in found.repeats}
     assert set(rows) == {"r/ml:1"}
     assert rows["r/ml:1"]["base"] == "r/python:3"
-    assert (rows["r/ml:1"]["wins_bytes"], rows["r/ml:1"]["in_the_way"]) == (70_001, 0)
+    assert (rows["r/ml:1"]["saves_bytes"], rows["r/ml:1"]["in_the_way"]) == (70_001, 0)
 
 
 @pytest.mark.parametrize(

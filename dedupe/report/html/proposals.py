@@ -74,7 +74,7 @@ def proposals(plan: Plan, steps: StepPlan) -> Proposals:
                 "image": row["image"],
                 "step": short_step(row["created_by"], _STEP),
                 "base": row["base"],
-                "wins": human(row["wins_bytes"]),
+                "wins": human(row["saves_bytes"]),
             }
             for row in steps.repeats[:_SHOWN]
         ],

@@ -57,7 +57,7 @@ def render(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int) -> st
                     ("-wins", "image", "-layer", "build step", "has it already"),
                     (
                         (
-                            human(row["wins_bytes"], plain=plain),
+                            human(row["saves_bytes"], plain=plain),
                             code(row["image"]),
                             str(row["position"]),
                             code(short_step(row["created_by"], _STEP)),

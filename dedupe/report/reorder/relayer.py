@@ -140,7 +140,7 @@ def as_json(found: RelayerPlan) -> str:
         "joins": found.joins,
         "common_bases": [
             {
-                "wins_bytes": each.saves_bytes,
+                "saves_bytes": each.saves_bytes,
                 "bytes": each.size_bytes,
                 "files": each.files,
                 "bases": each.bases,

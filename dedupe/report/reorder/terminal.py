@@ -239,7 +239,7 @@ def _steps(plan: Plan, steps: StepPlan, *, plain: bool, limit: int) -> list[str]
         lines += ["Steps that do again what a base image of this store holds"]
     for row in steps.repeats[:limit] if limit else steps.repeats:
         lines.append(
-            f"{size(row['wins_bytes'])}  {row['image']}, layer {row['position']}: "
+            f"{size(row['saves_bytes'])}  {row['image']}, layer {row['position']}: "
             f"{short_step(row['created_by'], _STEP + 20)}"
         )
         way = (
