@@ -469,7 +469,7 @@ def test_entries_on_demand(tmp_path: Path) -> None:
     [
         (("nosuch",), "nosuch: no such image"),
         (("--explain", "nosuch"), "nosuch: no such image"),
-        (("--budget", "long"), "expected a time as 30s"),
+        (("--budget", "long"), "expected a time like 30s"),
     ],
 )
 def test_errors_name_the_thing(tmp_path: Path, words: tuple[str, ...], message: str) -> None:

@@ -109,7 +109,7 @@ def _share(path: Path, name: str, rules: dict[str, str], scale: int) -> float | 
     if text == "disabled":
         return None
     if not re.fullmatch(r"[01](\.\d{1,9})?|\.\d{1,9}", text) or float(text) > 1:
-        raise UsageError(f"{path}: {name}: expected a share as 0.9, found {text!r}", "bad-value")
+        raise UsageError(f"{path}: {name}: expected a share like 0.9, found {text!r}", "bad-value")
     return float(text) * scale
 
 

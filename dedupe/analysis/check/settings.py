@@ -15,9 +15,9 @@ from dedupe.formats.toml import Section, read_toml
 _RULES = {rule.name: rule for rule in RULES}
 _NUMBER = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*(%?)")
 _EXPECTED = {
-    Unit.BYTES: "a size as 50MB",
-    Unit.PERCENT: 'a percentage as 10 or "10 %"',
-    Unit.RATIO: 'a share as 0.9 or "90 %"',
+    Unit.BYTES: "a size like 50MB",
+    Unit.PERCENT: 'a percentage like 10 or "10 %"',
+    Unit.RATIO: 'a share like 0.9 or "90 %"',
     Unit.COUNT: "a whole number",
 }
 #: names of files that are read if no file is named; the first that exists is used
@@ -165,4 +165,4 @@ def _size(section: Section, key: str) -> int | None:
     try:
         return size_bytes(str(found))
     except UsageError:
-        raise section.wrong(key, found, "a size as 50MB") from None
+        raise section.wrong(key, found, "a size like 50MB") from None
