@@ -7,6 +7,7 @@ import typer
 
 from dedupe.analysis import queries
 from dedupe.cli.tables import TextInput, table
+from dedupe.model.choices import Granularity
 from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
@@ -27,14 +28,6 @@ class By(StrEnum):
     TAG_SERIES = "tag-series"
     BASE = "base"
     LAYER = "layer"
-
-
-class Granularity(StrEnum):
-    """Units that are counted once each."""
-
-    COMPRESSED = "compressed"
-    UNPACKED = "unpacked"
-    CONTENT = "content"
 
 
 GranularityOption = Annotated[
