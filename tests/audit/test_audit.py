@@ -18,8 +18,8 @@ from test_interruption import PATIENCE_SECONDS, finished_layers, write_endless_l
 
 from dedupe.audit import read_audit
 from dedupe.errors import LockedError, UsageError
-from dedupe.host.locks import alone, together
-from dedupe.host.writing import write_whole
+from dedupe.host.locks import exclusive_lock, shared_lock
+from dedupe.host.writing import write_atomically
 from dedupe.store.catalog import LOCK, scan_ids
 from dedupe.store.retention import collect, expired, forget
 from dedupe.store.session import Session
@@ -373,7 +373,7 @@ def test_rows_are_not_removed_under_a_scan(tmp_path: Path) -> None:
     catalog = tmp_path / "c"
     write_oci_layout(tmp_path / "store", [APP])
     scan = scan_only(catalog, tmp_path / "store").scan_id
-    with together(catalog / LOCK), pytest.raises(LockedError) as caught:
+    with shared_lock(catalog / LOCK), pytest.raises(LockedError) as caught:
         collect(catalog)
     assert caught.value.exit_code == 6
     forget(catalog, scan)
@@ -393,20 +393,25 @@ def test_locks(tmp_path: Path) -> None:
     """Alone excludes all, together excludes alone; both end with their body; links are refused."""
     path = tmp_path / "lock"
     with (
-        alone(path, "x"),
+        exclusive_lock(path, "x"),
         pytest.raises(LockedError, match=f"process {os.getpid()} on"),
-        alone(path, "x"),
+        exclusive_lock(path, "x"),
     ):
         pass
-    with together(path), together(path), pytest.raises(LockedError), alone(path, "x"):
+    with (
+        shared_lock(path),
+        shared_lock(path),
+        pytest.raises(LockedError),
+        exclusive_lock(path, "x"),
+    ):
         pass
-    with alone(path, "x"):
+    with exclusive_lock(path, "x"):
         pass
     path.write_text("\x1b[31m{}")
     with (
-        together(path),
+        shared_lock(path),
         pytest.raises(LockedError, match=r"^x: another process holds"),
-        alone(path, "x"),
+        exclusive_lock(path, "x"),
     ):
         pass
 
@@ -415,10 +420,10 @@ def test_write_whole(tmp_path: Path) -> None:
     """A file is replaced at once; a link in the way of the new one is not followed."""
     target = tmp_path / "a.prom"
     target.write_text("old")
-    write_whole(target, "new")
+    write_atomically(target, "new")
     assert target.read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
     (tmp_path / ".tmp-a.prom.part").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError, match="symbolic"):
-        write_whole(target, "newer")
+        write_atomically(target, "newer")
     assert not (tmp_path / "victim").exists()

@@ -120,6 +120,27 @@ def test_orphans_and_partial_blobs(tmp_path: Path) -> None:
     assert orphan.keys() < root.contents.blobs.keys()
 
 
+def test_orphans_of_both_kinds(tmp_path: Path) -> None:
+    """Usage counts orphan blobs as compressed bytes, and orphan snapshots as unpacked bytes."""
+    root = ContainerdRoot(tmp_path / "containerd")
+    root.add(APP)
+    root.contents.blobs["sha256:" + "0" * 64] = b"x" * 33
+    root.unpack(OTHER)
+    root.files[f"{root.folder()}/layer"] = b"y" * 70
+    root.write()
+    source = only(tmp_path)
+    assert (source.orphan_blob_bytes, source.orphan_unpacked_bytes) == (33, 70)
+    _, session = scanned(tmp_path / "catalog", tmp_path / "containerd")
+    usage = {
+        "groups": session.rows("usage/groups", by="image", globs=[], granularity="unpacked"),
+        "layers": session.rows("usage/layers", granularity="unpacked"),
+    }
+    for name, rows in usage.items():
+        (row,) = [row for row in rows if row["kind"] == "unreferenced"]
+        assert (row["exclusive_compressed"], row["exclusive_unpacked"]) == (33, 70), name
+        assert (row["attributed_compressed"], row["attributed_unpacked"]) == (33, 70), name
+
+
 @pytest.mark.parametrize("documents", ["none", "manifest", "manifest and config"])
 def test_sparse_index(documents: str, tmp_path: Path) -> None:
     """Platforms that were not pulled, or only their documents, are listed and no error."""
@@ -404,7 +425,7 @@ def test_names_lost(name: str, tmp_path: Path) -> None:
     source = only(tmp_path)
     assert errors(source) == [code]
     (problem,) = source.problems
-    assert "nameless" in problem.message
+    assert "without names" in problem.message
     names = {image.image_id: image.names for image in source.images}
     assert names == {APP.image_id: ("kept",), WEB.image_id: ("kept",), OTHER.image_id: ()}
 
