@@ -7,6 +7,7 @@ from dedupe.analysis.metrics import metrics
 from dedupe.analysis.overview import inventory, overview
 from dedupe.analysis.page import page
 from dedupe.audit.settings import Audit, Report
+from dedupe.errors import reason_of
 from dedupe.host.writing import write_atomically
 from dedupe.report import check as check_report
 from dedupe.report import csv_report, html, json_report, markdown, openmetrics, sarif
@@ -27,7 +28,7 @@ def write_reports(audit: Audit, session: Session, checked: Checked) -> Iterator[
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, text)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             yield f"report {kind.value}: {path}: cannot be written: {reason}"
 
 

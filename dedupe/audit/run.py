@@ -22,7 +22,7 @@ from dedupe.analysis.check import Checked, Verdict, check
 from dedupe.audit.notice import notify
 from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import Audit
-from dedupe.errors import Exit, LockedError, StoreError
+from dedupe.errors import Exit, LockedError, StoreError, reason_of
 from dedupe.host.locks import exclusive_lock
 from dedupe.host.writing import write_atomically
 from dedupe.report.check import document
@@ -112,7 +112,7 @@ def _writable(orders: Audit) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise StoreError(f"state folder {orders.state}: {reason}", "state-unwritable") from error
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from dedupe.errors import DedupeError, LayerError, SourceError
+from dedupe.errors import DedupeError, LayerError, SourceError, reason_of
 from dedupe.formats.compression import Readable, decompressed
 from dedupe.host.files import open_below, size_below
 from dedupe.host.trees import TreeFiles, open_folder
@@ -183,7 +183,7 @@ def _part(entry: Any) -> bytes | _Body | None:
 
 
 def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+    return reason_of(error)
 
 
 def unusable(why: str) -> LayerError:

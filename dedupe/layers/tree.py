@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from blake3 import blake3
 
-from dedupe.errors import LayerError
+from dedupe.errors import LayerError, reason_of
 from dedupe.formats.tar import EMPTY_HASH, Member
 from dedupe.host.trees import TreeEntry, open_folder, walk_tree
 from dedupe.layers.batches import MAX_TAR_BYTES, too_large
@@ -270,7 +270,7 @@ def _closed(path: bytes, error: OSError) -> LayerError:
             "permission-denied",
         )
     code = "tree-too-deep" if error.errno == errno.ENAMETOOLONG else "unreadable"
-    return LayerError(f"{path_text(path)}: {(error.strerror or str(error)).lower()}", code)
+    return LayerError(f"{path_text(path)}: {reason_of(error)}", code)
 
 
 def _read(descriptor: int, path: bytes) -> bytes:

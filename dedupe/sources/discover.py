@@ -16,7 +16,7 @@ from dedupe.model.paths import path_text, printable
 from dedupe.sources.holders.archive import open_archive
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder, store_folders
-from dedupe.sources.interface import Descent, Holder, Place, Source
+from dedupe.sources.interface import Candidate, Descent, Holder, Source
 from dedupe.sources.source_types import SOURCE_TYPES
 
 _ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2", ".oci")
@@ -45,15 +45,15 @@ def discover(places: Sequence[Path | str], selection: Selection) -> Iterator[Fou
     Places are paths, or addresses of object stores such as ``s3://bucket/prefix``.
     """
     paths = [Path(place) for place in places if not is_address(str(place))]
-    walk = _Walk(selection, paths)
+    search = _SourceSearch(selection, paths)
     for place in places:
         if is_address(str(place)):
-            yield from walk.search_objects(str(place))
+            yield from search.search_objects(str(place))
         else:
-            yield from walk.search_named(Path(place))
+            yield from search.search_named(Path(place))
 
 
-class _Walk:
+class _SourceSearch:
     """Searches places; remembers folders and files so that each is searched once."""
 
     def __init__(self, selection: Selection, named: Sequence[Path]) -> None:
@@ -159,11 +159,11 @@ class _Walk:
         return is_new
 
     def _recognise(self, location: str, holder: Holder) -> list[Source]:
-        """All sources that a place itself is, in the order of ``SOURCE_TYPES``."""
-        place = Place(location, holder, self._named)
+        """All sources that the place itself is, in the order of ``SOURCE_TYPES``."""
+        candidate = Candidate(location, holder, self._named)
         found: list[Source] = []
         for source_type in SOURCE_TYPES:
-            found += source_type.recognise(place)
+            found += source_type.recognise(candidate)
             if not all(source.descent().same_folder for source in found):
                 break
         return found

@@ -1,8 +1,8 @@
 """The seams of sources: what a source is, and what holds its files.
 
-A source (a store, an image layout, an archive) is recognised in a place, asks the place's holder
-for documents and blobs by name, and returns its contents. A holder is a folder, an archive file or
-a folder of an object store.
+A source (a store, an image layout, an archive) is recognised by the files that a holder has. It
+asks the holder for documents and blobs by name, and returns its contents. A holder is a folder, an
+archive file or a folder of an object store.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -60,8 +60,8 @@ class Holder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where sources may be: a folder, an archive file, or a folder of an object store."""
+class Candidate:
+    """What may be a source: a folder, an archive file, or a folder of an object store."""
 
     #: path or address, as reports show it
     location: str
@@ -144,7 +144,7 @@ class Contents:
 
 
 class Source(Protocol):
-    """One source of images, recognised in a place.
+    """One source of images.
 
     A kind of source is a class of this shape, listed in ``SOURCE_TYPES``.
     """
@@ -152,8 +152,8 @@ class Source(Protocol):
     kind: ClassVar[SourceKind]
 
     @classmethod
-    def recognise(cls, place: Place) -> "Sequence[Source]":
-        """The sources of this kind in a place: usually none or one."""
+    def recognise(cls, candidate: Candidate) -> "Sequence[Source]":
+        """The sources of this kind that the candidate is: usually none or one."""
         ...
 
     @property

@@ -17,5 +17,4 @@ def usual_places() -> list[Path]:
     """Default folders that exist, whether or not this user may read them."""
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     places = [*(data / name for name in _IN_HOME), *map(Path, _SYSTEM)]
-    # Path.is_dir raises if a folder above cannot be read
-    return [place for place in places if os.path.isdir(place)]  # noqa: PTH112  # see above
+    return [place for place in places if os.path.isdir(place)]  # noqa: PTH112  # Path.is_dir raises if it may not look

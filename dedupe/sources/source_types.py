@@ -14,7 +14,7 @@ from dedupe.sources.documents.registry import Registry
 from dedupe.sources.interface import Source
 
 #: in order of precedence: unless its ``descent`` says otherwise, the first kind that recognises a
-#: place is the only one
+#: candidate is the only one
 SOURCE_TYPES: tuple[type[Source], ...] = (
     # stores that own their whole folder come before formats that may be beside others
     ContainerdStore,

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dedupe import __version__
-from dedupe.errors import StoreError
+from dedupe.errors import StoreError, reason_of
 from dedupe.host.locks import shared_lock
 from dedupe.model.rows import EntryColumns, LayerFacts, Verified
 from dedupe.model.tables import SCAN_TABLES, SCHEMA_VERSION, TABLES
@@ -165,7 +165,7 @@ class Catalog:
                 temporary.rename(mark)
         except OSError as error:
             raise StoreError(
-                f"catalog {self.folder}: {(error.strerror or str(error)).lower()}; "
+                f"catalog {self.folder}: {reason_of(error)}; "
                 "name another with --catalog or DEDUPE_CATALOG",
                 "catalog-unwritable",
             ) from error

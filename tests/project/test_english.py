@@ -16,6 +16,8 @@ from tracked import tracked_files
 
 #: files, and folders with all that is in them
 COVERED = (
+    "dedupe/host",
+    "dedupe/sources",
     "queries",
     "docs/columns.md",
     "docs/measures.md",

@@ -1,4 +1,4 @@
-"""containerd's root, and docker's root if docker keeps images in containerd; read in place.
+"""containerd's root, and docker's root if docker keeps images in containerd; read in candidate.
 
 A name in a namespace refers to a target digest, which leads over blobs to images as in an image
 layout. All names of one target, in any namespace, are names of one image. Layers are read from
@@ -24,7 +24,7 @@ from dedupe.sources.containerd.usage import measure_containerd
 from dedupe.sources.docker.remapped import remapped_roots
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.holders.folder import FolderHolder
-from dedupe.sources.interface import NO_DESCENT, Contents, Descent, Place
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
 
 #: name before the digest of a docker image that has no name
 _DANGLING = "moby-dangling"
@@ -41,11 +41,11 @@ class ContainerdStore:
     root: ContainerdRoot
 
     @classmethod
-    def recognise(cls, place: Place) -> "Sequence[ContainerdStore]":
+    def recognise(cls, candidate: Candidate) -> "Sequence[ContainerdStore]":
         """A folder with containerd's content or metadata."""
-        holder = place.holder
+        holder = candidate.holder
         if isinstance(holder, FolderHolder) and _is_containerd(holder):
-            return [cls(place.location, ContainerdRoot(holder.root))]
+            return [cls(candidate.location, ContainerdRoot(holder.root))]
         return []
 
     def read_contents(self) -> Contents:
@@ -68,9 +68,9 @@ class DockerContainerdStore:
     holder: FolderHolder
 
     @classmethod
-    def recognise(cls, place: Place) -> "Sequence[DockerContainerdStore]":
+    def recognise(cls, candidate: Candidate) -> "Sequence[DockerContainerdStore]":
         """A folder with a containerd root where docker keeps it."""
-        holder = place.holder
+        holder = candidate.holder
         if isinstance(holder, FolderHolder) and _is_containerd(holder, _BELOW_DOCKER):
             location = path_text(bytes(holder.root.joinpath(*_BELOW_DOCKER)))
             return [cls(location, holder)]

@@ -40,7 +40,7 @@ from dedupe.sources.containers_storage.records import (
 from dedupe.sources.containers_storage.usage import measure_storage
 from dedupe.sources.documents.config import Config
 from dedupe.sources.holders.folder import FolderHolder
-from dedupe.sources.interface import NO_DESCENT, Contents, Descent, Place
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
 
 _READABLE = ("overlay", "vfs")
 _CONFIGS = ("/etc/containers/storage.conf", "/usr/share/containers/storage.conf")
@@ -60,16 +60,16 @@ class ContainersStorage:
     lenders: tuple[Path, ...]
 
     @classmethod
-    def recognise(cls, place: Place) -> "Sequence[ContainersStorage]":
+    def recognise(cls, candidate: Candidate) -> "Sequence[ContainersStorage]":
         """A folder with the records of one or more drivers."""
-        if not isinstance(place.holder, FolderHolder):
+        if not isinstance(candidate.holder, FolderHolder):
             return []
-        root, drivers = place.holder.root, _drivers_in(place.holder)
+        root, drivers = candidate.holder.root, _drivers_in(candidate.holder)
         if not drivers:
             return []
-        named = [folder for folder in place.named_folders if _drivers_in(FolderHolder(folder))]
+        named = [folder for folder in candidate.named_folders if _drivers_in(FolderHolder(folder))]
         lenders = tuple(store for store in (*_configured_lenders(root), *named) if store != root)
-        return [cls(place.location, root, driver, lenders) for driver in drivers]
+        return [cls(candidate.location, root, driver, lenders) for driver in drivers]
 
     def read_contents(self) -> Contents:
         """Read the images and containers, and measure the store; errors become problems."""

@@ -28,9 +28,9 @@ def measure_storage(
             parts["/".join((*trees, name))] = name if name in needed else _ORPHAN
     usage = measure_parts(root, parts)
     usage.report_unread(contents)
-    place = len(trees)
-    set_allocated_bytes(contents, root, usage, lambda parts: parts[place])
-    written = {container.upper.parts[place] for container in contents.containers if container.upper}
+    depth = len(trees)
+    set_allocated_bytes(contents, root, usage, lambda parts: parts[depth])
+    written = {container.upper.parts[depth] for container in contents.containers if container.upper}
     contents.unpacked = StoreBytes(
         stored_bytes=_file_bytes(usage, {OTHER, *written}),
         orphan_bytes=usage.of(_ORPHAN).file_bytes,

@@ -25,7 +25,7 @@ from dedupe.sources.docker.images import StoredConfig, read_configs, read_names
 from dedupe.sources.docker.layers import DRIVERS, DockerLayers, GraphDriver
 from dedupe.sources.docker.remapped import id_ranges, remapped_roots
 from dedupe.sources.holders.folder import FolderHolder
-from dedupe.sources.interface import Contents, Descent, Place, StoreBytes, state_after
+from dedupe.sources.interface import Candidate, Contents, Descent, StoreBytes, state_after
 
 _BUILD_CACHE = re.compile(r"[0-9a-z]{25}\Z")
 #: parts of the store in its disk usage, beside those of layers and containers
@@ -41,16 +41,16 @@ class DockerStore:
     holder: FolderHolder
 
     @classmethod
-    def recognise(cls, place: Place) -> "Sequence[DockerStore]":
+    def recognise(cls, candidate: Candidate) -> "Sequence[DockerStore]":
         """A folder with images of a graph driver, or docker's folders if it cannot be read."""
-        holder = place.holder
+        holder = candidate.holder
         if not isinstance(holder, FolderHolder):
             return []
         try:
             found = bool(_drivers_in(holder))
         except SourceError:
             found = all(holder.is_folder(name) for name in ("image", "containers", "volumes"))
-        return [cls(place.location, holder)] if found else []
+        return [cls(candidate.location, holder)] if found else []
 
     def read_contents(self) -> Contents:
         """Read the images and containers of all graph drivers, and measure the store.

@@ -15,7 +15,7 @@ from dedupe.model.paths import path_text
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.holders.folder import FolderHolder
-from dedupe.sources.interface import NO_DESCENT, Contents, Descent, Holder, Place
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, Holder
 
 _SIGNATURE = b"Directory Transport Version: 1."
 
@@ -29,9 +29,9 @@ class SkopeoDirectory:
     holder: FolderHolder
 
     @classmethod
-    def recognise(cls, place: Place) -> "Sequence[SkopeoDirectory]":
+    def recognise(cls, candidate: Candidate) -> "Sequence[SkopeoDirectory]":
         """A folder with a manifest and a ``version`` file that says so."""
-        holder = place.holder
+        holder = candidate.holder
         if not (
             isinstance(holder, FolderHolder)
             and holder.has("version")
@@ -42,7 +42,7 @@ class SkopeoDirectory:
             signed = holder.read_file("version", 1024).startswith(_SIGNATURE)
         except SourceError:
             return []
-        return [cls(place.location, holder)] if signed else []
+        return [cls(candidate.location, holder)] if signed else []
 
     def read_contents(self) -> Contents:
         """Read the image, named after its folder, since the format keeps no names."""

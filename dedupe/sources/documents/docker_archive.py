@@ -26,7 +26,7 @@ from dedupe.model.paths import printable
 from dedupe.sources.documents.config import Config, platform_of
 from dedupe.sources.documents.layout import is_layout, list_layout_blobs, read_index
 from dedupe.sources.holders.archive import ArchiveHolder
-from dedupe.sources.interface import NO_DESCENT, Contents, Descent, Place, state_after
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, state_after
 
 _CONFIG_NAME = re.compile(r"(?:blobs/sha256/|sha256:)?([0-9a-f]{64})(?:\.json)?\Z")
 _BLOB_NAME = re.compile(r"blobs/sha256/([0-9a-f]{64})\Z")
@@ -44,11 +44,11 @@ class DockerArchive:
     holder: ArchiveHolder
 
     @classmethod
-    def recognise(cls, place: Place) -> "Sequence[DockerArchive]":
+    def recognise(cls, candidate: Candidate) -> "Sequence[DockerArchive]":
         """An archive with a list of images, or of v1 layers."""
-        holder = place.holder
+        holder = candidate.holder
         if isinstance(holder, ArchiveHolder) and _is_docker_archive(holder):
-            return [cls(place.location, holder)]
+            return [cls(candidate.location, holder)]
         return []
 
     def read_contents(self) -> Contents:

@@ -9,7 +9,7 @@ from dedupe.model.identity import ImageID
 from dedupe.model.images import BlobRef, FoundImage, FoundLayer, Platform, SourceKind
 from dedupe.model.paths import path_text
 from dedupe.sources.holders.archive import ArchiveHolder
-from dedupe.sources.interface import NO_DESCENT, Contents, Descent, Place
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,10 @@ class LayerTar:
     holder: ArchiveHolder
 
     @classmethod
-    def recognise(cls, place: Place) -> "Sequence[LayerTar]":
+    def recognise(cls, candidate: Candidate) -> "Sequence[LayerTar]":
         """Any archive."""
-        holder = place.holder
-        return [cls(place.location, holder)] if isinstance(holder, ArchiveHolder) else []
+        holder = candidate.holder
+        return [cls(candidate.location, holder)] if isinstance(holder, ArchiveHolder) else []
 
     def read_contents(self) -> Contents:
         """One image, named after the file, whose only layer is the file."""

@@ -13,7 +13,7 @@ from dedupe.model.images import SourceKind
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.holders.archive import ArchiveHolder
-from dedupe.sources.interface import NO_DESCENT, Contents, Descent, Holder, Place
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, Holder
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,12 @@ class OciLayout:
     holder: Holder
 
     @classmethod
-    def recognise(cls, place: Place) -> "Sequence[OciLayout]":
+    def recognise(cls, candidate: Candidate) -> "Sequence[OciLayout]":
         """A folder with the files of an image layout."""
-        is_folder = not isinstance(place.holder, ArchiveHolder)
-        return [cls(place.location, place.holder)] if is_folder and is_layout(place.holder) else []
+        holder = candidate.holder
+        if not isinstance(holder, ArchiveHolder) and is_layout(holder):
+            return [cls(candidate.location, holder)]
+        return []
 
     def read_contents(self) -> Contents:
         """Read all images that ``index.json`` leads to; errors become problems."""
@@ -51,11 +53,11 @@ class OciArchive:
     holder: ArchiveHolder
 
     @classmethod
-    def recognise(cls, place: Place) -> "Sequence[OciArchive]":
+    def recognise(cls, candidate: Candidate) -> "Sequence[OciArchive]":
         """An archive with the files of an image layout."""
-        holder = place.holder
+        holder = candidate.holder
         if isinstance(holder, ArchiveHolder) and is_layout(holder):
-            return [cls(place.location, holder)]
+            return [cls(candidate.location, holder)]
         return []
 
     def read_contents(self) -> Contents:

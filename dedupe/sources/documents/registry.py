@@ -34,7 +34,7 @@ from dedupe.sources.documents.config import platform_of
 from dedupe.sources.documents.manifests import ManifestReader, is_attestation
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder
-from dedupe.sources.interface import NO_DESCENT, Contents, Descent, Place
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
 
 #: the user may name the registry's root, or any folder from there down to ``v2``
 _PREFIXES = ("docker/registry/v2", "registry/v2", "v2", "")
@@ -57,13 +57,13 @@ class Registry:
     prefix: str
 
     @classmethod
-    def recognise(cls, place: Place) -> "Sequence[Registry]":
+    def recognise(cls, candidate: Candidate) -> "Sequence[Registry]":
         """A folder with ``repositories`` and ``blobs``, or one above it."""
-        holder = place.holder
+        holder = candidate.holder
         if not isinstance(holder, FolderHolder | ObjectHolder):
             return []
         prefix = _registry_prefix(holder.is_folder)
-        return [] if prefix is None else [cls(place.location, holder, prefix)]
+        return [] if prefix is None else [cls(candidate.location, holder, prefix)]
 
     def read_contents(self) -> Contents:
         """Read all images that tags and revisions lead to; errors become problems."""
