@@ -30,6 +30,8 @@ COVERED = (
     "dedupe/analysis/what_if.py",
     "dedupe/model/choices.py",
     "dedupe/reorder",
+    "dedupe/host",
+    "dedupe/sources",
     "queries",
     "docs/check.md",
     "docs/columns.md",
