@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from helpers.tracked import tracked_files
 from here import PROJECT
-from tracked import tracked_files
 
 #: files, and folders with all that is in them
 COVERED = (
@@ -36,7 +36,7 @@ COVERED = (
     "docs/measures.md",
     "docs/reorder.md",
     "tests/queries/test_queries.py",
-    "tests/tracked.py",
+    "tests/helpers/tracked.py",
 )
 #: files that quote the phrases
 EXEMPT = ("LICENSE", "docs/style.md", "tests/project/test_english.py")
