@@ -58,8 +58,8 @@ def read_audit(path: Path) -> Audit:
     """
     top = read_toml(path)
     if "audit" not in top:
-        page = locate_pages("docs/audit.md")
-        raise UsageError(f"{path}: no table [audit]: {page} shows one", "no-audit")
+        shown_in = locate_pages("docs/audit.md")
+        raise UsageError(f"{path}: no table [audit]: {shown_in} shows one", "no-audit")
     check = check_settings(top.section("check"))
     section = top.section("audit")
     top.done()

@@ -36,40 +36,45 @@ class WhatIfRows(StrEnum):
     CONTAINERS = "containers"
 
 
+DeleteOption = Annotated[
+    list[str] | None,
+    typer.Option("--delete", metavar="IMAGE", help="Name, glob or ID of images; repeat it."),
+]
+KeepOption = Annotated[
+    list[str] | None,
+    typer.Option("--keep", metavar="IMAGE", help="Keep these images; alone: delete all others."),
+]
+OlderThanOption = Annotated[
+    str | None,
+    typer.Option("--older-than", metavar="AGE", help="Only images older than 90d, 12w or a date."),
+]
+AnyDateOption = Annotated[
+    bool, typer.Option("--any-date", help="Treat missing or implausible dates as old.")
+]
+FromFileOption = Annotated[
+    Path | None,
+    typer.Option("--from-file", help="Read images to delete, one per line (- = stdin)."),
+]
+FreeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--free", metavar="SIZE", help="Delete only as many images as free this, such as 50GB."
+    ),
+]
+OrderOption = Annotated[
+    DeletionOrder,
+    typer.Option("--order", help="With --free: delete what frees most, or the oldest, first."),
+]
+
+
 def what_if(
-    delete: Annotated[
-        list[str] | None,
-        typer.Option("--delete", metavar="IMAGE", help="Name, glob or ID of images; repeat it."),
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--keep", metavar="IMAGE", help="Keep these images; alone: delete all others."
-        ),
-    ] = None,
-    older_than: Annotated[
-        str | None,
-        typer.Option(
-            "--older-than", metavar="AGE", help="Only images older than 90d, 12w or a date."
-        ),
-    ] = None,
-    any_date: Annotated[
-        bool, typer.Option("--any-date", help="Treat missing or implausible dates as old.")
-    ] = False,
-    from_file: Annotated[
-        Path | None,
-        typer.Option("--from-file", help="Read images to delete, one per line (- = stdin)."),
-    ] = None,
-    free: Annotated[
-        str | None,
-        typer.Option(
-            "--free", metavar="SIZE", help="Delete only as many images as free this, such as 50GB."
-        ),
-    ] = None,
-    order: Annotated[
-        DeletionOrder,
-        typer.Option("--order", help="With --free: delete what frees most, or the oldest, first."),
-    ] = DeletionOrder.GAIN,
+    delete: DeleteOption = None,
+    keep: KeepOption = None,
+    older_than: OlderThanOption = None,
+    any_date: AnyDateOption = False,
+    from_file: FromFileOption = None,
+    free: FreeOption = None,
+    order: OrderOption = DeletionOrder.GAIN,
     granularity: GranularityOption = Granularity.UNPACKED,
     catalog: CatalogOption = None,
     scan: ScanOption = None,

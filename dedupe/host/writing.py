@@ -1,4 +1,4 @@
-"""Files that are either complete or absent: written beside their place, then renamed to it."""
+"""Write files atomically: readers see the old file or the new one, never a part."""
 
 import contextlib
 import os
@@ -29,10 +29,12 @@ def replacing(path: Path, *, flush: bool = False) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file, flush it to the disk and rename it into place.
+def write_atomically(path: Path, text: str) -> None:
+    """Write a temporary file beside ``path``, and rename it to ``path`` once it is on disk.
 
-    The temporary file has the same name each time: the next run overwrites what a killed run left.
+    The temporary file always has the same name, so that the next run overwrites what a killed run
+    left. Its suffix keeps it from programs that collect files by suffix, such as ``*.prom``.
+    Raises OSError if the file cannot be written or renamed.
     """
     temporary = path.with_name(f"{TEMPORARY}{path.name}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
