@@ -3,7 +3,7 @@
 -- Params:   none
 -- Columns:  id              VARCHAR    stable while kind, layers and fields are the same
 --           kind            VARCHAR    as docs/findings.md lists them
---           wins_bytes      BIGINT     what mending it wins in this store
+--           saves_bytes     BIGINT     what mending it wins in this store
 --           size_bytes      BIGINT     bytes that it concerns
 --           files           BIGINT     files that it concerns
 --           image           VARCHAR    name of an image that it is so in
@@ -33,7 +33,7 @@ SELECT
         concat_ws(' ', found.kind, found.chain_id, found.other_chain, found.fields, found.paths)
     )[:10] AS id,
     found.kind,
-    found.wins_bytes,
+    found.saves_bytes,
     found.size_bytes,
     found.files,
     coalesce(image.names[1], image.digest, image.image_id) AS image,
@@ -50,4 +50,4 @@ JOIN node ON node.chain_id = found.chain_id
 JOIN image ON image.image_id = node.image_id
 LEFT JOIN node AS other ON other.chain_id = found.other_chain
 WHERE found.size_bytes > 0
-ORDER BY found.wins_bytes DESC, found.size_bytes DESC, id;
+ORDER BY found.saves_bytes DESC, found.size_bytes DESC, id;

@@ -65,7 +65,7 @@ def _findings(questions: Questions) -> list[Advice]:
         Advice(
             ("findings",),
             Reason.FINDINGS,
-            row["wins_bytes"],
+            row["saves_bytes"],
             len(rows),
             kind=row["kind"],
             about=row["image"],

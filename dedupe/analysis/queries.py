@@ -565,7 +565,7 @@ class FindingsRow(TypedDict):
 
     id: str
     kind: str
-    wins_bytes: int
+    saves_bytes: int
     size_bytes: int
     files: int
     image: str
@@ -1043,7 +1043,7 @@ class ReorderStepRepeatsRow(TypedDict):
     base: str
     base_position: int
     built_on_base: int
-    wins_bytes: int
+    saves_bytes: int
     brings_bytes: int
     in_the_way: int
     reason: str

@@ -7,7 +7,7 @@
 --           other_chain  VARCHAR    the layer in its place that added
 --           files        BIGINT     files hidden
 --           size_bytes   BIGINT     their bytes
---           wins_bytes   BIGINT     of these, what no other image reads: what mending wins
+--           saves_bytes  BIGINT     of these, what no other image reads: what mending wins
 --           fields       VARCHAR[]  metadata that differs
 --           paths        VARCHAR[]  up to five, the largest first
 --           repair       VARCHAR    what to do
@@ -29,7 +29,7 @@ WITH hidden AS (
         shadow.changed_fields,
         shadow.path,
         shadow.size_bytes,
-        CASE WHEN dead.layer IS NULL THEN 0 ELSE shadow.size_bytes END AS wins_bytes,
+        CASE WHEN dead.layer IS NULL THEN 0 ELSE shadow.size_bytes END AS saves_bytes,
         upper_file.mode,
         upper_file.uid,
         upper_file.gid
@@ -51,7 +51,7 @@ grouped AS (
         changed_fields,
         count(*) AS files,
         sum(size_bytes)::BIGINT AS size_bytes,
-        sum(wins_bytes)::BIGINT AS wins_bytes,
+        sum(saves_bytes)::BIGINT AS saves_bytes,
         arg_max(path, size_bytes, 5) AS paths,
         CASE WHEN min(mode) = max(mode) THEN format('{:o}', min(mode)) END AS mode,
         CASE
@@ -79,7 +79,7 @@ SELECT
     added_chain AS other_chain,
     files,
     size_bytes,
-    wins_bytes,
+    saves_bytes,
     changed_fields AS fields,
     paths,
     CASE

@@ -37,7 +37,7 @@ SELECT
     other.chain_id AS other_chain,
     classes.files * (classes.copies - 1) AS files,
     classes.size_bytes * (classes.copies - 1) AS size_bytes,
-    classes.size_bytes * (classes.copies - 1) AS wins_bytes,
+    classes.size_bytes * (classes.copies - 1) AS saves_bytes,
     ['mtime'] AS fields,
     coalesce(changed.paths, []) AS paths,
     format(

@@ -19,7 +19,7 @@ SELECT
     NULL::VARCHAR AS other_chain,
     count(*) AS files,
     sum(cached.size_bytes)::BIGINT AS size_bytes,
-    sum(cached.size_bytes)::BIGINT AS wins_bytes,
+    sum(cached.size_bytes)::BIGINT AS saves_bytes,
     []::VARCHAR[] AS fields,
     arg_max(cached.path, cached.size_bytes, 5) AS paths,
     CASE cached.cache

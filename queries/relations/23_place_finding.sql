@@ -9,7 +9,7 @@ SELECT
     max(node.chain_id) AS other_chain,
     any_value(layers.files) * (count(*) - 1) AS files,
     any_value(layers.content_bytes) * (count(*) - 1) AS size_bytes,
-    any_value(layers.content_bytes) * (count(*) - 1) AS wins_bytes,
+    any_value(layers.content_bytes) * (count(*) - 1) AS saves_bytes,
     []::VARCHAR[] AS fields,
     []::VARCHAR[] AS paths,
     format('give the {} images one order of layers: dedupe reorder', sum(node.images)) AS repair

@@ -54,7 +54,7 @@ SELECT
     other.chain_id AS other_chain,
     living.files * (living.copies - 1) AS files,
     living.size_bytes * (living.copies - 1) AS size_bytes,
-    living.size_bytes * (living.copies - 1) AS wins_bytes,
+    living.size_bytes * (living.copies - 1) AS saves_bytes,
     []::VARCHAR[] AS fields,
     living.paths,
     CASE

@@ -8,7 +8,7 @@
 --           base           VARCHAR  image to build on instead
 --           base_position  INTEGER  layer of that which holds the same
 --           built_on_base  BIGINT   images that are built on it today
---           wins_bytes     BIGINT   content of the layer, which would not be stored again
+--           saves_bytes    BIGINT   content of the layer, which would not be stored again
 --           brings_bytes   BIGINT   content of the base's other layers that the image does not
 --                                   have: shared in the store, but pulled with it
 --           in_the_way     BIGINT   layers between the common base and this one that must stay
@@ -112,7 +112,7 @@ SELECT
     base_labels.name AS base,
     chosen.base_position,
     chosen.built_on_base,
-    chosen.content_bytes AS wins_bytes,
+    chosen.content_bytes AS saves_bytes,
     chosen.brings_bytes::BIGINT AS brings_bytes,
     chosen.in_the_way,
     chosen.reason,
@@ -121,4 +121,4 @@ SELECT
 FROM chosen
 JOIN labels USING (image_id)
 JOIN labels AS base_labels ON base_labels.image_id = chosen.base_id
-ORDER BY wins_bytes DESC, chain_id;
+ORDER BY saves_bytes DESC, chain_id;

@@ -142,8 +142,8 @@ def test_findings(name: str, tmp_path: Path) -> None:
     images, expected = CASES[name]
     write_oci_layout(tmp_path / "store", images)
     _, session = scanned(tmp_path / "catalog", tmp_path / "store")
-    found = sorted(session.rows("findings"), key=lambda row: (-row["wins_bytes"], row["kind"]))
-    assert [(row["kind"], row["wins_bytes"], row["files"]) for row in found] == [
+    found = sorted(session.rows("findings"), key=lambda row: (-row["saves_bytes"], row["kind"]))
+    assert [(row["kind"], row["saves_bytes"], row["files"]) for row in found] == [
         each[:3] for each in expected
     ]
     for row, (*_, repair) in zip(found, expected, strict=True):

@@ -77,7 +77,7 @@ def test_one_order_wins_the_shared_layers_back(tmp_path: Path) -> None:
     assert plan.proposed_bytes == plan.least_bytes == plan.bases_kept_bytes
     (found,) = plan.proposals
     assert (found.name, found.order) == ("r.example/tool:b", (0, 3, 2, 1))
-    assert (found.wins_bytes, found.base, found.below_base) == (28_000, "r.example/base:1", False)
+    assert (found.saves_bytes, found.base, found.below_base) == (28_000, "r.example/base:1", False)
     assert found.free
     assert found.proof is not None
     assert found.proof.equal
@@ -290,7 +290,7 @@ def test_step_order_and_repeats(tmp_path: Path) -> None:
     assert {each.name: each.order for each in found.proposals} in (
         {"r/two:1": (0, 1, 3, 2), "r/ml:1": (0, 2, 1)},
     )
-    wins = {each.name: each.wins_bytes for each in found.proposals}
+    wins = {each.name: each.saves_bytes for each in found.proposals}
     assert wins == {"r/two:1": 50_400, "r/ml:1": 70_001}
     # the larger of both runs stays
     assert found.today_bytes - found.proposed_bytes == 50_400 + 70_001
@@ -299,7 +299,7 @@ def test_step_order_and_repeats(tmp_path: Path) -> None:
     rows = {row["image"]: row for row in found.repeats}
     assert set(rows) == {"r/ml:1"}
     assert rows["r/ml:1"]["base"] == "r/python:3"
-    assert (rows["r/ml:1"]["wins_bytes"], rows["r/ml:1"]["in_the_way"]) == (70_001, 0)
+    assert (rows["r/ml:1"]["saves_bytes"], rows["r/ml:1"]["in_the_way"]) == (70_001, 0)
 
 
 @pytest.mark.parametrize(

@@ -244,18 +244,18 @@ def test_findings_and_sources_agree(sample: Reports) -> None:
     page = page_rows(sample["html"], "findings")
     table = cells(sample["markdown"], "What to mend")
     for row, result, shown, words in zip(findings, run["results"], page, table, strict=True):
-        for key in ("wins_bytes", "size_bytes", "files", "images", "position"):
+        for key in ("saves_bytes", "size_bytes", "files", "images", "position"):
             assert lines["finding", row["id"], key] == result["properties"][key] == row[key]
-        assert (shown["wins"], shown["id"]) == (row["wins_bytes"], row["id"])
-        assert words[0] == f"{row['wins_bytes']:,}"
+        assert (shown["wins"], shown["id"]) == (row["saves_bytes"], row["id"])
+        assert words[0] == f"{row['saves_bytes']:,}"
         assert words[1] == result["ruleId"] == row["kind"]
-        assert f"{row['wins_bytes']:>,}  {row['kind']}" in sample["terminal"]
+        assert f"{row['saves_bytes']:>,}  {row['kind']}" in sample["terminal"]
     metrics = samples(sample["openmetrics"])
     for kind, count in Counter(row["kind"] for row in findings).items():
         labelled = frozenset({("kind", kind)})
         assert metrics["dedupe_findings", labelled] == count
-        assert metrics["dedupe_finding_wins_bytes", labelled] == sum(
-            row["wins_bytes"] for row in findings if row["kind"] == kind
+        assert metrics["dedupe_finding_saves_bytes", labelled] == sum(
+            row["saves_bytes"] for row in findings if row["kind"] == kind
         )
     (source,) = report["sources"]
     labelled = frozenset({("source", source["location"]), ("kind", source["kind"])})

@@ -74,8 +74,8 @@ def moved(problem: Problem, orders: Sequence[Order]) -> list[Proposal]:
         trie.remove(stack.arranged(order))
         wins = trie.cost(stack.arranged(stack.today)) - trie.cost(stack.arranged(order))
         trie.add(stack.arranged(order))
-        found.append(replace(proposal(problem, number, order, today, proposed), wins_bytes=wins))
-    return sorted(found, key=lambda each: (-each.wins_bytes, -_spared(each), each.name))
+        found.append(replace(proposal(problem, number, order, today, proposed), saves_bytes=wins))
+    return sorted(found, key=lambda each: (-each.saves_bytes, -_spared(each), each.name))
 
 
 def holders(problem: Problem, orders: Sequence[Order]) -> Holders:
@@ -119,7 +119,7 @@ def proposal(
             for position, row in enumerate(rows)
         ),
         constraints=tuple(_constraints(rows, problem.constraints)),
-        wins_bytes=0,
+        saves_bytes=0,
         pull_today=problem.pulled(number, stack.today) if rates else None,
         pull_proposed=problem.pulled(number, order) if rates else None,
     )

@@ -126,7 +126,7 @@ class Proposal:
     layers: tuple[PlacedLayer, ...]
     constraints: tuple[Constraint, ...]
     #: bytes that the plan would store more if this image alone kept its order
-    wins_bytes: int
+    saves_bytes: int
     #: expected bytes that a release pulls again; null where no tags tell how often layers change
     pull_today: float | None
     pull_proposed: float | None

@@ -40,7 +40,7 @@ class CommonBase:
     folders: list[str]
 
     @property
-    def wins_bytes(self) -> int:
+    def saves_bytes(self) -> int:
         """Bytes that one base layer with these files would spare, at most."""
         return self.size_bytes * (self.bases - 1)
 
@@ -153,4 +153,4 @@ def _common_bases(
         if row["bytes"]
     ]
     apart = [each for each in found if each.bases > 1]
-    return sorted(apart, key=lambda each: (-each.wins_bytes, each.names))
+    return sorted(apart, key=lambda each: (-each.saves_bytes, each.names))

@@ -44,7 +44,7 @@ def step_orders(questions: Questions, wish: Wish) -> StepPlan:
     moved = [
         replace(
             proposal(as_classes, number, order, *counts),
-            wins_bytes=_wins(problem.rows[number], stacks[number], order, sizes_there),
+            saves_bytes=_wins(problem.rows[number], stacks[number], order, sizes_there),
         )
         for number, order in enumerate(orders)
         if order != today[number]
@@ -53,7 +53,7 @@ def step_orders(questions: Questions, wish: Wish) -> StepPlan:
         today_bytes=problem.stored(problem.today),
         reproducible_bytes=reproducible,
         proposed_bytes=proposed,
-        proposals=sorted(moved, key=lambda each: (-each.wins_bytes, each.name)),
+        proposals=sorted(moved, key=lambda each: (-each.saves_bytes, each.name)),
         classes={
             row["step_class"]: row["class_reason"]
             for rows in problem.rows

@@ -69,7 +69,7 @@ def _proposal(found: Proposal) -> dict[str, Any]:
         "order": list(found.order),
         "moved": found.moved,
         "below_base": found.below_base,
-        "wins_bytes": found.wins_bytes,
+        "saves_bytes": found.saves_bytes,
         "pull_today_bytes": None if found.pull_today is None else round(found.pull_today),
         "pull_proposed_bytes": None if found.pull_proposed is None else round(found.pull_proposed),
         "layers": [

@@ -48,7 +48,7 @@ def render(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int) -> st
         shared = human(steps.today_bytes - steps.proposed_bytes, plain=plain)
         parts.append(f"## Orders of build steps: a rebuild would share {shared}\n")
         for each in _first(steps.proposals, limit):
-            wins = human(each.wins_bytes, plain=plain)
+            wins = human(each.saves_bytes, plain=plain)
             head = f"### {code(each.name)}: shares {wins}\n"
             parts += [head, _orders(each, plain=plain), _build_file(each)]
         if steps.repeats:
@@ -57,7 +57,7 @@ def render(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int) -> st
                     ("-wins", "image", "-layer", "build step", "has it already"),
                     (
                         (
-                            human(row["wins_bytes"], plain=plain),
+                            human(row["saves_bytes"], plain=plain),
                             code(row["image"]),
                             str(row["position"]),
                             code(short_step(row["created_by"], _STEP)),

@@ -63,7 +63,7 @@ def render(found: Relayering, *, plain: bool, limit: int) -> str:
         lines += ["", "Files that images on different bases show: what one base would spare"]
     for base in found.common_bases[: limit or None]:
         lines.append(
-            f"{size(base.wins_bytes)}  {counted(base.files, 'file')} of "
+            f"{size(base.saves_bytes)}  {counted(base.files, 'file')} of "
             f"{counted(len(base.names), 'image')} on {base.bases} bases: {', '.join(base.folders)}"
         )
         lines.append(f"{'':11}{_names(base.names)}")
@@ -140,7 +140,7 @@ def as_json(found: Relayering) -> str:
         "joins": found.joins,
         "common_bases": [
             {
-                "wins_bytes": each.wins_bytes,
+                "saves_bytes": each.saves_bytes,
                 "bytes": each.size_bytes,
                 "files": each.files,
                 "bases": each.bases,

@@ -95,9 +95,9 @@ def verdict(found: Proposal) -> str:
 def gain(found: Proposal, objective: Objective, *, plain: bool) -> str:
     """What an image wins by its order, for storage and for pulls."""
     parts = []
-    if objective is Objective.STORAGE or found.wins_bytes:
-        lost = "wins" if found.wins_bytes >= 0 else "stores more:"
-        parts.append(f"{lost} {human(abs(found.wins_bytes), plain=plain)}")
+    if objective is Objective.STORAGE or found.saves_bytes:
+        lost = "wins" if found.saves_bytes >= 0 else "stores more:"
+        parts.append(f"{lost} {human(abs(found.saves_bytes), plain=plain)}")
     if found.pull_today is not None and found.pull_proposed is not None:
         was, now = round(found.pull_today), round(found.pull_proposed)
         parts.append(
@@ -228,7 +228,7 @@ def _steps(plan: Plan, steps: StepPlan, *, plain: bool, limit: int) -> list[str]
     ]
     for each in shown[:limit] if limit else shown:
         lines += [
-            f"{each.name}: shares {human(each.wins_bytes, plain=plain)}",
+            f"{each.name}: shares {human(each.saves_bytes, plain=plain)}",
             *side_by_side(each, plain=plain),
             *_suggestion(each),
             "",
@@ -238,7 +238,7 @@ def _steps(plan: Plan, steps: StepPlan, *, plain: bool, limit: int) -> list[str]
         lines += ["Steps that do again what a base image of this store holds"]
     for row in steps.repeats[:limit] if limit else steps.repeats:
         lines.append(
-            f"{size(row['wins_bytes'])}  {row['image']}, layer {row['position']}: "
+            f"{size(row['saves_bytes'])}  {row['image']}, layer {row['position']}: "
             f"{short_step(row['created_by'], _STEP + 20)}"
         )
         way = (
