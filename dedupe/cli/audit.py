@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from dedupe.audit import Audited
+    from dedupe.audit import AuditResult
 
 
 def register(app: typer.Typer) -> None:
@@ -56,11 +56,11 @@ def audit(
         raise typer.Exit(ended.exit_code)
 
 
-def _say(ended: "Audited", *, quiet: bool) -> None:
+def _say(ended: "AuditResult", *, quiet: bool) -> None:
     """The rules on standard output, where they are broken or not to be quiet; faults besides."""
     from dedupe.analysis.check import Verdict
-    from dedupe.report.check import as_text
-    from dedupe.report.scanned import problem_lines, summary
+    from dedupe.report.check import to_terminal
+    from dedupe.report.scan import problem_lines, summary
 
     for line in (*problem_lines(ended.outcome), *(f"dedupe: {fault}" for fault in ended.faults)):
         typer.echo(line, err=True)
@@ -68,4 +68,4 @@ def _say(ended: "Audited", *, quiet: bool) -> None:
         typer.echo(summary(ended.outcome), err=True)
     checked = ended.checked
     if checked and (not quiet or checked.verdict in (Verdict.WARNED, Verdict.FAILED)):
-        typer.echo(as_text(checked, plain=False), nl=False)
+        typer.echo(to_terminal(checked, plain=False), nl=False)

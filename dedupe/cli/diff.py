@@ -96,13 +96,13 @@ def _show_summary(
     plain: bool,
 ) -> None:
     from dedupe.analysis.diff import summarised
-    from dedupe.report.diff import as_json, as_text
+    from dedupe.report.diff import to_json, to_terminal
 
     match format:
         case TableFormat.JSON:
-            write(as_json(summarised(session, comparison)), output)
+            write(to_json(summarised(session, comparison)), output)
         case TableFormat.TABLE:
-            write(as_text(summarised(session, comparison), plain=plain), output)
+            write(to_terminal(summarised(session, comparison), plain=plain), output)
         case TableFormat.CSV | TableFormat.PARQUET:
             raise UsageError(f"a summary has no form {format}: expected table or json", "no-form")
 
@@ -118,12 +118,12 @@ def _show_all(
     """The summary, and the rows of what differs below it."""
     from dedupe.analysis.diff import summarised
     from dedupe.report import tables
-    from dedupe.report.diff import as_text
+    from dedupe.report.diff import to_terminal
 
     found = summarised(session, comparison)
     answer = session.answer(comparison.rows)
-    chosen, left_out = tables.chosen(answer, sort, limit)
-    rows = "\n" + tables.as_text(chosen, plain=plain) if chosen.rows else ""
-    write(as_text(found, plain=plain) + rows, output)
+    chosen, left_out = tables.select_rows(answer, sort, limit)
+    rows = "\n" + tables.to_terminal(chosen, plain=plain) if chosen.rows else ""
+    write(to_terminal(found, plain=plain) + rows, output)
     if left_out:
         typer.echo(f"dedupe: {left_out} more rows; --limit 0 shows all", err=True)

@@ -1,6 +1,6 @@
 """Commands that list what a scan holds."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -19,9 +19,10 @@ def _tree_text(
     *,
     plain: bool,
 ) -> str:
-    from dedupe.report.terminal import tree
+    from dedupe.report.terminal import tree_text
 
-    return tree(shown.dicts(), plain=plain)
+    # the seam passes rows of any question; these are those of queries.tree()
+    return tree_text(cast("list[queries.TreeRow]", shown.dicts()), plain=plain)
 
 
 def register(app: typer.Typer) -> None:

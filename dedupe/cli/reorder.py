@@ -129,13 +129,13 @@ def reorder(
         rebuilt = step_orders(session, wish)
     match format:
         case ReorderFormat.TERMINAL if explain:
-            write(terminal.explain(plan, plain=plain), output)
+            write(terminal.explanation(plan, plain=plain), output)
         case ReorderFormat.TERMINAL:
-            write(terminal.render(plan, rebuilt, plain=plain, limit=limit), output)
+            write(terminal.to_terminal(plan, rebuilt, plain=plain, limit=limit), output)
         case ReorderFormat.JSON:
-            write(json_report.as_json(plan, rebuilt), output)
+            write(json_report.to_json(plan, rebuilt), output)
         case ReorderFormat.MARKDOWN:
-            write(markdown.render(plan, rebuilt, plain=plain, limit=limit), output)
+            write(markdown.to_markdown(plan, rebuilt, plain=plain, limit=limit), output)
 
 
 def _entries(session: "Session", wish: "Wish") -> "Answer":
@@ -177,8 +177,8 @@ def _new_layers(
     found = relayer(session, layers, Prefer.PULLS if pulls else Prefer.STORAGE)
     match format:
         case ReorderFormat.TERMINAL:
-            return relayering.render(found, plain=plain, limit=limit)
+            return relayering.to_terminal(found, plain=plain, limit=limit)
         case ReorderFormat.JSON:
-            return relayering.as_json(found)
+            return relayering.to_json(found)
         case ReorderFormat.MARKDOWN:
-            return relayering.as_markdown(found, plain=plain, limit=limit)
+            return relayering.to_markdown(found, plain=plain, limit=limit)

@@ -37,7 +37,7 @@ def scan(
 ) -> None:
     """Read every layer of these stores once into the catalog."""
     from dedupe.cli.progress import Reporter
-    from dedupe.report.scanned import problem_lines, summary
+    from dedupe.report.scan import problem_lines, summary
     from dedupe.scan import scan as run
     from dedupe.sources.discover import Selection, discover
     from dedupe.store.catalog import Catalog, default_catalog
@@ -72,10 +72,10 @@ def _next(catalog: Path | None, scan: str) -> str:
     """The commands to call next; what was scanned is kept, whatever becomes of them."""
     from dedupe.analysis.advice import GENERAL, advice
     from dedupe.cli.tables import open_session
-    from dedupe.report.advice import render
+    from dedupe.report.advice import to_terminal
 
     options = ("--catalog", str(catalog)) if catalog else ()
     try:
-        return render(advice(open_session(catalog, scan)), options)
+        return to_terminal(advice(open_session(catalog, scan)), options)
     except StoreError:
-        return render(GENERAL, options)
+        return to_terminal(GENERAL, options)

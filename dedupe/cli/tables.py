@@ -138,17 +138,19 @@ def show(
     """
     from dedupe.report import tables
 
-    chosen, left_out = tables.chosen(answer, sort, limit)
+    chosen, left_out = tables.select_rows(answer, sort, limit)
     match format:
         case TableFormat.PARQUET:
-            write_bytes(tables.as_parquet(chosen), output)
+            write_bytes(tables.to_parquet(chosen), output)
         case TableFormat.JSON:
-            write(tables.as_json(chosen), output)
+            write(tables.to_json(chosen), output)
         case TableFormat.CSV:
-            write(tables.as_csv(chosen), output)
+            write(tables.to_csv(chosen), output)
         case TableFormat.TABLE:
             if text is None:
-                write(tables.as_text(chosen, plain=plain, columns=() if wide else columns), output)
+                write(
+                    tables.to_terminal(chosen, plain=plain, columns=() if wide else columns), output
+                )
             else:
                 write(text(answer, chosen, plain=plain), output)
     if left_out:

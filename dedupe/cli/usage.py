@@ -47,9 +47,9 @@ GranularityOption = Annotated[
 
 
 def _usage_text(question: AnyQuestion, answer: Answer, shown: Answer, *, plain: bool) -> str:
-    from dedupe.report.usage import render
+    from dedupe.report.usage import to_terminal
 
-    return render(question, answer, shown, plain=plain)
+    return to_terminal(question, answer, shown, plain=plain)
 
 
 def register(app: typer.Typer) -> None:

@@ -121,9 +121,9 @@ def what_if(
         return
     match format:
         case WhatIfFormat.TERMINAL:
-            write(report.render(found, plain=plain), output)
+            write(report.to_terminal(found, plain=plain), output)
         case WhatIfFormat.JSON:
-            write(report.as_json(found), output)
+            write(report.to_json(found), output)
         case WhatIfFormat.CSV | WhatIfFormat.PARQUET:
             show(session.answer(found.asked[rows]), TableFormat(format.value), output)
 

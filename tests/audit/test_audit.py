@@ -181,7 +181,7 @@ def test_the_command_meets_no_shell(tmp_path: Path) -> None:
             "[audit]\nsources = 'x'\nstate = 's'\nkeeep = '9d'",
             "unknown key keeep; the nearest is k",
         ),
-        ("[audit]\nsources = 'x'\nstate = 's'\nkeep = '90'", "keep: expected an age as 90d"),
+        ("[audit]\nsources = 'x'\nstate = 's'\nkeep = '90'", "keep: expected an age like 90d"),
         ("[audit]\nsources = 'x'\nstate = 's'\nnotify = [1]", "notify: expected texts"),
         ("[audit]\nsources = 'x'\nstate = 's'\n[audit.reports]\npdf = 'x'", "unknown key pdf"),
         ("[audit]\nsources = 'x'\nstate = 's'\n[check]\nflor = 1", "unknown key flor"),

@@ -9,7 +9,8 @@ import pytest
 import yaml
 from here import PROJECT
 
-from dedupe.audit import Report, read_audit
+from dedupe.audit import read_audit
+from dedupe.report.forms import Form
 
 CONTRIB = PROJECT / "contrib"
 FILES = sorted(path for path in CONTRIB.rglob("*") if path.is_file())
@@ -21,11 +22,11 @@ def test_settings(tmp_path: Path) -> None:
     cron = list(yaml.safe_load_all((CONTRIB / "kubernetes/cronjob.yaml").read_text()))
     for text in (shown, cron[0]["data"]["dedupe.toml"], (CONTRIB / "dedupe.toml").read_text()):
         (tmp_path / "dedupe.toml").write_text(text)
-        orders = read_audit(tmp_path / "dedupe.toml")
-        assert orders.gate.demanded
-        assert orders.keep == "90d"
+        settings = read_audit(tmp_path / "dedupe.toml")
+        assert settings.gate.demanded
+        assert settings.keep == "90d"
     (tmp_path / "dedupe.toml").write_text(shown)
-    assert set(read_audit(tmp_path / "dedupe.toml").reports) == set(Report)
+    assert set(read_audit(tmp_path / "dedupe.toml").reports) == set(Form)
 
 
 def test_commands_are_real() -> None:

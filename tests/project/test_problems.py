@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from here import PROJECT
 
 from dedupe.model.images import Severity
-from dedupe.report.remedies import REMEDIES
-from dedupe.report.scanned import problem_lines
+from dedupe.report.fixes import FIXES
+from dedupe.report.scan import problem_lines
 from dedupe.scan import ScanOutcome
 from dedupe.scan.interface import ProblemRow
 
@@ -39,7 +39,7 @@ def documented() -> dict[str, list[str]]:
     return found
 
 
-def test_every_code_has_a_meaning_and_a_remedy() -> None:
+def test_every_code_has_a_meaning_and_a_fix() -> None:
     """No code is without a row, and no row without its last cell."""
     known = documented()
     used = set(codes())
@@ -48,14 +48,14 @@ def test_every_code_has_a_meaning_and_a_remedy() -> None:
     assert all(len(cells) in (2, 3) and all(cells) for cells in known.values())
 
 
-def test_a_scan_says_what_the_page_says() -> None:
-    """What a scan proposes to do about its problems stands on the page, word for word."""
+def test_fixes_are_those_of_the_page() -> None:
+    """The fixes that a scan prints are those of the page, word for word."""
     proposed = {code: cells[1] for code, cells in documented().items() if len(cells) == 2}
-    assert {code: text for code, text in proposed.items() if text != "nothing"} == REMEDIES
+    assert {code: text for code, text in proposed.items() if text != "nothing"} == FIXES
 
 
-def test_remedies_are_said_once() -> None:
-    """The first of two problems of a kind has a remedy below it, a note has none."""
+def test_a_fix_is_printed_once() -> None:
+    """The first of two problems of a kind has a fix below it, a note has not."""
     rows = [
         ProblemRow("s", f"image {n}", code, "m", severity)
         for n, (code, severity) in enumerate(
@@ -69,4 +69,4 @@ def test_remedies_are_said_once() -> None:
     outcome = ScanOutcome("scan", 1, 3, 0, 0, 0, 2, tuple(rows))
     lines = list(problem_lines(outcome))
     assert len(lines) == 4
-    assert lines[1].startswith("        to mend it: pull or push the image again")
+    assert lines[1].startswith("        fix: pull or push the image again")

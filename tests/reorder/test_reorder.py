@@ -15,7 +15,6 @@ from scanning import scanned
 from strategies import loose_stacks, stacks
 from test_cli import run
 
-from dedupe.analysis.page import page
 from dedupe.analysis.reorder.layers import reorder
 from dedupe.analysis.reorder.plans import Grade, Objective, Plan, Wish
 from dedupe.analysis.reorder.steps import step_orders
@@ -23,7 +22,7 @@ from dedupe.errors import StoreError
 from dedupe.reorder.choices import best_mix, not_worse
 from dedupe.reorder.problem import stack_of, unpacked_bytes
 from dedupe.reorder.steps import StepKind, rebuild_check, step_of
-from dedupe.report import html
+from dedupe.report.forms import FORMS, Form, ReportInput
 from dedupe.store.session import Session
 
 BASE = (directory("etc"), file("etc/os", b"o" * 500))
@@ -246,8 +245,8 @@ def test_what_changes_often_goes_up(tmp_path: Path) -> None:
 def test_without_tags_nothing_is_known_of_pulls(tmp_path: Path) -> None:
     done = tools(tmp_path) and run(tmp_path / "catalog", "reorder", "--for", "pulls", "tool:a")
     assert done.returncode == 0
-    # a and b read as no series of versions: nothing tells how often their layers change
-    assert "nothing tells how often" in done.stdout
+    # a and b are not a series of versions, so it is unknown how often their layers change
+    assert "it is unknown how often" in done.stdout
 
 
 def test_choices_between_storage_and_pulls() -> None:
@@ -370,11 +369,11 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
     assert found["proof"]["equal"]
     assert found["proof"]["today_hash"] in text.stdout
     assert found["proof"]["today_hash"] in marked.stdout
-    assert "28.0 kB  won by these orders" in text.stdout
+    assert "28.0 kB  saved by these orders" in text.stdout
     assert "28.0 kB of" in marked.stdout
     for line in marked.stdout.splitlines():
         assert "<script>" not in line or line.startswith(("RUN ", "|"))
-    assert "may lie from 0 to 3" in said.stdout
+    assert "may be at 0 to 3" in said.stdout
 
 
 def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
@@ -386,8 +385,8 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
     session = scan_store(tmp_path, images)
     (found,) = reorder(session, Wish()).proposals
     assert found.proof is not None
-    text = html.render(page(session))
-    assert "Other orders of the layers that are there store 28.0 kB less" in text
+    text = FORMS[Form.HTML].write(ReportInput(session))
+    assert "Other orders of the existing layers save 28.0 kB" in text
     assert found.proof.today in text
     assert "FROM r.example/base:1" in text
     assert "COPY model /opt" in text

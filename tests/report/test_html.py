@@ -14,8 +14,8 @@ import pytest
 from builders import Image, directory, file, image, tar_of, whiteout, write_oci_layout
 from scanning import scanned
 
-from dedupe.analysis.page import page
-from dedupe.report import html
+from dedupe.report.forms import ReportInput
+from dedupe.report.html import to_html
 from dedupe.report.html.treemap import Box, squarify
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -34,7 +34,7 @@ HOSTILE = [
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a store of ordinary images and one with hostile names, after two scans."""
+    """The report of a store with ordinary images and one with hostile names, after two scans."""
     folder = tmp_path_factory.mktemp("html")
     base = tar_of([directory("usr"), *(file(f"usr/lib/f{n}", b"x" * 3000) for n in range(40))])
     upper = tar_of([whiteout("usr/lib/f1"), file("srv/a", b"y" * 90_000)])
@@ -59,7 +59,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scanned(folder / "catalog", folder / "store")
     _, session = scanned(folder / "catalog", folder / "store")
     target = folder / "report.html"
-    target.write_text(html.render(page(session)))
+    target.write_text(to_html(ReportInput(session).page_rows))
     return target
 
 
@@ -87,8 +87,8 @@ def opened(browser: Any, report: Path) -> Any:
     return browser
 
 
-def test_nothing_is_loaded_and_nothing_complains(opened: Any, report: Path) -> None:
-    """No console message, and no request but for the file itself."""
+def test_page_loads_nothing_and_logs_nothing(opened: Any, report: Path) -> None:
+    """There is no console message, and no request except for the file itself."""
     assert opened.get_log("browser") == []
     asked = [
         message["params"]["request"]["url"]
@@ -101,7 +101,7 @@ def test_nothing_is_loaded_and_nothing_complains(opened: Any, report: Path) -> N
 
 
 def test_hostile_text_is_text(opened: Any, report: Path) -> None:
-    """Names of every nasty kind stand on the page as they are, and do nothing."""
+    """Hostile names of every kind are on the page as text, and do nothing."""
     assert "owned" not in opened.title
     assert len(opened.find_elements("css selector", "script")) == 2
     text = opened.find_element("css selector", "body").text
@@ -113,7 +113,7 @@ def test_hostile_text_is_text(opened: Any, report: Path) -> None:
 
 
 def test_tables_sort_and_search(opened: Any) -> None:
-    """A click on a heading sorts, again turns; words that are typed choose rows."""
+    """A click on a heading sorts, a second click reverses; typed words filter rows."""
     table = opened.find_element("css selector", "[data-table=images]")
     head = table.find_elements("css selector", "th")[0]
     head.find_element("css selector", "button").click()
@@ -134,8 +134,8 @@ def test_tables_sort_and_search(opened: Any) -> None:
     assert len(rows) == 1
 
 
-def test_treemap_goes_in_and_out(opened: Any) -> None:
-    """Enter goes into an image and a layer, Escape comes back."""
+def test_treemap_zooms_in_and_out(opened: Any) -> None:
+    """Enter zooms into an image and a layer, Escape goes back."""
     tree = opened.find_element("id", "treemap")
     home = tree.get_dom_attribute("viewBox")
     wait = WebDriverWait(opened, 5)
@@ -152,8 +152,8 @@ def test_treemap_goes_in_and_out(opened: Any) -> None:
     )
 
 
-def test_dark_mode_and_widths(opened: Any, report: Path) -> None:
-    """The button turns the page dark; at 380 pixels nothing but tables is wider than the page."""
+def test_theme_switches_and_page_fits_its_width(opened: Any, report: Path) -> None:
+    """The button switches the theme; at no width does the page scroll sideways."""
     colour = "return getComputedStyle(document.body).backgroundColor"
     before = opened.execute_script(colour)
     opened.find_element("id", "theme").click()
@@ -172,7 +172,7 @@ def test_dark_mode_and_widths(opened: Any, report: Path) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious(opened: Any, theme: str) -> None:
-    """axe-core has no finding of serious or critical impact, in either theme."""
+    """axe-core reports nothing of serious or critical impact, in either theme."""
     axe = pytest.importorskip("axe_core_python")
     source = next(Path(axe.__file__).parent.rglob("axe.min.js")).read_text()
     opened.execute_script(f"document.documentElement.dataset.theme = '{theme}'")
@@ -188,8 +188,8 @@ def test_axe_finds_nothing_serious(opened: Any, theme: str) -> None:
     assert serious == []
 
 
-def test_the_page_is_whole_without_javascript(report: Path) -> None:
-    """Tables, bars and the tree are in the file itself."""
+def test_page_is_complete_without_javascript(report: Path) -> None:
+    """Tables, bars and the tree are in the markup itself."""
     source = report.read_text()
     body = source.partition('<script type="application/json"')[0]
     assert body.count("<tr>") > 50
@@ -199,10 +199,10 @@ def test_the_page_is_whole_without_javascript(report: Path) -> None:
 
 
 def test_the_page_stays_small(tmp_path: Path) -> None:
-    """However many images, findings and folders there are, and however long their texts."""
+    """The file is below 10 MB, however many images, findings and folders there are."""
     write_oci_layout(tmp_path / "store", [image([file("a", b"1")], [whiteout("a")], names="a")])
     _, session = scanned(tmp_path / "catalog", tmp_path / "store")
-    small = page(session)
+    small = ReportInput(session).page_rows
     (finding,) = small.found.findings
     long = {**finding, "step": "RUN " + "x" * 9000, "paths": ["y" * 4000] * 5}
     folder = {"duplicate_bytes": 1, "size_bytes": 1, "copies": 2, "files": 1, "images": 1}
@@ -213,7 +213,7 @@ def test_the_page_stays_small(tmp_path: Path) -> None:
         found=replace(small.found, findings=[long] * 30_000, images=images),
         duplicate_folders=[{**folder, "folders": ["z" * 4000] * 10}] * 30_000,
     )
-    source = html.render(large)
+    source = to_html(large)
     assert len(source.encode()) < 10_000_000
     left_out = re.findall(r"(\d+) more rows: <code>([^<]+)</code>", source)
     commands = [command for _, command in left_out]
@@ -222,13 +222,13 @@ def test_the_page_stays_small(tmp_path: Path) -> None:
 
 
 def test_assets_are_in_the_package() -> None:
-    """The template, style and script lie where the renderer looks for them."""
+    """The template, style and script are where the renderer looks for them."""
     folder = resources.files("dedupe.report.html").joinpath("assets")
     assert {"page.html", "style.css", "script.js"} <= {item.name for item in folder.iterdir()}
 
 
 def test_boxes_fill_their_box() -> None:
-    """Areas are in proportion, nothing overlaps, all lies inside."""
+    """Areas are in proportion, no boxes overlap, and all are inside."""
     weights = [50.0, 20.0, 9.0, 9.0, 6.0, 4.0, 1.0, 1.0]
     outer = Box(10, 20, 300, 100)
     boxes = squarify(weights, outer)
