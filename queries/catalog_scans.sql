@@ -5,7 +5,7 @@
 --           started       TIMESTAMP  UTC
 --           seconds       DOUBLE     how long it took
 --           layers_read   BIGINT     layers that it read
---           layers_named  BIGINT     layers in their place whose rows were there already
+--           layers_named  BIGINT     chain nodes whose rows were in the catalog already
 --           sources       VARCHAR[]  locations
 -- Source:   docs/catalog.md
 WITH held AS (

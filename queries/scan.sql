@@ -5,7 +5,7 @@
 --           started       DOUBLE   seconds since 1970
 --           finished      DOUBLE   seconds since 1970
 --           layers_read   BIGINT   layers that it read
---           layers_named  BIGINT   layers in their place whose rows were there already
+--           layers_named  BIGINT   chain nodes whose rows were in the catalog already
 --           version       VARCHAR  of the program that scanned
 -- Source:   docs/catalog.md
 SELECT scan, started, finished, layers_read, layers_named, version

@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
-from dedupe.analysis.reorder.layers import reorder
-from dedupe.analysis.reorder.plans import Plan, StepPlan, Wish
-from dedupe.analysis.reorder.proofs import Comparable, proven
-from dedupe.analysis.reorder.steps import step_orders
+from dedupe.analysis.reorder.input import reorder_input
+from dedupe.analysis.reorder.layers import plan_layers
+from dedupe.analysis.reorder.plans import Plan, ReorderOptions, StepPlan
+from dedupe.analysis.reorder.proofs import ReorderQuestions, with_proofs
+from dedupe.analysis.reorder.steps import plan_steps
 
 #: proposed orders that the page shows, and therefore those that have to be proven
 PROPOSALS_SHOWN = 12
@@ -33,11 +34,12 @@ class PageRows:
     trend: list[queries.TrendRow]
 
 
-def page_rows(questions: Comparable, found: Overview) -> PageRows:
+def page_rows(questions: ReorderQuestions, found: Overview) -> PageRows:
     """The overview with all other rows of the page, from the same session's scan."""
-    wish = Wish(budget_seconds=_BUDGET_SECONDS, prove=False)
-    plan, steps = reorder(questions, wish), step_orders(questions, wish)
-    shown = proven(questions, plan.proposals[:PROPOSALS_SHOWN], wish.grade)
+    options = ReorderOptions(budget_seconds=_BUDGET_SECONDS, prove=False)
+    given = reorder_input(questions, options)
+    plan, steps = plan_layers(questions, given), plan_steps(questions, given)
+    shown = with_proofs(questions, plan.proposals[:PROPOSALS_SHOWN], options.grade)
     return PageRows(
         found=found,
         tree=questions.rows(queries.tree()),

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from dedupe.analysis.check import Checked
+from dedupe.analysis.check import CheckResult
 from dedupe.audit.settings import AuditSettings
 from dedupe.host.writing import write_whole
 from dedupe.report.forms import FORMS, ReportInput
 from dedupe.store.session import Session
 
 
-def write_reports(settings: AuditSettings, session: Session, checked: Checked) -> Iterator[str]:
+def write_reports(settings: AuditSettings, session: Session, checked: CheckResult) -> Iterator[str]:
     """Write each report into its file, which is replaced as a whole.
 
     Yields one message per file that could not be written.

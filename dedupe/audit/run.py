@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from dedupe.analysis import queries
 from dedupe.analysis.amounts import moment
-from dedupe.analysis.check import Checked, Verdict, check
+from dedupe.analysis.check import CheckResult, Verdict, check
 from dedupe.audit.notify import notify
 from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import AuditSettings
@@ -43,7 +43,7 @@ class AuditResult:
 
     outcome: ScanOutcome
     #: None if there was nothing to check
-    checked: Checked | None
+    checked: CheckResult | None
     #: reports that were not written, rows that were not removed, a command that failed
     faults: tuple[str, ...]
     exit_code: int
@@ -80,7 +80,7 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
     checked = None
     if outcome.scan_id:
         session = Session(settings.catalog, outcome.scan_id)
-        checked = check(session, settings.gate)
+        checked = check(session, settings.check)
         faults += write_reports(settings, session, checked)
         trend = next(row for row in session.rows(queries.trend()) if row["scan"] == outcome.scan_id)
         summary |= {
@@ -127,7 +127,7 @@ def _counts(outcome: ScanOutcome) -> dict[str, object]:
     }
 
 
-def _exit_code(outcome: ScanOutcome, checked: Checked | None, faults: list[str]) -> int:
+def _exit_code(outcome: ScanOutcome, checked: CheckResult | None, faults: list[str]) -> int:
     """The first that applies: nothing was scanned, a rule failed, something was skipped."""
     if checked is None or not outcome.images:
         return outcome.exit_code
@@ -144,7 +144,7 @@ def _remove_old(settings: AuditSettings, newest: str) -> Iterator[str]:
     if settings.keep:
         before = moment(settings.keep, datetime.now(UTC).replace(tzinfo=None))
         for old in expired(settings.catalog, before):
-            baseline = settings.gate.baseline
+            baseline = settings.check.baseline
             if old != newest and not (baseline and old.startswith(baseline)):
                 forget(settings.catalog, old)
         # an audit that was killed may have removed a scan but not its layers

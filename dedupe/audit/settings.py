@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dedupe.analysis.amounts import moment
-from dedupe.analysis.check import Gate
-from dedupe.analysis.check.settings import gate_of
+from dedupe.analysis.check import CheckSettings
+from dedupe.analysis.check.settings import check_settings
 from dedupe.errors import UsageError
 from dedupe.formats.toml import Section, read_toml
 from dedupe.report.forms import Form
@@ -33,7 +33,7 @@ class AuditSettings:
     notify: tuple[str, ...]
     #: form of the report -> file
     reports: Mapping[Form, Path]
-    gate: Gate
+    check: CheckSettings
 
 
 def read_audit(path: Path) -> AuditSettings:
@@ -44,7 +44,7 @@ def read_audit(path: Path) -> AuditSettings:
     top = read_toml(path)
     if "audit" not in top:
         raise UsageError(f"{path}: no table [audit]: docs/audit.md shows one", "no-audit")
-    gate = gate_of(top.section("check"))
+    check = check_settings(top.section("check"))
     section = top.section("audit")
     top.done()
     folder = path.absolute().parent
@@ -69,7 +69,7 @@ def read_audit(path: Path) -> AuditSettings:
             for form in Form
             if (text := reports.take(form.value, str)) is not None
         },
-        gate=gate,
+        check=check,
     )
     for each in (reports, section):
         each.done()

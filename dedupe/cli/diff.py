@@ -95,14 +95,14 @@ def _show_summary(
     output: Path | None,
     plain: bool,
 ) -> None:
-    from dedupe.analysis.diff import summarised
+    from dedupe.analysis.diff import summarise
     from dedupe.report.diff import to_json, to_terminal
 
     match format:
         case TableFormat.JSON:
-            write(to_json(summarised(session, comparison)), output)
+            write(to_json(summarise(session, comparison)), output)
         case TableFormat.TABLE:
-            write(to_terminal(summarised(session, comparison), plain=plain), output)
+            write(to_terminal(summarise(session, comparison), plain=plain), output)
         case TableFormat.CSV | TableFormat.PARQUET:
             raise UsageError(f"a summary has no form {format}: expected table or json", "no-form")
 
@@ -116,11 +116,11 @@ def _show_all(
     plain: bool,
 ) -> None:
     """The summary, and the rows of what differs below it."""
-    from dedupe.analysis.diff import summarised
+    from dedupe.analysis.diff import summarise
     from dedupe.report import tables
     from dedupe.report.diff import to_terminal
 
-    found = summarised(session, comparison)
+    found = summarise(session, comparison)
     answer = session.answer(comparison.rows)
     chosen, left_out = tables.select_rows(answer, sort, limit)
     rows = "\n" + tables.to_terminal(chosen, plain=plain) if chosen.rows else ""

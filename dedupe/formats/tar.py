@@ -27,13 +27,14 @@ from dedupe.formats.tar_headers import (
     member_of,
     stored_size_of,
 )
-from dedupe.formats.tar_pax import Records, apply_records, merge_global, parse_records
+from dedupe.formats.tar_pax import Records, apply_records, parse_records
 from dedupe.formats.tar_sparse import SparseMap, bad_sparse, check_map, old_gnu_map, pax_map
 from dedupe.formats.tar_window import CHUNK_BYTES, FileRange, SkippingStream, Stream, Window
 
 __all__ = [
     "DEFAULT_LIMITS",
     "EMPTY_HASH",
+    "GLOBAL",
     "FileRange",
     "Limits",
     "Member",
@@ -48,11 +49,15 @@ __all__ = [
 EMPTY_HASH: Final = blake3(b"").digest()
 _ZEROS = bytes(CHUNK_BYTES)
 
-_META = frozenset(b"xgLK")
+_META = frozenset(b"xLK")
+#: the type of a PAX global header
+GLOBAL: Final = b"g"
+_GLOBAL = GLOBAL[0]
 _REGULAR = frozenset(b"0\x007S")
 # Go and Python read no body after these, whatever the size field says
 _HEADER_ONLY = frozenset(b"123456")
-_DIRECTORY = 0x35
+#: names of global headers are kept up to the longest path of Linux: nothing can act on longer ones
+_MAX_NAME_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +70,7 @@ class Limits:
     max_file_size: int = 1 << 40
     #: zeros hashed for the holes of all sparse files of an archive: ten seconds' worth
     max_hole_bytes: int = 64 << 30
-    #: one extended header or long name, and all global headers together; Go's limit
+    #: one extended header or long name; Go's limit
     max_meta_bytes: int = 1 << 20
 
 
@@ -84,8 +89,9 @@ class TarReader:
 
     With ``hash_content`` every byte of the stream is read and regular files have their
     ``content_hash``; without, contents are skipped, by ``stream.skip`` if there is one. A member
-    is given out when its whole body has been seen. After the last one the stream is read to its
-    end unless ``drain`` is off, so that a digest taken of it is complete.
+    is given out when its whole body has been seen. A global header is a member of type ``GLOBAL``
+    and changes no other. After the last member the stream is read to its end unless ``drain`` is
+    off, so that a digest taken of it is complete.
 
     Iterating raises LayerError: ``not-a-tar``, ``tar-truncated``, ``tar-bad-checksum``,
     ``tar-lone-zero-block``, ``tar-bad-number``, ``tar-negative-size``, ``tar-bad-pax``,
@@ -106,7 +112,6 @@ class TarReader:
         self._limits = limits
         self._drain = drain
         self._holes_left = limits.max_hole_bytes
-        self._global: Records = {}
         self._records: Records = {}
         self._forget()
         #: members given out
@@ -130,15 +135,17 @@ class TarReader:
                 continue
             member = member_of(block, window.offset - BLOCK_BYTES)
             records = self._records
-            if self._has_overrides:
+            if self._has_overrides and flag != _GLOBAL:
                 records = self._override(member)
-            if flag not in _REGULAR:
+            if flag == _GLOBAL:
+                self._read_global(member)
+            elif flag not in _REGULAR:
                 self._skip_body(flag, member)
-            elif member.name[-1:] == b"/" and flag in b"0\0":
-                # a folder of v7, which had no type for it. Go and Python read a body after "0"
-                # even so, and none after NUL
-                self._skip_body(flag or _DIRECTORY, member)
+            elif not flag and member.name[-1:] == b"/":
+                # a folder of v7, which had no type for it, nor a body. After "0" the slash means
+                # nothing: Go has a regular file there, where GNU tar and Python have a folder
                 member.typeflag = b"5"
+                member.size = member.stored_size = 0
             elif sparse := self._sparse_map(block, member, records):
                 self._read_sparse(member, sparse)
             else:
@@ -216,22 +223,9 @@ class TarReader:
             )
 
     def _read_meta(self, flag: int, block: bytes) -> None:
-        """Keep what an extended header or a long name says about the members that follow."""
+        """Keep what an extended header or a long name says about the member that follows."""
         offset = self._window.offset - BLOCK_BYTES
-        size = stored_size_of(block, offset)
-        if size > self._limits.max_meta_bytes:
-            raise damaged(
-                f"extended header of {size} bytes, at most {self._limits.max_meta_bytes} are read,",
-                offset,
-                "tar-pax-too-large",
-            )
-        data = self._window.take(_padded(size))[:size]
-        if flag == 0x67:  # g
-            merge_global(
-                self._global, parse_records(data, offset), self._limits.max_meta_bytes, offset
-            )
-            self._has_overrides = True
-            return
+        data = self._meta_body(stored_size_of(block, offset), offset)
         if flag == 0x78:  # x
             self._records = parse_records(data, offset)
         elif flag == 0x4C:  # L
@@ -240,9 +234,34 @@ class TarReader:
             self._long_link = data.partition(b"\0")[0]
         self._has_overrides = self._extends_next = True
 
+    def _meta_body(self, size: int, offset: int) -> bytes:
+        if size > self._limits.max_meta_bytes:
+            raise damaged(
+                f"extended header of {size} bytes, at most {self._limits.max_meta_bytes} are read,",
+                offset,
+                "tar-pax-too-large",
+            )
+        return self._window.take(_padded(size))[:size]
+
+    def _read_global(self, member: Member) -> None:
+        """Read a global header as a member of its own, which is what Go makes of it.
+
+        Its records count for no other member, whatever POSIX says: docker, podman, containerd and
+        umoci all read tars by Go. Its name counts: they take one that begins with ``.wh.`` for a
+        whiteout. All other records are checked for their form and dropped. So is what was said
+        before it about the next member, as in Go.
+        """
+        self._forget()
+        offset = member.offset - BLOCK_BYTES
+        name = parse_records(self._meta_body(member.size, offset), offset).get(b"path")
+        if name and len(name) <= _MAX_NAME_BYTES:
+            member.name = name
+        member.linkname = b""
+        member.size = member.stored_size = 0
+
     def _override(self, member: Member) -> Records:
         """Apply all that was said about the member before its header; its records."""
-        records = {**self._global, **self._records} if self._global else self._records
+        records = self._records
         if records:
             apply_records(member, records, member.offset - BLOCK_BYTES)
         # above the records, as in Go; no writer has both
@@ -258,7 +277,7 @@ class TarReader:
         self._long_name = b""
         self._long_link = b""
         self._extends_next = False
-        self._has_overrides = bool(self._global)
+        self._has_overrides = False
 
     def _skip_body(self, flag: int, member: Member) -> None:
         """Pass over what belongs to a member that is no regular file."""

@@ -43,7 +43,8 @@ class Member:
 
     #: as the archive has it, not cleaned
     name: bytes
-    #: one byte; ``0`` for every kind of regular file; ``5`` for every kind of directory
+    #: one byte; ``0`` for every kind of regular file; ``5`` for every kind of directory; ``g`` for
+    #: a global header, which is no file
     typeflag: bytes
     #: bytes a reader of the regular file sees, holes included; 0 for all other types
     size: int

@@ -16,7 +16,6 @@ from dedupe.formats.tar_headers import (
 
 Records = dict[bytes, bytes]
 
-SPARSE: Final = b"GNU.sparse."
 SPARSE_MAP: Final = b"GNU.sparse.map"
 #: sparse form 0.0 repeats these two by turns; all other keys count once, the last time
 _SPARSE_SEGMENT = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
@@ -63,26 +62,6 @@ def parse_records(data: bytes, offset: int) -> Records:
 
 def _bad_record(expected: str, found: bytes, offset: int) -> LayerError:
     return damaged(f"extended header: {expected}, found {found!r},", offset, "tar-bad-pax")
-
-
-def merge_global(known: Records, new: Records, limit: int, offset: int) -> None:
-    """Let the records of a global header count for all members that follow.
-
-    Raises LayerError ``tar-bad-pax`` for records that only make sense for one member and would
-    let two readers find different members; ``tar-pax-too-large`` if more than ``limit`` bytes
-    add up.
-    """
-    for key in new:
-        if key == b"size" or key.startswith(SPARSE):
-            raise _bad_record("expected no global size", key, offset)
-    known.update(new)
-    total = sum(len(key) + len(value) for key, value in known.items())
-    if total > limit:
-        raise damaged(
-            f"global headers add up to {total} bytes, at most {limit} are kept,",
-            offset,
-            "tar-pax-too-large",
-        )
 
 
 def apply_records(member: Member, records: Records, offset: int) -> None:

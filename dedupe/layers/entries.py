@@ -6,7 +6,7 @@ Source: OCI image-spec layer.md, "Whiteouts"; what stores do at the edges is in 
 import base64
 import json
 
-from dedupe.formats.tar import Member
+from dedupe.formats.tar import GLOBAL, Member
 from dedupe.model.paths import path_text
 from dedupe.model.rows import EntryColumns, Kind
 
@@ -76,7 +76,8 @@ def add_entry(
         flags = [*(flags or ()), "dotdot"]
     link: str | None = None
     if kind == Kind.IGNORED.value:
-        flags = [*(flags or ()), "unknown-type"]
+        odd = "pax-global-header" if member.typeflag == GLOBAL else "unknown-type"
+        flags = [*(flags or ()), odd]
     parent, _, base = path.rpartition(b"/")
     if not literal and _AUFS in path and _is_aufs(path):
         kind = Kind.IGNORED.value
@@ -109,6 +110,8 @@ def add_entry(
         flags = [*(flags or ()), "number-out-of-range"]
 
     is_file = kind == _FILE
+    if is_file and raw[-1:] == b"/":
+        flags = [*(flags or ()), "trailing-slash"]
     size = member.size if is_file else 0
     columns.member.append(number)
     columns.path.append(path_text(path))

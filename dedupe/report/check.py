@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from dedupe.analysis.check import Breach, Checked, EvidenceTable, Outcome, Rule, Unit, Verdict
+from dedupe.analysis.check import Breach, CheckResult, EvidenceTable, Outcome, Rule, Unit, Verdict
 from dedupe.model.questions import Answer
 from dedupe.report.tables import to_terminal as table_to_terminal
 from dedupe.report.text import aligned, code_span, json_document, markdown_table
@@ -17,12 +17,12 @@ _SUBJECTS = 10
 _LONGEST = 60_000
 
 
-def to_json(found: Checked) -> str:
+def to_json(found: CheckResult) -> str:
     """One document; docs/check.md describes its keys."""
     return json_document(document(found))
 
 
-def document(found: Checked) -> dict[str, object]:
+def document(found: CheckResult) -> dict[str, object]:
     """The document as values, which the summary of an audit includes."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -61,7 +61,7 @@ def _rule_document(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def to_terminal(found: Checked, *, plain: bool) -> str:
+def to_terminal(found: CheckResult, *, plain: bool) -> str:
     """The table of rules, then the evidence for each broken rule."""
     rows = [_HEADER, *(_cells(outcome, plain) for outcome in found.outcomes)]
     lines = aligned(rows, left={0, 1, 4})
@@ -140,7 +140,7 @@ def _value(rule: Rule, value: float, plain: bool) -> str:
             return f"{int(value):,}"
 
 
-def _summary(found: Checked) -> str:
+def _summary(found: CheckResult) -> str:
     count = {
         verdict: sum(outcome.verdict is verdict for outcome in found.outcomes)
         for verdict in Verdict
@@ -153,7 +153,7 @@ def _summary(found: Checked) -> str:
     )
 
 
-def to_markdown(found: Checked) -> str:
+def to_markdown(found: CheckResult) -> str:
     """For a job summary or a comment: the table of rules, and the evidence for broken ones.
 
     Evidence is left out before the text becomes too long for a comment.

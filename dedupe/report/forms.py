@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from dedupe.analysis.check import Checked
+    from dedupe.analysis.check import CheckResult
     from dedupe.analysis.overview import Inventory, Metrics, Overview
     from dedupe.analysis.page import PageRows
-    from dedupe.analysis.reorder.proofs import Comparable
+    from dedupe.analysis.reorder.proofs import ReorderQuestions
 
 #: rows of the long lists, unless a command says otherwise
 DEFAULT_LIMIT = 1000
@@ -42,8 +42,8 @@ class ReportInput:
 
     def __init__(
         self,
-        session: "Comparable",
-        checked: "Checked | None" = None,
+        session: "ReorderQuestions",
+        checked: "CheckResult | None" = None,
         *,
         limit: int = DEFAULT_LIMIT,
         plain: bool = False,
@@ -139,7 +139,7 @@ def _check_markdown(given: ReportInput) -> str:
     return to_markdown(_outcome(given))
 
 
-def _outcome(given: ReportInput) -> "Checked":
+def _outcome(given: ReportInput) -> "CheckResult":
     if given.checked is None:
         raise ValueError("this form needs the outcome of a check")
     return given.checked

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from dedupe.analysis import queries
-from dedupe.analysis.check import Checked, Verdict
+from dedupe.analysis.check import CheckResult, Verdict
 from dedupe.analysis.overview import Metrics, Overview, shadowed_by_cause
 from dedupe.model.measures import (
     CONTAINERS,
@@ -43,7 +43,7 @@ _CONTAINER_METRICS: tuple[ContainerKey, ...] = (
 _VERDICTS = {Verdict.NOT_JUDGED: -1, Verdict.PASSED: 0, Verdict.WARNED: 1, Verdict.FAILED: 2}
 
 
-def to_openmetrics(metrics: Metrics, checked: Checked | None = None) -> str:
+def to_openmetrics(metrics: Metrics, checked: CheckResult | None = None) -> str:
     """All metric families, those of a check too if there was one, and the mark of the end."""
     found = metrics.found
     families = [
@@ -141,7 +141,7 @@ def _containers(rows: Sequence[queries.ContainersRow]) -> Iterator[str]:
         yield _gauge(f"container_{key}", CONTAINERS[key].sentence, total)
 
 
-def _check(checked: Checked) -> Iterator[str]:
+def _check(checked: CheckResult) -> Iterator[str]:
     """One gauge per rule, in the rule's own unit."""
     worst = [(each.rule.name, each.worst) for each in checked.outcomes if each.worst]
     yield _family(

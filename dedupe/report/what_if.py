@@ -50,10 +50,10 @@ def _freed(found: WhatIf, *, plain: bool) -> list[str]:
 
 def _head(found: WhatIf, *, plain: bool) -> str:
     images = counted(len(found.images), "image")
-    if found.reached is None or found.reached.enough:
+    if found.target_result is None or found.target_result.enough:
         return f"Deleting {images} frees"
-    wanted = human(found.reached.target.wanted_bytes, plain=plain)
-    most = human(found.reached.most_bytes, plain=plain)
+    wanted = human(found.target_result.target.wanted_bytes, plain=plain)
+    most = human(found.target_result.most_bytes, plain=plain)
     return f"NOT ENOUGH: {wanted} wanted, {most} possible. Deleting {images} frees"
 
 
@@ -155,16 +155,16 @@ def to_json(found: WhatIf) -> str:
 
 
 def _target(found: WhatIf) -> dict[str, object] | None:
-    if found.reached is None:
+    if found.target_result is None:
         return None
-    target = found.reached.target
+    target = found.target_result.target
     return {
         "wanted_bytes": target.wanted_bytes,
-        "granularity": target.granularity,
+        "granularity": target.granularity.value,
         "order": target.order.value,
-        "freed_bytes": found.reached.freed_bytes,
-        "most_bytes": found.reached.most_bytes,
-        "reached": found.reached.enough,
+        "freed_bytes": found.target_result.freed_bytes,
+        "most_bytes": found.target_result.most_bytes,
+        "reached": found.target_result.enough,
     }
 
 

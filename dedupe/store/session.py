@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
+import shutil
+import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
@@ -15,6 +19,7 @@ from dedupe.errors import StoreError, UsageError
 from dedupe.model.questions import Answer, Question, R
 from dedupe.model.tables import SCAN_TABLES, TABLES
 from dedupe.store.catalog import file_name, scan_ids
+from dedupe.store.selects import require_select
 
 if TYPE_CHECKING:
     import duckdb
@@ -91,6 +96,9 @@ class Session:
         self._waiting = waiting or contextlib.nullcontext()
         with self._waiting, _readable(self._folder):
             self._connection = connect(self._folder, self.scan, images)
+            spill = _private_folder()
+            self._connection.execute("SET temp_directory = $folder", {"folder": spill})
+        self._remove_folder = weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
         self._made: set[str] = set()
         self._narrowed: dict[tuple[str, ...], Session] = {}
         self._closed = False
@@ -143,6 +151,7 @@ class Session:
     def close(self) -> None:
         """Give back what it holds; it answers nothing any more."""
         self._connection.close()
+        self._remove_folder()
 
     def ask(self, text: str) -> Answer:
         """Answer to one SELECT of a user's over the catalog's tables and the scan's relations.
@@ -152,14 +161,16 @@ class Session:
         """
         import duckdb
 
-        self._prepare(text)
-        self._close()
         try:
-            statements = self._connection.extract_statements(text)
-            # closed folders still let COPY TO and ATTACH write inside the allowed one
-            if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
-                raise UsageError("expected one SELECT statement", "not-a-select")
-            return _answer(self._connection.execute(statements[0]))
+            require_select(self._connection, text, relations())
+            self._prepare(text)
+            self._close()
+            # a second lock: it alone would stop INSERT, UPDATE and DELETE, but not COPY TO
+            self._connection.execute("BEGIN TRANSACTION READ ONLY")
+            try:
+                return _answer(self._connection.execute(text))
+            finally:
+                self._connection.execute("ROLLBACK")
         except duckdb.Error as error:
             raise UsageError(f"query: {error}", "bad-query") from error
 
@@ -170,12 +181,11 @@ class Session:
         return self._narrowed[images]
 
     def _close(self) -> None:
-        """Allow no file outside the catalog from here on, for good."""
+        """Allow no file but those of the catalog's tables from here on, for good."""
         if self._closed:
             return
-        self._connection.execute(
-            "SET allowed_directories = [$folder]", {"folder": f"{self._folder}/"}
-        )
+        # not their folder: other files could be read and made in it
+        self._connection.execute("SET allowed_paths = $files", {"files": _files(self._folder)})
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET lock_configuration = true")
         self._closed = True
@@ -211,6 +221,36 @@ def _readable(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def _private_folder() -> str:
+    """A folder of our own for what does not fit into memory; empty where none can be made.
+
+    DuckDB's own choice is ``.tmp`` in the working folder, which anybody may have put there, maybe
+    as a link, and which a closed connection may still read and write.
+    """
+    # the place is named, since Python would try out several by writing to them, that one too
+    place = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108  # in it, a random name of mode 0700
+    try:
+        return tempfile.mkdtemp(prefix="dedupe-", dir=place)
+    except OSError:
+        return ""
+
+
+def _files(folder: Path) -> list[str]:
+    """Paths of the files that hold the catalog's tables, as its views name them."""
+    of_scans = [
+        folder / "scans" / scan / f"{table}.parquet"
+        for scan in scan_ids(folder)
+        for table in SCAN_TABLES
+    ]
+    of_layers = [
+        file
+        for table in TABLES
+        if table not in SCAN_TABLES
+        for file in _layer_files(folder / table, None)
+    ]
+    return [str(file) for file in (*of_scans, *of_layers)]
+
+
 def _answer(cursor: duckdb.DuckDBPyConnection) -> Answer:
     columns = {column[0]: str(column[1]) for column in cursor.description or ()}
     return Answer(columns, cursor.fetchall())
@@ -223,7 +263,13 @@ def connect(folder: Path, scan: str, images: tuple[str, ...] = ()) -> duckdb.Duc
     """
     import duckdb
 
-    connection = duckdb.connect(config={"preserve_insertion_order": False})
+    connection = duckdb.connect(
+        config={
+            "preserve_insertion_order": False,
+            # a name that is no table could be a variable of ours
+            "python_enable_replacements": False,
+        }
+    )
     connection.execute(load_query("macros"))
     scans = folder / "scans"
     for table in SCAN_TABLES:

@@ -1,7 +1,7 @@
--- Question: Which package managers left caches and lists behind that containers still see?
+-- Question: Which layers hold caches or lists of package managers that containers still see?
 -- Grain:    one row per (layer, cache)
 -- Params:   none
--- Columns:  as 20_hidden_finding; chain_id is the first place of the layer
+-- Columns:  as 20_hidden_finding; chain_id is the first chain node of the layer
 -- Source:   docs/findings.md
 WITH cached AS (
     SELECT layer, member, path, size_bytes, package_cache(path) AS cache

@@ -1,8 +1,8 @@
--- Question: Which layers are stored again because they sit on another parent?
+-- Question: Which layers are stored more than once because their copies have different parents?
 -- Grain:    one row per layer with several chain IDs
 -- Params:   none
--- Columns:  as 20_hidden_finding; chain_id and other_chain are two of its places
--- Source:   MEASURES.md, "position_loss_bytes"
+-- Columns:  as 20_hidden_finding; chain_id and other_chain are two of its chain nodes
+-- Source:   docs/measures.md, "Position loss"
 SELECT
     'position-loss' AS kind,
     min(node.chain_id) AS chain_id,

@@ -1,15 +1,17 @@
-"""Whiteouts and names at their edges: the specification's view, and a flag where stores differ."""
+"""Edge cases of whiteouts and names: the view of the specification, flagged if stores differ."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 from builders import (
     Image,
     Member,
     device,
     directory,
     file,
+    global_header,
     hardlink,
     opaque,
     raw,
@@ -18,8 +20,8 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
+from helpers.scanning import scanned
 from here import PROJECT
-from scanning import scanned
 
 from dedupe.store.session import Session
 
@@ -37,6 +39,7 @@ ALL = ["d", "d/x", "e", "e/sub/1", "f", "real", "sl"]
 
 
 def session_of(folder: Path, *layers: Sequence[Member]) -> Session:
+    """A scan of an image of these layers."""
     image = Image([tar_of(layer) for layer in layers], names=["i"])
     write_oci_layout(folder / "store", [image], "none")
     outcome, session = scanned(folder / "catalog", folder / "store")
@@ -45,10 +48,12 @@ def session_of(folder: Path, *layers: Sequence[Member]) -> Session:
 
 
 def seen(session: Session) -> list[str]:
+    """Paths of the merged view."""
     return [row["path"] for row in session.rows("merged_view")]
 
 
 def flagged(session: Session) -> list[str]:
+    """Flags with their paths."""
     rows = session.rows("problems")
     assert {row["severity"] for row in rows} <= {"note"}
     return [row["message"] for row in rows if row["code"] == "entry-flagged"]
@@ -152,6 +157,36 @@ ONE_LAYER = {
         [*ALL, "again"],
         ["link-to-lower: again"],
     ),
+    "a global header names what follows": (
+        [global_header(path=b"decoy", uid=b"7"), file("second", b"2"), file("third", b"3")],
+        [*ALL, "second", "third"],
+        ["pax-global-header: decoy"],
+    ),
+    "a global header whose name is a whiteout": (
+        [global_header(path=b".wh.f"), raw(b"e/.wh.sub", b"g")],
+        ["d", "d/x", "e", "real", "sl"],
+        ["pax-global-header: e/sub", "pax-global-header: f"],
+    ),
+    "a global header of a lower name": (
+        [raw(b"f", b"g")],
+        ALL,
+        ["pax-global-header: f"],
+    ),
+    "a file with a slash at its end": (
+        [raw(b"hidden/", b"0", content=b"5" * 80)],
+        [*ALL, "hidden"],
+        ["trailing-slash: hidden"],
+    ),
+    "a file with a slash in place of a folder": (
+        [raw(b"d/", b"0", content=b"5" * 80)],
+        ["d", "e", "e/sub/1", "f", "real", "sl"],
+        ["trailing-slash: d"],
+    ),
+    "a folder of v7": (
+        [raw(b"v7/", b"\0")],
+        [*ALL, "v7"],
+        [],
+    ),
     "entries behind a lower symlink": (
         [file("sl/through", b"1")],
         [*(path for path in ALL if path != "sl"), "sl/through"],
@@ -166,16 +201,16 @@ ONE_LAYER = {
 
 
 @pytest.mark.parametrize("case", ONE_LAYER)
-def test_layer_over_base(case: str, tmp_path: Path) -> None:
-    """The merged view is the specification's; the flags are those of docs/catalog.md."""
+def test_a_layer_over_a_base_shows_the_specified_view(case: str, tmp_path: Path) -> None:
+    """The merged view is the specification's, and the flags are those of docs/catalog.md."""
     layer, view, flags = ONE_LAYER[case]
     session = session_of(tmp_path, BASE, layer)
     assert seen(session) == sorted(view)
     assert flagged(session) == flags
 
 
-def test_flags_are_in_the_catalog(tmp_path: Path) -> None:
-    """What is ignored stays a row with its flag, its bytes no content of the layer."""
+def test_ignored_entries_are_rows_with_flags(tmp_path: Path) -> None:
+    """An ignored entry is a row with its flag; its bytes are not content of the layer."""
     session = session_of(
         tmp_path,
         [raw(b".wh..wh.plnk/123", content=b"4" * 80), raw(b"d/.wh...", content=b"x"), file("f")],
@@ -189,8 +224,35 @@ def test_flags_are_in_the_catalog(tmp_path: Path) -> None:
     assert session.rows("images")[0]["content_bytes"] == 0
 
 
-def test_symlink_that_is_gone(tmp_path: Path) -> None:
-    """A symlink that a layer between has removed or replaced is no reason for a flag."""
+def test_no_form_of_tar_hides_content(tmp_path: Path) -> None:
+    """What follows a global header, and what ends in a slash, is listed with its content.
+
+    Go's archive/tar reads both so, and docker, podman, containerd and umoci by it.
+    """
+    session = session_of(
+        tmp_path,
+        [
+            global_header(**{"path": b"decoy", "SCHILY.xattr.user.x": b"A" * 100_000}),
+            file("malware", b"1" * 10),
+            raw(b"hidden/", b"0", content=b"2" * 500_000),
+            raw(b"v7/", b"\0"),
+        ],
+    )
+    rows = session.ask(
+        "SELECT path, kind, size_bytes, content_hash, xattrs, flags FROM entries ORDER BY member"
+    ).rows
+    assert rows == [
+        ("decoy", "ignored", 0, None, None, "pax-global-header"),
+        ("malware", "file", 10, blake3(b"1" * 10).digest(), None, None),
+        ("hidden", "file", 500_000, blake3(b"2" * 500_000).digest(), None, "trailing-slash"),
+        ("v7", "directory", 0, None, None, None),
+    ]
+    (row,) = session.rows("images")
+    assert (row["content_bytes"], row["live_bytes"]) == (500_010, 500_010)
+
+
+def test_a_deleted_symlink_gives_no_flag(tmp_path: Path) -> None:
+    """A symlink that a layer between has deleted or replaced is not a reason for a flag."""
     through = [file("sl/through", b"1")]
     for number, between in enumerate(([whiteout("sl")], [directory("sl")])):
         session = session_of(tmp_path / str(number), BASE, between, through)
@@ -199,7 +261,7 @@ def test_symlink_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_every_flag_is_documented() -> None:
-    """docs/catalog.md explains each case that a test here expects."""
+    """docs/catalog.md explains each flag that a test here expects."""
     text = (PROJECT / "docs/catalog.md").read_text()
     cases = {flag.partition(":")[0] for _, _, flags in ONE_LAYER.values() for flag in flags}
     for case in (*cases, "dotdot", "name-too-long", "unknown-type", "number-out-of-range"):

@@ -15,7 +15,7 @@ def to_markdown(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int) 
     """Totals; for each image that moves both orders, the proof and the build file."""
     parts = [*_totals(plan, plain=plain)]
     for each in plan.proposals[: limit or None]:
-        head = f"### {code_span(each.name)}: {gain(each, plan.wish.objective, plain=plain)}\n"
+        head = f"### {code_span(each.name)}: {gain(each, plan.options.objective, plain=plain)}\n"
         parts += [head, _orders(each, plain=plain), _proof(each), _build_file(each)]
     if steps is not None and (steps.proposals or steps.repeats):
         parts += _steps(steps, plain=plain, limit=limit)
@@ -34,7 +34,7 @@ def _totals(plan: Plan, *, plain: bool) -> list[str]:
             f", {pulls} of {human(round(plan.pull_today), plain=plain)} pulled by a release of "
             "each saved"
         )
-    parts = [f"## Orders of layers for {plan.wish.objective}\n", f"{text}.\n"]
+    parts = [f"## Orders of layers for {plan.options.objective}\n", f"{text}.\n"]
     if plan.choices:
         parts.append(
             markdown_table(

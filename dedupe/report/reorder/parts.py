@@ -1,6 +1,7 @@
 """What every form says about one proposed order in the same words."""
 
-from dedupe.analysis.reorder.plans import Grade, Objective, Proposal
+from dedupe.analysis.reorder.plans import Proposal
+from dedupe.model.choices import Grade, Objective
 from dedupe.report.units import human, short_step
 
 #: width of a build file's line, and of the comment that says where its layer is today

@@ -1,6 +1,6 @@
 """New divisions into layers: on a screen, as Markdown and as JSON."""
 
-from dedupe.analysis.reorder.relayer import Relayering, Score
+from dedupe.analysis.reorder.relayer import RelayerPlan, Score
 from dedupe.report.text import INDENT, aligned, code_span, json_document, markdown_table, sizer
 from dedupe.report.units import counted, human, percent, short_step
 
@@ -12,7 +12,7 @@ _STEP = 60
 _NAMES = 2
 
 
-def to_terminal(found: Relayering, *, plain: bool, limit: int) -> str:
+def to_terminal(found: RelayerPlan, *, plain: bool, limit: int) -> str:
     """Totals and scores, the new layers, layers to join, common bases."""
     lines = [
         *_totals(found, plain=plain),
@@ -24,7 +24,7 @@ def to_terminal(found: Relayering, *, plain: bool, limit: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _totals(found: Relayering, *, plain: bool) -> list[str]:
+def _totals(found: RelayerPlan, *, plain: bool) -> list[str]:
     size = sizer(plain=plain)
     return [
         f"New layers for {counted(found.images, 'image')}, at most {found.budget} per image, "
@@ -39,7 +39,7 @@ def _totals(found: Relayering, *, plain: bool) -> list[str]:
     ]
 
 
-def _scores(found: Relayering, *, plain: bool) -> list[str]:
+def _scores(found: RelayerPlan, *, plain: bool) -> list[str]:
     if not found.steps:
         return []
     size = sizer(plain=plain)
@@ -54,7 +54,7 @@ def _scores(found: Relayering, *, plain: bool) -> list[str]:
     ]
 
 
-def _new_layers(found: Relayering, *, plain: bool, limit: int) -> list[str]:
+def _new_layers(found: RelayerPlan, *, plain: bool, limit: int) -> list[str]:
     shown = found.new[: limit or None]
     head, *lines = aligned(
         [
@@ -78,7 +78,7 @@ def _new_layers(found: Relayering, *, plain: bool, limit: int) -> list[str]:
     return ["", head, *pairs, *([f"{INDENT}and {more:,} more: --limit 0"] if more else [])]
 
 
-def _joins(found: Relayering, *, plain: bool, limit: int) -> list[str]:
+def _joins(found: RelayerPlan, *, plain: bool, limit: int) -> list[str]:
     if not found.joins:
         return []
     lines = ["", "Layers to join with the one above: what each pair alone frees"]
@@ -93,7 +93,7 @@ def _joins(found: Relayering, *, plain: bool, limit: int) -> list[str]:
     return lines
 
 
-def _common_bases(found: Relayering, *, plain: bool, limit: int) -> list[str]:
+def _common_bases(found: RelayerPlan, *, plain: bool, limit: int) -> list[str]:
     if not found.common_bases:
         return []
     lines = ["", "Files that images on different bases have: what one common base would save"]
@@ -107,7 +107,7 @@ def _common_bases(found: Relayering, *, plain: bool, limit: int) -> list[str]:
     return lines
 
 
-def to_markdown(found: Relayering, *, plain: bool, limit: int) -> str:
+def to_markdown(found: RelayerPlan, *, plain: bool, limit: int) -> str:
     """The totals as a sentence, the new layers and those to join as tables."""
     layers = markdown_table(
         ("-bytes", "-files", "-images", "folders"),
@@ -147,7 +147,7 @@ def to_markdown(found: Relayering, *, plain: bool, limit: int) -> str:
     return "\n".join(parts)
 
 
-def to_json(found: Relayering) -> str:
+def to_json(found: RelayerPlan) -> str:
     """One document; docs/reorder.md describes its keys."""
     document: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from dedupe.analysis import queries
-from dedupe.analysis.reorder.plans import Objective, PlacedLayer, Plan, Proposal, StepPlan
+from dedupe.analysis.reorder.plans import PlacedLayer, Plan, Proposal, StepPlan
+from dedupe.model.choices import Objective
 from dedupe.report.reorder.parts import (
     GRADES,
     UNKNOWN_STEP,
@@ -28,7 +29,7 @@ def to_terminal(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int =
     if not plan.proposals:
         lines += [_no_proposal(plan), ""]
     for each in plan.proposals[: limit or None]:
-        lines += [*_proposal(each, plan.wish.objective, plain=plain), ""]
+        lines += [*_proposal(each, plan.options.objective, plain=plain), ""]
     lines += _more(len(plan.proposals), limit)
     if steps is not None:
         lines += _steps(plan, steps, plain=plain, limit=limit)
@@ -41,7 +42,7 @@ def explanation(plan: Plan, *, plain: bool) -> str:
     if found is None:
         raise ValueError("the plan explains no image")
     head = "moves" if found.moved else "stays as it is"
-    lines = [f"{found.name} {head}; grade {GRADES[plan.wish.grade]}", ""]
+    lines = [f"{found.name} {head}; grade {GRADES[plan.options.grade]}", ""]
     if found.base:
         end = found.base_layers - 1
         lines += [f"layers 0 to {end} are its base, {found.base}", ""]
@@ -56,9 +57,9 @@ def _totals(plan: Plan, *, plain: bool) -> list[str]:
     saved = plan.today_bytes - plan.proposed_bytes
     possible = plan.today_bytes - plan.least_bytes
     lines = [
-        f"Orders of layers for {plan.wish.objective}: {counted(plan.images, 'image')}, "
+        f"Orders of layers for {plan.options.objective}: {counted(plan.images, 'image')}, "
         f"{len(plan.proposals):,} would change",
-        f"Grade {GRADES[plan.wish.grade]}",
+        f"Grade {GRADES[plan.options.grade]}",
         "",
         f"{size(plan.today_bytes)}  unpacked today, each layer once per parent",
         f"{size(saved)}  {'saved' if saved >= 0 else 'stored more'} by these orders; "
@@ -68,10 +69,10 @@ def _totals(plan: Plan, *, plain: bool) -> list[str]:
             else "no layer is stored twice"
         ),
     ]
-    if plan.bases_kept_bytes > plan.proposed_bytes and plan.wish.objective is Objective.STORAGE:
+    if plan.bases_kept_bytes > plan.proposed_bytes and plan.options.objective is Objective.STORAGE:
         kept = human(plan.today_bytes - plan.bases_kept_bytes, plain=plain)
         lines.append(f"{INDENT}{kept} of it if base images stay as they are: --keep-bases")
-    if plan.wish.objective is not Objective.STORAGE:
+    if plan.options.objective is not Objective.STORAGE:
         lines += [
             f"{size(plan.pull_today)}  expected to be pulled again by one release of each of "
             f"{counted(plan.images_with_history, 'image')} in a tag series",
@@ -108,12 +109,12 @@ def _choices(plan: Plan, *, plain: bool) -> list[str]:
 
 
 def _no_proposal(plan: Plan) -> str:
-    if plan.wish.objective is Objective.PULLS and not plan.images_with_history:
+    if plan.options.objective is Objective.PULLS and not plan.images_with_history:
         return (
             "No image has an earlier or later tag in its series, so it is unknown how often its "
             "layers change: every order stays."
         )
-    if plan.today_bytes == plan.least_bytes and plan.wish.objective is Objective.STORAGE:
+    if plan.today_bytes == plan.least_bytes and plan.options.objective is Objective.STORAGE:
         return "Every layer is stored once: no order stores less."
     return "No better order was found that the constraints allow."
 

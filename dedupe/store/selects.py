@@ -1,0 +1,104 @@
+"""What a user's query may be made of: reading the catalog's tables, and nothing else.
+
+DuckDB 2 takes COPY, INSERT, UPDATE and DELETE as the body of a CTE and calls the whole statement a
+SELECT. So the parse tree is walked, and every kind of node in it must be on a list: a kind that a
+later DuckDB adds is refused until somebody has looked at it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from dedupe.errors import UsageError
+from dedupe.model.tables import SCAN_TABLES, TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    import duckdb
+
+#: Kinds of query, of what stands in FROM, and of what follows a query. Expressions have no list:
+#: none of them writes, and the queries inside them are walked like all others.
+_KINDS: Final = frozenset(
+    (
+        *("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE"),
+        *("BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "EMPTY"),
+        *("PIVOT", "SHOW_REF"),
+        *("ORDER_MODIFIER", "DISTINCT_MODIFIER", "LIMIT_MODIFIER"),
+        *("ORDER_DEFAULT", "ASCENDING", "DESCENDING"),
+    )
+)
+#: Table functions that only compute. All others read files, run text as SQL or change settings.
+_FUNCTIONS: Final = frozenset(
+    ("generate_series", "json_each", "json_tree", "range", "repeat", "repeat_row", "unnest")
+)
+_TABLES: Final = frozenset((*TABLES, *(f"scan_{table}" for table in SCAN_TABLES)))
+#: lists tables and columns
+_SCHEMA: Final = "information_schema"
+
+
+def require_select(
+    connection: duckdb.DuckDBPyConnection, text: str, relations: Collection[str]
+) -> None:
+    """Raise UsageError unless the text is one SELECT over our tables and ``relations``."""
+    parsed = _parsed(connection, text)
+    if parsed["error"]:
+        if parsed["error_type"] == "not implemented":
+            raise UsageError("expected one SELECT statement", "not-a-select")
+        raise UsageError(f"query: {parsed['error_message']}", "bad-query")
+    statements = parsed["statements"]
+    if len(statements) != 1:
+        raise UsageError("expected one SELECT statement", "not-a-select")
+    nodes = list(_nodes(statements))
+    names = _TABLES.union(relations, *(_common(node) for node in nodes))
+    for node in nodes:
+        _require_known(node, names)
+
+
+def _parsed(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
+    sql = "SELECT json_serialize_sql($text::VARCHAR)"
+    row = connection.execute(sql, {"text": text}).fetchone()
+    try:
+        parsed: dict[str, Any] = json.loads(row[0] if row else "")
+    except RecursionError as error:
+        raise UsageError("query: nested too deeply", "bad-query") from error
+    return parsed
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """All dictionaries of the tree; without recursion, since a user decides on its depth."""
+    waiting = [tree]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            yield each
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
+
+
+def _common(node: dict[str, Any]) -> list[str]:
+    """Names of the common table expressions that a query begins with."""
+    return [each["key"].lower() for each in (node.get("cte_map") or {}).get("map", ())]
+
+
+def _require_known(node: dict[str, Any], names: Collection[str]) -> None:
+    kind = node.get("type")
+    # expressions have a class; what else has no kind, or a dictionary there, is a value
+    if not isinstance(kind, str) or "class" in node:
+        return
+    if kind not in _KINDS:
+        found = kind.removesuffix("_QUERY_NODE")
+        raise UsageError(f"expected one SELECT that only reads, found {found}", "not-a-select")
+    if kind == "TABLE_FUNCTION":
+        function = node["function"].get("function_name", "").lower()
+        if function not in _FUNCTIONS:
+            raise UsageError(f"query: {function}() is not for queries", "bad-query")
+    if kind == "BASE_TABLE":
+        path = [part.lower() for part in node["qualified_name"]["path"]]
+        if path[-1] not in names and path[-2:-1] != [_SCHEMA]:
+            raise UsageError(
+                f"query: the catalog has no table {'.'.join(path)}: docs/catalog.md has the list",
+                "bad-query",
+            )
