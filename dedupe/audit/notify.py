@@ -4,6 +4,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from dedupe.errors import reason_of
+
 #: a command that hangs must not keep the lock until the next audit is due
 _TIMEOUT_SECONDS = 300
 
@@ -11,7 +13,7 @@ _TIMEOUT_SECONDS = 300
 def notify(command: Sequence[str], summary: str) -> str | None:
     """Start the command, without a shell, with the summary on its standard input.
 
-    Its output goes to standard error. Returns what went wrong, or None.
+    Its output goes to standard error. Returns a message if it failed, else None.
     """
     try:
         done = subprocess.run(  # noqa: S603  # the command is the operator's own, and no shell reads it
@@ -24,5 +26,5 @@ def notify(command: Sequence[str], summary: str) -> str | None:
     except subprocess.TimeoutExpired:
         return f"notify {command[0]}: killed after {_TIMEOUT_SECONDS} seconds"
     except OSError as error:
-        return f"notify {command[0]}: {(error.strerror or str(error)).lower()}"
+        return f"notify {command[0]}: {reason_of(error)}"
     return f"notify {command[0]}: ended with {done.returncode}" if done.returncode else None

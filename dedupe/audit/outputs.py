@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from dedupe.analysis.check import CheckResult
 from dedupe.audit.settings import AuditSettings
-from dedupe.host.writing import write_whole
+from dedupe.errors import reason_of
+from dedupe.host.writing import write_atomically
 from dedupe.report.forms import FORMS, ReportInput
 from dedupe.store.session import Session
 
@@ -19,7 +20,6 @@ def write_reports(settings: AuditSettings, session: Session, checked: CheckResul
         text = FORMS[form].write(given)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text)
+            write_atomically(path, text)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            yield f"report {form.value}: {path}: cannot be written: {reason}"
+            yield f"report {form.value}: {path}: cannot be written: {reason_of(error)}"

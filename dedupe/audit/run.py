@@ -20,9 +20,9 @@ from dedupe.analysis.check import CheckResult, Verdict, check
 from dedupe.audit.notify import notify
 from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import AuditSettings
-from dedupe.errors import Exit, LockedError, StoreError
-from dedupe.host.locks import alone
-from dedupe.host.writing import write_whole
+from dedupe.errors import Exit, LockedError, StoreError, reason_of
+from dedupe.host.locks import exclusive_lock
+from dedupe.host.writing import write_atomically
 from dedupe.report.check import document
 from dedupe.report.scan import problem_lines
 from dedupe.report.text import json_document
@@ -56,7 +56,7 @@ def audit(settings: AuditSettings, progress: Progress) -> AuditResult:
     """
     with _writable(settings):
         (settings.state / "history").mkdir(parents=True, exist_ok=True)
-    with alone(settings.state / "lock", "another audit is under way"):
+    with exclusive_lock(settings.state / "lock", "another audit is under way"):
         return _audit(settings, progress)
 
 
@@ -99,7 +99,7 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
     text = json_document(summary)
     if outcome.scan_id:
         with _writable(settings):
-            write_whole(settings.state / "history" / f"{outcome.scan_id}.json", text)
+            write_atomically(settings.state / "history" / f"{outcome.scan_id}.json", text)
     if settings.notify and (fault := notify(settings.notify, text)):
         faults.append(fault)
         code = code or Exit.SKIPPED
@@ -112,8 +112,8 @@ def _writable(settings: AuditSettings) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise StoreError(f"state folder {settings.state}: {reason}", "state-unwritable") from error
+        message = f"state folder {settings.state}: {reason_of(error)}"
+        raise StoreError(message, "state-unwritable") from error
 
 
 def _counts(outcome: ScanOutcome) -> dict[str, object]:

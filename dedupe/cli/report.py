@@ -20,11 +20,6 @@ else:
     )
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(report)
-
-
 def report(
     catalog: CatalogOption = None,
     scan: ScanOption = None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from dedupe.installed import locate_pages
 from dedupe.model.images import Severity
 from dedupe.report.fixes import FIXES
 from dedupe.report.units import counted
@@ -23,7 +24,7 @@ def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
         fix = FIXES.get(problem.code)
         if fix and problem.severity is Severity.ERROR and fix not in fixes_shown:
             fixes_shown.add(fix)
-            yield f"        fix: {fix.replace('`', '')}"
+            yield f"        fix: {locate_pages(fix.replace('`', ''))}"
     if len(outcome.problems) > _PROBLEMS_SHOWN:
         more = len(outcome.problems) - _PROBLEMS_SHOWN
         yield f"dedupe: {more} more; 'dedupe report -f json' lists all"

@@ -400,7 +400,7 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
             (),
             ("-f", "json"),
             ("-f", "markdown"),
-            ("--explain", "tool:b"),
+            ("explain", "tool:b"),
         )
     )
     for done in (text, told, marked, said):
@@ -441,7 +441,7 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
 def test_entries_lists_every_entry_with_its_proof(tmp_path: Path) -> None:
     """--entries lists every path of the image, and whether it is the same in both orders."""
     tools(tmp_path)
-    done = run(tmp_path / "catalog", "reorder", "--entries", "tool:b", "-f", "json", "--limit", "0")
+    done = run(tmp_path / "catalog", "reorder", "compare", "tool:b", "-f", "json", "--limit", "0")
     rows = json.loads(done.stdout)
     assert {row["path"] for row in rows} >= {"opt/model", "opt/lib", "etc/conf", "etc/os"}
     assert all(row["same"] for row in rows)
@@ -451,7 +451,7 @@ def test_entries_lists_every_entry_with_its_proof(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (("nosuch",), "nosuch: no such image"),
-        (("--explain", "nosuch"), "nosuch: no such image"),
+        (("explain", "nosuch"), "nosuch: no such image"),
         (("--budget", "long"), "expected a time like 30s"),
     ],
 )

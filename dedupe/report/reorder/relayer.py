@@ -121,7 +121,7 @@ def to_markdown(found: RelayerPlan, *, plain: bool, limit: int) -> str:
             for each in found.new[: limit or None]
         ),
         len(found.new) - limit if limit else 0,
-        "dedupe reorder --relayer --limit 0",
+        "dedupe reorder relayer --limit 0",
     )
     parts = [
         "## New layers\n",
