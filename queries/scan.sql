@@ -1,13 +1,13 @@
 -- Question: Which scan is this?
 -- Grain:    one row
 -- Params:   none
--- Columns:  scan          VARCHAR  its ID
---           started       DOUBLE   seconds since 1970
---           finished      DOUBLE   seconds since 1970
---           layers_read   BIGINT   layers that it read
---           layers_named  BIGINT   layers in their place whose rows were there already
---           version       VARCHAR  of the program that scanned
+-- Columns:  scan           VARCHAR  its ID
+--           started        DOUBLE   seconds since 1970
+--           finished       DOUBLE   seconds since 1970
+--           layers_read    BIGINT   layers that it read
+--           layers_reused  BIGINT   layers of images whose rows the catalog had already
+--           version        VARCHAR  of the program that scanned
 -- Source:   docs/catalog.md
-SELECT scan, started, finished, layers_read, layers_named, version
+SELECT scan, started, finished, layers_read, layers_reused, version
 FROM scan_scans
 ORDER BY scan;

@@ -121,7 +121,7 @@ def _counts(outcome: ScanOutcome) -> dict[str, Any]:
         "sources": outcome.sources,
         "images": outcome.images,
         "layers_read": outcome.layers_read,
-        "layers_named": outcome.layers_named,
+        "layers_reused": outcome.layers_reused,
         "errors": outcome.errors,
         "problems": list(problem_lines(outcome)),
     }

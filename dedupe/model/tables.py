@@ -40,7 +40,7 @@ TABLES: dict[str, dict[str, str]] = {
         "started": "DOUBLE",
         "finished": "DOUBLE",
         "layers_read": "BIGINT",
-        "layers_named": "BIGINT",
+        "layers_reused": "BIGINT",
         "version": "VARCHAR",
     },
     "sources": {

@@ -74,7 +74,7 @@ def render(metrics: Metrics) -> str:
         _one("scan_finished_timestamp_seconds", "When the scan ended.", finished),
         _one("scan_duration_seconds", "How long the scan took.", round(seconds, 3)),
         _one("scan_layers_read", "Layers that the scan read.", scan["layers_read"]),
-        _one("scan_layers_known", "Layers that the catalog had already.", scan["layers_named"]),
+        _one("scan_layers_known", "Layers that the catalog had already.", scan["layers_reused"]),
         _family(
             "scan_problems",
             "Problems of the scan.",

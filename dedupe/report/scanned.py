@@ -34,5 +34,5 @@ def summary(outcome: ScanOutcome) -> str:
     return (
         f"{counted(outcome.images, 'image')} in {counted(outcome.sources, 'source')}: "
         f"{counted(outcome.layers_read, 'layer')} read ({outcome.entries:,} entries), "
-        f"{outcome.layers_named:,} known already"
+        f"{outcome.layers_reused:,} known already"
     )

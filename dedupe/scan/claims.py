@@ -67,7 +67,7 @@ class Answers:
             return answer.key, LayerState.READ if verified else LayerState.UNVERIFIED, claim
         named = self.named(layer)
         if named is not None:
-            return LayerKey(named), layer.state or LayerState.NAMED, claim
+            return LayerKey(named), layer.state or LayerState.REUSED, claim
         return None, layer.state or LayerState.BROKEN, claim
 
     def named(self, layer: FoundLayer) -> str | None:

@@ -75,7 +75,7 @@ class ScanResult:
     started: float
     finished: float
     layers_read: int
-    layers_named: int
+    layers_reused: int
 
 
 class Sink(Protocol):

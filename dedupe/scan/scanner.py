@@ -38,7 +38,7 @@ class ScanOutcome:
     sources: int
     images: int
     layers_read: int
-    layers_named: int
+    layers_reused: int
     entries: int
     errors: int
     problems: tuple[ProblemRow, ...]
@@ -50,7 +50,7 @@ class ScanOutcome:
             return Exit.COMPLETE
         if not self.images:
             return SourceError.exit_code
-        return Exit.SKIPPED if self.layers_read + self.layers_named else LayerError.exit_code
+        return Exit.SKIPPED if self.layers_read + self.layers_reused else LayerError.exit_code
 
 
 def scan(
@@ -87,7 +87,7 @@ def scan(
         for source in sources
         for container in source.containers
     ]
-    named = sum(layer.state is LayerState.NAMED for image in images for layer in image.layers)
+    named = sum(layer.state is LayerState.REUSED for image in images for layer in image.layers)
     result = ScanResult(
         tuple(sources),
         tuple(images),
@@ -104,7 +104,7 @@ def scan(
         sources=len(sources),
         images=len({image.image_id for image in images}),
         layers_read=len(answers.read),
-        layers_named=named,
+        layers_reused=named,
         entries=reading.entries,
         errors=sum(problem.severity is Severity.ERROR for problem in problems),
         problems=tuple(problems),

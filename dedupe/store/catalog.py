@@ -227,7 +227,7 @@ def _scan_rows(scan: str, result: ScanResult) -> dict[str, list[dict[str, Any]]]
             "started": result.started,
             "finished": result.finished,
             "layers_read": result.layers_read,
-            "layers_named": result.layers_named,
+            "layers_reused": result.layers_reused,
             "version": __version__,
         }
     )

@@ -235,7 +235,7 @@ def test_a_killed_audit_holds_no_lock(tmp_path: Path) -> None:
     done = run(config)
     assert (done.returncode, done.stderr) == (0, "")
     (summary,) = history(tmp_path).values()
-    assert (summary["layers_read"], summary["layers_named"]) == (0, 2)
+    assert (summary["layers_read"], summary["layers_reused"]) == (0, 2)
 
 
 #: a moment is a call that makes or removes a file for good; and no file that others read may be

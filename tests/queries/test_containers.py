@@ -395,8 +395,8 @@ def test_a_layer_of_many_stores_is_read_once(podman: list[str], tmp_path: Path) 
     outcome, session = scanned(tmp_path / "c", *places)
     assert codes(outcome) == []
     assert outcome.layers_read == 2
-    assert outcome.layers_named == 2 * (len(places) - 1)
+    assert outcome.layers_reused == 2 * (len(places) - 1)
     (row,) = session.rows("images")
     assert len(row["sources"]) == len(places) > 1
     again, _ = scanned(tmp_path / "c", tmp_path / "root")
-    assert (again.layers_read, again.layers_named) == (0, 2)
+    assert (again.layers_read, again.layers_reused) == (0, 2)

@@ -98,7 +98,7 @@ def test_layers_are_hashed_once(store: DockerRoot, tmp_path: Path) -> None:
     write_oci_layout(tmp_path / "layout", [APP])
     scanned(tmp_path / "catalog", tmp_path / "layout")
     outcome, _ = scanned(tmp_path / "catalog", store.root)
-    assert (outcome.layers_read, outcome.layers_named) == (1, 3)
+    assert (outcome.layers_read, outcome.layers_reused) == (1, 3)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
