@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dedupe.scan import ScanOutcome, scan
+from dedupe.model.outcome import ScanOutcome
+from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
 from dedupe.store.session import Session
@@ -33,7 +34,9 @@ def scan_only(
     catalog: Path, *paths: Path | str, verify: bool = False, select: Selection = Selection()
 ) -> ScanOutcome:
     """Scan these paths into a catalog."""
-    return scan(discover(paths, select), Catalog(catalog), Silence(), workers=2, verify=verify)
+    return scan_sources(
+        discover(paths, select), Catalog(catalog), Silence(), workers=2, verify=verify
+    )
 
 
 def codes(outcome: ScanOutcome) -> Sequence[str]:

@@ -14,8 +14,8 @@ from typing import Any
 
 from dedupe.formats.tar import TarReader
 from dedupe.layers.reader import read_layer
+from dedupe.model.entries import EntryColumns, LayerFacts
 from dedupe.model.images import BlobRef, LayerRef
-from dedupe.model.rows import EntryColumns, LayerFacts
 
 
 def rows_of(ref: LayerRef) -> tuple[list[dict[str, Any]], LayerFacts]:

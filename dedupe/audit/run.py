@@ -25,14 +25,16 @@ from dedupe.audit.settings import Audit
 from dedupe.errors import Exit, LockedError, StoreError
 from dedupe.host.locks import alone
 from dedupe.host.writing import write_whole
+from dedupe.model.outcome import ScanOutcome
 from dedupe.report.check import document
 from dedupe.report.scanned import problem_lines
-from dedupe.scan import ScanOutcome, scan
+from dedupe.scan import scan_sources
 from dedupe.scan.interface import Progress
 from dedupe.sources.discover import Selection, discover
-from dedupe.store.catalog import Catalog, scan_ids
+from dedupe.store.catalog import Catalog
 from dedupe.store.retention import collect, expired, forget
 from dedupe.store.session import Session
+from dedupe.store.views import scan_ids
 
 #: raised when a key of the summary changes its meaning or goes
 SCHEMA_VERSION = 1
@@ -65,7 +67,7 @@ def _audited(orders: Audit, progress: Progress) -> Audited:
     started = datetime.now(UTC)
     catalog = Catalog(orders.catalog)
     with catalog.writing():
-        outcome = scan(
+        outcome = scan_sources(
             discover(orders.sources, Selection(orders.platform, orders.images)),
             catalog,
             progress,

@@ -38,14 +38,14 @@ def scan(
     """Read every layer of these stores once into the catalog."""
     from dedupe.cli.progress import Reporter
     from dedupe.report.scanned import problem_lines, summary
-    from dedupe.scan import scan as run
+    from dedupe.scan import scan_sources
     from dedupe.sources.discover import Selection, discover
     from dedupe.store.catalog import Catalog, default_catalog
 
     reporter = Reporter(quiet=quiet)
     sink = Catalog(catalog or default_catalog())
     with sink.writing():
-        outcome = run(
+        outcome = scan_sources(
             discover(paths, Selection(platform, tuple(image or ()))),
             sink,
             reporter,

@@ -157,7 +157,7 @@ def show(
 
 def explanation(question: "AnyQuestion") -> str:
     """The query's file, its parameters and its text: where every figure comes from."""
-    from dedupe.store.session import load_query
+    from dedupe.store.sql import load_query
 
     values = "".join(f"-- ${name} = {value!r}\n" for name, value in question.parameters.items())
     images = "".join(f"-- of image {each}\n" for each in question.images)

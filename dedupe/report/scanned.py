@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from dedupe.model.images import Severity
+from dedupe.model.outcome import ScanOutcome
 from dedupe.report.remedies import REMEDIES
 from dedupe.report.units import counted
-from dedupe.scan import ScanOutcome
 
 _PROBLEMS_SHOWN = 50
 

@@ -20,9 +20,10 @@ from dedupe.audit import read_audit
 from dedupe.errors import LockedError, UsageError
 from dedupe.host.locks import alone, together
 from dedupe.host.writing import write_whole
-from dedupe.store.catalog import LOCK, scan_ids
+from dedupe.store.catalog import LOCK
 from dedupe.store.retention import collect, expired, forget
 from dedupe.store.session import Session
+from dedupe.store.views import scan_ids
 
 APP = Image(
     [tar_of([file("big", b"1" * 9000), file("b", b"2" * 1000)]), tar_of([whiteout("big")])],

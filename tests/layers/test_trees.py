@@ -340,7 +340,7 @@ def test_vanishing_and_changing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert {row["path"]: row["size_bytes"] for row in rows} == {"changes": 15, "stays": 10}
     assert dict(facts.notes) == {
         "changed-while-read": "changes: changed while it was read",
-        "vanished": "vanishes: went while the store was read",
+        "vanished": "vanishes: was deleted while the store was read",
     }
 
 

@@ -50,7 +50,7 @@ def test_contents(wheel: Path) -> None:
 def test_unpacked_wheel_finds_its_queries(wheel: Path, tmp_path: Path) -> None:
     """Installed, the program reads the SQL that came with it."""
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    text = "from dedupe.store.session import queries_folder; print(queries_folder())"
+    text = "from dedupe.store.sql import queries_folder; print(queries_folder())"
     found = subprocess.run(
         [sys.executable, "-c", text],
         env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},

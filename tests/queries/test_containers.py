@@ -22,7 +22,7 @@ from strategies import layers as random_layers
 from strategies import stacks
 
 from dedupe.model.images import BlobRef, FoundContainer, FoundSource
-from dedupe.scan import scan
+from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
 from dedupe.store.session import Session
@@ -54,13 +54,13 @@ def test_random_branches(branch: tuple[tuple[Layer, ...], Layer]) -> None:
         (source,) = discover([place / "store"], Selection())
         assert isinstance(source, FoundSource)
         blob = BlobRef(place / "upper.tar", (), 0, (place / "upper.tar").stat().st_size)
-        without = scan([source], Catalog(place / "a"), Silence(), workers=1)
+        without = scan_sources([source], Catalog(place / "a"), Silence(), workers=1)
         assert without.errors == 0
         source.containers = [
             # a tar stands for the folder: both are read into the same rows
             FoundContainer("c" * 64, "box", image.image_id, "one", blob)  # type: ignore[arg-type]
         ]
-        scan([source], Catalog(place / "b"), Silence(), workers=1)
+        scan_sources([source], Catalog(place / "b"), Silence(), workers=1)
         session = Session(place / "b")
         (row,) = session.rows("containers")
         expected = oracle.container(below, upper)

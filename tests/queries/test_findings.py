@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from scanning import scanned
 from strategies import stores
 
-from dedupe.store.session import needed_relations, relations
+from dedupe.store.sql import needed_relations, relations, tables_read
 
 BIG = b"0123456789abcdef" * 70_000
 COPY = "/bin/sh -c #(nop) COPY dir:1 in /srv"
@@ -187,8 +187,12 @@ def test_classes_of_duplicates_sum_to_all(store) -> None:
 
 def test_only_needed_relations_are_made() -> None:
     """A query's relations, and those that they are made of, in their order; no other."""
-    assert needed_relations("SELECT 1") == []
-    assert needed_relations("SELECT * FROM node -- shadow") == ["image", "stack", "node"]
-    needed = needed_relations("SELECT * FROM dead")
+    assert needed_relations(tables_read("SELECT 1")) == []
+    assert needed_relations(tables_read("SELECT * FROM node -- FROM shadow")) == [
+        "image",
+        "stack",
+        "node",
+    ]
+    needed = needed_relations(["dead"])
     assert {"shadow", "hit", "item"} < set(needed) < set(relations())
     assert needed == sorted(needed, key=list(relations()).index)

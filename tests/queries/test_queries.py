@@ -11,8 +11,7 @@ from headers import FIELDS, columns_of, header_of, parameters_of, questions_in
 from here import PROJECT
 from scanning import scan_only
 
-from dedupe.store.catalog import scan_ids
-from dedupe.store.session import connect
+from dedupe.store.views import connect, scan_ids
 
 QUERIES = PROJECT / "queries"
 RELATIONS = sorted((QUERIES / "relations").glob("*.sql"))
