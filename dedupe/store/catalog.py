@@ -26,7 +26,7 @@ from dedupe.model.entries import EntryColumns, LayerFacts, Verified
 from dedupe.model.tables import TABLES
 from dedupe.scan.interface import ScanResult
 from dedupe.store.rows import frame, scan_rows
-from dedupe.store.versions import CURRENT, MARK, read_mark, unwritable, write_mark
+from dedupe.store.versions import MARK, current_mark, read_mark, unwritable, write_mark
 from dedupe.store.views import damaged, file_name, layer_files
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class Catalog:
                 f"catalog {self.folder}", (error.strerror or str(error)).lower()
             ) from error
         if is_new:
-            write_mark(self.folder, CURRENT)
+            write_mark(self.folder, current_mark())
         self._mark_ours()
         self._sweep()
 

@@ -16,7 +16,7 @@ from dedupe.host.locks import alone
 from dedupe.host.writing import replacing
 from dedupe.model.tables import SCAN_TABLES, SCHEMA_VERSION, TABLES
 from dedupe.store.catalog import LOCK
-from dedupe.store.versions import CURRENT, Mark, read_mark, unwritable, write_mark
+from dedupe.store.versions import Mark, current_mark, read_mark, unwritable, write_mark
 from dedupe.store.views import Views, layer_files, quoted, readable, scan_files, scan_ids
 
 if TYPE_CHECKING:
@@ -31,8 +31,10 @@ class Upgrade:
     oldest: int
     #: version of all files now
     version: int
-    #: table -> number of files that were rewritten
+    #: table -> number of files that were rewritten; empty if only the mark was
     rewritten: Mapping[str, int]
+    #: whether nothing had to be done
+    is_needless: bool = False
 
 
 def upgrade(folder: Path) -> Upgrade:
@@ -43,13 +45,13 @@ def upgrade(folder: Path) -> Upgrade:
     """
     mark = read_mark(folder)
     if mark.is_current:
-        return Upgrade(mark.oldest, mark.version, {})
+        return Upgrade(mark.oldest, mark.version, {}, is_needless=True)
     with alone(folder / LOCK, "the catalog is being written to"):
         mark = read_mark(folder)
         write_mark(folder, Mark(SCHEMA_VERSION, mark.oldest, mark.columns))
         with readable(folder):
             rewritten = _rewrite_tables(folder, mark)
-        write_mark(folder, CURRENT)
+        write_mark(folder, current_mark())
     return Upgrade(mark.oldest, SCHEMA_VERSION, rewritten)
 
 

@@ -74,10 +74,10 @@ class Mark:
         return Mark(SCHEMA_VERSION, self.oldest, columns)
 
 
-#: the mark of a catalog whose files are all of this program
-CURRENT = Mark(
-    SCHEMA_VERSION, SCHEMA_VERSION, {table: frozenset(columns) for table, columns in TABLES.items()}
-)
+def current_mark() -> Mark:
+    """The mark of a catalog whose files are all of this program."""
+    columns = {table: frozenset(columns) for table, columns in TABLES.items()}
+    return Mark(SCHEMA_VERSION, SCHEMA_VERSION, columns)
 
 
 def read_mark(folder: Path) -> Mark:
