@@ -12,8 +12,8 @@ _HEAD = """# Columns
 
 The questions that commands and reports ask, with the columns of their answers: tables of commands
 have these in every form (`--format json`, `csv`, `parquet`), and `--explain` names the query.
-Bytes are logical sizes unless a column says otherwise. Made from the headers in `queries/` by
-`make docs`.
+Bytes are logical sizes unless a column says otherwise; [measures.md](measures.md) defines every
+figure. Made from the headers in `queries/` by `make docs`.
 """
 #: asked of a session that compares orders, and kept from users
 _INNER = frozenset({"reorder/proposed_images", "reorder/proposed_layers"})

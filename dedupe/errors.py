@@ -7,7 +7,7 @@ DedupeError
 ├── StoreError    exit 5   the catalog is missing, of another schema, or the selection is empty
 └── LockedError   exit 6   another run holds the catalog's lock
 
-0 is complete, 1 something was catalogued and something skipped, 10 a gate's rules failed,
+0 is complete, 1 something was catalogued and something skipped, 10 a rule of check failed,
 70 an internal error, 130 interrupted. Only ``__main__`` prints errors and exits.
 """
 

@@ -5,7 +5,7 @@
 --           started        TIMESTAMP  UTC
 --           seconds        DOUBLE     how long it took
 --           layers_read    BIGINT     layers that it read
---           layers_reused  BIGINT     layers of images whose rows the catalog had already
+--           layers_reused  BIGINT     chain nodes whose rows were in the catalog already
 --           sources        VARCHAR[]  locations
 -- Source:   docs/catalog.md
 WITH held AS (

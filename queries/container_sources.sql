@@ -1,5 +1,5 @@
 -- Question: Which stores of the scan hold containers?
--- Grain:    one row per source that has any
+-- Grain:    one row per source with containers
 -- Params:   none
 -- Columns:  source  VARCHAR  location
 -- Source:   docs/catalog.md

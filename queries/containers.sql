@@ -1,23 +1,23 @@
--- Question: What has each container written on top of its image?
+-- Question: How many bytes has each container written and hidden on top of its image?
 -- Grain:    one row per container
 -- Params:   none
--- Columns:  name                         VARCHAR  as the store has it, else its ID
+-- Columns:  name                         VARCHAR  name in the store, else its ID
 --           container_id                 VARCHAR  its ID
---           image                        VARCHAR  name of its image, as the container has it
---           image_id                     VARCHAR  its image; null where that was not read
+--           image                        VARCHAR  name of its image, as the container records it
+--           image_id                     VARCHAR  its image; null if the image was not read
 --           source                       VARCHAR  location of the store
---           running                      BOOLEAN  null where the store does not say
+--           running                      BOOLEAN  null if the store does not say
 --           ro_branches                  INTEGER  read-only layers below its writable branch
 --           readable                     BOOLEAN  whether the writable branch could be read
 --           upper_bytes                  BIGINT   files in its writable branch
---           copied_up_bytes              BIGINT   of these, over a file of the image
---           metadata_only_bytes          BIGINT   of these, without new data
+--           copied_up_bytes              BIGINT   of these, files over a file of the image
+--           metadata_only_bytes          BIGINT   of these, files without new data
 --           new_bytes                    BIGINT   upper - copied up
 --           hidden_bytes                 BIGINT   files of the image that its whiteouts hide
---           deletions                    BIGINT   whiteouts and opaque directories
---           allocated_bytes              BIGINT   what the file system gives to the branch
---           container_cow_savings_bytes  BIGINT   what a copy of its image would cost beyond
--- Source:   MEASURES.md, "For a container"
+--           deletions                    BIGINT   number of whiteouts and opaque directories
+--           allocated_bytes              BIGINT   allocated by the file system for the branch
+--           container_cow_savings_bytes  BIGINT   what a private copy of its image would cost
+-- Source:   docs/measures.md, "Bytes of a container"
 WITH sums AS (
     SELECT
         source,

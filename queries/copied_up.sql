@@ -1,16 +1,16 @@
 -- Question: Which files have containers copied up, and from which layer?
 -- Grain:    one row per (container, file)
 -- Params:   none
--- Columns:  container        VARCHAR    name, else ID
+-- Columns:  container        VARCHAR    its name, else its ID
 --           path             VARCHAR    path in the container
 --           size_bytes       BIGINT     size of the copy
 --           below_bytes      BIGINT     size of the file below
---           metadata_only    BOOLEAN    copied without new data
---           changed_fields   VARCHAR[]  for metadata_only
---           position         INTEGER    layer index that it came from
+--           metadata_only    BOOLEAN    copied up, and the content is the same
+--           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
+--           position         INTEGER    layer index of the file below
 --           created_by       VARCHAR    build step of that layer
 --           image            VARCHAR    name of the container's image
--- Source:   MEASURES.md, "For a container"
+-- Source:   docs/measures.md, "Bytes of a container"
 SELECT
     coalesce(scan_containers.name, scan_containers.container_id) AS container,
     written.path,

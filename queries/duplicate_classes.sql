@@ -1,11 +1,11 @@
--- Question: What kinds of files are stored more than once?
--- Grain:    one row per class; duplicate_bytes sum to the scan's duplicate_content_bytes
+-- Question: Which kinds of files are stored more than once?
+-- Grain:    one row per class; duplicate_bytes add up to the scan's duplicate_content_bytes
 -- Params:   $by  VARCHAR  cache (package manager), extension or size
--- Columns:  file_class       VARCHAR  the package manager, the extension, the largest size
---           duplicate_bytes  BIGINT   copies but for the first of each content
---           copies           BIGINT   their number
+-- Columns:  file_class       VARCHAR  the package manager, the extension or the range of sizes
+--           duplicate_bytes  BIGINT   bytes of all copies but the first of each content
+--           copies           BIGINT   number of these copies
 --           contents         BIGINT   distinct contents among them
--- Source:   MEASURES.md, "duplicate_content_bytes"
+-- Source:   docs/measures.md, "Duplicate content"
 WITH ranked AS (
     SELECT
         path,

@@ -1,14 +1,16 @@
 -- Question: Which whole folders are stored more than once?
--- Grain:    one row per class of equal folders that is not wholly inside a larger one
+-- Grain:    one row per class of equal folders that is not always inside a larger duplicate
 -- Params:   none
 -- Columns:  duplicate_bytes  BIGINT     size × (copies - 1)
---           size_bytes       BIGINT     files below one copy
---           files            BIGINT     their number
+--           size_bytes       BIGINT     size of the files below one copy
+--           files            BIGINT     number of these files
 --           copies           BIGINT     folders (layer, path) with these files
---           layers           BIGINT     distinct layers that hold it
+--           layers           BIGINT     distinct layers that hold one of them
 --           images           BIGINT     images that hold one of them
 --           folders          VARCHAR[]  up to ten distinct paths, the first in order
--- Source:   MEASURES.md, "duplicate_content_bytes"
+-- Source:   docs/measures.md, "Duplicate content"; docs/findings.md
+--
+-- A folder is inside a larger duplicate if its parent has as many copies, in every place.
 WITH uppers AS (
     SELECT
         folder.class,

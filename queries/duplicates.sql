@@ -5,12 +5,13 @@
 --           size_bytes       BIGINT     logical size of one copy
 --           copies           BIGINT     files (layer, member) with this content
 --           layers           BIGINT     distinct layers that hold it
---           images           BIGINT     images that hold one of them
+--           images           BIGINT     images that hold one of these layers
 --           duplicate_bytes  BIGINT     size × (copies - 1)
 --           paths            VARCHAR[]  up to ten distinct paths, the first in order
--- Source:   MEASURES.md, "duplicate_content_bytes"
+-- Source:   docs/measures.md, "Duplicate content"
 WITH numbered AS (
-    -- a content can be in every layer: lists of numbers are a tenth of lists of keys
+    -- A content can be in every layer. A list of numbers takes a tenth of the memory of a list of
+    -- keys.
     SELECT layer, row_number() OVER (ORDER BY layer)::INTEGER AS number
     FROM (SELECT DISTINCT layer FROM stack) AS named
 ),

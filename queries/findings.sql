@@ -1,21 +1,21 @@
--- Question: What is wrong in this store, by which build step, and how is it mended?
+-- Question: Which problems has this store, which build step causes each, and what is the fix?
 -- Grain:    one row per finding; the bytes of different kinds overlap
 -- Params:   none
 -- Columns:  id              VARCHAR    stable while kind, layers and fields are the same
 --           kind            VARCHAR    as docs/findings.md lists them
---           wins_bytes      BIGINT     what mending it wins in this store
+--           saves_bytes     BIGINT     what a fix frees in this store
 --           size_bytes      BIGINT     bytes that it concerns
 --           files           BIGINT     files that it concerns
---           image           VARCHAR    name of an image that it is so in
+--           image           VARCHAR    name of an image with this finding
 --           images          BIGINT     images that share this chain node
---           position        INTEGER    layer index of the step to look at
+--           position        INTEGER    index of the layer to look at
 --           step            VARCHAR    its build step
---           other_position  INTEGER    layer index that the bytes come from; null if none
+--           other_position  INTEGER    index of the layer that added the bytes; null if none
 --           other_step      VARCHAR    its build step
 --           fields          VARCHAR[]  metadata that differs
 --           paths           VARCHAR[]  up to five
---           repair          VARCHAR    what to do
--- Source:   docs/findings.md
+--           repair          VARCHAR    how to fix it
+-- Source:   docs/findings.md; docs/measures.md, "Words that people read"
 WITH found AS (
     SELECT * FROM hidden_finding
     UNION ALL BY NAME
@@ -33,7 +33,7 @@ SELECT
         concat_ws(' ', found.kind, found.chain_id, found.other_chain, found.fields, found.paths)
     )[:10] AS id,
     found.kind,
-    found.wins_bytes,
+    found.saves_bytes,
     found.size_bytes,
     found.files,
     coalesce(image.names[1], image.digest, image.image_id) AS image,
@@ -50,4 +50,4 @@ JOIN node ON node.chain_id = found.chain_id
 JOIN image ON image.image_id = node.image_id
 LEFT JOIN node AS other ON other.chain_id = found.other_chain
 WHERE found.size_bytes > 0
-ORDER BY found.wins_bytes DESC, found.size_bytes DESC, id;
+ORDER BY found.saves_bytes DESC, found.size_bytes DESC, id;

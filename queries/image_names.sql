@@ -1,10 +1,10 @@
--- Question: By which names is each image known?
+-- Question: Which names has each image?
 -- Grain:    one row per image; cache images are left out
 -- Params:   none
 -- Columns:  image_id  VARCHAR    config digest as computed
 --           digest    VARCHAR    smallest manifest digest seen; null without manifests
 --           names     VARCHAR[]  sorted
--- Source:   MEASURES.md, "image"
+-- Source:   docs/measures.md, "Image"
 SELECT image_id, digest, names
 FROM image
 WHERE NOT is_cache

@@ -1,4 +1,4 @@
--- Question: What does each image hold, what of it can be read, and what is its own?
+-- Question: How many bytes of each image are content, live, shadowed, exclusive and attributed?
 -- Grain:    one row per image; cache images are left out
 -- Params:   none
 -- Columns:  name                   VARCHAR    first name, else manifest digest, else image ID
@@ -9,25 +9,29 @@
 --           created                VARCHAR    as the config says
 --           sources                VARCHAR[]  locations, sorted
 --           layers                 INTEGER    number of layers
---           complete               BOOLEAN    rows of every layer are known
+--           complete               BOOLEAN    the rows of every layer are known
 --           content_bytes          BIGINT     files of all its layers
---           live_bytes             BIGINT     what a container of it can read
+--           live_bytes             BIGINT     bytes that its containers can read
 --           shadowed_bytes         BIGINT     content - live
 --           modified               BIGINT     shadowed: the path above has other content
 --           metadata_only          BIGINT     shadowed: the same content, other metadata
 --           unchanged              BIGINT     shadowed: the same content and metadata
---           deleted                BIGINT     shadowed: a whiteout of it or above it
+--           deleted                BIGINT     shadowed: a whiteout of the path or of a directory
+--                                             above it
 --           opaque                 BIGINT     shadowed: an opaque directory above it
---           replaced               BIGINT     shadowed: it or what is above it changed its kind
---           superseded             BIGINT     shadowed: a later member of its layer took its name
---           efficiency             DOUBLE     live / content; 1 where both are 0
---           exclusive_compressed   BIGINT     blobs that this image alone references
---           exclusive_unpacked     BIGINT     layers in their place that it alone references
---           exclusive_content      BIGINT     contents that it alone references
+--           replaced               BIGINT     shadowed: it or a directory above it became another
+--                                             kind
+--           superseded             BIGINT     shadowed: a later member of its layer replaced it
+--           efficiency             DOUBLE     live / content; 1 if both are 0
+--           exclusive_compressed   BIGINT     blobs that only this image references
+--           exclusive_unpacked     BIGINT     chain nodes that only this image references
+--           exclusive_content      BIGINT     contents that only this image references
 --           attributed_compressed  BIGINT     its share of the blobs
---           attributed_unpacked    BIGINT     its share of the layers in their place
+--           attributed_unpacked    BIGINT     its share of the chain nodes
 --           attributed_content     BIGINT     its share of the contents
--- Source:   MEASURES.md, "For one image"
+-- Source:   docs/measures.md, "Bytes of one image", "Accounting that adds up"
+--
+-- Shadowed bytes are summed per chain node first, so that a shared base is summed once.
 WITH contents AS (
     SELECT stack.image_id, sum(coalesce(layers.content_bytes, 0)) AS content_bytes
     FROM stack

@@ -1,16 +1,17 @@
--- Question: Which layers are there, what do they hold, and who shares them?
+-- Question: Which layers do images reference, what do they hold, and how many images share each?
 -- Grain:    one row per distinct layer that some image references
 -- Params:   none
 -- Columns:  diff_id        VARCHAR    as computed
---           verified       VARCHAR    how far the rows are proven: blob, diffid, rebuild, none
---           blobs          STRUCT(digest VARCHAR, compressed_bytes BIGINT)[]  as stored, every compression
+--           verified       VARCHAR    how far the diff ID is proven: blob, diffid, rebuild, none
+--           blobs          STRUCT(digest VARCHAR, compressed_bytes BIGINT)[]  as stored, in every compression
 --           content_bytes  BIGINT     logical size of its regular files
---           allocated_bytes  BIGINT   what file systems give to its unpacked copies; null if none
---           entries        BIGINT     members
+--           allocated_bytes  BIGINT   allocated by file systems for its unpacked copies; null if
+--                                     none
+--           entries        BIGINT     number of entries
 --           images         BIGINT     images that hold it
---           chains         BIGINT     places that it is unpacked at
---           created_by     VARCHAR[]  build steps that it comes from
--- Source:   MEASURES.md, "layer", "chain ID"
+--           chains         BIGINT     distinct chain IDs, that is, unpacked copies
+--           created_by     VARCHAR[]  build steps that made it
+-- Source:   docs/measures.md, "Layer and diff ID", "Chain ID"
 WITH blobs AS (
     SELECT
         layer,

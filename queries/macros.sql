@@ -1,8 +1,9 @@
--- Helpers that several queries share.
--- The linter takes a macro's body for no level of indentation, and its parameters for types
+-- Macros that several queries share.
+-- The linter does not know macros: it reports the indentation of their bodies, and takes their
+-- parameters for types.
 -- noqa: disable=LT02,CP05
 
--- every ancestor of a path, the root '' included: 'a/b/c' -> ['', 'a', 'a/b']; the root has none
+-- Every ancestor of a path, with the root '': 'a/b/c' -> ['', 'a', 'a/b']. The root has none.
 CREATE MACRO ancestors_of(path) AS
     CASE
         WHEN path = '' THEN []::VARCHAR[]
@@ -12,7 +13,7 @@ CREATE MACRO ancestors_of(path) AS
         )
     END;
 
--- the folder that holds a path; the root's is null
+-- The directory of a path; null for the root.
 CREATE MACRO parent_of(path) AS
     CASE
         WHEN path = '' THEN NULL
@@ -20,7 +21,7 @@ CREATE MACRO parent_of(path) AS
         ELSE ''
     END;
 
--- bytes of a path's printable form
+-- The bytes of a path from its printable form.
 CREATE MACRO path_bytes(path) AS
     unhex(array_to_string(list_transform(
         regexp_extract_all(path, '\\\\|\\x[0-9a-f]{2}|[^\\]+'),
@@ -31,10 +32,11 @@ CREATE MACRO path_bytes(path) AS
         END
     ), ''));
 
--- least common multiple of 1 to 60: a share of one unit among up to 60 images is exact in it
+-- The common denominator of shares: the least common multiple of 1 to 60, so that the share of a
+-- unit among up to 60 images is exact.
 CREATE MACRO share_scale() AS 9690712164777231700912800::HUGEINT;
 
--- package manager whose cache, or list of packages, a path belongs to; null for other files
+-- The package manager whose cache or package list a path belongs to; null for other files.
 CREATE MACRO package_cache(path) AS
     CASE
         WHEN regexp_matches(path, '^var/lib/apt/lists/.') THEN 'apt lists'
@@ -51,11 +53,11 @@ CREATE MACRO package_cache(path) AS
         WHEN regexp_matches(path, '(^|/)\.conda/pkgs/.|(^|/)conda/pkgs/.') THEN 'conda'
     END;
 
--- a name without its tag and digest: 'host:5000/team/web:1.2@sha256:…' -> 'host:5000/team/web'
+-- A name without its tag and digest: 'host:5000/team/web:1.2@sha256:…' -> 'host:5000/team/web'
 CREATE MACRO repository_of(name) AS
     regexp_replace(split_part(name, '@', 1), ':[^/:]*$', '');
 
--- a repository without its last component; the first of a name without any has none
+-- A repository without its last component; '(no namespace)' if it has only one.
 CREATE MACRO namespace_of(name) AS
     CASE
         WHEN contains(repository_of(name), '/')
@@ -63,7 +65,7 @@ CREATE MACRO namespace_of(name) AS
         ELSE '(no namespace)'
     END;
 
--- repository and tag, each version number, date or commit in the tag cut to a star:
+-- Repository and tag, with each version number, date or commit in the tag replaced by a star:
 -- 'web:v1.2.3-alpine' -> 'web:v*-alpine', 'web:3fa9c1d' -> 'web:*'
 CREATE MACRO tag_series_of(name) AS
     repository_of(name) || coalesce(
@@ -77,7 +79,7 @@ CREATE MACRO tag_series_of(name) AS
         ''
     );
 
--- RFC 3339 time as UTC; null where it is none
+-- An RFC 3339 time as UTC; null if the text is not one.
 CREATE MACRO utc_of(text) AS
     CASE
         WHEN regexp_full_match(
@@ -94,7 +96,7 @@ CREATE MACRO utc_of(text) AS
             )
     END;
 
--- kind and permission bits as 'ls -l' shows them: 'drwxr-xr-x'; without bits only the kind is known
+-- Kind and permission bits as 'ls -l' shows them: 'drwxr-xr-x'. Without bits, question marks.
 CREATE MACRO mode_text(kind, mode) AS
     CASE kind
         WHEN 'directory' THEN 'd'
@@ -117,8 +119,8 @@ CREATE MACRO mode_text(kind, mode) AS
         '?????????'
     );
 
--- fields in which two entries of one path differ; what a folder is like that no layer lists is not
--- known, so it differs from nothing
+-- The fields in which two entries of one path differ. Directories that no layer lists have unknown
+-- metadata, and unknown metadata never differs.
 CREATE MACRO fields_between(old, new) AS
     list_filter(
         [
@@ -138,7 +140,7 @@ CREATE MACRO fields_between(old, new) AS
         lambda name: name IS NOT NULL
     );
 
--- what became of a path with these differing fields
+-- The kind of change of a path with these differing fields.
 CREATE MACRO change_of(fields) AS
     CASE
         WHEN len(fields) = 0 THEN 'unchanged'
@@ -146,8 +148,8 @@ CREATE MACRO change_of(fields) AS
         ELSE 'metadata_only'
     END;
 
--- numbers of a name's tag, for an order in its series: 'web:1.10-alpine3' -> 1, 10, 3, each filled
--- to the length that a tag may have; a commit is no number
+-- The numbers of a name's tag, to order a series: 'web:1.10-alpine3' -> 1, 10, 3. Each is padded to
+-- the maximum length of a tag, so that text order is number order. A commit is not a number.
 CREATE MACRO version_of(name) AS
     list_transform(
         list_filter(
@@ -160,8 +162,8 @@ CREATE MACRO version_of(name) AS
         lambda word: lpad(word, 128, '0')
     );
 
--- a build step, each version number and hash in it cut to a star: two releases of a build file
--- agree in it
+-- A build step with each version number and hash replaced by a star, so that two releases of one
+-- build file have equal steps.
 CREATE MACRO step_series_of(created_by) AS
     regexp_replace(
         regexp_replace(coalesce(created_by, ''), '\b[0-9a-f]{7,64}\b', '*', 'g'),

@@ -1,9 +1,9 @@
--- Question: What does a container of each image see?
--- Grain:    one row per (image, path) that some layer has an entry for and that is visible
+-- Question: Which paths does a container of each image see?
+-- Grain:    one row per (image, visible path) that some layer lists
 -- Params:   none
 -- Columns:  image_id      VARCHAR  config digest as computed
---           path          VARCHAR  visible path; the root is left out
---           kind          VARCHAR  kind of what is there, hard links resolved
+--           path          VARCHAR  visible path; except the root
+--           kind          VARCHAR  kind, hard links resolved
 --           size_bytes    BIGINT   logical size of a regular file
 --           mode          INTEGER  permission bits
 --           uid           BIGINT   owner
@@ -11,8 +11,8 @@
 --           mtime_ns      BIGINT   nanoseconds since 1970
 --           link          VARCHAR  target of a symlink
 --           content_hash  BLOB     BLAKE3 of a regular file
---           position      INTEGER  layer index that provides the name
--- Source:   OCI image-spec layer.md, "Applying changesets": lookup from the top down
+--           position      INTEGER  index of the layer that provides the name
+-- Source:   docs/measures.md, "Merged view"; OCI image-spec layer.md, "Applying Changesets"
 SELECT
     image_id,
     path,

@@ -1,35 +1,36 @@
--- Question: What was skipped, could not be verified, or is read differently by other tools?
+-- Question: Which things were skipped, could not be verified, or are read differently by other
+--           tools?
 -- Grain:    one row per problem
 -- Params:   none
 -- Columns:  source    VARCHAR  location
---           subject   VARCHAR  image, layer or file that has it
+--           subject   VARCHAR  image, layer or file with the problem
 --           code      VARCHAR  stable, documented in docs/problems.md
---           message   VARCHAR  expected and found
+--           message   VARCHAR  what was expected and found
 --           severity  VARCHAR  error or note
--- Source:   docs/problems.md
+-- Source:   docs/problems.md; docs/measures.md, "What unpackers do"
 WITH marks AS (
     SELECT layer, member, path FROM item WHERE kind = 'whiteout'
 ),
 
--- what the layers of whiteouts hold besides, by each path that a whiteout of it would touch
-things AS (
+-- The other entries of the layers that have whiteouts, by each path at which a whiteout hides them.
+other_entries AS (
     SELECT layer, member, path, kind, unnest(list_append(ancestors_of(path), path)) AS touched
     FROM item
     WHERE kind NOT IN ('whiteout', 'opaque') AND layer IN (SELECT layer FROM marks)
 ),
 
-meetings AS (
+whiteout_conflicts AS (
     SELECT
         marks.layer,
         marks.path,
-        bool_or(things.member < marks.member) AS is_after,
+        bool_or(other_entries.member < marks.member) AS is_after,
         bool_or(
-            things.member > marks.member
-            AND (things.path <> marks.path OR things.kind = 'directory')
+            other_entries.member > marks.member
+            AND (other_entries.path <> marks.path OR other_entries.kind = 'directory')
         ) AS is_before_folder,
-        bool_or(things.path = marks.path) AS is_named
+        bool_or(other_entries.path = marks.path) AS is_named
     FROM marks
-    JOIN things ON things.layer = marks.layer AND things.touched = marks.path
+    JOIN other_entries ON other_entries.layer = marks.layer AND other_entries.touched = marks.path
     GROUP BY marks.layer, marks.path
 ),
 
@@ -55,7 +56,8 @@ lower_targets AS (
     WHERE lower_link.end_kind IS NOT NULL
 ),
 
--- folders that a layer writes into without an entry of their own: a symlink below stays one
+-- Directories that a layer only implies: if a lower layer has a symlink of that path, unpackers
+-- differ.
 symlinks AS (
     SELECT layer, path FROM item WHERE kind = 'symlink' AND taken_by IS NULL
 ),
@@ -74,8 +76,8 @@ implied AS (
     ANTI JOIN item ON item.layer = folders.layer AND item.path = folders.folder
 ),
 
--- what stands at such a folder's path below: its topmost entry or mark
-standing AS (
+-- The topmost entry or mark of such a directory's path in the lower layers.
+lower_entries AS (
     SELECT
         above.chain_id,
         implied.layer,
@@ -88,15 +90,15 @@ standing AS (
     GROUP BY above.chain_id, implied.layer, implied.folder
 ),
 
--- sound entries that real stores show otherwise: docs/catalog.md, "Where stores differ"
+-- Valid entries that real stores show differently: docs/catalog.md, "Where stores differ".
 divergences AS (
-    SELECT layer, path, 'whiteout-after-entry' AS case_name FROM meetings WHERE is_after
+    SELECT layer, path, 'whiteout-after-entry' AS case_name FROM whiteout_conflicts WHERE is_after
     UNION
     SELECT
         layer,
         path,
         CASE WHEN is_named THEN 'whiteout-before-directory' ELSE 'whiteout-before-implied' END
-    FROM meetings
+    FROM whiteout_conflicts
     WHERE is_before_folder
     UNION
     SELECT layer, path, 'duplicate-path' FROM repeated
@@ -105,7 +107,7 @@ divergences AS (
     UNION
     SELECT layer, path, 'link-to-lower' FROM lower_targets
     UNION
-    SELECT layer, folder, 'through-symlink' FROM standing WHERE kind = 'symlink'
+    SELECT layer, folder, 'through-symlink' FROM lower_entries WHERE kind = 'symlink'
 )
 
 SELECT source, subject, code, message, severity
@@ -119,7 +121,7 @@ SELECT
     'note' AS severity
 FROM entries
 JOIN layers USING (layer)
--- not item, which has nothing that is ignored
+-- This reads entries, because item leaves out ignored entries, which have flags too.
 WHERE entries.flags IS NOT NULL AND entries.layer IN (SELECT layer FROM node)
 UNION ALL
 SELECT

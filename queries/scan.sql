@@ -5,7 +5,7 @@
 --           started        DOUBLE   seconds since 1970
 --           finished       DOUBLE   seconds since 1970
 --           layers_read    BIGINT   layers that it read
---           layers_reused  BIGINT   layers of images whose rows the catalog had already
+--           layers_reused  BIGINT   chain nodes whose rows were in the catalog already
 --           version        VARCHAR  of the program that scanned
 -- Source:   docs/catalog.md
 SELECT scan, started, finished, layers_read, layers_reused, version

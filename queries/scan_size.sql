@@ -1,4 +1,4 @@
--- Question: How much is there to look through in this scan?
+-- Question: How many layers and entries does this scan cover?
 -- Grain:    one row
 -- Params:   none
 -- Columns:  layers   BIGINT  distinct layers with rows, of images and containers

@@ -1,18 +1,18 @@
--- Question: Which files can no container read, and which build steps added and hid them?
+-- Question: Which files are shadowed, and which build steps added and hid them?
 -- Grain:    one row per (hiding chain ID, file)
 -- Params:   none
--- Columns:  image            VARCHAR    name of an image that it is so in
+-- Columns:  image            VARCHAR    name of an image in which it is shadowed
 --           images           BIGINT     images that share this chain node
 --           path             VARCHAR    the name that was hidden last
 --           size_bytes       BIGINT     logical size
 --           cause            VARCHAR    modified, metadata_only, unchanged, deleted, opaque,
 --                                       replaced, superseded
---           added_position   INTEGER    layer index that added it
---           added_by         VARCHAR    build step of that
---           hidden_position  INTEGER    layer index that hid it
---           hidden_by        VARCHAR    build step of that
---           changed_fields   VARCHAR[]  for metadata_only
--- Source:   MEASURES.md, "shadowed_bytes"
+--           added_position   INTEGER    index of the layer that added it
+--           added_by         VARCHAR    build step of that layer
+--           hidden_position  INTEGER    index of the layer that hid it
+--           hidden_by        VARCHAR    build step of that layer
+--           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
+-- Source:   docs/measures.md, "What hides a file", "Causes"
 SELECT
     coalesce(image.names[1], image.digest, image.image_id) AS image,
     node.images,

@@ -1,14 +1,14 @@
--- Question: Which sources does the scan hold?
+-- Question: Which sources did the scan read, and how many bytes has each?
 -- Grain:    one row per source
 -- Params:   none
--- Columns:  location      VARCHAR  as it was named or found
+-- Columns:  location      VARCHAR  path or address, as given or found
 --           kind          VARCHAR  format
 --           images        BIGINT   images found in it
---           stored_bytes  BIGINT   on disk
---           orphan_bytes  BIGINT   blobs that no manifest names
---           allocated_bytes  BIGINT   what the file system gives to all of it; null for files
---           other_bytes   BIGINT   of these, logs, volumes, databases: no blob, layer or container
--- Source:   MEASURES.md, "source"
+--           stored_bytes  BIGINT   blobs or unpacked trees on disk
+--           orphan_bytes  BIGINT   blobs and layers that no image references
+--           allocated_bytes  BIGINT   allocated by the file system for all of it; null for files
+--           other_bytes   BIGINT   of these, what is not a blob, layer or container: logs, volumes
+-- Source:   docs/measures.md, "Source", "Stored bytes", "Orphan bytes"
 WITH held AS (
     SELECT source, count(DISTINCT image_id) AS images
     FROM scan_images

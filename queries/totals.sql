@@ -1,26 +1,26 @@
--- Question: What does the scan hold in all, and what does sharing save or lose?
+-- Question: How many bytes does the whole scan hold, and how many does sharing save?
 -- Grain:    one row
 -- Params:   none
 -- Columns:  images                   BIGINT  images, each once; cache images are not counted
---           cache_images             BIGINT  untagged images that are a prefix of another
---           incomplete_images        BIGINT  images of which some layer could not be read
+--           cache_images             BIGINT  untagged images that are the lower layers of another
+--           incomplete_images        BIGINT  images with a layer that could not be read
 --           layers                   BIGINT  distinct layers that some image references
---           entries                  BIGINT  their entries
---           files                    BIGINT  their regular files
+--           entries                  BIGINT  number of their entries
+--           files                    BIGINT  number of their regular files
 --           stored_bytes             BIGINT  on disk in all sources, copies counted
---           compressed_bytes         BIGINT  distinct blobs as stored
+--           compressed_bytes         BIGINT  size of distinct blobs that images reference
 --           layer_bytes              BIGINT  content of distinct layers
---           unpacked_bytes           BIGINT  content of distinct layers in their place
---           naive_bytes              BIGINT  every image in full
---           live_bytes               BIGINT  what containers can read, every image in full
---           shadowed_bytes           BIGINT  what they cannot, every image in full
+--           unpacked_bytes           BIGINT  content of distinct chain nodes
+--           naive_bytes              BIGINT  content of every image in full
+--           live_bytes               BIGINT  live bytes of every image in full
+--           shadowed_bytes           BIGINT  shadowed bytes of every image in full
 --           cow_savings_bytes        BIGINT  naive - unpacked
 --           position_loss_bytes      BIGINT  unpacked - layer
---           unique_content_bytes     BIGINT  distinct contents
+--           unique_content_bytes     BIGINT  size of distinct contents
 --           duplicate_content_bytes  BIGINT  layer - unique content
---           dead_bytes               BIGINT  files that no container of any image can read
---           orphan_bytes             BIGINT  blobs that no manifest names
--- Source:   MEASURES.md, "For the whole scan"
+--           dead_bytes               BIGINT  files that are shadowed in every image
+--           orphan_bytes             BIGINT  blobs and layers that no image references
+-- Source:   docs/measures.md, "Bytes of the whole scan"
 WITH used_layers AS (
     SELECT * FROM layers WHERE layer IN (SELECT layer FROM node)
 ),

@@ -1,15 +1,15 @@
--- Question: Which images share which layers, from the base up?
+-- Question: Which layers do images share, from the base up?
 -- Grain:    one row per chain ID
 -- Params:   none
--- Columns:  chain_id       VARCHAR    the layer in its place
+-- Columns:  chain_id       VARCHAR    the chain node
 --           parent         VARCHAR    chain ID below it; null for a base
 --           position       INTEGER    layer index, 0 = base
---           diff_id        VARCHAR    the layer
+--           diff_id        VARCHAR    diff ID of the layer
 --           content_bytes  BIGINT     logical size of its regular files
---           images         BIGINT     images that run through it
+--           images         BIGINT     images that contain it
 --           created_by     VARCHAR    build step
 --           ends           VARCHAR[]  names of the images that end here
--- Source:   MEASURES.md, "chain ID"
+-- Source:   docs/measures.md, "Chain ID"
 WITH ends AS (
     SELECT
         top_chain AS chain_id,

@@ -1,15 +1,15 @@
--- Question: Where in the costliest images do the bytes lie, layer by layer and folder by folder?
+-- Question: How many bytes has each folder of each layer of the costliest images?
 -- Grain:    one row per (image, position, folder)
--- Params:   $images   BIGINT  how many images, the largest attributed share first
---           $folders  BIGINT  how many folders a layer, the rest as one
+-- Params:   $images   BIGINT  number of images, the largest attributed bytes first
+--           $folders  BIGINT  number of folders per layer; the rest is one row
 -- Columns:  image_id          VARCHAR  config digest as computed
 --           position          INTEGER  layer index, 0 = base
---           images            BIGINT   images that share this layer in its place
+--           images            BIGINT   images that share this chain node
 --           created_by        VARCHAR  build step
---           folder            VARCHAR  the first two components; null for the rest
---           size_bytes        BIGINT   files in it
---           shadowed_bytes    BIGINT   of these, what this image's containers cannot read
--- Source:   MEASURES.md, "Accounting that adds up"
+--           folder            VARCHAR  first two components of the path; null for the rest
+--           size_bytes        BIGINT   size of the files in it
+--           shadowed_bytes    BIGINT   of these, bytes that are shadowed in this image
+-- Source:   docs/measures.md, "Attributed bytes", "Content, live and shadowed bytes"
 WITH chosen AS (
     SELECT image_id
     FROM share

@@ -1,18 +1,18 @@
 -- Question: How have the stores grown over all scans that the catalog keeps?
--- Grain:    one row per scan, the oldest first
+-- Grain:    one row per scan, oldest first
 -- Params:   none
 -- Columns:  scan                  VARCHAR    its ID
 --           finished              TIMESTAMP  UTC
---           sources               BIGINT     sources that it read
+--           sources               BIGINT     number of sources that it read
 --           images                BIGINT     images, each once
 --           layers                BIGINT     distinct layers with rows
 --           stored_bytes          BIGINT     on disk in all sources
---           unpacked_bytes        BIGINT     content of distinct layers in their place
+--           unpacked_bytes        BIGINT     content of distinct chain nodes
 --           layer_bytes           BIGINT     content of distinct layers
 --           position_loss_bytes   BIGINT     unpacked - layer
---           growth_bytes          BIGINT     stored since the last scan before it that read some of
---                                            the same sources; null where there is none
--- Source:   MEASURES.md, "For the whole scan"
+--           growth_bytes          BIGINT     stored bytes since the last scan before it that read
+--                                            some of the same sources; null if there is none
+-- Source:   docs/measures.md, "Bytes of the whole scan"
 WITH stored AS (
     SELECT scan, count(*) AS sources, sum(stored_bytes)::BIGINT AS stored_bytes
     FROM sources

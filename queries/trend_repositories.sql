@@ -1,15 +1,15 @@
 -- Question: How has each repository grown over all scans that the catalog keeps?
--- Grain:    one row per (scan, repository); the oldest scan first. Images without a name have none
+-- Grain:    one row per (scan, repository); oldest scan first. Images without a name are left out
 -- Params:   none
 -- Columns:  scan            VARCHAR    its ID
 --           finished        TIMESTAMP  UTC
---           repository      VARCHAR    names without tag and digest
+--           repository      VARCHAR    name of its images without tag and digest
 --           images          BIGINT     images with a name in it
---           unpacked_bytes  BIGINT     content of their distinct layers in their place, shared ones
---                                      too: the column is not a sum
---           growth_bytes    BIGINT     since the last scan before it that read some of the same
---                                      sources; null where there is none
--- Source:   MEASURES.md, "Accounting that adds up"
+--           unpacked_bytes  BIGINT     content of their distinct chain nodes, shared ones too: the
+--                                      column does not add up
+--           growth_bytes    BIGINT     growth since the last scan before it that read some of the
+--                                      same sources; null if there is none
+-- Source:   docs/measures.md, "Unpacked bytes", "Groups"
 WITH baselines AS (
     SELECT later.scan, max(earlier.scan) AS baseline
     FROM sources AS later

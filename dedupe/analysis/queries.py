@@ -31,7 +31,7 @@ def catalog_scans(
 
 
 class CheckBaselineRow(TypedDict):
-    """A row of ``check/baseline``: one row, the latest such scan; none where there is no such scan."""
+    """A row of ``check/baseline``: one row, the latest such scan; no row without one."""
 
     scan: str
 
@@ -45,7 +45,7 @@ def check_baseline(
 
 
 class CheckDuplicateLayersRow(TypedDict):
-    """A row of ``check/duplicate_layers``: one row per layer, the most bytes first."""
+    """A row of ``check/duplicate_layers``: one row per layer, most bytes first."""
 
     repeated_bytes: int
     files: int
@@ -66,7 +66,7 @@ def check_duplicate_layers(
 
 
 class CheckDuplicatesRow(TypedDict):
-    """A row of ``check/duplicates``: one row per content hash with at least two such copies, the most bytes first."""
+    """A row of ``check/duplicates``: one row per content hash with at least two such copies, most bytes first."""
 
     duplicate_bytes: int
     size_bytes: int
@@ -86,7 +86,7 @@ def check_duplicates(
 
 
 class CheckExclusiveRow(TypedDict):
-    """A row of ``check/exclusive``: one row per chain ID, the largest first."""
+    """A row of ``check/exclusive``: one row per chain ID, largest first."""
 
     content_bytes: int
     repository: str
@@ -103,7 +103,7 @@ def check_exclusive(
     most: int,
     about: tuple[str, ...] = (),
 ) -> Question[CheckExclusiveRow]:
-    """Which are the largest layers that one of these repositories alone holds?"""
+    """Which are the largest layers that only one of these repositories holds?"""
     return Question("check/exclusive", {"repositories": repositories, "most": most}, about)
 
 
@@ -148,12 +148,12 @@ def check_images(
     ignored: str | None,
     about: tuple[str, ...] = (),
 ) -> Question[CheckImagesRow]:
-    """What of each image's own layers, base layers left out, can no container read?"""
+    """How many bytes of each image's own layers, without base layers, are shadowed?"""
     return Question("check/images", {"base_images": base_images, "base_layers": base_layers, "ignored": ignored}, about)
 
 
 class CheckLayersRow(TypedDict):
-    """A row of ``check/layers``: one row per (adding chain ID, hiding chain ID), the most bytes first."""
+    """A row of ``check/layers``: one row per (adding chain ID, hiding chain ID), most bytes first."""
 
     shadowed_bytes: int
     files: int
@@ -176,12 +176,12 @@ def check_layers(
     most: int,
     about: tuple[str, ...] = (),
 ) -> Question[CheckLayersRow]:
-    """Which layers hold most of what counts against these images, and how is it mended?"""
+    """Which layers add and hide most of the bytes that count against these images, and what is the fix?"""
     return Question("check/layers", {"images": images, "held": held, "base_images": base_images, "base_layers": base_layers, "ignored": ignored, "most": most}, about)
 
 
 class CheckPathsRow(TypedDict):
-    """A row of ``check/paths``: one row per (hiding chain ID, file), the largest first."""
+    """A row of ``check/paths``: one row per (hiding chain ID, file), largest first."""
 
     size_bytes: int
     cause: str
@@ -202,7 +202,7 @@ def check_paths(
     most: int,
     about: tuple[str, ...] = (),
 ) -> Question[CheckPathsRow]:
-    """Which files that count against these images can no container read?"""
+    """Which shadowed files count against these images?"""
     return Question("check/paths", {"images": images, "held": held, "base_images": base_images, "base_layers": base_layers, "ignored": ignored, "most": most}, about)
 
 
@@ -220,12 +220,12 @@ def check_store(
     ignored: str | None,
     about: tuple[str, ...] = (),
 ) -> Question[CheckStoreRow]:
-    """What of the whole store do the rules of a gate look at?"""
+    """Which figures of the whole store do the rules of check judge?"""
     return Question("check/store", {"ignored": ignored}, about)
 
 
 class ContainerSourcesRow(TypedDict):
-    """A row of ``container_sources``: one row per source that has any."""
+    """A row of ``container_sources``: one row per source with containers."""
 
     source: str
 
@@ -263,7 +263,7 @@ def containers(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ContainersRow]:
-    """What has each container written on top of its image?"""
+    """How many bytes has each container written and hidden on top of its image?"""
     return Question("containers", {}, about)
 
 
@@ -290,7 +290,7 @@ def copied_up(
 
 
 class DiffFilesRow(TypedDict):
-    """A row of ``diff/files``: one row per path that is not the same in both; asked about the two images."""
+    """A row of ``diff/files``: one row per path that differs; the session holds only the two images."""
 
     change: str
     kind: str
@@ -308,7 +308,7 @@ def diff_files(
     new: str,
     about: tuple[str, ...] = (),
 ) -> Question[DiffFilesRow]:
-    """Which paths differ between what containers of two images see?"""
+    """Which paths differ between the merged views of two images?"""
     return Question("diff/files", {"old": old, "new": new}, about)
 
 
@@ -320,7 +320,7 @@ class DiffFirstLayerPaths(TypedDict):
 
 
 class DiffFirstLayerRow(TypedDict):
-    """A row of ``diff/first_layer``: one row; none where the images have the same layers."""
+    """A row of ``diff/first_layer``: one row; no row if the images have the same layers."""
 
     position: int
     reason: str
@@ -337,12 +337,12 @@ def diff_first_layer(
     most: int,
     about: tuple[str, ...] = (),
 ) -> Question[DiffFirstLayerRow]:
-    """Why does the first layer differ that two images do not have in common?"""
+    """Why does the first layer that two images do not share differ?"""
     return Question("diff/first_layer", {"old": old, "new": new, "most": most}, about)
 
 
 class DiffLayersRow(TypedDict):
-    """A row of ``diff/layers``: one row per (position, image); asked about the two images."""
+    """A row of ``diff/layers``: one row per (position, image); the session holds only the two images."""
 
     position: int
     side: str
@@ -359,20 +359,20 @@ def diff_layers(
     new: str,
     about: tuple[str, ...] = (),
 ) -> Question[DiffLayersRow]:
-    """Which layers do two images share, and which does each have alone?"""
+    """Which layers do two images share, and which does only one of them have?"""
     return Question("diff/layers", {"old": old, "new": new}, about)
 
 
 class DiffScanChangesRow(TypedDict):
-    """A row of ``diff/scan_changes``: one row per thing that is not the same in both."""
+    """A row of ``diff/scan_changes``: one row per source, image, name or layer that differs."""
 
     what: str
     change: str
     name: str
     old_bytes: int
     new_bytes: int
-    old_id: str
-    new_id: str
+    old_id: str | None
+    new_id: str | None
     source: str | None
 
 
@@ -382,7 +382,7 @@ def diff_scan_changes(
     new: str,
     about: tuple[str, ...] = (),
 ) -> Question[DiffScanChangesRow]:
-    """Which sources, images, names and layers came, went, grew or moved between two scans?"""
+    """Which sources, images, names and layers changed between two scans?"""
     return Question("diff/scan_changes", {"old": old, "new": new}, about)
 
 
@@ -418,7 +418,7 @@ def diff_scan_summary(
     new: str,
     about: tuple[str, ...] = (),
 ) -> Question[DiffScanSummaryRow]:
-    """What did the stores hold at two scans, and what came and went between them?"""
+    """How much did the stores hold at two scans, and how much was added and freed between them?"""
     return Question("diff/scan_summary", {"old": old, "new": new}, about)
 
 
@@ -439,7 +439,7 @@ def diff_source_content(
     second: Sequence[str],
     about: tuple[str, ...] = (),
 ) -> Question[DiffSourceContentRow]:
-    """Which images and layers do two groups of sources hold, both or one of them?"""
+    """Which images and layers do two groups of sources hold, and is each in both or in one?"""
     return Question("diff/source_content", {"first": first, "second": second}, about)
 
 
@@ -461,7 +461,7 @@ def diff_source_summary(
     second: Sequence[str],
     about: tuple[str, ...] = (),
 ) -> Question[DiffSourceSummaryRow]:
-    """What do two groups of sources both hold, and what does only one of them hold?"""
+    """How much do two groups of sources both hold, and how much does only one of them hold?"""
     return Question("diff/source_summary", {"first": first, "second": second}, about)
 
 
@@ -498,12 +498,12 @@ def diff_summary(
     new: str,
     about: tuple[str, ...] = (),
 ) -> Question[DiffSummaryRow]:
-    """How much differs between two images, and what does going to the new one have to pull?"""
+    """How much differs between two images, and what must be pulled to update to the new one?"""
     return Question("diff/summary", {"old": old, "new": new}, about)
 
 
 class DuplicateClassesRow(TypedDict):
-    """A row of ``duplicate_classes``: one row per class; duplicate_bytes sum to the scan's duplicate_content_bytes."""
+    """A row of ``duplicate_classes``: one row per class; duplicate_bytes add up to the scan's duplicate_content_bytes."""
 
     file_class: str
     duplicate_bytes: int
@@ -516,12 +516,12 @@ def duplicate_classes(
     by: str,
     about: tuple[str, ...] = (),
 ) -> Question[DuplicateClassesRow]:
-    """What kinds of files are stored more than once?"""
+    """Which kinds of files are stored more than once?"""
     return Question("duplicate_classes", {"by": by}, about)
 
 
 class DuplicateFoldersRow(TypedDict):
-    """A row of ``duplicate_folders``: one row per class of equal folders that is not wholly inside a larger one."""
+    """A row of ``duplicate_folders``: one row per class of equal folders that is not always inside a larger duplicate."""
 
     duplicate_bytes: int
     size_bytes: int
@@ -565,7 +565,7 @@ class FindingsRow(TypedDict):
 
     id: str
     kind: str
-    wins_bytes: int
+    saves_bytes: int
     size_bytes: int
     files: int
     image: str
@@ -583,12 +583,12 @@ def findings(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[FindingsRow]:
-    """What is wrong in this store, by which build step, and how is it mended?"""
+    """Which problems has this store, which build step causes each, and what is the fix?"""
     return Question("findings", {}, about)
 
 
 class ImageContainersRow(TypedDict):
-    """A row of ``image_containers``: one row per container; asked about one image."""
+    """A row of ``image_containers``: one row per container; the session holds only one image."""
 
     container_id: str
     name: str | None
@@ -598,7 +598,7 @@ def image_containers(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ImageContainersRow]:
-    """Which containers stand on the image, with a writable branch that was read?"""
+    """Which containers of the image have a writable branch that was read?"""
     return Question("image_containers", {}, about)
 
 
@@ -614,7 +614,7 @@ def image_names(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ImageNamesRow]:
-    """By which names is each image known?"""
+    """Which names has each image?"""
     return Question("image_names", {}, about)
 
 
@@ -653,7 +653,7 @@ def images(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ImagesRow]:
-    """What does each image hold, what of it can be read, and what is its own?"""
+    """How many bytes of each image are content, live, shadowed, exclusive and attributed?"""
     return Question("images", {}, about)
 
 
@@ -682,12 +682,12 @@ def layers(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[LayersRow]:
-    """Which layers are there, what do they hold, and who shares them?"""
+    """Which layers do images reference, what do they hold, and how many images share each?"""
     return Question("layers", {}, about)
 
 
 class MergedViewRow(TypedDict):
-    """A row of ``merged_view``: one row per (image, path) that some layer has an entry for and that is visible."""
+    """A row of ``merged_view``: one row per (image, visible path) that some layer lists."""
 
     image_id: str
     path: str
@@ -706,12 +706,12 @@ def merged_view(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[MergedViewRow]:
-    """What does a container of each image see?"""
+    """Which paths does a container of each image see?"""
     return Question("merged_view", {}, about)
 
 
 class PathsFindRow(TypedDict):
-    """A row of ``paths/find``: one row per path; asked about one image."""
+    """A row of ``paths/find``: one row per path; the session holds only one image."""
 
     mode: str
     uid: int | None
@@ -729,12 +729,12 @@ def paths_find(
     pattern: str,
     about: tuple[str, ...] = (),
 ) -> Question[PathsFindRow]:
-    """Which paths that a container of the image sees fit a pattern?"""
+    """Which visible paths of the image match a pattern?"""
     return Question("paths/find", {"pattern": pattern}, about)
 
 
 class PathsHistoryRow(TypedDict):
-    """A row of ``paths/history``: one row per layer, the base first; asked about one image."""
+    """A row of ``paths/history``: one row per layer, base first; the session holds only one image."""
 
     position: int
     diff_id: str
@@ -752,12 +752,12 @@ def paths_history(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[PathsHistoryRow]:
-    """What did each build step of the image add and hide, and what of it can still be read?"""
+    """How many bytes did each build step of the image add and hide, and how many are live?"""
     return Question("paths/history", {}, about)
 
 
 class PathsKindRow(TypedDict):
-    """A row of ``paths/kind``: one row per path that is visible; asked about one image."""
+    """A row of ``paths/kind``: one row per visible path; the session holds only one image."""
 
     path: str
     kind: str
@@ -769,12 +769,12 @@ def paths_kind(
     paths: Sequence[str],
     about: tuple[str, ...] = (),
 ) -> Question[PathsKindRow]:
-    """What does a container of the image see at each of these paths?"""
+    """Which kind of file does a container of the image see at each of these paths?"""
     return Question("paths/kind", {"paths": paths}, about)
 
 
 class PathsLsRow(TypedDict):
-    """A row of ``paths/ls``: one row per path; asked about one image."""
+    """A row of ``paths/ls``: one row per path; the session holds only one image."""
 
     mode: str
     uid: int | None
@@ -793,12 +793,12 @@ def paths_ls(
     recursive: bool,
     about: tuple[str, ...] = (),
 ) -> Question[PathsLsRow]:
-    """What does a container of the image see in a folder, or at a path that is none?"""
+    """What does a container of the image see in a directory, or at another path?"""
     return Question("paths/ls", {"path": path, "recursive": recursive}, about)
 
 
 class PathsWhichRow(TypedDict):
-    """A row of ``paths/which``: one row per (branch, entry of the path or mark that hides it), one with nothing for branches that say nothing of it; asked about one image."""
+    """A row of ``paths/which``: one row per (branch, entry of the path or mark that hides it); one empty row for a branch with neither; the session holds only one image."""
 
     position: int
     mode: str
@@ -819,7 +819,7 @@ def paths_which(
     container: str | None,
     about: tuple[str, ...] = (),
 ) -> Question[PathsWhichRow]:
-    """What do the branches of the image say of a path, from the top down, and who is seen?"""
+    """Which branches of the image have a path or hide it, from the top down, and which one is seen?"""
     return Question("paths/which", {"path": path, "container": container}, about)
 
 
@@ -837,7 +837,7 @@ def problems(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ProblemsRow]:
-    """What was skipped, could not be verified, or is read differently by other tools?"""
+    """Which things were skipped, could not be verified, or are read differently by other tools?"""
     return Question("problems", {}, about)
 
 
@@ -856,7 +856,7 @@ def reorder_change_rates(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderChangeRatesRow]:
-    """How often did each layer of an image change by itself from one tag to the next?"""
+    """How often did each layer of an image change from one tag to the next, by its own step?"""
     return Question("reorder/change_rates", {}, about)
 
 
@@ -876,12 +876,12 @@ def reorder_conflicts(
     grade: str,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderConflictsRow]:
-    """Which layers of an image may not change places, and for which path?"""
+    """Which layers of an image cannot change places, and because of which path?"""
     return Question("reorder/conflicts", {"grade": grade}, about)
 
 
 class ReorderJoinsRow(TypedDict):
-    """A row of ``reorder/joins``: one row per chain of at least two layers: its top layer and the one below it; a base that nine images share counts once. Layers that were not read are left out."""
+    """A row of ``reorder/joins``: one row per chain node with a parent. A base that many images share counts once. Layers that were not read are left out."""
 
     net_bytes: int
     frees_bytes: int
@@ -902,7 +902,7 @@ def reorder_joins(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderJoinsRow]:
-    """What would joining two adjacent layers free, and what sharing would it cost?"""
+    """How many bytes would joining two adjacent layers free, and how many would it cost?"""
     return Question("reorder/joins", {}, about)
 
 
@@ -929,7 +929,7 @@ def reorder_layers(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderLayersRow]:
-    """Which layers has each image, and what does each cost?"""
+    """Which layers has each image, and how many bytes does each cost?"""
     return Question("reorder/layers", {}, about)
 
 
@@ -950,7 +950,7 @@ def reorder_proposed_images(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderProposedImagesRow]:
-    """Which images does a session compare that holds each also in another order?"""
+    """Which images does a session hold that compares each with another order of its layers?"""
     return Question("reorder/proposed_images", {}, about)
 
 
@@ -979,12 +979,12 @@ def reorder_proposed_layers(
     proposed: Sequence[int],
     about: tuple[str, ...] = (),
 ) -> Question[ReorderProposedLayersRow]:
-    """Which layers stand where, as they are and in another order?"""
+    """Which position has each layer today and in a proposed order?"""
     return Question("reorder/proposed_layers", {"images": images, "positions": positions, "proposed": proposed}, about)
 
 
 class ReorderRelayerClassesRow(TypedDict):
-    """A row of ``reorder/relayer_classes``: one row per set of images that some visible file is in."""
+    """A row of ``reorder/relayer_classes``: one row per set of images that alone show some file."""
 
     images: list[int]
     files: int
@@ -996,7 +996,7 @@ def reorder_relayer_classes(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderRelayerClassesRow]:
-    """Which files do exactly the same images show?"""
+    """Which sets of images show the same files?"""
     return Question("reorder/relayer_classes", {}, about)
 
 
@@ -1015,7 +1015,7 @@ def reorder_relayer_images(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderRelayerImagesRow]:
-    """Which images take part in a new division into layers, and what are they like today?"""
+    """Which images does a search for other layers consider, and how large is each today?"""
     return Question("reorder/relayer_images", {}, about)
 
 
@@ -1029,12 +1029,12 @@ def reorder_relayer_totals(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderRelayerTotalsRow]:
-    """What do the images that take part in a new division into layers hold unpacked today?"""
+    """How many unpacked bytes do the images of a search for other layers hold today?"""
     return Question("reorder/relayer_totals", {}, about)
 
 
 class ReorderStepRepeatsRow(TypedDict):
-    """A row of ``reorder/step_repeats``: one row per layer in its place whose step is one class with a layer of such an image."""
+    """A row of ``reorder/step_repeats``: one row per chain node of the same class as a layer of such an image."""
 
     image: str
     images: int
@@ -1043,7 +1043,7 @@ class ReorderStepRepeatsRow(TypedDict):
     base: str
     base_position: int
     built_on_base: int
-    wins_bytes: int
+    saves_bytes: int
     brings_bytes: int
     in_the_way: int
     reason: str
@@ -1055,7 +1055,7 @@ def reorder_step_repeats(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderStepRepeatsRow]:
-    """Which build steps do again what an image that others are built on already holds?"""
+    """Which build steps repeat a step of an image that other images are built on?"""
     return Question("reorder/step_repeats", {}, about)
 
 
@@ -1077,12 +1077,12 @@ def reorder_tag_steps(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderTagStepsRow]:
-    """Which image came after which in each tag series, and what had to be pulled for it?"""
+    """Which image followed which in each tag series, and how many bytes were pulled for it?"""
     return Question("reorder/tag_steps", {}, about)
 
 
 class ReorderViewEntriesRow(TypedDict):
-    """A row of ``reorder/view_entries``: one row per path that is visible in either order; asked of a session that holds one image in both orders."""
+    """A row of ``reorder/view_entries``: one row per path that is visible in either order; the session holds one image in both orders."""
 
     same: bool
     kind: str
@@ -1097,12 +1097,12 @@ def reorder_view_entries(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderViewEntriesRow]:
-    """What does an image show at each path, as it is and in another order of its layers?"""
+    """Which paths does an image show today and in another order of its layers?"""
     return Question("reorder/view_entries", {}, about)
 
 
 class ReorderViewProofRow(TypedDict):
-    """A row of ``reorder/view_proof``: one row per image of a session that holds each image in both orders."""
+    """A row of ``reorder/view_proof``: one row per image; the session holds each image in both orders."""
 
     image_id: str
     paths: int
@@ -1116,7 +1116,7 @@ def reorder_view_proof(
     grade: str,
     about: tuple[str, ...] = (),
 ) -> Question[ReorderViewProofRow]:
-    """Does an image show the same in another order of its layers?"""
+    """Does each image show the same in another order of its layers?"""
     return Question("reorder/view_proof", {"grade": grade}, about)
 
 
@@ -1150,7 +1150,7 @@ def scan_size(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ScanSizeRow]:
-    """How much is there to look through in this scan?"""
+    """How many layers and entries does this scan cover?"""
     return Question("scan_size", {}, about)
 
 
@@ -1173,7 +1173,7 @@ def shadowed_files(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ShadowedFilesRow]:
-    """Which files can no container read, and which build steps added and hid them?"""
+    """Which files are shadowed, and which build steps added and hid them?"""
     return Question("shadowed_files", {}, about)
 
 
@@ -1193,7 +1193,7 @@ def sources(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[SourcesRow]:
-    """Which sources does the scan hold?"""
+    """Which sources did the scan read, and how many bytes has each?"""
     return Question("sources", {}, about)
 
 
@@ -1225,7 +1225,7 @@ def totals(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[TotalsRow]:
-    """What does the scan hold in all, and what does sharing save or lose?"""
+    """How many bytes does the whole scan hold, and how many does sharing save?"""
     return Question("totals", {}, about)
 
 
@@ -1246,7 +1246,7 @@ def tree(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[TreeRow]:
-    """Which images share which layers, from the base up?"""
+    """Which layers do images share, from the base up?"""
     return Question("tree", {}, about)
 
 
@@ -1268,12 +1268,12 @@ def treemap(
     folders: int,
     about: tuple[str, ...] = (),
 ) -> Question[TreemapRow]:
-    """Where in the costliest images do the bytes lie, layer by layer and folder by folder?"""
+    """How many bytes has each folder of each layer of the costliest images?"""
     return Question("treemap", {"images": images, "folders": folders}, about)
 
 
 class TrendRow(TypedDict):
-    """A row of ``trend``: one row per scan, the oldest first."""
+    """A row of ``trend``: one row per scan, oldest first."""
 
     scan: str
     finished: datetime
@@ -1296,7 +1296,7 @@ def trend(
 
 
 class TrendRepositoriesRow(TypedDict):
-    """A row of ``trend_repositories``: one row per (scan, repository); the oldest scan first. Images without a name have none."""
+    """A row of ``trend_repositories``: one row per (scan, repository); oldest scan first. Images without a name are left out."""
 
     scan: str
     finished: datetime
@@ -1315,7 +1315,7 @@ def trend_repositories(
 
 
 class UsageBasesRow(TypedDict):
-    """A row of ``usage/bases``: one row per image whose chain begins with all of another image."""
+    """A row of ``usage/bases``: one row per image whose chain starts with the whole of another image."""
 
     image: str
     base: str
@@ -1337,7 +1337,7 @@ def usage_bases(
 
 
 class UsageGroupsRow(TypedDict):
-    """A row of ``usage/groups``: one row per group, one for what lies between groups, one for what nothing references."""
+    """A row of ``usage/groups``: one row per group, one for units of several groups, one for unreferenced bytes."""
 
     kind: str
     name: str
@@ -1364,12 +1364,12 @@ def usage_groups(
     granularity: str,
     about: tuple[str, ...] = (),
 ) -> Question[UsageGroupsRow]:
-    """Which group of images pays for what, so that the rows add up to the whole store?"""
+    """How many bytes does each group of images use, so that the rows add up to the whole store?"""
     return Question("usage/groups", {"by": by, "globs": globs, "granularity": granularity}, about)
 
 
 class UsageLayersRow(TypedDict):
-    """A row of ``usage/layers``: one row per layer that some image references, one for what lies between layers (contents that several hold), one for what nothing references."""
+    """A row of ``usage/layers``: one row per layer that some image references, one for contents that several layers hold, one for unreferenced bytes."""
 
     kind: str
     name: str
@@ -1395,12 +1395,12 @@ def usage_layers(
     granularity: str,
     about: tuple[str, ...] = (),
 ) -> Question[UsageLayersRow]:
-    """Which layer takes what, so that the rows add up to the whole store?"""
+    """How many bytes does each layer use, so that the rows add up to the whole store?"""
     return Question("usage/layers", {"granularity": granularity}, about)
 
 
 class UsagePositionsRow(TypedDict):
-    """A row of ``usage/positions``: one row per copy (chain ID) of a layer that has several; lost_bytes add up to the store's position_loss_bytes."""
+    """A row of ``usage/positions``: one row per copy (chain ID) of a layer that has several; lost_bytes add up to the position_loss_bytes of the scan."""
 
     diff_id: str
     created_by: str
@@ -1421,12 +1421,12 @@ def usage_positions(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[UsagePositionsRow]:
-    """Which layers are stored several times because they sit on different parents?"""
+    """Which layers are stored several times because their copies have different parents?"""
     return Question("usage/positions", {}, about)
 
 
 class UsageTwinGroupsRow(TypedDict):
-    """A row of ``usage/twin_groups``: one row per group of images that near twins join, directly or by others between, and that holds anything in common that its layers do not share."""
+    """A row of ``usage/twin_groups``: one row per group of images that pairs of near twins connect, directly or through other images, if they have contents in common that their layers do not share."""
 
     images: int
     gain_bytes: int
@@ -1443,12 +1443,12 @@ def usage_twin_groups(
     twin_ids: Sequence[str],
     about: tuple[str, ...] = (),
 ) -> Question[UsageTwinGroupsRow]:
-    """Which near twins belong together, and what would all of a group share on one base?"""
+    """Which groups of images are near twins, and how much would each group share on one base?"""
     return Question("usage/twin_groups", {"image_ids": image_ids, "twin_ids": twin_ids}, about)
 
 
 class UsageTwinsRow(TypedDict):
-    """A row of ``usage/twins``: one row per pair of images that is similar enough and would gain enough."""
+    """A row of ``usage/twins``: one row per pair of images with at least this similarity and gain."""
 
     image: str
     twin: str
@@ -1468,7 +1468,7 @@ def usage_twins(
     widest: int,
     about: tuple[str, ...] = (),
 ) -> Question[UsageTwinsRow]:
-    """Which images hold nearly the same contents but share few layers?"""
+    """Which pairs of images hold nearly the same contents but share few layers?"""
     return Question("usage/twins", {"similarity": similarity, "gain_bytes": gain_bytes, "widest": widest}, about)
 
 
@@ -1488,7 +1488,7 @@ def what_if_containers(
     images: Sequence[str],
     about: tuple[str, ...] = (),
 ) -> Question[WhatIfContainersRow]:
-    """Which containers stand in the way of deleting these images?"""
+    """Which containers prevent deleting these images?"""
     return Question("what_if/containers", {"images": images}, about)
 
 
@@ -1507,7 +1507,7 @@ def what_if_dates(
     now: datetime,
     about: tuple[str, ...] = (),
 ) -> Question[WhatIfDatesRow]:
-    """When was each image created, as far as its date can be believed?"""
+    """When was each image created, if its date is plausible?"""
     return Question("what_if/dates", {"now": now}, about)
 
 
@@ -1526,7 +1526,7 @@ def what_if_freed(
     images: Sequence[str],
     about: tuple[str, ...] = (),
 ) -> Question[WhatIfFreedRow]:
-    """What does deleting exactly these images free?"""
+    """How many bytes does deleting exactly these images free?"""
     return Question("what_if/freed", {"images": images}, about)
 
 
@@ -1547,12 +1547,12 @@ def what_if_images(
     images: Sequence[str],
     about: tuple[str, ...] = (),
 ) -> Question[WhatIfImagesRow]:
-    """Which images would go, by which names, and what do they free one by one?"""
+    """Which images would be deleted, with which names, and how much does each free alone?"""
     return Question("what_if/images", {"images": images}, about)
 
 
 class WhatIfLayersRow(TypedDict):
-    """A row of ``what_if/layers``: one row per layer in its place (chain ID) that one of the images runs through."""
+    """A row of ``what_if/layers``: one row per chain node that one of the images contains."""
 
     freed: bool
     diff_id: str
@@ -1570,7 +1570,7 @@ def what_if_layers(
     images: Sequence[str],
     about: tuple[str, ...] = (),
 ) -> Question[WhatIfLayersRow]:
-    """Which layers of these images go, which stay, and who keeps them?"""
+    """Which layers of these images would be freed, which stay, and which images keep them?"""
     return Question("what_if/layers", {"images": images}, about)
 
 
@@ -1590,7 +1590,7 @@ def what_if_places(
     images: Sequence[str],
     about: tuple[str, ...] = (),
 ) -> Question[WhatIfPlacesRow]:
-    """Where do these images lie, by which names, and what else lies there?"""
+    """Which sources hold these images, with which names, and what else do those sources hold?"""
     return Question("what_if/places", {"images": images}, about)
 
 
@@ -1607,5 +1607,5 @@ def what_if_units(
     images: Sequence[str],
     about: tuple[str, ...] = (),
 ) -> Question[WhatIfUnitsRow]:
-    """Which sets of images reference units that only they reference, and what do these weigh?"""
+    """Which sets of images alone reference some units, and how many bytes are these?"""
     return Question("what_if/units", {"granularity": granularity, "images": images}, about)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from dedupe.analysis.check import Checked, Outcome, Verdict
+from dedupe.analysis.check import CheckResult, Outcome, Verdict
 from dedupe.analysis.metrics import metrics
 from dedupe.analysis.overview import inventory, overview
 from dedupe.analysis.page import page
@@ -19,7 +19,7 @@ _LEVELS = {Verdict.NOT_JUDGED: -1, Verdict.PASSED: 0, Verdict.WARNED: 1, Verdict
 _END = "# EOF\n"
 
 
-def write_reports(audit: Audit, session: Session, checked: Checked) -> Iterator[str]:
+def write_reports(audit: Audit, session: Session, checked: CheckResult) -> Iterator[str]:
     """Write all that is asked for, each file whole; yields what could not be written."""
     for kind, path in audit.reports.items():
         text = _rendered(kind, session, checked)
@@ -31,7 +31,7 @@ def write_reports(audit: Audit, session: Session, checked: Checked) -> Iterator[
             yield f"report {kind.value}: {path}: cannot be written: {reason}"
 
 
-def _rendered(kind: Report, session: Session, checked: Checked) -> str:
+def _rendered(kind: Report, session: Session, checked: CheckResult) -> str:
     match kind:
         case Report.HTML:
             return html.render(page(session))
@@ -52,7 +52,7 @@ def _rendered(kind: Report, session: Session, checked: Checked) -> str:
             return check_report.as_markdown(checked)
 
 
-def _gate_metrics(checked: Checked) -> Iterator[str]:
+def _gate_metrics(checked: CheckResult) -> Iterator[str]:
     """A gauge a rule; names of rules need no escape."""
     judged = [(each, each.worst) for each in checked.outcomes]
     yield from _gauge(

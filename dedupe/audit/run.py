@@ -18,7 +18,7 @@ from typing import Any
 
 from dedupe.analysis import queries
 from dedupe.analysis.amounts import moment
-from dedupe.analysis.check import Checked, Verdict, check
+from dedupe.analysis.check import CheckResult, Verdict, check
 from dedupe.audit.notice import notify
 from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import Audit
@@ -46,7 +46,7 @@ class Audited:
 
     outcome: ScanOutcome
     #: None where there was nothing to check
-    checked: Checked | None
+    checked: CheckResult | None
     #: reports that were not written, a command that failed
     faults: tuple[str, ...]
     exit_code: int
@@ -83,7 +83,7 @@ def _audited(orders: Audit, progress: Progress) -> Audited:
     checked = None
     if outcome.scan_id:
         session = Session(orders.catalog, outcome.scan_id)
-        checked = check(session, orders.gate)
+        checked = check(session, orders.check)
         faults += write_reports(orders, session, checked)
         trend = next(row for row in session.rows(queries.trend()) if row["scan"] == outcome.scan_id)
         summary |= {
@@ -129,7 +129,7 @@ def _counts(outcome: ScanOutcome) -> dict[str, Any]:
     }
 
 
-def _exit_code(outcome: ScanOutcome, checked: Checked | None, faults: list[str]) -> int:
+def _exit_code(outcome: ScanOutcome, checked: CheckResult | None, faults: list[str]) -> int:
     """A rule that failed goes before what was skipped, nothing scanned before all else."""
     if checked is None or not outcome.images:
         return outcome.exit_code
@@ -141,12 +141,12 @@ def _exit_code(outcome: ScanOutcome, checked: Checked | None, faults: list[str])
 def _retain(orders: Audit, newest: str) -> Iterator[str]:
     """Forget scans that are too old, and their summaries; yields why rows could not go.
 
-    The scan that the gate compares with stays.
+    The scan that the check compares with stays.
     """
     if orders.keep:
         before = moment(orders.keep, datetime.now(UTC).replace(tzinfo=None))
         for old in expired(orders.catalog, before):
-            baseline = orders.gate.baseline
+            baseline = orders.check.baseline
             if old != newest and not (baseline and old.startswith(baseline)):
                 forget(orders.catalog, old)
         # layers of a killed audit's scan go later than the scan: asked each time

@@ -26,7 +26,7 @@ class Grouping(StrEnum):
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
 
-    @table(app, limit=50, columns=("wins_bytes", "kind", "image", "position", "files", "repair"))
+    @table(app, limit=50, columns=("saves_bytes", "kind", "image", "position", "files", "repair"))
     def findings(_: "Session") -> AnyQuestion:
         """List what is wrong, the step that does it, what mending it wins, and how."""
         return queries.findings()

@@ -83,7 +83,7 @@ def _findings(rows: Sequence[queries.FindingsRow], *, plain: bool) -> str:
         ("-wins", "kind", "where", "build step", "repair"),
         (
             (
-                human(row["wins_bytes"], plain=plain),
+                human(row["saves_bytes"], plain=plain),
                 row["kind"],
                 f"layer {row['position']} of {code(row['image'])}"
                 + (f" and {row['images'] - 1:,} more" if row["images"] > 1 else ""),

@@ -111,11 +111,11 @@ def _findings(rows: Sequence[queries.FindingsRow]) -> tuple[str, str]:
     """Findings by kind; kinds look at the same bytes from different sides."""
     kinds = sorted({row["kind"] for row in rows})
     counts = Counter(row["kind"] for row in rows)
-    wins = {kind: sum(row["wins_bytes"] for row in rows if row["kind"] == kind) for kind in kinds}
+    wins = {kind: sum(row["saves_bytes"] for row in rows if row["kind"] == kind) for kind in kinds}
     return (
         _family("findings", "Findings of a kind.", (({"kind": k}, counts[k]) for k in kinds)),
         _family(
-            "finding_wins_bytes",
+            "finding_saves_bytes",
             "What mending the findings of a kind wins; kinds overlap.",
             (({"kind": kind}, wins[kind]) for kind in kinds),
         ),

@@ -26,7 +26,7 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _BASE = "ROOTFS"
 #: an image has no end of paths, a finding names up to five
 _PROPERTIES = (
-    *("wins_bytes", "size_bytes", "files", "images", "image", "position", "step"),
+    *("saves_bytes", "size_bytes", "files", "images", "image", "position", "step"),
     *("other_position", "other_step", "fields", "paths", "repair"),
 )
 
@@ -74,10 +74,10 @@ def _result(row: queries.FindingsRow) -> dict[str, Any]:
         "ruleId": row["kind"],
         "ruleIndex": list(KINDS).index(row["kind"]),
         # what other images still read is not won, and is none the worse for that
-        "level": "warning" if row["wins_bytes"] else "note",
+        "level": "warning" if row["saves_bytes"] else "note",
         "message": {
             "text": _message(
-                f"{human(row['wins_bytes'])} to win: {counted(row['files'], 'file')} "
+                f"{human(row['saves_bytes'])} to win: {counted(row['files'], 'file')} "
                 f"({human(row['size_bytes'])}) in layer {row['position']} of "
                 f"{row['image']}{others}. To mend: {row['repair']}."
             )

@@ -95,7 +95,7 @@ def _findings(found: Overview, *, plain: bool) -> list[str]:
         more = counted(row["images"] - 1, "more image")
         others = f" and {more}" if row["images"] > 1 else ""
         lines.append(
-            f"{human(row['wins_bytes'], plain=plain):>9}  {row['kind']}{fields}: "
+            f"{human(row['saves_bytes'], plain=plain):>9}  {row['kind']}{fields}: "
             f"{counted(row['files'], 'file')} in {row['image']}{others}"
         )
         lines.append(f"{'':11}layer {row['position']}: {_step(row['step'])}")

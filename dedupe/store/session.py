@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import tempfile
 import weakref
@@ -161,7 +162,9 @@ def _private_folder() -> str:
     DuckDB's own choice is ``.tmp`` in the working folder. Anyone may have put a link there, and a
     locked connection may still read and write in it.
     """
+    # without a place, Python would try several by writing to them, the working folder too
+    place = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108  # in it, a random name of mode 0700
     try:
-        return tempfile.mkdtemp(prefix="dedupe-")
+        return tempfile.mkdtemp(prefix="dedupe-", dir=place)
     except OSError:
         return ""

@@ -1,8 +1,8 @@
 -- Question: Which earlier scan read some source that this scan read too?
--- Grain:    one row, the latest such scan; none where there is no such scan
+-- Grain:    one row, the latest such scan; no row without one
 -- Params:   none
 -- Columns:  scan  VARCHAR  its ID
--- Source:   docs/check.md
+-- Source:   docs/check.md, "Rules"
 SELECT sources.scan
 FROM sources
 JOIN scan_sources ON scan_sources.source = sources.source

@@ -1,14 +1,14 @@
 -- Question: Which layers hold the most files whose content is stored elsewhere too?
--- Grain:    one row per layer, the most bytes first
--- Params:   $ignored  VARCHAR  as in check_store; may be null
---           $most     BIGINT   rows
--- Columns:  repeated_bytes  BIGINT   files of it whose content has another copy; not a sum
---           files           BIGINT   these files
+-- Grain:    one row per layer, most bytes first
+-- Params:   $ignored  VARCHAR  as in check/store; may be null
+--           $most     BIGINT   maximum number of rows
+-- Columns:  repeated_bytes  BIGINT   its files whose content has another copy; does not add up
+--           files           BIGINT   number of these files
 --           images          BIGINT   images that hold the layer
 --           position        INTEGER  layer index in one of them
---           image           VARCHAR  its name
---           step            VARCHAR  build step there
--- Source:   docs/check.md
+--           image           VARCHAR  name of that image
+--           step            VARCHAR  build step of the layer in that image
+-- Source:   docs/check.md, "Rules"; docs/measures.md, "Duplicate content"
 WITH files AS (
     SELECT layer, size_bytes, count(*) OVER (PARTITION BY content_hash) AS copies
     FROM item

@@ -1,13 +1,13 @@
 -- Question: Which contents outside the ignored paths are stored more than once?
--- Grain:    one row per content hash with at least two such copies, the most bytes first
--- Params:   $ignored  VARCHAR  as in check_store; may be null
---           $most     BIGINT   rows
+-- Grain:    one row per content hash with at least two such copies, most bytes first
+-- Params:   $ignored  VARCHAR  as in check/store; may be null
+--           $most     BIGINT   maximum number of rows
 -- Columns:  duplicate_bytes  BIGINT     size × (copies - 1)
 --           size_bytes       BIGINT     logical size of one copy
 --           copies           BIGINT     files (layer, member) with this content
 --           layers           BIGINT     distinct layers that hold it
 --           paths            VARCHAR[]  up to three distinct paths, the first in order
--- Source:   docs/check.md
+-- Source:   docs/check.md, "Rules"; docs/measures.md, "Duplicate content"
 SELECT
     any_value(size_bytes) * (count(*) - 1) AS duplicate_bytes,
     any_value(size_bytes) AS size_bytes,

@@ -1,15 +1,15 @@
--- Question: Which are the largest layers that one of these repositories alone holds?
--- Grain:    one row per chain ID, the largest first
--- Params:   $repositories  VARCHAR[]  as usage names them
---           $most          BIGINT     rows
+-- Question: Which are the largest layers that only one of these repositories holds?
+-- Grain:    one row per chain ID, largest first
+-- Params:   $repositories  VARCHAR[]  names as in usage
+--           $most          BIGINT     maximum number of rows
 -- Columns:  content_bytes  BIGINT     logical size of the layer's regular files
---           repository     VARCHAR    the one that holds it
---           images         BIGINT     images that run through it
+--           repository     VARCHAR    the repository that holds it
+--           images         BIGINT     images that contain it
 --           position       INTEGER    layer index
 --           image          VARCHAR    name of one of the images
 --           step           VARCHAR    build step
 --           paths          VARCHAR[]  its three largest files
--- Source:   docs/check.md; MEASURES.md, "Accounting that adds up"
+-- Source:   docs/check.md, "Rules"; docs/measures.md, "Groups"
 WITH known AS (
     SELECT
         image_id,
@@ -18,7 +18,7 @@ WITH known AS (
     WHERE NOT is_cache
 ),
 
-homes AS (
+chain_repositories AS (
     SELECT
         stack.chain_id,
         list(
@@ -36,13 +36,13 @@ largest AS (
     SELECT
         node.*,
         layers.content_bytes,
-        homes.repositories[1] AS repository
-    FROM homes
+        chain_repositories.repositories[1] AS repository
+    FROM chain_repositories
     JOIN node USING (chain_id)
     JOIN layers USING (layer)
     WHERE
-        len(homes.repositories) = 1
-        AND list_contains($repositories, homes.repositories[1])
+        len(chain_repositories.repositories) = 1
+        AND list_contains($repositories, chain_repositories.repositories[1])
         AND layers.content_bytes > 0
     ORDER BY layers.content_bytes DESC, node.chain_id
     LIMIT $most

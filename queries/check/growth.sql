@@ -1,11 +1,11 @@
 -- Question: By how much have the stores grown on disk since another scan?
 -- Grain:    one row
 -- Params:   $baseline  VARCHAR  the other scan's ID
--- Columns:  old_stored_bytes  BIGINT  on disk in all sources then
+-- Columns:  old_stored_bytes  BIGINT  on disk in all sources at the other scan
 --           new_stored_bytes  BIGINT  the same at this scan
---           growth_bytes      BIGINT  new - old; negative where they shrank
---           growth_percent    DOUBLE  of old; null where there was nothing
--- Source:   docs/check.md; MEASURES.md, "stored_bytes"
+--           growth_bytes      BIGINT  new - old; negative if the stores shrank
+--           growth_percent    DOUBLE  percent of old; null if old is 0
+-- Source:   docs/check.md, "Rules"; docs/measures.md, "Stored bytes"
 WITH sums AS (
     SELECT
         (

@@ -1,21 +1,21 @@
--- Question: What of each image's own layers, base layers left out, can no container read?
+-- Question: How many bytes of each image's own layers, without base layers, are shadowed?
 -- Grain:    one row per image; cache images are left out
 -- Params:   $base_images  VARCHAR[]  IDs of images whose layers are base layers of all others too
 --           $base_layers  VARCHAR[]  keys of further base layers, at any position
---           $ignored      VARCHAR    regular expression of paths that count as readable; null: none
--- Columns:  image                   VARCHAR    for people
+--           $ignored      VARCHAR    regular expression of paths that count as live; null for none
+-- Columns:  image                   VARCHAR    name of the image
 --           names                   VARCHAR[]  sorted
 --           image_id                VARCHAR    config digest as computed
 --           digest                  VARCHAR    smallest manifest digest; null if none
 --           content_bytes           BIGINT     files of its own layers
---           shadowed_bytes          BIGINT     of these, what no container can read
---           efficiency              DOUBLE     (content - shadowed) / content; 1 where both are 0
+--           shadowed_bytes          BIGINT     of these, bytes that are shadowed
+--           efficiency              DOUBLE     (content - shadowed) / content; 1 if both are 0
 --           shadowed_percent        DOUBLE     100 - 100 × efficiency
---           upper_shadowed_bytes    BIGINT     the same of its own layers above the lowest layer
---           upper_shadowed_percent  DOUBLE     the same, of the content of these
+--           upper_shadowed_bytes    BIGINT     the same for its own layers above the lowest layer
+--           upper_shadowed_percent  DOUBLE     percent of the content of these layers
 --           base_shadowed_bytes     BIGINT     files of base layers that its own layers hide
--- Source:   docs/check.md; MEASURES.md, "For one image"
-WITH base AS (
+-- Source:   docs/check.md, "Rules"; docs/measures.md, "Bytes of one image"
+WITH base_chains AS (
     SELECT DISTINCT chain_id FROM stack WHERE list_contains($base_images, image_id)
 ),
 
@@ -24,11 +24,11 @@ places AS (
         node.chain_id,
         node.position,
         coalesce(layers.content_bytes, 0) AS content_bytes,
-        base.chain_id IS NULL AND NOT coalesce(
+        base_chains.chain_id IS NULL AND NOT coalesce(
             list_contains($base_layers, node.layer), FALSE
         ) AS is_own
     FROM node
-    LEFT JOIN base USING (chain_id)
+    LEFT JOIN base_chains USING (chain_id)
     LEFT JOIN layers ON layers.layer = node.layer
 ),
 

@@ -1,33 +1,34 @@
--- Question: Which layers hold most of what counts against these images, and how is it mended?
--- Grain:    one row per (adding chain ID, hiding chain ID), the most bytes first
+-- Question: Which layers add and hide most of the bytes that count against these images, and what
+--           is the fix?
+-- Grain:    one row per (adding chain ID, hiding chain ID), most bytes first
 -- Params:   $images       VARCHAR[]  IDs of the images
---           $held         VARCHAR    as in check_paths
---           $base_images  VARCHAR[]  as in check_images
---           $base_layers  VARCHAR[]  as in check_images
---           $ignored      VARCHAR    as in check_images; may be null
---           $most         BIGINT     rows
+--           $held         VARCHAR    as in check/paths
+--           $base_images  VARCHAR[]  as in check/images
+--           $base_layers  VARCHAR[]  as in check/images
+--           $ignored      VARCHAR    as in check/images; may be null
+--           $most         BIGINT     maximum number of rows
 -- Columns:  shadowed_bytes   BIGINT   bytes that one layer added and the other hid
---           files            BIGINT   their files
+--           files            BIGINT   number of these files
 --           image            VARCHAR  name of one of these images
 --           images           BIGINT   images that share the hiding chain node
---           added_position   INTEGER  layer index that added them
---           added_by         VARCHAR  build step of that
---           hidden_position  INTEGER  layer index that hid them
---           hidden_by        VARCHAR  build step of that
---           repair           VARCHAR  what to do about most of them
--- Source:   docs/check.md; docs/findings.md
-WITH base AS (
+--           added_position   INTEGER  index of the layer that added them
+--           added_by         VARCHAR  build step of that layer
+--           hidden_position  INTEGER  index of the layer that hid them
+--           hidden_by        VARCHAR  build step of that layer
+--           repair           VARCHAR  fix for the largest part of them
+-- Source:   docs/check.md, "Rules"; docs/findings.md
+WITH base_chains AS (
     SELECT DISTINCT chain_id FROM stack WHERE list_contains($base_images, image_id)
 ),
 
 places AS (
     SELECT
         node.*,
-        base.chain_id IS NULL AND NOT coalesce(
+        base_chains.chain_id IS NULL AND NOT coalesce(
             list_contains($base_layers, node.layer), FALSE
         ) AS is_own
     FROM node
-    LEFT JOIN base USING (chain_id)
+    LEFT JOIN base_chains USING (chain_id)
 ),
 
 chosen AS (

@@ -1,32 +1,33 @@
--- Question: Which files that count against these images can no container read?
--- Grain:    one row per (hiding chain ID, file), the largest first
+-- Question: Which shadowed files count against these images?
+-- Grain:    one row per (hiding chain ID, file), largest first
 -- Params:   $images       VARCHAR[]  IDs of the images
---           $held         VARCHAR    whose files count: own, upper (own, above the lowest layer) or
---                                    base (of base layers, hidden by own ones)
---           $base_images  VARCHAR[]  as in check_images
---           $base_layers  VARCHAR[]  as in check_images
---           $ignored      VARCHAR    as in check_images; may be null
---           $most         BIGINT     rows
+--           $held         VARCHAR    which files count: own (of own layers), upper (of own layers
+--                                    above the lowest) or base (of base layers, hidden by own
+--                                    layers)
+--           $base_images  VARCHAR[]  as in check/images
+--           $base_layers  VARCHAR[]  as in check/images
+--           $ignored      VARCHAR    as in check/images; may be null
+--           $most         BIGINT     maximum number of rows
 -- Columns:  size_bytes       BIGINT   logical size
 --           cause            VARCHAR  as in shadowed_files
 --           image            VARCHAR  name of one of these images
 --           images           BIGINT   images that share this chain node
---           added_position   INTEGER  layer index that added it
---           hidden_position  INTEGER  layer index that hid it
+--           added_position   INTEGER  index of the layer that added it
+--           hidden_position  INTEGER  index of the layer that hid it
 --           path             VARCHAR  the name that was hidden last
--- Source:   docs/check.md
-WITH base AS (
+-- Source:   docs/check.md, "Rules"; docs/measures.md, "What hides a file"
+WITH base_chains AS (
     SELECT DISTINCT chain_id FROM stack WHERE list_contains($base_images, image_id)
 ),
 
 places AS (
     SELECT
         node.*,
-        base.chain_id IS NULL AND NOT coalesce(
+        base_chains.chain_id IS NULL AND NOT coalesce(
             list_contains($base_layers, node.layer), FALSE
         ) AS is_own
     FROM node
-    LEFT JOIN base USING (chain_id)
+    LEFT JOIN base_chains USING (chain_id)
 ),
 
 chosen AS (

@@ -1,11 +1,11 @@
--- Question: What of the whole store do the rules of a gate look at?
+-- Question: Which figures of the whole store do the rules of check judge?
 -- Grain:    one row
--- Params:   $ignored  VARCHAR  regular expression of paths that don't count; null: none
+-- Params:   $ignored  VARCHAR  regular expression of paths that do not count; null for none
 -- Columns:  layer_bytes        BIGINT  content of distinct layers
---           duplicate_bytes    BIGINT  duplicate content, ignored paths left out
---           duplicate_percent  DOUBLE  of layer_bytes; 0 where there are none
---           incomplete_images  BIGINT  images of which some layer could not be read
--- Source:   docs/check.md; MEASURES.md, "duplicate_content_bytes"
+--           duplicate_bytes    BIGINT  duplicate content, without ignored paths
+--           duplicate_percent  DOUBLE  percent of layer_bytes; 0 without layers
+--           incomplete_images  BIGINT  images with a layer that could not be read
+-- Source:   docs/check.md, "Rules"; docs/measures.md, "Duplicate content"
 WITH copies AS (
     SELECT any_value(size_bytes) * (count(*) - 1) AS duplicate_bytes
     FROM item

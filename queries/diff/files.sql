@@ -1,18 +1,18 @@
--- Question: Which paths differ between what containers of two images see?
--- Grain:    one row per path that is not the same in both; asked about the two images
+-- Question: Which paths differ between the merged views of two images?
+-- Grain:    one row per path that differs; the session holds only the two images
 -- Params:   $old  VARCHAR  image ID
 --           $new  VARCHAR  image ID
 -- Columns:  change        VARCHAR    added, removed, changed (kind, content, link or device), or
 --                                    metadata_only
---           kind          VARCHAR    in the new image; where it is gone, in the old one
---           old_bytes     BIGINT     logical size; null where it is not there
---           new_bytes     BIGINT     logical size; null where it is not there
---           fields        VARCHAR[]  that differ: kind, content, link, device, mode, uid, gid,
---                                    mtime, xattrs; empty for added and removed
---           old_position  INTEGER    layer index that provides it in the old image
---           new_position  INTEGER    layer index that provides it in the new image
+--           kind          VARCHAR    in the new image; in the old one if the path was removed
+--           old_bytes     BIGINT     logical size; null for an added path
+--           new_bytes     BIGINT     logical size; null for a removed path
+--           fields        VARCHAR[]  fields that differ: kind, content, link, device, mode, uid,
+--                                    gid, mtime, xattrs; empty for added and removed
+--           old_position  INTEGER    index of the layer that provides it in the old image
+--           new_position  INTEGER    index of the layer that provides it in the new image
 --           path          VARCHAR    from the root, in printable form
--- Source:   MEASURES.md, "merged view"
+-- Source:   docs/measures.md, "Merged view"
 WITH old_view AS (
     SELECT * FROM visible WHERE image_id = $old
 ),
@@ -29,8 +29,8 @@ pairs AS (
         new.size_bytes AS new_bytes,
         old.position AS old_position,
         new.position AS new_position,
-        old.path IS NULL AS is_new,
-        new.path IS NULL AS is_gone,
+        old.path IS NULL AS is_added,
+        new.path IS NULL AS is_removed,
         CASE
             WHEN old.path IS NULL OR new.path IS NULL THEN [] ELSE fields_between(old, new)
         END AS fields
@@ -42,7 +42,7 @@ compared AS (
     SELECT
         *,
         CASE
-            WHEN is_new THEN 'added' WHEN is_gone THEN 'removed' ELSE change_of(fields)
+            WHEN is_added THEN 'added' WHEN is_removed THEN 'removed' ELSE change_of(fields)
         END AS change
     FROM pairs
 )

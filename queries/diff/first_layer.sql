@@ -1,20 +1,20 @@
--- Question: Why does the first layer differ that two images do not have in common?
--- Grain:    one row; none where the images have the same layers
+-- Question: Why does the first layer that two images do not share differ?
+-- Grain:    one row; no row if the images have the same layers
 -- Params:   $old  VARCHAR  image ID
 --           $new  VARCHAR  image ID
---           $most  INTEGER  paths at the most
+--           $most  INTEGER  maximum number of paths
 -- Columns:  position       INTEGER  layer index, 0 = base
---           reason         VARCHAR  added: only the new image goes on; removed: only the old one
---                                   does; step: the build steps differ; timestamps: the same step
---                                   gave the same but for modification times; content: it gave
---                                   other entries; tar: the same entries in another tar; unknown:
---                                   a layer was not read
+--           reason         VARCHAR  added: only the new image has this layer; removed: only the old
+--                                   one has it; step: the build steps differ; timestamps: the same
+--                                   step, and the entries differ only in mtime; content: the same
+--                                   step, and other entries; tar: the same entries in another tar;
+--                                   unknown: a layer was not read
 --           old_step       VARCHAR  build step
 --           new_step       VARCHAR  build step
 --           differing      BIGINT   entries that differ
---           paths          STRUCT(path VARCHAR, fields VARCHAR[])[]  the first of them; no fields where only one
+--           paths          STRUCT(path VARCHAR, fields VARCHAR[])[]  the first of them; no fields if only one
 --                                   layer has the path
--- Source:   MEASURES.md, "the same but for timestamps"
+-- Source:   docs/measures.md, "The same but for timestamps"
 WITH old_stack AS (
     SELECT * FROM stack WHERE image_id = $old
 ),
@@ -42,7 +42,7 @@ firsts AS (
     SELECT * FROM places ORDER BY position LIMIT 1
 ),
 
--- the last of a name is what counts; a mark is no entry of its path
+-- If a layer has a path several times, its last member counts. A mark is not an entry of its path.
 last_entries AS (
     SELECT *, kind IN ('whiteout', 'opaque') AS is_mark
     FROM item

@@ -1,16 +1,16 @@
--- Question: Which layers do two images share, and which does each have alone?
--- Grain:    one row per (position, image); asked about the two images
+-- Question: Which layers do two images share, and which does only one of them have?
+-- Grain:    one row per (position, image); the session holds only the two images
 -- Params:   $old  VARCHAR  image ID
 --           $new  VARCHAR  image ID
 -- Columns:  position          INTEGER  layer index, 0 = base
 --           side              VARCHAR  old or new
---           shared            VARCHAR  chain: the other has it in the same place; layer: it has
---                                      it on other parents; no
+--           shared            VARCHAR  chain: the other image has it on the same parents; layer: on
+--                                      other parents; no: not at all
 --           diff_id           VARCHAR  as the config claims it
---           content_bytes     BIGINT   logical size of its regular files; null where not known
---           compressed_bytes  BIGINT   its smallest blob; null where no source keeps one
+--           content_bytes     BIGINT   logical size of its regular files; null if unknown
+--           compressed_bytes  BIGINT   size of its smallest blob; null if no source keeps one
 --           created_by        VARCHAR  build step
--- Source:   MEASURES.md, "layer", "chain ID"
+-- Source:   docs/measures.md, "Layer and diff ID", "Chain ID"
 WITH sides AS (
     SELECT 'old' AS side, $old::VARCHAR AS image_id, $new::VARCHAR AS other
     UNION ALL

@@ -1,17 +1,17 @@
--- Question: Which sources, images, names and layers came, went, grew or moved between two scans?
--- Grain:    one row per thing that is not the same in both
+-- Question: Which sources, images, names and layers changed between two scans?
+-- Grain:    one row per source, image, name or layer that differs
 -- Params:   $old  VARCHAR  a scan's ID
 --           $new  VARCHAR  a scan's ID
--- Columns:  what        VARCHAR  source, image, name (of an image that both scans saw, or one that
---                                moved), layer (in its place)
+-- Columns:  what        VARCHAR  source, image, name (of an image in both scans, or one that moved
+--                                to another image), layer (chain node)
 --           change      VARCHAR  appeared, gone, grew, shrank, moved
---           name        VARCHAR  of a layer, its build step
---           old_bytes   BIGINT   stored bytes of a source, content of an image or a layer
---           new_bytes   BIGINT   the same
---           old_id      VARCHAR  image ID, or chain ID
---           new_id      VARCHAR  image ID, or chain ID
+--           name        VARCHAR  name; of a layer, its build step
+--           old_bytes   BIGINT   stored bytes of a source, content of an image or layer
+--           new_bytes   BIGINT   the same at the new scan
+--           old_id      VARCHAR  image ID or chain ID; null if not in the old scan
+--           new_id      VARCHAR  image ID or chain ID; null if not in the new scan
 --           source      VARCHAR  location of a source or a name; null for others
--- Source:   MEASURES.md, "For the whole scan"
+-- Source:   docs/measures.md, "Bytes of the whole scan"
 WITH old_sources AS (
     SELECT source, stored_bytes FROM sources WHERE scan = $old
 ),
@@ -92,8 +92,9 @@ named AS (
     WHERE scan IN ($old, $new) AND kind = 'image'
 ),
 
--- one name stands for an image a platform: those that stay are no change
-lost AS (
+-- A name can have one image per platform. Pairs of name and image that both scans have are no
+-- change.
+removed AS (
     SELECT old.source, old.name, old.image_id
     FROM named AS old
     ANTI JOIN named AS same
@@ -104,7 +105,7 @@ lost AS (
     WHERE old.scan = $old
 ),
 
-won AS (
+added AS (
     SELECT new.source, new.name, new.image_id
     FROM named AS new
     ANTI JOIN named AS same
@@ -117,15 +118,15 @@ won AS (
 
 name_moves AS (
     SELECT
-        coalesce(lost.source, won.source) AS source,
-        coalesce(lost.name, won.name) AS name,
-        lost.image_id AS old_id,
-        won.image_id AS new_id
-    FROM lost
-    FULL JOIN won ON won.source = lost.source AND won.name = lost.name
+        coalesce(removed.source, added.source) AS source,
+        coalesce(removed.name, added.name) AS name,
+        removed.image_id AS old_id,
+        added.image_id AS new_id
+    FROM removed
+    FULL JOIN added ON added.source = removed.source AND added.name = removed.name
 ),
 
--- the names of an image that came or went are no news beside it
+-- Names of an image that is reported itself, as appeared or deleted, are not reported again.
 name_changes AS (
     SELECT
         'name',

@@ -1,29 +1,30 @@
--- Question: What did the stores hold at two scans, and what came and went between them?
+-- Question: How much did the stores hold at two scans, and how much was added and freed between
+--           them?
 -- Grain:    one row
 -- Params:   $old  VARCHAR  a scan's ID
 --           $new  VARCHAR  a scan's ID
 -- Columns:  old_scan                   VARCHAR  its ID
 --           new_scan                   VARCHAR  its ID
 --           old_stored_bytes           BIGINT   on disk in all sources, copies counted
---           new_stored_bytes           BIGINT   the same
+--           new_stored_bytes           BIGINT   the same at the new scan
 --           old_images                 BIGINT   images, each once
---           new_images                 BIGINT   the same
---           images_appeared            BIGINT   images that only the new scan saw
---           images_gone                BIGINT   images that only the old scan saw
---           names_moved                BIGINT   names that stand for another image
---           old_unpacked_bytes         BIGINT   content of distinct layers in their place
+--           new_images                 BIGINT   the same at the new scan
+--           images_appeared            BIGINT   images that only the new scan has
+--           images_gone                BIGINT   images that only the old scan has
+--           names_moved                BIGINT   names that moved to another image
+--           old_unpacked_bytes         BIGINT   content of distinct chain nodes
 --           new_unpacked_bytes         BIGINT   old + appeared - freed
---           unpacked_appeared          BIGINT   layers in their place that only the new scan saw
---           unpacked_appeared_bytes    BIGINT   content of these
---           unpacked_freed             BIGINT   layers in their place that only the old scan saw
---           unpacked_freed_bytes       BIGINT   content of these
---           old_compressed_bytes       BIGINT   distinct blobs that images name
+--           unpacked_appeared          BIGINT   chain nodes that only the new scan has
+--           unpacked_appeared_bytes    BIGINT   content of these chain nodes
+--           unpacked_freed             BIGINT   chain nodes that only the old scan has
+--           unpacked_freed_bytes       BIGINT   content of these chain nodes
+--           old_compressed_bytes       BIGINT   size of distinct blobs that images reference
 --           new_compressed_bytes       BIGINT   old + appeared - freed
---           compressed_appeared        BIGINT   blobs that only the new scan saw
---           compressed_appeared_bytes  BIGINT   as stored
---           compressed_freed           BIGINT   blobs that only the old scan saw
---           compressed_freed_bytes     BIGINT   as stored
--- Source:   MEASURES.md, "For the whole scan"
+--           compressed_appeared        BIGINT   blobs that only the new scan has
+--           compressed_appeared_bytes  BIGINT   size of these blobs as stored
+--           compressed_freed           BIGINT   blobs that only the old scan has
+--           compressed_freed_bytes     BIGINT   size of these blobs as stored
+-- Source:   docs/measures.md, "Bytes of the whole scan"
 WITH units AS (
     SELECT DISTINCT
         image_layers.scan,

@@ -1,14 +1,14 @@
--- Question: Which images and layers do two groups of sources hold, both or one of them?
+-- Question: Which images and layers do two groups of sources hold, and is each in both or in one?
 -- Grain:    one row per image, and per distinct layer
 -- Params:   $first   VARCHAR[]  locations of sources
 --           $second  VARCHAR[]  locations of sources
 -- Columns:  what              VARCHAR  image or layer
 --           held_by           VARCHAR  both, first, second
 --           name              VARCHAR  first name of an image; of a layer, its build step
---           content_bytes     BIGINT   of all its layers; of the layer
---           compressed_bytes  BIGINT   smallest blobs; null where no source keeps one
+--           content_bytes     BIGINT   content of all layers of an image, or of the layer
+--           compressed_bytes  BIGINT   size of the smallest blobs; null if no source keeps one
 --           id                VARCHAR  image ID; diff ID of the layer, or its key
--- Source:   MEASURES.md, "image", "layer"
+-- Source:   docs/measures.md, "Image", "Layer and diff ID"
 WITH sides AS (
     SELECT
         source,

@@ -1,16 +1,15 @@
--- Question: What do two groups of sources both hold, and what does only one of them hold?
+-- Question: How much do two groups of sources both hold, and how much does only one of them hold?
 -- Grain:    one row per granularity
 -- Params:   $first   VARCHAR[]  locations of sources
 --           $second  VARCHAR[]  locations of sources
--- Columns:  granularity   VARCHAR  image, compressed (blob), layer, unpacked (layer in its place),
---                                  content
+-- Columns:  granularity   VARCHAR  image, compressed (blob), layer, unpacked (chain node), content
 --           shared        BIGINT   units that both hold
 --           only_first    BIGINT   units that only the first holds
 --           only_second   BIGINT   units that only the second holds
---           shared_bytes  BIGINT   weight of these, each unit once; of an image, all its layers
---           first_bytes   BIGINT   weight of what only the first holds
---           second_bytes  BIGINT   weight of what only the second holds
--- Source:   MEASURES.md, "Accounting that adds up"
+--           shared_bytes  BIGINT   weight of shared units, each once; of an image, all its layers
+--           first_bytes   BIGINT   weight of units that only the first holds
+--           second_bytes  BIGINT   weight of units that only the second holds
+-- Source:   docs/measures.md, "Units and granularities"
 WITH sides AS (
     SELECT
         source,
@@ -46,7 +45,7 @@ image_sizes AS (
     GROUP BY image_id
 ),
 
--- a layer's contents are many, so they are counted by the set of sides that hold the layer
+-- Layers have many contents, so each layer's sides are found once, before its contents are joined.
 layer_sides AS (
     SELECT
         layer,

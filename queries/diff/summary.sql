@@ -1,4 +1,4 @@
--- Question: How much differs between two images, and what does going to the new one have to pull?
+-- Question: How much differs between two images, and what must be pulled to update to the new one?
 -- Grain:    one row
 -- Params:   $old  VARCHAR  image ID
 --           $new  VARCHAR  image ID
@@ -6,26 +6,27 @@
 --           new_name                 VARCHAR  first name, else image ID
 --           added                    BIGINT   paths that only the new image shows
 --           removed                  BIGINT   paths that only the old image shows
---           changed                  BIGINT   paths of another kind, content, link or device
---           metadata_only            BIGINT   paths of which only metadata differs
+--           changed                  BIGINT   paths with another kind, content, link or device
+--           metadata_only            BIGINT   paths that differ only in metadata
 --           unchanged                BIGINT   paths that are the same
---           added_bytes              BIGINT   logical sizes of what was added
---           removed_bytes            BIGINT   of what was removed
---           changed_old_bytes        BIGINT   of what was changed, before
---           changed_new_bytes        BIGINT   of what was changed, after
---           metadata_only_bytes      BIGINT   of files that are the same but for their metadata
+--           added_bytes              BIGINT   logical size of the added files
+--           removed_bytes            BIGINT   logical size of the removed files
+--           changed_old_bytes        BIGINT   logical size of the changed files in the old image
+--           changed_new_bytes        BIGINT   logical size of the changed files in the new image
+--           metadata_only_bytes      BIGINT   logical size of the files that differ only in
+--                                             metadata
 --           old_layers               BIGINT   layers of the old image
 --           new_layers               BIGINT   layers of the new image
---           shared_layers            BIGINT   layers of the new image that the old one has
---           shared_chain             BIGINT   of these, those that it has in the same place
---           shared_layer_bytes       BIGINT   content of the former, each once
---           shared_chain_bytes       BIGINT   content of the latter
+--           shared_layers            BIGINT   layers of the new image that the old one has too
+--           shared_chain             BIGINT   of these, layers on the same parents
+--           shared_layer_bytes       BIGINT   content of shared_layers, each layer once
+--           shared_chain_bytes       BIGINT   content of shared_chain
 --           pull_blobs               BIGINT   blobs of the new image that the old one lacks
---           pull_compressed_bytes    BIGINT   of these blobs, as stored
---           pull_without_blob        BIGINT   layers that the old one lacks and no source has
---                                             as a blob
---           pull_uncompressed_bytes  BIGINT   content of these
--- Source:   MEASURES.md, "merged view", "layer", "chain ID"
+--           pull_compressed_bytes    BIGINT   size of these blobs as stored
+--           pull_without_blob        BIGINT   layers that the old one lacks and of which no source
+--                                             has a blob
+--           pull_uncompressed_bytes  BIGINT   content of these layers
+-- Source:   docs/measures.md, "Merged view", "Layer and diff ID", "Chain ID"
 WITH old_view AS (
     SELECT * FROM visible WHERE image_id = $old
 ),
@@ -42,8 +43,8 @@ pairs AS (
         new.size_bytes AS new_bytes,
         old.position AS old_position,
         new.position AS new_position,
-        old.path IS NULL AS is_new,
-        new.path IS NULL AS is_gone,
+        old.path IS NULL AS is_added,
+        new.path IS NULL AS is_removed,
         CASE
             WHEN old.path IS NULL OR new.path IS NULL THEN [] ELSE fields_between(old, new)
         END AS fields
@@ -55,7 +56,7 @@ compared AS (
     SELECT
         *,
         CASE
-            WHEN is_new THEN 'added' WHEN is_gone THEN 'removed' ELSE change_of(fields)
+            WHEN is_added THEN 'added' WHEN is_removed THEN 'removed' ELSE change_of(fields)
         END AS change
     FROM pairs
 ),
@@ -96,7 +97,7 @@ old_blobs AS (
     SELECT blob FROM scan_image_layers WHERE image_id = $old AND blob IS NOT NULL
 ),
 
--- where sources hold a layer in several blobs, one that is there already is not pulled
+-- Sources can hold one layer in several blobs. If the old image has any of them, nothing is pulled.
 new_blobs AS (
     SELECT
         position,

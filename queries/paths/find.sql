@@ -1,17 +1,17 @@
--- Question: Which paths that a container of the image sees fit a pattern?
--- Grain:    one row per path; asked about one image
+-- Question: Which visible paths of the image match a pattern?
+-- Grain:    one row per path; the session holds only one image
 -- Params:   $pattern  VARCHAR  regular expression for the whole path, in printable form
--- Columns:  mode        VARCHAR    kind and permission bits, as 'ls -l' has them
---           uid         BIGINT     owner; null, as what else no layer says, for a folder that
---                                  no layer lists: something lies, or lay, below it
+-- Columns:  mode        VARCHAR    kind and permission bits, as 'ls -l' shows them
+--           uid         BIGINT     owner; null for an implied directory, as are gid, mtime,
+--                                  position and created_by
 --           gid         BIGINT     group
 --           size_bytes  BIGINT     logical size of a regular file; 0 for others
 --           mtime       TIMESTAMP  UTC, whole seconds
---           position    INTEGER    layer index that provides it, 0 = base
---           created_by  VARCHAR    build step of that
+--           position    INTEGER    index of the layer that provides it, 0 = base
+--           created_by  VARCHAR    build step of that layer
 --           path        VARCHAR    from the root, in printable form
 --           link        VARCHAR    target of a symlink
--- Source:   MEASURES.md, "merged view"
+-- Source:   docs/measures.md, "Merged view"
 SELECT
     mode_text(visible.kind, visible.mode) AS mode,
     visible.uid,

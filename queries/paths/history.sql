@@ -1,18 +1,18 @@
--- Question: What did each build step of the image add and hide, and what of it can still be read?
--- Grain:    one row per layer, the base first; asked about one image
+-- Question: How many bytes did each build step of the image add and hide, and how many are live?
+-- Grain:    one row per layer, base first; the session holds only one image
 -- Params:   none
 -- Columns:  position          INTEGER  layer index, 0 = base
---           diff_id           VARCHAR  the layer; as the config claims it
+--           diff_id           VARCHAR  diff ID as the config claims it
 --           added_bytes       BIGINT   its content_bytes
---           shadowed_bytes    BIGINT   of these, bytes that a layer above, or a later member of
---                                      itself, hides
+--           shadowed_bytes    BIGINT   of these, bytes that an upper layer, or a later member of
+--                                      the layer itself, hides
 --           live_bytes        BIGINT   added - shadowed
 --           hides_bytes       BIGINT   bytes of layers below that it hides for good
---           compressed_bytes  BIGINT   its smallest blob; null where no source keeps one
---           files             BIGINT   regular files
---           marks             BIGINT   whiteouts and opaque marks
---           created_by        VARCHAR  build step; null where the image does not say
--- Source:   MEASURES.md, "For one image"
+--           compressed_bytes  BIGINT   size of its smallest blob; null if no source keeps one
+--           files             BIGINT   number of regular files
+--           marks             BIGINT   number of whiteouts and opaque marks
+--           created_by        VARCHAR  build step; null if the config gives none
+-- Source:   docs/measures.md, "Bytes of one image"
 WITH hidden AS (
     SELECT
         stack.image_id, shadow.added_position AS position, sum(shadow.size_bytes) AS shadowed_bytes

@@ -1,19 +1,19 @@
--- Question: What does a container of the image see in a folder, or at a path that is none?
--- Grain:    one row per path; asked about one image
+-- Question: What does a container of the image see in a directory, or at another path?
+-- Grain:    one row per path; the session holds only one image
 -- Params:   $path       VARCHAR  from the root, in printable form; '' is the root
---           $recursive  BOOLEAN  with all that lies below the folder, at any depth
--- Columns:  mode        VARCHAR    kind and permission bits, as 'ls -l' has them
---           uid         BIGINT     owner; null, as what else no layer says, for a folder that
---                                  no layer lists: something lies, or lay, below it
+--           $recursive  BOOLEAN  list everything below the directory, at any depth
+-- Columns:  mode        VARCHAR    kind and permission bits, as 'ls -l' shows them
+--           uid         BIGINT     owner; null for an implied directory, as are gid, mtime,
+--                                  position and created_by
 --           gid         BIGINT     group
 --           size_bytes  BIGINT     logical size of a regular file; 0 for others
 --           mtime       TIMESTAMP  UTC, whole seconds
---           position    INTEGER    layer index that provides it, 0 = base
---           created_by  VARCHAR    build step of that
+--           position    INTEGER    index of the layer that provides it, 0 = base
+--           created_by  VARCHAR    build step of that layer
 --           path        VARCHAR    from the root, in printable form
 --           link        VARCHAR    target of a symlink
--- Source:   MEASURES.md, "merged view"
-WITH folder AS (
+-- Source:   docs/measures.md, "Merged view"
+WITH asked_folder AS (
     SELECT path FROM visible WHERE path = $path AND kind = 'directory'
     UNION ALL
     SELECT '' WHERE $path = ''
@@ -33,7 +33,7 @@ FROM visible
 LEFT JOIN stack USING (image_id, position)
 WHERE
     CASE
-        WHEN NOT EXISTS (SELECT path FROM folder) THEN visible.path = $path
+        WHEN NOT EXISTS (SELECT path FROM asked_folder) THEN visible.path = $path
         WHEN $recursive THEN $path = '' OR starts_with(visible.path, $path || '/')
         ELSE parent_of(visible.path) = $path
     END

@@ -1,22 +1,24 @@
--- Question: What do the branches of the image say of a path, from the top down, and who is seen?
--- Grain:    one row per (branch, entry of the path or mark that hides it), one with nothing for
---           branches that say nothing of it; asked about one image
+-- Question: Which branches of the image have a path or hide it, from the top down, and which one is
+--           seen?
+-- Grain:    one row per (branch, entry of the path or mark that hides it); one empty row for a
+--           branch with neither; the session holds only one image
 -- Params:   $path       VARCHAR  from the root, in printable form; '' is the root
---           $container  VARCHAR  ID of a container whose writable branch lies on top; null for none
+--           $container  VARCHAR  ID of a container whose writable branch is on top; null for none
 -- Columns:  position         INTEGER    layer index, 0 = base; the writable branch is above all
---           mode             VARCHAR    rw: writable branch; wh: a mark, or another entry above the
---                                       path, that hides what is below; ro: else
---           state            VARCHAR    seen; merged: a folder that one above adds to; hidden;
---                                       hides: a mark; dangling: a hard link to nothing; absent
+--           mode             VARCHAR    rw: writable branch; wh: a mark, or another entry at an
+--                                       ancestor, that hides the path; ro: else
+--           state            VARCHAR    seen; merged: a directory that an upper branch adds to;
+--                                       hidden; hides: a mark; dangling: a hard link without
+--                                       target; absent
 --           kind             VARCHAR    kind of the entry, hard links resolved
 --           size_bytes       BIGINT     logical size of a regular file
---           cause            VARCHAR    why it is hidden, as of shadowed files
---           changed_fields   VARCHAR[]  for metadata_only
---           hidden_position  INTEGER    branch that hides it
+--           cause            VARCHAR    why it is hidden, as in shadowed_files
+--           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
+--           hidden_position  INTEGER    position of the branch that hides it
 --           created_by       VARCHAR    build step of the branch
 --           hidden_by        VARCHAR    build step of the branch that hides it
---           path             VARCHAR    path of the entry: the one asked for, or one above it
--- Source:   MEASURES.md, "branch", "shadowed_bytes": the first rule that fits, for this name
+--           path             VARCHAR    path of the entry: the given path or one of its ancestors
+-- Source:   docs/measures.md, "Branch", "What hides a file"
 WITH tops AS (
     SELECT max(position) AS position FROM stack
 ),
@@ -46,7 +48,8 @@ own AS (
     SELECT * FROM things WHERE path = $path AND kind NOT IN ('whiteout', 'opaque')
 ),
 
--- a hard link is what it leads to: in its layer, in the layers below, in the writable branch
+-- A hard link has the kind and the metadata of its target, which is in its own layer, in a lower
+-- layer or in the writable branch.
 resolved AS (
     SELECT
         own.*,
@@ -73,11 +76,11 @@ resolved AS (
         END
 ),
 
-above AS (
+ancestors AS (
     SELECT unnest(ancestors_of($path::VARCHAR)) AS path
 ),
 
--- what a branch has below the path makes the path a folder
+-- Entries below the path imply that the path is a directory.
 holders AS (
     SELECT DISTINCT position, writable
     FROM things
@@ -96,7 +99,7 @@ implied AS (
     SELECT holders.position, holders.writable FROM holders ANTI JOIN listed USING (position)
 ),
 
--- the last of a name is what the branches below are compared with
+-- Lower branches are compared with the last member of the path in a branch.
 last_members AS (
     SELECT position, max(member) AS member FROM own GROUP BY position
 ),
@@ -112,7 +115,7 @@ marks AS (
     UNION ALL
     SELECT things.position, things.member, things.kind, things.path
     FROM things
-    JOIN above USING (path)
+    JOIN ancestors USING (path)
     WHERE things.kind <> 'directory'
 ),
 
@@ -138,7 +141,8 @@ copies AS (
     FROM implied
 ),
 
--- ranks as in the relation hit: the same path, its whiteout, the nearest above, an entry below
+-- Ranks are those of the relation hit: the same path, a whiteout of it, the nearest ancestor, an
+-- entry below it.
 touches AS (
     SELECT
         copies.position,
@@ -189,7 +193,7 @@ touches AS (
     WHERE copies.kind <> 'directory'
 ),
 
--- the lowest branch that hides it; what is hidden already is hidden by nobody else
+-- The lowest branch that hides an entry hides it; upper branches find it hidden already.
 hiders AS (
     SELECT
         position,
@@ -201,7 +205,7 @@ hiders AS (
     GROUP BY position, member
 ),
 
-told AS (
+judged AS (
     SELECT
         copies.position,
         copies.writable,
@@ -227,27 +231,27 @@ told AS (
 ),
 
 seen AS (
-    SELECT max(position) AS position FROM told WHERE hidden_position IS NULL AND NOT dangling
+    SELECT max(position) AS position FROM judged WHERE hidden_position IS NULL AND NOT dangling
 ),
 
 answers AS (
     SELECT
-        told.position,
-        CASE WHEN told.writable THEN 'rw' ELSE 'ro' END AS mode,
+        judged.position,
+        CASE WHEN judged.writable THEN 'rw' ELSE 'ro' END AS mode,
         CASE
-            WHEN told.hidden_position IS NOT NULL THEN 'hidden'
-            WHEN told.dangling THEN 'dangling'
-            WHEN told.position = seen.position THEN 'seen'
+            WHEN judged.hidden_position IS NOT NULL THEN 'hidden'
+            WHEN judged.dangling THEN 'dangling'
+            WHEN judged.position = seen.position THEN 'seen'
             ELSE 'merged'
         END AS state,
-        told.member,
-        told.kind,
-        told.size_bytes,
-        told.cause,
-        told.changed_fields,
-        told.hidden_position,
+        judged.member,
+        judged.kind,
+        judged.size_bytes,
+        judged.cause,
+        judged.changed_fields,
+        judged.hidden_position,
         $path::VARCHAR AS path
-    FROM told
+    FROM judged
     CROSS JOIN seen
     UNION ALL
     SELECT position, 'wh', 'hides', member, kind, NULL, NULL, [], NULL, path FROM marks

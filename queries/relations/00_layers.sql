@@ -1,18 +1,20 @@
--- Question: What has reading each layer shown?
--- Grain:    one row per layer with rows, of all scans
+-- Question: What is known of each layer that was read?
+-- Grain:    one row per layer with rows, over all scans of the catalog
 -- Params:   none
 -- Columns:  layer             VARCHAR  key of the layer's rows
 --           diff_id           VARCHAR  SHA-256 of its tar, as computed
---           verified          VARCHAR  how far that is proven
+--           verified          VARCHAR  how far the diff ID is proven
 --           digest            VARCHAR  SHA-256 of the blob that was read
 --           compression       VARCHAR  of that blob
 --           compressed_bytes  BIGINT   of that blob
 --           tar_bytes         BIGINT   of the tar
 --           content_bytes     BIGINT   logical sizes of its regular files
---           entries           BIGINT   its rows
---           files             BIGINT   its regular files
--- Source:   docs/catalog.md; the table of the same name has a file a layer, and opening thousands
---           for every question takes longer than the answers
+--           entries           BIGINT   number of its entries
+--           files             BIGINT   number of its regular files
+-- Source:   docs/catalog.md; docs/measures.md, "Layer and diff ID"
+--
+-- The catalog has one file per layer. To open thousands of files for every question would take
+-- longer than to answer it, so they are read once, into this relation.
 SELECT
     layer,
     diff_id,

@@ -1,4 +1,4 @@
--- Question: Which images does the scan hold, each once, whatever its names and sources?
+-- Question: Which images does the scan hold, each once for all its names and sources?
 -- Grain:    one row per image
 -- Params:   none
 -- Columns:  image_id    VARCHAR    config digest as computed
@@ -9,9 +9,9 @@
 --           sources     VARCHAR[]  locations, sorted
 --           layers      INTEGER    number of layers
 --           top_chain   VARCHAR    chain ID of the whole stack; null without layers
---           complete    BOOLEAN    rows of every layer are known
---           is_cache    BOOLEAN    untagged and a chain prefix of another: holds no reference
--- Source:   MEASURES.md, "image", "cache image"
+--           complete    BOOLEAN    the rows of every layer are known
+--           is_cache    BOOLEAN    untagged, and the lower layers of another image
+-- Source:   docs/measures.md, "Image", "Cache image", "Incomplete images"
 WITH named AS (
     SELECT
         image_id,
@@ -25,7 +25,7 @@ WITH named AS (
     GROUP BY image_id
 ),
 
--- the same image in two sources: layers whose rows are verified stand for those that are not
+-- An image can be in two sources, and verified in only one of them: the verified rows are taken.
 stacked AS (
     SELECT
         image_id,
@@ -56,7 +56,8 @@ described AS (
     LEFT JOIN tops USING (image_id)
 ),
 
--- chains that lie strictly below the top of some image, or are the top of a named one
+-- An untagged image is a cache image if its top is a lower layer of another image, or is also the
+-- top of an image with a name.
 covered AS (
     SELECT stacked.chain_id
     FROM stacked

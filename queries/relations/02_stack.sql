@@ -1,13 +1,13 @@
--- Question: Which layer stands at which position of which image?
--- Grain:    one row per (image, position)
+-- Question: Which layer is at which position of which image?
+-- Grain:    one row per (image, position); cache images are left out
 -- Params:   none
 -- Columns:  image_id    VARCHAR  config digest as computed
 --           position    INTEGER  layer index, 0 = base
 --           diff_id     VARCHAR  as the config claims it
---           layer       VARCHAR  key of the layer's rows; null where they are not known
+--           layer       VARCHAR  key of the layer's rows; null if they are unknown
 --           chain_id    VARCHAR  the layer in its place
---           created_by  VARCHAR  build step
--- Source:   MEASURES.md, "position", "chain ID"
+--           created_by  VARCHAR  its build step
+-- Source:   docs/measures.md, "Position", "Chain ID"
 SELECT
     image_id,
     position,

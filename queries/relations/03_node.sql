@@ -1,14 +1,14 @@
--- Question: Which layers in their place are there, and how many images run through each?
+-- Question: Which chain nodes (layers in their place) exist, and how many images contain each?
 -- Grain:    one row per chain ID
 -- Params:   none
 -- Columns:  chain_id    VARCHAR  the layer in its place
 --           parent      VARCHAR  chain ID below it; null for a base
 --           layer       VARCHAR  key of the layer's rows
 --           position    INTEGER  layer index, 0 = base
---           images      BIGINT   images whose stack runs through it
---           image_id    VARCHAR  the smallest of them
+--           images      BIGINT   images whose stack contains it
+--           image_id    VARCHAR  the smallest image ID of them
 --           created_by  VARCHAR  its build step in that image
--- Source:   MEASURES.md, "chain ID"
+-- Source:   docs/measures.md, "Chain ID"; OCI image-spec config.md, "Layer ChainID"
 WITH placed AS (
     SELECT *, lag(chain_id) OVER (PARTITION BY image_id ORDER BY position) AS parent FROM stack
 )

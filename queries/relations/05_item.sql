@@ -1,72 +1,75 @@
--- Question: What do the layers that some image references hold, apart from what is ignored?
+-- Question: Which entries do the referenced layers hold, apart from ignored ones?
 -- Grain:    one row per entry (layer, member); whiteouts and opaque marks included
 -- Params:   none
 -- Columns:  as the table entries, and
---           taken_by    INTEGER  first later member of the same layer that took the path; null
---                                while it stands
--- Source:   MEASURES.md, "superseded"; formats: the last of a name wins
+--           taken_by    INTEGER  first later member of the same layer that replaced this one; null
+--                                if none did
+-- Source:   docs/measures.md, "Entry", "Causes"
+--
+-- If a layer has a path several times, its last member counts.
 WITH here AS (
     SELECT *
     FROM entries
     WHERE layer IN (SELECT layer FROM node) AND kind <> 'ignored'
 ),
 
-things AS (
+paths AS (
     SELECT layer, member, path, kind FROM here WHERE kind NOT IN ('whiteout', 'opaque')
 ),
 
 repeated AS (
     SELECT layer, path, list_sort(list(member)) AS members
-    FROM things
+    FROM paths
     GROUP BY layer, path
     HAVING count(*) > 1
 ),
 
--- same path: the next member of it takes it
+-- A member is replaced by the next member of the same path.
 same_path AS (
     SELECT layer, unnest(members[:-2]) AS member, unnest(members[2:]) AS taken_by FROM repeated
 ),
 
--- folders of things, so that a thing that is no directory and has things below it is found
+-- Every directory that the paths of a layer imply. An entry at such a path that is not a directory
+-- conflicts with the entries below it.
 folders AS (
     SELECT DISTINCT layer, unnest(ancestors_of(folder)) AS folder
-    FROM (SELECT DISTINCT layer, parent_of(path) AS folder FROM things WHERE path <> '') AS parents
+    FROM (SELECT DISTINCT layer, parent_of(path) AS folder FROM paths WHERE path <> '') AS parents
     UNION
-    SELECT DISTINCT layer, parent_of(path) FROM things WHERE path <> ''
+    SELECT DISTINCT layer, parent_of(path) FROM paths WHERE path <> ''
 ),
 
-turned AS (
-    SELECT things.layer, things.path, things.member
-    FROM things
-    JOIN folders ON folders.layer = things.layer AND folders.folder = things.path
-    WHERE things.kind <> 'directory'
+non_folders AS (
+    SELECT paths.layer, paths.path, paths.member
+    FROM paths
+    JOIN folders ON folders.layer = paths.layer AND folders.folder = paths.path
+    WHERE paths.kind <> 'directory'
 ),
 
--- rare, so only their layers are looked through
+-- Such conflicts are rare, so only the layers that have one are searched.
 below AS (
     SELECT layer, member, unnest(ancestors_of(path)) AS folder
-    FROM things
-    WHERE layer IN (SELECT layer FROM turned)
+    FROM paths
+    WHERE layer IN (SELECT layer FROM non_folders)
 ),
 
-inside AS (
-    SELECT turned.layer, turned.member AS outer_member, below.member AS inner_member
-    FROM turned
-    JOIN below ON below.layer = turned.layer AND below.folder = turned.path
+conflicting AS (
+    SELECT non_folders.layer, non_folders.member AS outer_member, below.member AS inner_member
+    FROM non_folders
+    JOIN below ON below.layer = non_folders.layer AND below.folder = non_folders.path
 ),
 
-takings AS (
+replacements AS (
     SELECT layer, member, taken_by FROM same_path
     UNION ALL
-    SELECT layer, inner_member, outer_member FROM inside WHERE outer_member > inner_member
+    SELECT layer, inner_member, outer_member FROM conflicting WHERE outer_member > inner_member
     UNION ALL
-    SELECT layer, outer_member, inner_member FROM inside WHERE inner_member > outer_member
+    SELECT layer, outer_member, inner_member FROM conflicting WHERE inner_member > outer_member
 ),
 
-taken AS (
-    SELECT layer, member, min(taken_by) AS taken_by FROM takings GROUP BY layer, member
+first_replacement AS (
+    SELECT layer, member, min(taken_by) AS taken_by FROM replacements GROUP BY layer, member
 )
 
-SELECT here.*, taken.taken_by
+SELECT here.*, first_replacement.taken_by
 FROM here
-LEFT JOIN taken USING (layer, member);
+LEFT JOIN first_replacement USING (layer, member);

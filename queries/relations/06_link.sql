@@ -1,18 +1,18 @@
--- Question: Where do hard links lead within their own layer?
+-- Question: Which member of its own layer is each hard link another name of?
 -- Grain:    one row per hard link (layer, member)
 -- Params:   none
 -- Columns:  layer       VARCHAR  key of the layer
 --           member      INTEGER  the link
 --           path        VARCHAR  its name
---           end_member  INTEGER  member that it is another name of; null where it lies below
---           end_kind    VARCHAR  kind of that; null where it lies below
+--           end_member  INTEGER  member that it is another name of; null if the target is lower
+--           end_kind    VARCHAR  kind of that; null if the target is lower
 --           lower_path  VARCHAR  path to look up in the parent chain's view; null otherwise
--- Source:   MEASURES.md, "Hard links"
+-- Source:   docs/measures.md, "Hard links"
 WITH RECURSIVE links AS (
     SELECT layer, member, path, link FROM item WHERE kind = 'hardlink'
 ),
 
--- the earlier member that stood at the target when the link was made
+-- The target is the earlier member that had the path when the link was made.
 hops AS (
     SELECT links.layer, links.member, max(target.member) AS target
     FROM links
@@ -26,17 +26,17 @@ hops AS (
     GROUP BY links.layer, links.member
 ),
 
-chase AS (
+followed AS (
     SELECT layer, member, member AS stop FROM links
     UNION ALL
-    SELECT chase.layer, chase.member, hops.target
-    FROM chase
-    JOIN hops ON hops.layer = chase.layer AND hops.member = chase.stop
+    SELECT followed.layer, followed.member, hops.target
+    FROM followed
+    JOIN hops ON hops.layer = followed.layer AND hops.member = followed.stop
 ),
 
--- every hop leads to an earlier member
+-- Each hop leads to an earlier member, so the smallest member is the end of the chain of links.
 ends AS (
-    SELECT layer, member, min(stop) AS stop FROM chase GROUP BY layer, member
+    SELECT layer, member, min(stop) AS stop FROM followed GROUP BY layer, member
 )
 
 SELECT

@@ -1,14 +1,17 @@
--- Question: Which lower file is a hard link of a layer in its place another name of?
--- Grain:    one row per (chain ID, link) whose target lies in the parent chain; dangling ones too
+-- Question: Which file of a lower layer is each hard link of a chain node another name of?
+-- Grain:    one row per (chain ID, link) whose target is not in the layer itself; dangling links
+--           too
 -- Params:   none
 -- Columns:  chain_id      VARCHAR  the layer in its place
 --           member        INTEGER  the link
 --           path          VARCHAR  its name
 --           lower_path    VARCHAR  its target
---           inode_chain   VARCHAR  chain ID that the file was added at; null where it dangles
---           inode_member  INTEGER  the file; null where it dangles
---           end_kind      VARCHAR  kind of what it leads to; null where it dangles
--- Source:   MEASURES.md, "Hard links": resolved a chain node, in the parent chain's view
+--           inode_chain   VARCHAR  chain ID that the file was added at; null if it dangles
+--           inode_member  INTEGER  the file; null if it dangles
+--           end_kind      VARCHAR  kind of the target; null if it dangles
+-- Source:   docs/measures.md, "Hard links"
+--
+-- A link is resolved for each chain node, in the view of its parent chain.
 WITH RECURSIVE wanted AS (
     SELECT node.chain_id, node.layer, link.member, link.path, link.lower_path
     FROM node
@@ -20,7 +23,7 @@ sought AS (
     SELECT DISTINCT chain_id, lower_path FROM wanted
 ),
 
--- the topmost entry of that path below
+-- The topmost entry of the path in the layers below.
 tops AS (
     SELECT
         sought.chain_id,
@@ -39,6 +42,7 @@ lookups AS (
     SELECT DISTINCT chain_id, lower_path, unnest(ancestors_of(lower_path)) AS folder FROM sought
 ),
 
+-- That entry is not visible if a layer between deletes or replaces it, or a directory above it.
 hidden AS (
     SELECT tops.chain_id, tops.lower_path
     FROM tops
@@ -67,8 +71,8 @@ providers AS (
     ANTI JOIN hidden USING (chain_id, lower_path)
 ),
 
--- a provider may be a link to a still lower file
-chase AS (
+-- The entry that provides the path may itself be a link to a file of a still lower layer.
+followed AS (
     SELECT
         wanted.chain_id,
         wanted.member,
@@ -79,8 +83,8 @@ chase AS (
     FROM wanted
     UNION ALL
     SELECT
-        chase.chain_id,
-        chase.member,
+        followed.chain_id,
+        followed.member,
         providers.top_chain,
         link.lower_path,
         CASE
@@ -88,17 +92,17 @@ chase AS (
             ELSE link.end_member
         END,
         CASE WHEN item.kind <> 'hardlink' THEN item.kind ELSE link.end_kind END
-    FROM chase
+    FROM followed
     JOIN providers
-        ON providers.chain_id = chase.stop_chain AND providers.lower_path = chase.lower_path
+        ON providers.chain_id = followed.stop_chain AND providers.lower_path = followed.lower_path
     JOIN node ON node.chain_id = providers.top_chain
     JOIN item ON item.layer = node.layer AND item.member = providers.member
     LEFT JOIN link ON link.layer = item.layer AND link.member = item.member
-    WHERE chase.end_member IS NULL
+    WHERE followed.end_member IS NULL
 ),
 
 found AS (
-    SELECT * FROM chase WHERE end_member IS NOT NULL AND end_kind <> 'directory'
+    SELECT * FROM followed WHERE end_member IS NOT NULL AND end_kind <> 'directory'
 )
 
 SELECT

@@ -1,12 +1,12 @@
--- Question: Which names do the regular files of a layer have in the layer itself?
--- Grain:    one row per (layer, name's member)
+-- Question: Which names does each regular file of a layer have in that layer?
+-- Grain:    one row per (layer, member that gives a name)
 -- Params:   none
 -- Columns:  layer         VARCHAR  key of the layer
 --           member        INTEGER  the member that gives the name
 --           path          VARCHAR  the name
 --           inode_member  INTEGER  the file
---           taken         BOOLEAN  a later member of the layer took the name
--- Source:   MEASURES.md, "an inode once"
+--           taken         BOOLEAN  a later member of the layer replaced the name
+-- Source:   docs/measures.md, "Hard links"
 SELECT layer, member, path, member AS inode_member, taken_by IS NOT NULL AS taken
 FROM item
 WHERE kind = 'file'

@@ -1,11 +1,11 @@
--- Question: Which names of regular files does a layer in its place add to the view?
+-- Question: Which names of regular files does each chain node add to the merged view?
 -- Grain:    one row per (chain ID, path)
 -- Params:   none
 -- Columns:  chain_id      VARCHAR  the layer in its place
 --           path          VARCHAR  the name
 --           inode_chain   VARCHAR  chain ID that the file was added at
 --           inode_member  INTEGER  the file
--- Source:   MEASURES.md, "Hard links"
+-- Source:   docs/measures.md, "Hard links"
 SELECT node.chain_id, layer_name.path, node.chain_id AS inode_chain, layer_name.inode_member
 FROM node
 JOIN layer_name USING (layer)

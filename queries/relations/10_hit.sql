@@ -1,17 +1,17 @@
--- Question: Which layer in its place hides which visible name of its parent chain, by which rule?
+-- Question: Which chain node hides which visible name of its parent chain, and by which rule?
 -- Grain:    one row per (hiding chain ID, adding chain ID, path)
 -- Params:   none
 -- Columns:  chain_id  VARCHAR  the layer that hides
 --           below     VARCHAR  chain ID that added the name
 --           path      VARCHAR  the name
 --           rule      VARCHAR  same, whiteout, below-whiteout, below-opaque, below-other, implied
--- Source:   MEASURES.md, "Within that layer the first rule that fits"
-WITH things AS (
+-- Source:   docs/measures.md, "What hides a file"
+WITH paths AS (
     SELECT DISTINCT layer, path, kind FROM item WHERE kind NOT IN ('whiteout', 'opaque')
 ),
 
 folders AS (
-    SELECT layer, parent_of(path) AS folder FROM things WHERE path <> '' GROUP BY ALL
+    SELECT layer, parent_of(path) AS folder FROM paths WHERE path <> '' GROUP BY ALL
 ),
 
 implied AS (
@@ -20,9 +20,10 @@ implied AS (
     SELECT layer, unnest(ancestors_of(folder)) FROM folders
 ),
 
--- what hides a name of the same path
+-- Entries and marks that hide a name of the same path. A directory that a layer only implies hides
+-- a file of that path too.
 at_path AS (
-    SELECT layer, path, 1 AS rank, 'same' AS rule FROM things
+    SELECT layer, path, 1 AS rank, 'same' AS rule FROM paths
     UNION ALL
     SELECT layer, path, 2, 'whiteout' FROM item WHERE kind = 'whiteout'
     UNION ALL
@@ -40,7 +41,7 @@ name_folders AS (
     FROM (SELECT DISTINCT folder FROM names WHERE folder IS NOT NULL) AS folders
 ),
 
--- what hides the names below its path; a plain directory hides nothing
+-- Entries and marks that hide every name below their path. A plain directory hides nothing.
 over_path AS (
     SELECT DISTINCT
         layer,
@@ -74,7 +75,8 @@ touched AS (
     JOIN above ON above.layer = over_path.layer AND above.below = names.chain_id
 ),
 
--- rules 1 and 2, then the nearest ancestor, then an entry below the name
+-- The first rule in this order gives the cause: an entry of the same path, a whiteout of it, the
+-- nearest ancestor (hence the negative length), an entry below the path.
 ruled AS (
     SELECT
         chain_id,
@@ -88,7 +90,7 @@ ruled AS (
     GROUP BY chain_id, below, path
 ),
 
--- a name that a layer between has hidden already is no longer visible
+-- A name that a node between has already hidden is not visible, so nothing hides it again.
 repeated AS (
     SELECT DISTINCT ruled.chain_id, ruled.below, ruled.path
     FROM ruled

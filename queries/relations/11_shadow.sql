@@ -1,25 +1,28 @@
--- Question: Which files does a layer in its place hide for good, by which name and cause?
+-- Question: Which files does each chain node hide for good, by which name and cause?
 -- Grain:    one row per (hiding chain ID, file)
 -- Params:   none
--- Columns:  chain_id        VARCHAR    the layer that hides the file's last visible name
+-- Columns:  chain_id        VARCHAR    the chain node that hides the file's last visible name
 --           position        INTEGER    its position
---           added_chain     VARCHAR    the layer in its place that added the file
+--           added_chain     VARCHAR    the chain node that added the file
 --           added_position  INTEGER    its position
 --           layer           VARCHAR    key of the layer that added it
 --           member          INTEGER    the file in that layer
---           path            VARCHAR    the name that was hidden last, the smallest of them
+--           path            VARCHAR    the name that was hidden last; of several the smallest
 --           size_bytes      BIGINT     logical size
 --           cause           VARCHAR    modified, metadata_only, unchanged, deleted, opaque,
 --                                      replaced, superseded
---           changed_fields  VARCHAR[]  fields that differ; empty but for metadata_only
--- Source:   MEASURES.md, "shadowed_bytes"
+--           changed_fields  VARCHAR[]  fields that differ; empty unless metadata_only
+-- Source:   docs/measures.md, "What hides a file", "Causes"
+--
+-- A file with several names is live while any of them is visible. So for each such file and each
+-- node that hides a name of it, the names added so far are counted against the names hidden so far.
 WITH name_hits AS (
     SELECT hit.*, node_name.inode_chain, node_name.inode_member
     FROM hit
     JOIN node_name ON node_name.chain_id = hit.below AND node_name.path = hit.path
 ),
 
--- files with one name need no counting
+-- Most files have one name. They are hidden with it, and need no count of names.
 name_counts AS (
     SELECT inode_chain, inode_member, count(*) AS names
     FROM node_name
@@ -33,43 +36,46 @@ linked_names AS (
     WHERE name_counts.names > 1
 ),
 
+-- Each node with itself and every node below it: the layers that make up its view.
 lineage AS (
     SELECT chain_id, below FROM above
     UNION ALL
     SELECT chain_id, chain_id AS below FROM node
 ),
 
-scenes AS (
+-- Each node that hides a name of a file with several names.
+link_sets AS (
     SELECT DISTINCT name_hits.chain_id, name_hits.inode_chain, name_hits.inode_member
     FROM name_hits
     JOIN name_counts USING (inode_chain, inode_member)
     WHERE name_counts.names > 1
 ),
 
-names_there AS (
-    SELECT scenes.chain_id, scenes.inode_chain, scenes.inode_member, count(*) AS names
-    FROM scenes
+added_names AS (
+    SELECT link_sets.chain_id, link_sets.inode_chain, link_sets.inode_member, count(*) AS names
+    FROM link_sets
     JOIN lineage USING (chain_id)
     JOIN linked_names
         ON linked_names.chain_id = lineage.below
-        AND linked_names.inode_chain = scenes.inode_chain
-        AND linked_names.inode_member = scenes.inode_member
+        AND linked_names.inode_chain = link_sets.inode_chain
+        AND linked_names.inode_member = link_sets.inode_member
     GROUP BY ALL
 ),
 
-names_gone AS (
-    SELECT scenes.chain_id, scenes.inode_chain, scenes.inode_member, count(*) AS names
-    FROM scenes
+hidden_names AS (
+    SELECT link_sets.chain_id, link_sets.inode_chain, link_sets.inode_member, count(*) AS names
+    FROM link_sets
     JOIN lineage USING (chain_id)
     JOIN name_hits
         ON name_hits.chain_id = lineage.below
-        AND name_hits.inode_chain = scenes.inode_chain
-        AND name_hits.inode_member = scenes.inode_member
+        AND name_hits.inode_chain = link_sets.inode_chain
+        AND name_hits.inode_member = link_sets.inode_member
     GROUP BY ALL
 ),
 
--- links to lower files are another name still: they die with it
-deaths AS (
+-- The file is hidden by the node at which all names added so far are hidden. Of the names that this
+-- node hides, the smallest gives path and rule. A hard link to a lower file counts as a name of it.
+last_names AS (
     SELECT
         name_hits.chain_id,
         name_hits.inode_chain,
@@ -87,13 +93,13 @@ deaths AS (
         min(name_hits.path),
         arg_min(name_hits.rule, name_hits.path)
     FROM name_hits
-    JOIN names_there USING (chain_id, inode_chain, inode_member)
-    JOIN names_gone USING (chain_id, inode_chain, inode_member)
-    WHERE names_there.names = names_gone.names
+    JOIN added_names USING (chain_id, inode_chain, inode_member)
+    JOIN hidden_names USING (chain_id, inode_chain, inode_member)
+    WHERE added_names.names = hidden_names.names
     GROUP BY name_hits.chain_id, name_hits.inode_chain, name_hits.inode_member
 ),
 
--- the upper entry of the same path, its links resolved
+-- If a layer has a path twice, its last member is what hides the lower file.
 last_members AS (
     SELECT layer, path, max(member) AS member
     FROM item
@@ -101,25 +107,26 @@ last_members AS (
     GROUP BY layer, path
 ),
 
+-- The entry of the same path in the hiding layer, with its hard links resolved.
 uppers AS (
     SELECT
-        deaths.*,
+        last_names.*,
         coalesce(below_node.layer, node.layer) AS upper_layer,
         CASE
             WHEN item.kind = 'file' THEN item.member
             WHEN link.end_kind = 'file' THEN link.end_member
             WHEN lower_link.end_kind = 'file' THEN lower_link.inode_member
         END AS upper_member
-    FROM deaths
+    FROM last_names
     JOIN node USING (chain_id)
     LEFT JOIN last_members
-        ON deaths.rule = 'same'
+        ON last_names.rule = 'same'
         AND last_members.layer = node.layer
-        AND last_members.path = deaths.path
+        AND last_members.path = last_names.path
     LEFT JOIN item ON item.layer = node.layer AND item.member = last_members.member
     LEFT JOIN link ON link.layer = item.layer AND link.member = item.member
     LEFT JOIN lower_link
-        ON lower_link.chain_id = deaths.chain_id AND lower_link.member = item.member
+        ON lower_link.chain_id = last_names.chain_id AND lower_link.member = item.member
     LEFT JOIN node AS below_node
         ON below_node.chain_id = lower_link.inode_chain AND lower_link.end_kind = 'file'
 ),
@@ -150,7 +157,7 @@ compared AS (
         ON upper_file.layer = uppers.upper_layer AND upper_file.member = uppers.upper_member
 ),
 
-caused AS (
+causes AS (
     SELECT
         chain_id,
         inode_chain,
@@ -171,7 +178,7 @@ caused AS (
     FROM compared
 ),
 
--- all names lost to later members of the same layer
+-- Files all of whose names later members of the same layer replaced.
 superseded AS (
     SELECT layer, inode_member, min(path) AS path
     FROM layer_name
@@ -180,17 +187,17 @@ superseded AS (
 )
 
 SELECT
-    caused.chain_id,
+    causes.chain_id,
     node.position,
-    caused.inode_chain AS added_chain,
-    caused.added_position,
-    caused.layer,
-    caused.inode_member AS member,
-    caused.path,
-    caused.size_bytes,
-    caused.cause,
-    CASE WHEN caused.cause = 'metadata_only' THEN caused.differing ELSE [] END AS changed_fields
-FROM caused
+    causes.inode_chain AS added_chain,
+    causes.added_position,
+    causes.layer,
+    causes.inode_member AS member,
+    causes.path,
+    causes.size_bytes,
+    causes.cause,
+    CASE WHEN causes.cause = 'metadata_only' THEN causes.differing ELSE [] END AS changed_fields
+FROM causes
 JOIN node USING (chain_id)
 UNION ALL
 SELECT

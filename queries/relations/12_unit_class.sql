@@ -1,14 +1,14 @@
--- Question: Which units are referenced by exactly the same images, and what do they weigh?
--- Grain:    one row per (granularity, set of images); units that no image references are not there
+-- Question: Which sets of images reference the same units, and what do these weigh?
+-- Grain:    one row per (granularity, set of images); unreferenced units are left out
 -- Params:   none
 -- Columns:  granularity  VARCHAR    compressed, unpacked or content
 --           images       VARCHAR[]  the images that reference each of these units, sorted
---           units        BIGINT     how many they are
+--           units        BIGINT     number of these units
 --           bytes        HUGEINT    their weight, each unit once
--- Source:   MEASURES.md, "Accounting that adds up"
+-- Source:   docs/measures.md, "Units and granularities"
 WITH image_blobs AS (
-    -- a layer that was not opened has no digest of its blob where the format gives none; such
-    -- blobs are plain tars, whose digest is the diff ID
+    -- Some formats give no digest for a blob. These blobs are plain tars, and the digest of a plain
+    -- tar is its diff ID.
     SELECT coalesce(blob, diff_id) AS unit, image_id, compressed_bytes
     FROM scan_image_layers
     WHERE compressed_bytes IS NOT NULL AND image_id IN (SELECT image_id FROM stack)
@@ -31,7 +31,8 @@ chains AS (
     GROUP BY stack.chain_id
 ),
 
--- contents in the same set of layers are referenced by the same images
+-- Contents in the same set of layers are referenced by the same images, so they are grouped by that
+-- set before any image is looked up.
 contents AS (
     SELECT
         content_hash,

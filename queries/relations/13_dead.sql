@@ -1,10 +1,12 @@
--- Question: Which files can no container of any image read?
+-- Question: Which files are shadowed in every image that holds their layer?
 -- Grain:    one row per file (layer, member)
 -- Params:   none
 -- Columns:  layer       VARCHAR  key of the layer
 --           member      INTEGER  the file
 --           size_bytes  BIGINT   logical size
--- Source:   MEASURES.md, "dead_bytes"
+-- Source:   docs/measures.md, "Dead bytes"
+--
+-- How often a layer occurs in images. A file is dead if it is shadowed as often.
 WITH placements AS (
     SELECT layer, sum(images) AS placements FROM node GROUP BY layer
 )

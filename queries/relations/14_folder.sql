@@ -1,14 +1,16 @@
--- Question: Which folders hold the same files, in whatever layer and place?
--- Grain:    one row per (layer, folder) of which there is another copy
+-- Question: Which folders hold the same files, in any layer and at any path?
+-- Grain:    one row per (layer, folder) that has another copy
 -- Params:   none
 -- Columns:  layer       VARCHAR  key of the layer
 --           folder      VARCHAR  path from the root
 --           parent      VARCHAR  folder above it; null for the root
---           class       VARCHAR  the same for folders with the same names and contents below them
+--           class       VARCHAR  equal for folders with the same names and contents below them
 --           copies      BIGINT   folders of that class
 --           files       BIGINT   files below it, any depth
 --           size_bytes  BIGINT   their bytes
--- Source:   grows with files × depth: each file counts for every folder above it, once a layer
+-- Source:   docs/findings.md
+--
+-- The cost grows with files times depth: each file counts once per layer for every folder above it.
 WITH files AS (
     SELECT layer, path, content_hash, size_bytes
     FROM item
@@ -19,7 +21,8 @@ placed AS (
     SELECT layer, path, content_hash, size_bytes, unnest(ancestors_of(path)) AS folder FROM files
 ),
 
--- sums of two hashes a file do not depend on the order of files; sizes and counts guard them
+-- Sums of hashes do not depend on the order of files. Two different hashes per file, the number of
+-- files and their size make an accidental match of all four unlikely.
 described AS (
     SELECT
         layer,

@@ -1,17 +1,18 @@
--- Question: What does each image own alone, and what is its share of the rest?
--- Grain:    one row per (granularity, image); images without any unit are not there
+-- Question: How many bytes does each image hold alone, and how many are attributed to it?
+-- Grain:    one row per (granularity, image); images without any unit are left out
 -- Params:   none
 -- Columns:  granularity       VARCHAR  compressed, unpacked or content
 --           image_id          VARCHAR  config digest as computed
---           exclusive_bytes   BIGINT   units that this image alone references
---           attributed_bytes  BIGINT   weight / number of images, summed; whole bytes by largest
---                                      remainder, ties in image order
--- Source:   MEASURES.md, "Accounting that adds up"
+--           exclusive_bytes   BIGINT   weight of units that only this image references
+--           attributed_bytes  BIGINT   sum of weight / number of images; rounded to whole bytes
+--                                      by largest remainder, ties in the order of image IDs
+-- Source:   docs/measures.md, "Exclusive bytes", "Attributed bytes"
 WITH holdings AS (
     SELECT granularity, bytes, len(images) AS holders, unnest(images) AS image_id FROM unit_class
 ),
 
--- quotients are whole bytes; remainders are summed exactly in a common denominator
+-- Each weight is divided into whole bytes and a remainder. The remainders are summed exactly, over
+-- a common denominator.
 image_shares AS (
     SELECT
         granularity,
@@ -33,17 +34,18 @@ floored AS (
     FROM image_shares
 ),
 
-missing AS (
+granularity_sums AS (
     SELECT granularity, sum(bytes) AS bytes FROM unit_class GROUP BY granularity
 ),
 
+-- The bytes left over after rounding down go to the images with the largest remainders.
 ranked AS (
     SELECT
         floored.*,
-        missing.bytes - sum(floor_bytes) OVER (PARTITION BY granularity) AS left_over,
+        granularity_sums.bytes - sum(floor_bytes) OVER (PARTITION BY granularity) AS left_over,
         row_number() OVER (PARTITION BY granularity ORDER BY remainder DESC, image_id) AS place
     FROM floored
-    JOIN missing USING (granularity)
+    JOIN granularity_sums USING (granularity)
 )
 
 SELECT

@@ -2,11 +2,11 @@
 -- Grain:    one row per image; cache images are left out, as images and as bases
 -- Params:   none
 -- Columns:  image_id       VARCHAR    config digest as computed
---           base_chain     VARCHAR    longest chain that is all of another image and a proper
---                                     prefix of this one; null where there is none
+--           base_chain     VARCHAR    longest chain that is the whole of another image and the
+--                                     lower part of this one; null if there is none
 --           base_position  INTEGER    position of its top layer
---           base_images    VARCHAR[]  the images that end there, sorted
--- Source:   MEASURES.md, "chain ID", "Accounting that adds up"
+--           base_images    VARCHAR[]  the images that end at that chain, sorted
+-- Source:   docs/measures.md, "Chain ID", "Groups"
 WITH wholes AS (
     SELECT top_chain, list_sort(list(image_id)) AS images
     FROM image

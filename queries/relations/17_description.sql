@@ -1,9 +1,9 @@
--- Question: What does each layer hold, whatever its timestamps?
+-- Question: Which layers hold the same entries, apart from timestamps?
 -- Grain:    one row per layer with entries
 -- Params:   none
 -- Columns:  layer        VARCHAR  key of the layer
---           description  VARCHAR  the same for layers whose entries agree in all but mtimes
--- Source:   MEASURES.md, "the same but for timestamps"
+--           description  VARCHAR  equal for layers whose entries agree in all but mtimes
+-- Source:   docs/measures.md, "The same but for timestamps"
 SELECT
     layer,
     md5(

@@ -1,14 +1,16 @@
 -- Question: Which image follows which in each tag series?
 -- Grain:    one row per (tag series, platform, image); incomplete images are left out
 -- Params:   none
--- Columns:  series    VARCHAR  repository and tag, its numbers and commits cut to stars
---           platform  VARCHAR  os/architecture[/variant]; empty where none is said
+-- Columns:  series    VARCHAR  repository and tag, with numbers and commits replaced by stars
+--           platform  VARCHAR  os/architecture[/variant]; empty if the image names none
 --           place     BIGINT   1 is the oldest
 --           image_id  VARCHAR  config digest as computed
---           name      VARCHAR  its name there; of several the one with the greatest version
--- Source:   docs/accounting.md, "tag-series". Ordered by the numbers of the tag, then by creation,
---           then by image ID: a tag that moves (1.2 beside 1.2.3) stands at its image's greatest
---           version, and before all 1.2.x where it is that image's only name
+--           name      VARCHAR  its name in the series; of several the one with the greatest version
+-- Source:   docs/usage.md, "dedupe usage"
+--
+-- Images are ordered by the numbers of the tag, then by creation time, then by image ID. An image
+-- with a tag that moves (1.2 beside 1.2.3) has the place of its greatest version; if the moving tag
+-- is its only name, it comes before all of 1.2.x.
 WITH named AS (
     SELECT
         image_id,
@@ -23,7 +25,7 @@ versions AS (
     SELECT *, tag_series_of(name) AS series, version_of(name) AS version FROM named
 ),
 
-standing AS (
+members AS (
     SELECT
         series,
         platform,
@@ -43,4 +45,4 @@ SELECT
     ) AS place,
     image_id,
     name
-FROM standing;
+FROM members;

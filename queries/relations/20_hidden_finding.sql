@@ -1,19 +1,19 @@
--- Question: Which bytes did one build step add, and another hide, and how is it mended?
+-- Question: Which bytes did one build step add and another hide, and what is the fix?
 -- Grain:    one row per (hiding chain ID, adding chain ID, kind of finding, changed fields)
 -- Params:   none
 -- Columns:  kind         VARCHAR    copy-up, rewritten, written-again, deleted-later, replaced,
 --                                   twice-in-layer
---           chain_id     VARCHAR    the layer in its place that hides
---           other_chain  VARCHAR    the layer in its place that added
---           files        BIGINT     files hidden
+--           chain_id     VARCHAR    the chain node that hides
+--           other_chain  VARCHAR    the chain node that added
+--           files        BIGINT     number of files
 --           size_bytes   BIGINT     their bytes
---           wins_bytes   BIGINT     of these, what no other image reads: what mending wins
+--           saves_bytes  BIGINT     of these, bytes that no image shows: what a fix frees
 --           fields       VARCHAR[]  metadata that differs
---           paths        VARCHAR[]  up to five, the largest first
---           repair       VARCHAR    what to do
--- Source:   docs/findings.md
+--           paths        VARCHAR[]  up to five, largest first
+--           repair       VARCHAR    how to fix it
+-- Source:   docs/findings.md; docs/measures.md, "What hides a file", "Dead bytes"
 WITH hidden AS (
-    -- the linter takes the lines of a CASE for too deep
+    -- The linter reports the lines of a CASE as indented too far.
     -- noqa: disable=LT02
     SELECT
         CASE shadow.cause
@@ -29,7 +29,7 @@ WITH hidden AS (
         shadow.changed_fields,
         shadow.path,
         shadow.size_bytes,
-        CASE WHEN dead.layer IS NULL THEN 0 ELSE shadow.size_bytes END AS wins_bytes,
+        CASE WHEN dead.layer IS NULL THEN 0 ELSE shadow.size_bytes END AS saves_bytes,
         upper_file.mode,
         upper_file.uid,
         upper_file.gid
@@ -51,7 +51,7 @@ grouped AS (
         changed_fields,
         count(*) AS files,
         sum(size_bytes)::BIGINT AS size_bytes,
-        sum(wins_bytes)::BIGINT AS wins_bytes,
+        sum(saves_bytes)::BIGINT AS saves_bytes,
         arg_max(path, size_bytes, 5) AS paths,
         CASE WHEN min(mode) = max(mode) THEN format('{:o}', min(mode)) END AS mode,
         CASE
@@ -62,6 +62,7 @@ grouped AS (
     GROUP BY kind, chain_id, added_chain, changed_fields
 ),
 
+-- Files that came with COPY or ADD are fixed in that line of the build file, others in a RUN step.
 placed AS (
     SELECT
         grouped.*,
@@ -79,7 +80,7 @@ SELECT
     added_chain AS other_chain,
     files,
     size_bytes,
-    wins_bytes,
+    saves_bytes,
     changed_fields AS fields,
     paths,
     CASE

@@ -1,8 +1,8 @@
 -- Question: Which layers are the same but for timestamps?
 -- Grain:    one row per class of such layers
 -- Params:   none
--- Columns:  as 20_hidden_finding; chain_id and other_chain are places of two of the layers
--- Source:   MEASURES.md, "the same but for timestamps"
+-- Columns:  as 20_hidden_finding; chain_id and other_chain are chain nodes of two of the layers
+-- Source:   docs/measures.md, "The same but for timestamps"
 WITH classes AS (
     SELECT
         description.description,
@@ -17,6 +17,7 @@ WITH classes AS (
     HAVING count(*) > 1 AND min(layers.content_bytes) > 0
 ),
 
+-- Two layers of a class represent all: their files with different mtimes are shown as evidence.
 changed AS (
     SELECT classes.description, arg_max(one.path, one.size_bytes, 5) AS paths
     FROM classes
@@ -37,7 +38,7 @@ SELECT
     other.chain_id AS other_chain,
     classes.files * (classes.copies - 1) AS files,
     classes.size_bytes * (classes.copies - 1) AS size_bytes,
-    classes.size_bytes * (classes.copies - 1) AS wins_bytes,
+    classes.size_bytes * (classes.copies - 1) AS saves_bytes,
     ['mtime'] AS fields,
     coalesce(changed.paths, []) AS paths,
     format(

@@ -1,7 +1,7 @@
--- Question: Which package managers left caches and lists behind that containers still see?
+-- Question: Which layers hold caches or lists of package managers that containers still see?
 -- Grain:    one row per (layer, cache)
 -- Params:   none
--- Columns:  as 20_hidden_finding; chain_id is the first place of the layer
+-- Columns:  as 20_hidden_finding; chain_id is the first chain node of the layer
 -- Source:   docs/findings.md
 WITH cached AS (
     SELECT layer, member, path, size_bytes, package_cache(path) AS cache
@@ -19,7 +19,7 @@ SELECT
     NULL::VARCHAR AS other_chain,
     count(*) AS files,
     sum(cached.size_bytes)::BIGINT AS size_bytes,
-    sum(cached.size_bytes)::BIGINT AS wins_bytes,
+    sum(cached.size_bytes)::BIGINT AS saves_bytes,
     []::VARCHAR[] AS fields,
     arg_max(cached.path, cached.size_bytes, 5) AS paths,
     CASE cached.cache

@@ -1,8 +1,10 @@
--- Question: Which large folders are copied into several layers?
--- Grain:    one row per class of equal folders of a megabyte or more, the outermost only
+-- Question: Which large folders are stored more than once, in one layer or several?
+-- Grain:    one row per class of equal folders of a megabyte or more, only the outermost
 -- Params:   none
--- Columns:  as 20_hidden_finding; chain_id and other_chain are places of two of the copies
+-- Columns:  as 20_hidden_finding; chain_id and other_chain are chain nodes of two copies
 -- Source:   docs/findings.md
+--
+-- A folder is inside a larger finding if its parent has as many copies, in every place.
 WITH outermost AS (
     SELECT folder.class
     FROM folder
@@ -17,7 +19,7 @@ copies AS (
     SELECT folder.* FROM folder JOIN outermost USING (class)
 ),
 
-dead_copies AS (
+hidden_copies AS (
     SELECT DISTINCT copies.layer, copies.folder
     FROM copies
     JOIN item
@@ -28,8 +30,8 @@ dead_copies AS (
     JOIN dead ON dead.layer = item.layer AND dead.member = item.member
 ),
 
--- copies that are hidden, by a chmod or a delete, are findings of their own
-living AS (
+-- Copies that a later layer hides (by a chmod or a delete) are findings of their own kind.
+visible_copies AS (
     SELECT
         copies.class,
         count(*) AS copies,
@@ -39,7 +41,7 @@ living AS (
         max((copies.layer, copies.folder)) AS last_copy,
         list_sort(list(DISTINCT '/' || copies.folder))[:5] AS paths
     FROM copies
-    ANTI JOIN dead_copies USING (layer, folder)
+    ANTI JOIN hidden_copies USING (layer, folder)
     GROUP BY copies.class
     HAVING count(*) > 1
 ),
@@ -52,20 +54,20 @@ SELECT
     'folder-again' AS kind,
     one.chain_id,
     other.chain_id AS other_chain,
-    living.files * (living.copies - 1) AS files,
-    living.size_bytes * (living.copies - 1) AS size_bytes,
-    living.size_bytes * (living.copies - 1) AS wins_bytes,
+    visible_copies.files * (visible_copies.copies - 1) AS files,
+    visible_copies.size_bytes * (visible_copies.copies - 1) AS size_bytes,
+    visible_copies.size_bytes * (visible_copies.copies - 1) AS saves_bytes,
     []::VARCHAR[] AS fields,
-    living.paths,
+    visible_copies.paths,
     CASE
-        WHEN living.first_copy[1] = living.last_copy[1]
+        WHEN visible_copies.first_copy[1] = visible_copies.last_copy[1]
             THEN 'the step copies a folder twice: copy it once, and link'
         ELSE
             format(
                 '{} copies: put the folder into a layer of its own that all its images start with',
-                living.copies
+                visible_copies.copies
             )
     END AS repair
-FROM living
-JOIN places AS one ON one.layer = living.first_copy[1]
-JOIN places AS other ON other.layer = living.last_copy[1];
+FROM visible_copies
+JOIN places AS one ON one.layer = visible_copies.first_copy[1]
+JOIN places AS other ON other.layer = visible_copies.last_copy[1];

@@ -1,23 +1,23 @@
--- Question: What does a container of each image see, and which layer provides it?
--- Grain:    one row per (image, visible path); folders that no layer lists are there too
+-- Question: Which paths does a container of each image see, and which layer provides each?
+-- Grain:    one row per (image, visible path); implied directories too
 -- Params:   none
 -- Columns:  image_id      VARCHAR  config digest as computed
---           path          VARCHAR  visible path; the root is left out
---           kind          VARCHAR  kind of what is there, hard links resolved
+--           path          VARCHAR  visible path; except the root
+--           kind          VARCHAR  kind, hard links resolved
 --           size_bytes    BIGINT   logical size of a regular file
---           mode          INTEGER  permission bits; null, as all that follows, for a folder that
---                                  no layer lists: something lies, or lay, below it
+--           mode          INTEGER  permission bits; null for an implied directory, as are all
+--                                  columns below
 --           uid           BIGINT   owner
 --           gid           BIGINT   group
 --           mtime_ns      BIGINT   nanoseconds since 1970
 --           link          VARCHAR  target of a symlink
 --           device        VARCHAR  major:minor
---           xattrs        VARCHAR  JSON object; null where there are none
+--           xattrs        VARCHAR  JSON object; null if there are none
 --           content_hash  BLOB     BLAKE3 of a regular file
 --           position      INTEGER  layer index that provides the name
---           inode_chain   VARCHAR  layer in its place that added what is there
+--           inode_chain   VARCHAR  chain node that added the inode
 --           inode_member  INTEGER  its member in that layer
--- Source:   OCI image-spec layer.md, "Applying changesets": lookup from the top down
+-- Source:   docs/measures.md, "Merged view"; OCI image-spec layer.md, "Applying Changesets"
 WITH placed AS (
     SELECT stack.image_id, stack.position, stack.chain_id, item.*
     FROM stack
@@ -25,7 +25,7 @@ WITH placed AS (
     WHERE item.path <> '' OR item.kind = 'opaque'
 ),
 
--- the topmost entry of a path provides it
+-- A path is looked up from the top layer down, so its topmost entry provides it.
 tops AS (
     SELECT
         image_id,
@@ -37,7 +37,7 @@ tops AS (
     GROUP BY image_id, path
 ),
 
-standing AS (
+topmost AS (
     SELECT tops.image_id, tops.path, tops.position, placed.chain_id, placed.layer, placed.member
     FROM tops
     JOIN placed USING (image_id, path, position, member)
@@ -49,18 +49,20 @@ placed_folders AS (
     WHERE kind NOT IN ('whiteout', 'opaque')
 ),
 
--- above it: a whiteout of it, or an ancestor that is hidden or is no directory
+-- An entry or mark at any ancestor in a higher layer can hide the path.
 covers AS (
-    SELECT DISTINCT image_id, path, position, unnest(ancestors_of(path)) AS ancestor FROM standing
+    SELECT DISTINCT image_id, path, position, unnest(ancestors_of(path)) AS ancestor FROM topmost
 ),
 
+-- A path is hidden by a whiteout of it, by an ancestor that is deleted or is not a directory, or by
+-- an entry below it if it is not a directory itself.
 hidden AS (
-    SELECT standing.image_id, standing.path
-    FROM standing
+    SELECT topmost.image_id, topmost.path
+    FROM topmost
     JOIN placed AS upper
-        ON upper.image_id = standing.image_id
-        AND upper.path = standing.path
-        AND upper.position > standing.position
+        ON upper.image_id = topmost.image_id
+        AND upper.path = topmost.path
+        AND upper.position > topmost.position
     WHERE upper.kind = 'whiteout' OR (upper.kind <> 'opaque' AND upper.taken_by IS NOT NULL)
     UNION
     SELECT covers.image_id, covers.path
@@ -71,9 +73,9 @@ hidden AS (
         AND upper.position > covers.position
     WHERE upper.kind <> 'directory'
     UNION
-    -- an entry below a path that is no directory replaces it
+    -- An entry below a path that is not a directory replaces it.
     SELECT lower.image_id, lower.path
-    FROM standing AS lower
+    FROM topmost AS lower
     JOIN item ON item.layer = lower.layer AND item.member = lower.member
     JOIN placed_folders AS upper
         ON upper.image_id = lower.image_id
@@ -83,7 +85,7 @@ hidden AS (
 ),
 
 seen AS (
-    SELECT standing.* FROM standing ANTI JOIN hidden USING (image_id, path)
+    SELECT topmost.* FROM topmost ANTI JOIN hidden USING (image_id, path)
 ),
 
 named AS (
@@ -115,7 +117,7 @@ named AS (
             WHEN name.kind <> 'hardlink' THEN name.member
             ELSE coalesce(link.end_member, lower_link.inode_member)
         END
-    -- a folder has no second name: such a link dangles
+    -- A directory cannot have a second name, so a hard link to one dangles.
     WHERE name.kind <> 'hardlink' OR target.kind <> 'directory'
 ),
 
@@ -125,8 +127,8 @@ parents AS (
     WHERE kind NOT IN ('whiteout', 'opaque') AND taken_by IS NULL
 ),
 
--- what lies below a folder makes it; it stays when that is gone
-made AS (
+-- A path implies its parent directories. They remain after the path is deleted.
+implied_paths AS (
     SELECT image_id, folder AS path, max(position) AS position
     FROM (
         SELECT image_id, position, folder FROM parents
@@ -138,7 +140,7 @@ made AS (
 ),
 
 implied AS (
-    SELECT made.* FROM made ANTI JOIN named USING (image_id, path)
+    SELECT implied_paths.* FROM implied_paths ANTI JOIN named USING (image_id, path)
 ),
 
 implied_covers AS (

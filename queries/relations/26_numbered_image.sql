@@ -1,9 +1,11 @@
--- Question: Which images take part in a new division into layers?
+-- Question: Which images does a search for other layers consider?
 -- Grain:    one row per image; cache images and incomplete ones are left out
 -- Params:   none
 -- Columns:  number    INTEGER  0, 1, 2 … in the order of image IDs
 --           image_id  VARCHAR  config digest as computed
--- Source:   sets of images are lists of small numbers, so that thousands of them fit in memory
+-- Source:   docs/measures.md, "Cache image", "Incomplete images"
+--
+-- Sets of images are kept as lists of small numbers, so that thousands of them fit in memory.
 SELECT (row_number() OVER (ORDER BY image_id) - 1)::INTEGER AS number, image_id
 FROM image
 WHERE complete AND NOT is_cache;

@@ -1,18 +1,18 @@
--- Question: What has each container written over its image, entry by entry?
--- Grain:    one row per entry of a container's writable branch that is no directory
+-- Question: Which entries has each container written over its image?
+-- Grain:    one row per entry of a container's writable branch; directories are left out
 -- Params:   none
 -- Columns:  source           VARCHAR    location of the store
 --           container_id     VARCHAR    its ID there
 --           path             VARCHAR    path in the container
 --           kind             VARCHAR    as in entries
---           size_bytes       BIGINT     logical size of a regular file that is written
---           below_bytes      BIGINT     size of what the image shows there; null where nothing
+--           size_bytes       BIGINT     logical size of a regular file; 0 for others
+--           below_bytes      BIGINT     size of what the image has at that path; null if nothing
 --           copied_up        BOOLEAN    a regular file over a regular file of the image
---           metadata_only    BOOLEAN    copied up without new data
---           changed_fields   VARCHAR[]  for metadata_only
---           image_id         VARCHAR    its image; null where that was not read
---           position         INTEGER    layer index that the file below comes from
--- Source:   MEASURES.md, "For a container"
+--           metadata_only    BOOLEAN    copied up, and the content is the same
+--           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
+--           image_id         VARCHAR    its image; null if the image was not read
+--           position         INTEGER    layer index of the file in the image
+-- Source:   docs/measures.md, "Bytes of a container"
 WITH uppers AS (
     SELECT
         scan_containers.source,

@@ -1,11 +1,11 @@
--- Question: Which bytes of its image does each container hide by whiteouts?
--- Grain:    one row per container that hides any
+-- Question: How many bytes of its image does each container hide by whiteouts?
+-- Grain:    one row per container that hides a file
 -- Params:   none
 -- Columns:  source        VARCHAR  location of the store
 --           container_id  VARCHAR  its ID there
 --           files         BIGINT   inodes whose last name it hides
 --           hidden_bytes  BIGINT   their bytes
--- Source:   MEASURES.md, "For a container"
+-- Source:   docs/measures.md, "Bytes of a container"
 WITH marks AS (
     SELECT source, container_id, image_id, path, kind
     FROM written
@@ -18,8 +18,8 @@ names AS (
     WHERE kind = 'file' AND image_id IN (SELECT image_id FROM written)
 ),
 
--- names that lie at a whiteout, or below a whiteout or an opaque directory
-gone_names AS (
+-- Names at a whiteout, or below a whiteout or an opaque directory.
+hidden_names AS (
     SELECT DISTINCT marks.source, marks.container_id, names.image_id, names.path
     FROM marks
     JOIN names
@@ -35,26 +35,27 @@ name_counts AS (
     GROUP BY image_id, inode_chain, inode_member
 ),
 
-gone AS (
+-- A file is hidden if all its visible names are.
+hidden_inodes AS (
     SELECT
-        gone_names.source,
-        gone_names.container_id,
+        hidden_names.source,
+        hidden_names.container_id,
         visible.image_id,
         visible.inode_chain,
         visible.inode_member,
         any_value(visible.size_bytes) AS size_bytes,
         count(*) AS names
-    FROM gone_names
+    FROM hidden_names
     JOIN visible USING (image_id, path)
     GROUP BY ALL
 )
 
 SELECT
-    gone.source,
-    gone.container_id,
+    hidden_inodes.source,
+    hidden_inodes.container_id,
     count(*) AS files,
-    sum(gone.size_bytes)::BIGINT AS hidden_bytes
-FROM gone
+    sum(hidden_inodes.size_bytes)::BIGINT AS hidden_bytes
+FROM hidden_inodes
 JOIN name_counts USING (image_id, inode_chain, inode_member)
-WHERE gone.names = name_counts.names
-GROUP BY gone.source, gone.container_id;
+WHERE hidden_inodes.names = name_counts.names
+GROUP BY hidden_inodes.source, hidden_inodes.container_id;

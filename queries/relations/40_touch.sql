@@ -1,12 +1,12 @@
--- Question: Which paths does each layer name, and as what?
+-- Question: Which paths does each layer name, and in which role?
 -- Grain:    one row per (layer, path, role, look)
 -- Params:   none
 -- Columns:  layer     VARCHAR  key of the layer
---           path      VARCHAR  the path; what is hidden for a mark
---           role      VARCHAR  directory, other, whiteout, opaque, or target of a hard link
+--           path      VARCHAR  the path; for a mark, the path that it hides
+--           role      VARCHAR  directory, whiteout, opaque, target (of a hard link) or other
 --           look      VARCHAR  mode, owner and xattrs of a directory; else null
---           mtime_ns  BIGINT   of a directory; else null
--- Source:   MEASURES.md, "Reordering"
+--           mtime_ns  BIGINT   mtime of a directory; else null
+-- Source:   docs/measures.md, "Layers that commute"
 SELECT DISTINCT
     layer,
     path,

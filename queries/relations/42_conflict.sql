@@ -1,22 +1,24 @@
--- Question: Which layers of an image may not change places, and for which path?
+-- Question: Which layers of an image cannot change places, and because of which path?
 -- Grain:    one row per (lower layer, upper layer) that do not commute
 -- Params:   none
 -- Columns:  lower_layer  VARCHAR  key of the layer
---           upper_layer  VARCHAR  key of a layer that stands above it in some image
---           grade        VARCHAR  equivalent: they commute in no grade; identical: only mtimes of
---                                 directories that both carry stand in the way
+--           upper_layer  VARCHAR  key of a layer that is above it in some image
+--           grade        VARCHAR  equivalent: they commute in neither grade; identical: they
+--                                 commute but for mtimes of directories that both carry
 --           rule         VARCHAR  same path, directory metadata, directory mtime, whiteout, opaque,
 --                                 link target; below a file, below a whiteout, below an opaque,
 --                                 below a link target
---           lower_path   VARCHAR  witness: a path that the lower layer names
---           upper_path   VARCHAR  and what it meets in the upper layer
---           paths        BIGINT   meetings of that grade
--- Source:   MEASURES.md, "Reordering": no path equals, or lies below what is no plain directory
+--           lower_path   VARCHAR  evidence: a path that the lower layer names
+--           upper_path   VARCHAR  path of the upper layer that conflicts with it
+--           paths        BIGINT   number of conflicts that count for this grade
+-- Source:   docs/measures.md, "Layers that commute", "Grades of equality"
 --
--- How the cost grows: paths are looked up, never compared pair by pair. A path that a single layer
--- names meets none, unless that layer lies twice in an image; a path meets what lies above it only
--- where that is no directory, which is rare.
-WITH meeting AS (
+-- How the cost grows: paths are looked up, never compared pair by pair. A path that only one layer
+-- names conflicts with nothing, unless that layer is twice in an image. A path conflicts with an
+-- ancestor only if that is not a directory, which is rare.
+--
+-- Only these paths can conflict at the path itself.
+WITH shared_paths AS (
     SELECT path FROM touch GROUP BY path HAVING count(DISTINCT layer) > 1
     UNION
     SELECT touch.path
@@ -25,8 +27,8 @@ WITH meeting AS (
     WHERE layer_pair.lower_layer = layer_pair.upper_layer
 ),
 
-met AS (
-    SELECT * FROM touch WHERE path IN (SELECT path FROM meeting)
+shared_touches AS (
+    SELECT * FROM touch WHERE path IN (SELECT path FROM shared_paths)
 ),
 
 at_path AS (
@@ -43,18 +45,18 @@ at_path AS (
         END AS rule,
         lower_touch.path AS lower_path,
         upper_touch.path AS upper_path
-    FROM met AS lower_touch
+    FROM shared_touches AS lower_touch
     JOIN layer_pair ON layer_pair.lower_layer = lower_touch.layer
-    JOIN met AS upper_touch
+    JOIN shared_touches AS upper_touch
         ON upper_touch.layer = layer_pair.upper_layer AND upper_touch.path = lower_touch.path
-    -- what both may carry alike: plain directories, the same whiteout, the same target
+    -- Allowed in both layers: equal directories, the same whiteout, the same link target.
     WHERE lower_touch.role <> upper_touch.role
         OR lower_touch.role NOT IN ('directory', 'whiteout', 'target')
         OR lower_touch.look IS DISTINCT FROM upper_touch.look
         OR lower_touch.mtime_ns IS DISTINCT FROM upper_touch.mtime_ns
 ),
 
--- folders of paths that are named, each once in the whole store
+-- The directories of all named paths, each once in the whole store, keep the join below small.
 folders AS (
     SELECT DISTINCT parent_of(path) AS folder FROM touch WHERE path <> ''
 ),
@@ -65,6 +67,7 @@ covered AS (
     SELECT folder, unnest(ancestors_of(folder)) FROM folders
 ),
 
+-- Marks, link targets and entries that are not directories conflict with every path below them.
 covers AS (
     SELECT DISTINCT layer, path, role
     FROM touch
@@ -96,7 +99,7 @@ below_path AS (
     JOIN covers ON covers.layer = layer_pair.lower_layer AND covers.path = inside.cover
 ),
 
-meetings AS (
+conflicts AS (
     SELECT * FROM at_path
     UNION ALL
     SELECT
@@ -116,7 +119,7 @@ meetings AS (
 graded AS (
     SELECT
         *, CASE WHEN rule = 'directory mtime' THEN 'identical' ELSE 'equivalent' END AS grade
-    FROM meetings
+    FROM conflicts
 )
 
 SELECT
@@ -130,6 +133,7 @@ SELECT
         AS upper_path,
     count(*) FILTER (WHERE rule <> 'directory mtime' OR rules = 1) AS paths
 FROM (
+    -- If a pair conflicts in both grades, only those of grade equivalent are counted.
     SELECT
         *,
         count(DISTINCT grade) OVER (PARTITION BY lower_layer, upper_layer) AS rules

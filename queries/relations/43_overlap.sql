@@ -1,16 +1,19 @@
 -- Question: Which layers hold nearly the same files?
--- Grain:    one row per pair of layers that share at least nine tenths of what either holds
+-- Grain:    one row per pair of layers that have at least 90 % of their bytes in common
 -- Params:   none
 -- Columns:  layer         VARCHAR  the smaller key
 --           other_layer   VARCHAR  the larger key
 --           common_bytes  BIGINT   files that both hold, with the same mode and owner
 --           overlap       DOUBLE   common / bytes of files that either holds, 0.9 to 1
--- Source:   MEASURES.md, "content overlap above a stated threshold"
+-- Source:   docs/measures.md, "Step order"
 --
--- Two runs of one step differ in what no reader of the image asks for: caches and lists of package
--- managers are left out, and Python's bytecode, which has its source's mtime inside, is compared by
--- path and size. Files are compared once, into classes that the same layers hold; pairs come from
--- classes of up to 64 layers, so the work grows with classes, never with the square of files.
+-- Two runs of one step differ in files that do not matter to users of the image. So caches and
+-- lists of package managers are left out, and Python bytecode, which contains the mtime of its
+-- source, is compared by path and size only.
+--
+-- How the cost grows: files are grouped once into classes that the same layers hold. Pairs are made
+-- only within classes of up to 64 layers, so the work grows with the number of classes, never with
+-- the square of the number of files.
 WITH file AS (
     SELECT DISTINCT
         layer,

@@ -1,11 +1,11 @@
--- Question: Which layers would one build step have made, had it run once?
+-- Question: Which layers would be one layer if their build step had run only once?
 -- Grain:    one row per layer that some image references
 -- Params:   none
 -- Columns:  layer   VARCHAR  key of the layer
 --           class   VARCHAR  smallest key among the layers that are the same but for timestamps or
---                            overlap, directly or by others between
---           reason  VARCHAR  timestamps, overlap; null for a layer that is alone
--- Source:   MEASURES.md, "Reordering": classes of the step order
+--                            overlap, directly or through other layers
+--           reason  VARCHAR  timestamps, overlap; null if the layer is alone in its class
+-- Source:   docs/measures.md, "Step order", "The same but for timestamps"
 WITH RECURSIVE timeless AS (
     SELECT layer, min(layer) OVER (PARTITION BY description) AS other_layer FROM description
 ),
@@ -22,6 +22,7 @@ pair AS (
     SELECT other_layer, layer FROM linked
 ),
 
+-- The connected components of the pairs: each layer with every layer that it is linked to.
 reached AS (
     SELECT DISTINCT layer, layer AS class FROM pair
     UNION
@@ -32,7 +33,7 @@ classed AS (
     SELECT layer, min(class) AS class FROM reached GROUP BY layer
 ),
 
--- one overlap in a class makes it one by overlap
+-- A class that contains any overlap has the reason overlap ('overlap' sorts before 'timestamps').
 reasons AS (
     SELECT classed.class, min(linked.reason) AS reason
     FROM linked

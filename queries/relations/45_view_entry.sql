@@ -1,15 +1,15 @@
--- Question: What is each visible path like, as one value?
+-- Question: What does a container see at each visible path, as one value to compare?
 -- Grain:    one row per (image, visible path)
 -- Params:   none
 -- Columns:  image_id    VARCHAR  config digest as computed
 --           path        VARCHAR  visible path
---           kind        VARCHAR  kind of what is there, hard links resolved
+--           kind        VARCHAR  kind, hard links resolved
 --           position    INTEGER  layer index that provides the name
 --           mtime_ns    BIGINT   nanoseconds since 1970
---           carried     BOOLEAN  a directory that several layers of the image carry
+--           carried     BOOLEAN  the path is a directory that several layers of the image list
 --           first_name  VARCHAR  smallest name of the same inode; null for a directory
---           look        VARCHAR  the same for entries that agree in all but mtime
--- Source:   MEASURES.md, "Reordering": the proof
+--           look        VARCHAR  equal for entries that agree in all but mtime
+-- Source:   docs/measures.md, "Proof of a proposal", "Grades of equality"
 WITH carried AS (
     SELECT stack.image_id, item.path
     FROM stack

@@ -1,26 +1,27 @@
--- Question: How often did each layer of an image change by itself from one tag to the next?
+-- Question: How often did each layer of an image change from one tag to the next, by its own step?
 -- Grain:    one row per (image, position); cache images are left out
 -- Params:   none
 -- Columns:  image_id     VARCHAR  config digest as computed
 --           position     INTEGER  layer index, 0 = base
 --           layer        VARCHAR  key of the layer's rows; else its diff ID as claimed
---           changes      BIGINT   transitions at which the step's layer was another
---           transitions  BIGINT   steps from one tag of the series to the next, to a tag that has
---                                 this build step; 0 for an image without a series
---           rate         DOUBLE   (changes + 1/2) / (transitions + 1); 1/2 where nothing is known
--- Source:   MEASURES.md, "Reordering". The series is the tag series of the image's platform that
---           has most images, of several such the first by name; tag_place orders it. A layer is
---           aligned with that layer of the tag before whose build step reads the same, numbers and
---           hashes aside, and is the same-numbered of such steps from the base up; steps without
---           text are aligned alike. It changed where the two are of other classes (layer_class: a
---           step that ran again only because of what lies below it is the same), or where the tag
---           before has no such step. What changed below it does
---           not count. All images of a series have the same figures for the same step
+--           changes      BIGINT   transitions at which the step made another layer
+--           transitions  BIGINT   transitions from one tag of the series to the next, if the next
+--                                 has this build step; 0 for an image without a series
+--           rate         DOUBLE   (changes + 1/2) / (transitions + 1); 1/2 without any transition
+-- Source:   docs/measures.md, "Proposals and their gain"
+--
+-- The series of an image is its tag series, on its platform, with the most images; of several the
+-- first by name. The relation tag_place orders it. A layer is compared with the layer of the
+-- previous tag that has the same build step, numbers and hashes aside; the n-th of equal steps,
+-- counted from the base, is compared with the n-th. Steps without text are compared in the same
+-- way. A layer changed if the two are of different classes (relation layer_class: a step that ran
+-- again only because a lower layer changed is of the same class), or if the previous tag has no
+-- such step. All images of a series have the same figures for the same step.
 WITH lengths AS (
     SELECT series, platform, count(*) AS images FROM tag_place GROUP BY series, platform
 ),
 
-homes AS (
+image_series AS (
     SELECT
         tag_place.image_id,
         tag_place.platform,
@@ -80,10 +81,10 @@ SELECT
     coalesce(counted.transitions, 0) AS transitions,
     (coalesce(counted.changes, 0) + 0.5::DOUBLE) / (coalesce(counted.transitions, 0) + 1) AS rate
 FROM steps
-LEFT JOIN homes USING (image_id)
+LEFT JOIN image_series USING (image_id)
 LEFT JOIN counted
-    ON counted.series = homes.series
-    AND counted.platform = homes.platform
+    ON counted.series = image_series.series
+    AND counted.platform = image_series.platform
     AND counted.text = steps.text
     AND counted.nth = steps.nth
 ORDER BY steps.image_id, steps.position;

@@ -1,28 +1,28 @@
--- Question: What would joining two adjacent layers free, and what sharing would it cost?
--- Grain:    one row per chain of at least two layers: its top layer and the one below it; a
---           base that nine images share counts once. Layers that were not read are left out
+-- Question: How many bytes would joining two adjacent layers free, and how many would it cost?
+-- Grain:    one row per chain node with a parent. A base that many images share counts once.
+--           Layers that were not read are left out
 -- Params:   none
--- Columns:  net_bytes       BIGINT   frees - costs: the drop in the store's unpacked_bytes if this
---                                    pair alone is joined; joining is advised where it is positive
+-- Columns:  net_bytes       BIGINT   frees - costs: the drop in unpacked_bytes of the scan if only
+--                                    this pair is joined; joining is advised if it is positive
 --           frees_bytes     BIGINT   files of the lower layer that the upper one hides for good;
 --                                    the joined layer leaves them out
---           costs_bytes     BIGINT   the lower layer's content where other images need it as it
---                                    is: it stays, and the joined layer holds it again; else 0
---           images          BIGINT   images that run through both layers
---           other_images    BIGINT   images that run through the lower layer alone
+--           costs_bytes     BIGINT   content of the lower layer if other images need it as it is:
+--                                    it stays, and the joined layer has a copy; else 0
+--           images          BIGINT   images that contain both layers
+--           other_images    BIGINT   images that contain only the lower layer
 --           lower_bytes     BIGINT   content of the lower layer
 --           upper_bytes     BIGINT   content of the upper layer
 --           lower_position  INTEGER  layer index of the lower one, 0 = base
 --           lower_step      VARCHAR  its build step
 --           upper_step      VARCHAR  build step of the upper one
---           image           VARCHAR  an image with both, for people
---           lower_chain     VARCHAR  the lower layer in its place
---           upper_chain     VARCHAR  the upper layer in its place
--- Source:   MEASURES.md, "unpacked_bytes", "shadowed_bytes"
+--           image           VARCHAR  name of an image with both
+--           lower_chain     VARCHAR  chain ID of the lower layer
+--           upper_chain     VARCHAR  chain ID of the upper layer
+-- Source:   docs/measures.md, "Unpacked bytes", "Content, live and shadowed bytes"
 --
--- Files of a layer that a later member of the same layer took (superseded) go by repacking that
--- layer, so they are not counted. Layers above the pair keep their size on their new parent. Pairs
--- that have a layer in common are each counted as if joined alone: the figures don't add up.
+-- Files that a later member of the same layer replaced (superseded) are not counted: repacking that
+-- layer alone removes them. Layers above the pair keep their size on their new parent. Each pair is
+-- counted as if only it were joined, so figures of pairs with a common layer do not add up.
 WITH hidden AS (
     SELECT chain_id, added_chain, sum(size_bytes) AS size_bytes
     FROM shadow

@@ -1,22 +1,22 @@
--- Question: Which layers has each image, and what does each cost?
+-- Question: Which layers has each image, and how many bytes does each cost?
 -- Grain:    one row per (image, position); cache images are left out
 -- Params:   none
 -- Columns:  image_id       VARCHAR    config digest as computed
---           name           VARCHAR    for people
+--           name           VARCHAR    name of the image
 --           names          VARCHAR[]  all names, sorted
---           complete       BOOLEAN    rows of every layer of the image are known
---           base           VARCHAR    smallest name of the image that it is built on; null where
+--           complete       BOOLEAN    the rows of every layer of the image are known
+--           base           VARCHAR    smallest name of the image that it is built on; null if
 --                                     there is none
---           base_layers    INTEGER    layers of that; 0 without a base
+--           base_layers    INTEGER    number of layers of the base; 0 without a base
 --           position       INTEGER    layer index, 0 = base
 --           layer          VARCHAR    key of the layer's rows; else its diff ID as claimed
 --           diff_id        VARCHAR    as the config claims it
---           created_by     VARCHAR    build step; null where the image does not say
---           content_bytes  BIGINT     bytes of its files; 0 where they are not known
---           pull_bytes     BIGINT     its smallest blob; its content where no source keeps one
---           step_class     VARCHAR    layers that one step would have made (layer_class)
---           class_reason   VARCHAR    timestamps, overlap; null for a layer that is alone
--- Source:   MEASURES.md, "Reordering"
+--           created_by     VARCHAR    build step; null if the config gives none
+--           content_bytes  BIGINT     content of the layer; 0 if unknown
+--           pull_bytes     BIGINT     size of its smallest blob; its content if no source keeps one
+--           step_class     VARCHAR    class of the layer (relation layer_class)
+--           class_reason   VARCHAR    timestamps, overlap; null if the layer is alone in its class
+-- Source:   docs/measures.md, "Reordering"
 WITH blobs AS (
     SELECT image_id, position, min(compressed_bytes) AS compressed_bytes
     FROM scan_image_layers

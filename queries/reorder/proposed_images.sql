@@ -1,9 +1,9 @@
--- Question: Which images does a session compare that holds each also in another order?
+-- Question: Which images does a session hold that compares each with another order of its layers?
 -- Grain:    two rows per row of scan_images
 -- Params:   none
 -- Columns:  as the table images; the image ID of the second is 'proposed:' and that of the first.
---           Each has its ID as its name, so that none passes for a cache image of another
--- Source:   MEASURES.md, "Each proposal carries its proof"
+--           Each has its ID as its name: an untagged one could count as a cache image
+-- Source:   docs/measures.md, "Proof of a proposal"
 SELECT * REPLACE ([image_id] AS names) FROM scan_images
 UNION ALL
 SELECT

@@ -1,11 +1,11 @@
--- Question: Which layers stand where, as they are and in another order?
+-- Question: Which position has each layer today and in a proposed order?
 -- Grain:    two rows per row of scan_image_layers
--- Params:   $images     VARCHAR[]  image IDs; one for each place of each image
---           $positions  INTEGER[]  where the layer stands today
---           $proposed   INTEGER[]  where it would stand
+-- Params:   $images     VARCHAR[]  image IDs; one for each position of each image
+--           $positions  INTEGER[]  position of the layer today
+--           $proposed   INTEGER[]  position of the layer in the proposed order
 -- Columns:  as the table image_layers; the image ID of the second is 'proposed:' and that of the
---           first, with the positions and chain IDs of the other order
--- Source:   OCI image-spec config.md, "Layer ChainID"
+--           first, with the positions and chain IDs of the proposed order
+-- Source:   docs/measures.md, "Chain ID"; OCI image-spec config.md, "Layer ChainID"
 WITH RECURSIVE moved AS (
     SELECT
         unnest($images::VARCHAR[]) AS image_id,

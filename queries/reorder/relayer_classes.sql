@@ -1,17 +1,20 @@
--- Question: Which files do exactly the same images show?
--- Grain:    one row per set of images that some visible file is in
+-- Question: Which sets of images show the same files?
+-- Grain:    one row per set of images that alone show some file
 -- Params:   none
 -- Columns:  images   INTEGER[]  numbers of the images (relayer_images), ascending
---           files    BIGINT     regular files, of several names one
---           bytes    BIGINT     their logical size
---           folders  VARCHAR[]  the three folders, at most two deep, with most of these bytes
--- Source:   MEASURES.md, "merged view". A file is one here with all its visible names, content,
---           mode, owner, mtime and xattrs. What has no bytes (folders, links, devices) is left out
+--           files    BIGINT     number of regular files, whatever their number of names
+--           bytes    BIGINT     logical size of these files
+--           folders  VARCHAR[]  the three folders, at most two levels deep, with most of these
+--                               bytes
+-- Source:   docs/measures.md, "Merged view"; docs/reorder.md
 --
--- How the cost grows: with the names of files in layers, each layer in its place once (node_name),
--- never with images times files: names are grouped by where they stand and where they are hidden,
--- and images are filled in for each such group. Only files with several names are looked at image
--- by image, since each image may show other names.
+-- Two files are the same if all their visible names, content, mode, owner, mtime and xattrs are
+-- equal. Folders, links and devices have no bytes and are left out.
+--
+-- How the cost grows: with the number of names in chain nodes (relation node_name), never with
+-- images times files. Names are grouped by the node that adds them and the nodes that hide them,
+-- and images are filled in once per group. Only files with several names are looked up image by
+-- image, because each image may show other names.
 WITH places AS (
     SELECT chain_id, layer, row_number() OVER (ORDER BY chain_id) AS place FROM node
 ),
@@ -36,7 +39,7 @@ name_counts AS (
     GROUP BY inode_chain, inode_member
 ),
 
--- where a file with one name stands, and above it the places that hide it
+-- The site of a file with one name: the node that adds it, and the nodes above that hide it.
 single AS (
     SELECT
         [node_name.path] AS paths,
@@ -73,6 +76,7 @@ linked_hits AS (
     JOIN numbered_image ON numbered_image.image_id = stack.image_id
 ),
 
+-- The site of a file with several names is one image, with the names that this image shows.
 linked AS (
     SELECT
         list_sort(list(path)) AS paths,
@@ -138,24 +142,24 @@ spreads AS (
     FROM (SELECT DISTINCT sites FROM site_folders) AS distinct_sets
 ),
 
-shaded AS (
+hider_sites AS (
     SELECT site_number, unnest(hiders) AS place FROM sites
 ),
 
-gone AS (
-    SELECT DISTINCT shaded.site_number, members.number
-    FROM shaded
+hidden_images AS (
+    SELECT DISTINCT hider_sites.site_number, members.number
+    FROM hider_sites
     JOIN members USING (place)
 ),
 
-shown AS (
+node_images AS (
     SELECT sites.site_number, members.number
     FROM sites
     JOIN members USING (place)
 ),
 
 site_images AS (
-    SELECT site_number, number FROM shown ANTI JOIN gone USING (site_number, number)
+    SELECT site_number, number FROM node_images ANTI JOIN hidden_images USING (site_number, number)
     UNION ALL
     SELECT site_number, only_image FROM sites WHERE only_image >= 0
 ),

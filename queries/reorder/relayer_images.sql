@@ -1,13 +1,13 @@
--- Question: Which images take part in a new division into layers, and what are they like today?
+-- Question: Which images does a search for other layers consider, and how large is each today?
 -- Grain:    one row per image; cache images and incomplete ones are left out
 -- Params:   none
--- Columns:  number         INTEGER  as relayer_classes names the image
+-- Columns:  number         INTEGER  number of the image in relayer_classes
 --           image_id       VARCHAR  config digest as computed
---           name           VARCHAR  for people
---           layers         INTEGER  layers today
---           content_bytes  BIGINT   of all its layers
---           bottom_chain   VARCHAR  its lowest layer; null without layers
--- Source:   MEASURES.md, "image"
+--           name           VARCHAR  name of the image
+--           layers         INTEGER  number of layers today
+--           content_bytes  BIGINT   content of all its layers
+--           bottom_chain   VARCHAR  chain ID of its lowest layer; null without layers
+-- Source:   docs/measures.md, "Image", "Incomplete images"
 WITH sums AS (
     SELECT
         stack.image_id,

@@ -1,8 +1,8 @@
--- Question: What do the images that take part in a new division into layers hold unpacked today?
+-- Question: How many unpacked bytes do the images of a search for other layers hold today?
 -- Grain:    one row
 -- Params:   none
--- Columns:  unpacked_bytes  BIGINT  content of their layers, each once in its place
--- Source:   MEASURES.md, "unpacked_bytes"
+-- Columns:  unpacked_bytes  BIGINT  content of their chain nodes, each once
+-- Source:   docs/measures.md, "Unpacked bytes"
 WITH chains AS (
     SELECT DISTINCT stack.chain_id, stack.layer
     FROM stack

@@ -1,22 +1,22 @@
--- Question: Which build steps do again what an image that others are built on already holds?
--- Grain:    one row per layer in its place whose step is one class with a layer of such an image
+-- Question: Which build steps repeat a step of an image that other images are built on?
+-- Grain:    one row per chain node of the same class as a layer of such an image
 -- Params:   none
--- Columns:  image          VARCHAR  smallest name of the images that run through it
---           images         BIGINT   how many these are
+-- Columns:  image          VARCHAR  smallest name of the images that contain it
+--           images         BIGINT   number of these images
 --           position       INTEGER  layer index, 0 = base
 --           created_by     VARCHAR  its build step
 --           base           VARCHAR  image to build on instead
---           base_position  INTEGER  layer of that which holds the same
+--           base_position  INTEGER  index of the layer of that image of the same class
 --           built_on_base  BIGINT   images that are built on it today
---           wins_bytes     BIGINT   content of the layer, which would not be stored again
---           brings_bytes   BIGINT   content of the base's other layers that the image does not
---                                   have: shared in the store, but pulled with it
+--           saves_bytes    BIGINT   content of the layer, which would be stored only once
+--           brings_bytes   BIGINT   content of the base's other layers that the image lacks: they
+--                                   are shared in the store, but pulled with the image
 --           in_the_way     BIGINT   layers between the common base and this one that must stay
---                                   below it: 0 means that they can come after the new base
+--                                   below it; 0 if all of them can move above the new base
 --           reason         VARCHAR  why the layers are one class: timestamps, overlap
---           chain_id       VARCHAR  the layer in its place
+--           chain_id       VARCHAR  chain ID of the layer
 --           image_id       VARCHAR  config digest as computed
--- Source:   MEASURES.md, "Reordering": classes of the step order
+-- Source:   docs/measures.md, "Step order"
 WITH repeated AS (
     SELECT node.*, layer_class.class, layer_class.reason, layers.content_bytes
     FROM node
@@ -32,7 +32,7 @@ bases AS (
     GROUP BY unnest(base_images)
 ),
 
--- the common part of both stacks ends below both layers
+-- Pairs of such a layer and a base image that has a layer of the same class.
 pairs AS (
     SELECT
         repeated.*,
@@ -58,6 +58,7 @@ split AS (
     FROM pairs
 ),
 
+-- brings_bytes and in_the_way of each possible base; the best of them is chosen below.
 weighed AS (
     SELECT
         split.*,
@@ -83,7 +84,7 @@ weighed AS (
                 AND stack.position < split.position
         ) AS in_the_way
     FROM split
-    -- an image of which all is common, or that is built on this one, is no other base
+    -- An image that is already below this layer, or is built on it, cannot become its base.
     WHERE split.common_layers <= least(split.position, split.base_position)
 ),
 
@@ -112,7 +113,7 @@ SELECT
     base_labels.name AS base,
     chosen.base_position,
     chosen.built_on_base,
-    chosen.content_bytes AS wins_bytes,
+    chosen.content_bytes AS saves_bytes,
     chosen.brings_bytes::BIGINT AS brings_bytes,
     chosen.in_the_way,
     chosen.reason,
@@ -121,4 +122,4 @@ SELECT
 FROM chosen
 JOIN labels USING (image_id)
 JOIN labels AS base_labels ON base_labels.image_id = chosen.base_id
-ORDER BY wins_bytes DESC, chain_id;
+ORDER BY saves_bytes DESC, chain_id;

@@ -1,18 +1,20 @@
--- Question: Which image came after which in each tag series, and what had to be pulled for it?
+-- Question: Which image followed which in each tag series, and how many bytes were pulled for it?
 -- Grain:    one row per (tag series, platform, two consecutive images); incomplete images are left
 --           out
 -- Params:   none
--- Columns:  series          VARCHAR  repository and tag, its numbers and commits cut to stars
---           platform        VARCHAR  os/architecture[/variant]; empty where none is said
+-- Columns:  series          VARCHAR  repository and tag, with numbers and commits replaced by stars
+--           platform        VARCHAR  os/architecture[/variant]; empty if the image names none
 --           step            BIGINT   1 leads from the oldest image to the next
 --           from_image      VARCHAR  config digest of the older image
 --           to_image        VARCHAR  config digest of the newer image
 --           from_name       VARCHAR  its name in the series
 --           to_name         VARCHAR  its name in the series
 --           to_bytes        BIGINT   content of the newer image's layers, each layer once
---           download_bytes  BIGINT   of these, layers that the older image has at no position
--- Source:   docs/accounting.md, "tag-series"; tag_place. Bytes are uncompressed; a registry serves
---           a layer wherever it stands, so position does not count
+--           download_bytes  BIGINT   of these, layers that the older image lacks
+-- Source:   docs/usage.md, "dedupe usage"; docs/measures.md, "Proposals and their gain"
+--
+-- Bytes are uncompressed. The position of a layer does not matter, because a registry serves a
+-- layer whatever its position.
 WITH steps AS (
     SELECT
         series,

@@ -1,17 +1,17 @@
--- Question: What does an image show at each path, as it is and in another order of its layers?
--- Grain:    one row per path that is visible in either order; asked of a session that holds one
---           image in both orders
+-- Question: Which paths does an image show today and in another order of its layers?
+-- Grain:    one row per path that is visible in either order; the session holds one image in
+--           both orders
 -- Params:   none
--- Columns:  same               BOOLEAN  nothing differs but, for a directory that several layers
---                                       carry, its mtime
---           kind               VARCHAR  kind of what is there
---           position           INTEGER  layer index that provides it today; null where it is not
---                                       visible, or is a folder that no layer lists
---           proposed_position  INTEGER  layer index that provides it in the other order
+-- Columns:  same               BOOLEAN  nothing differs, except the mtime of a directory that
+--                                       several layers list
+--           kind               VARCHAR  kind of file
+--           position           INTEGER  index of the layer that provides it today; null if it is
+--                                       not visible, or is an implied directory
+--           proposed_position  INTEGER  index of the layer that provides it in the other order
 --           mtime_ns           BIGINT   nanoseconds since 1970
 --           proposed_mtime_ns  BIGINT   the same in the other order
 --           path               VARCHAR  visible path
--- Source:   MEASURES.md, "Each proposal carries its proof"
+-- Source:   docs/measures.md, "Proof of a proposal", "Grades of equality"
 WITH today AS (
     SELECT * FROM view_entry WHERE NOT starts_with(image_id, 'proposed:')
 ),

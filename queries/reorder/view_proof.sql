@@ -1,13 +1,13 @@
--- Question: Does an image show the same in another order of its layers?
--- Grain:    one row per image of a session that holds each image in both orders
+-- Question: Does each image show the same in another order of its layers?
+-- Grain:    one row per image; the session holds each image in both orders
 -- Params:   $grade  VARCHAR  equivalent: mtimes of directories that several layers of the image
---                            carry are left out; identical: nothing is
+--                            list are left out; identical: nothing is left out
 -- Columns:  image_id        VARCHAR  config digest as computed
---           paths           BIGINT   visible paths today
+--           paths           BIGINT   number of visible paths today
 --           today_hash      VARCHAR  SHA-256 over all visible entries as they are
 --           proposed_hash   VARCHAR  the same in the other order
---           folder_mtimes   BIGINT   directories that several layers carry and whose mtime differs
--- Source:   MEASURES.md, "Each proposal carries its proof"
+--           folder_mtimes   BIGINT   number of directories whose mtime differs
+-- Source:   docs/measures.md, "Proof of a proposal", "Grades of equality"
 WITH described AS (
     SELECT
         image_id,
@@ -32,7 +32,7 @@ hashed AS (
     GROUP BY image_id
 ),
 
--- an image that shows nothing shows the same
+-- An image without visible paths has a hash too, and is equal to itself.
 listed AS (
     SELECT
         image_id,

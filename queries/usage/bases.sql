@@ -1,17 +1,17 @@
 -- Question: Which images are built on another image, and what do they share with it?
--- Grain:    one row per image whose chain begins with all of another image
+-- Grain:    one row per image whose chain starts with the whole of another image
 -- Params:   none
--- Columns:  image         VARCHAR    for people
---           base          VARCHAR    the longest such image; the smallest name where several
+-- Columns:  image         VARCHAR    name of the image
+--           base          VARCHAR    name of the longest such image; the smallest name if several
 --                                    images end there
---           base_images   BIGINT     images that end there
+--           base_images   BIGINT     images that end at the same chain
 --           base_layers   INTEGER    layers of the base
 --           layers        INTEGER    layers of the image
 --           shared_bytes  BIGINT     content of the base's layers
 --           added_bytes   BIGINT     content of the layers above
 --           image_id      VARCHAR    config digest as computed
 --           base_chain    VARCHAR    chain ID of the base
--- Source:   MEASURES.md, "chain ID"
+-- Source:   docs/measures.md, "Chain ID"
 WITH labels AS (
     SELECT image_id, layers, coalesce(names[1], digest, image_id) AS name FROM image
 ),

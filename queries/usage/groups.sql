@@ -1,28 +1,31 @@
--- Question: Which group of images pays for what, so that the rows add up to the whole store?
--- Grain:    one row per group, one for what lies between groups, one for what nothing references
+-- Question: How many bytes does each group of images use, so that the rows add up to the whole
+--           store?
+-- Grain:    one row per group, one for units of several groups, one for unreferenced bytes
 -- Params:   $by           VARCHAR    image, repository, namespace, tag-series, base or group
---           $globs        VARCHAR[]  for group: a name is in the first of these that it fits
---           $granularity  VARCHAR    compressed, unpacked or content; only orders the rows
+--           $globs        VARCHAR[]  for group: a name is in the first of these that it matches
+--           $granularity  VARCHAR    compressed, unpacked or content; used only to order the rows
 -- Columns:  kind          VARCHAR  group, between (several groups hold it) or unreferenced
---           name          VARCHAR  of the group
---           images        BIGINT   images with a name in the group; of the row between groups,
---                                  those with names in several
---           referenced_compressed    BIGINT   units of these images; not a sum
+--           name          VARCHAR  name of the group
+--           images        BIGINT   images with a name in the group; for the row between groups,
+--                                  images with names in several groups
+--           referenced_compressed    BIGINT   units of these images; does not add up
 --           exclusive_compressed     BIGINT   units of no other group; adds up
---           shared_compressed        BIGINT   referenced - exclusive; not a sum
+--           shared_compressed        BIGINT   referenced - exclusive; does not add up
 --           attributed_compressed    BIGINT   shares of its images; adds up
---           referenced_unpacked      BIGINT   units of these images; not a sum
+--           referenced_unpacked      BIGINT   units of these images; does not add up
 --           exclusive_unpacked       BIGINT   units of no other group; adds up
---           shared_unpacked          BIGINT   referenced - exclusive; not a sum
+--           shared_unpacked          BIGINT   referenced - exclusive; does not add up
 --           attributed_unpacked      BIGINT   shares of its images; adds up
---           referenced_content       BIGINT   units of these images; not a sum
+--           referenced_content       BIGINT   units of these images; does not add up
 --           exclusive_content        BIGINT   units of no other group; adds up
---           shared_content           BIGINT   referenced - exclusive; not a sum
+--           shared_content           BIGINT   referenced - exclusive; does not add up
 --           attributed_content       BIGINT   shares of its images; adds up
 --           dead_bytes               BIGINT   dead files in layers of no other group; adds up
--- Source:   MEASURES.md, "Accounting that adds up"; docs/accounting.md. A group is attributed the
---           shares of the images all of whose names it has. Of unreferenced rows only exclusive
---           and attributed stand, null where not known
+-- Source:   docs/measures.md, "Attributed bytes", "Groups"; docs/usage.md, "dedupe usage"
+--
+-- A group is attributed the shares of the images whose names are all in the group. Of the row for
+-- unreferenced bytes only exclusive and attributed are known; other columns are null, and so are
+-- these if nothing is known.
 WITH known AS (
     SELECT
         image.*,
@@ -78,7 +81,7 @@ groups AS (
     GROUP BY image_groups.key
 ),
 
--- the one group of an image, '' where its names are in several
+-- The group of an image, or '' if its names are in several groups.
 image_homes AS (
     SELECT image_id, CASE WHEN count(DISTINCT key) = 1 THEN any_value(key) ELSE '' END AS key
     FROM image_groups
@@ -106,7 +109,8 @@ layer_keys AS (
     GROUP BY stack.layer
 ),
 
--- one row a figure: of which group, at which granularity, how much; '' lies between groups
+-- One row per figure: its group ('' for units of several groups), its name with the granularity,
+-- bytes.
 figures AS (
     SELECT unnest(keys) AS key, 'referenced_' || granularity AS figure, bytes FROM class_groups
     UNION ALL
@@ -181,7 +185,8 @@ summed AS (
     GROUP BY rows.kind, rows.name, rows.key, rows.images
 ),
 
--- what a store keeps without blobs it keeps unpacked; nobody has looked into either
+-- Docker and containers/storage keep layers unpacked, other sources keep blobs. Nothing reads
+-- orphans, so other granularities than that of their store are unknown.
 unreferenced AS (
     SELECT
         sum(orphan_bytes) FILTER (
@@ -200,7 +205,7 @@ listed AS (
         images,
         referenced_compressed,
         exclusive_compressed,
-        -- of what lies between groups all is shared
+        -- Everything in the row between groups is shared.
         CASE
             WHEN kind = 'group' THEN referenced_compressed - exclusive_compressed
             ELSE referenced_compressed

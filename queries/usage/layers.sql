@@ -1,27 +1,29 @@
--- Question: Which layer takes what, so that the rows add up to the whole store?
--- Grain:    one row per layer that some image references, one for what lies between layers
---           (contents that several hold), one for what nothing references
--- Params:   $granularity  VARCHAR  compressed, unpacked or content; only orders the rows
+-- Question: How many bytes does each layer use, so that the rows add up to the whole store?
+-- Grain:    one row per layer that some image references, one for contents that several layers
+--           hold, one for unreferenced bytes
+-- Params:   $granularity  VARCHAR  compressed, unpacked or content; used only to order the rows
 -- Columns:  kind          VARCHAR  group (a layer), between or unreferenced
---           name          VARCHAR  diff ID as claimed
---           created_by    VARCHAR  a build step that it comes from
+--           name          VARCHAR  diff ID as the config claims it
+--           created_by    VARCHAR  a build step that made it
 --           images        BIGINT   images that hold it
---           referenced_compressed    BIGINT   blobs, places, distinct contents
+--           referenced_compressed    BIGINT   blobs, chain nodes, distinct contents
 --           exclusive_compressed     BIGINT   units of no other layer; adds up
---           shared_compressed        BIGINT   referenced - exclusive; not a sum
---           attributed_compressed    BIGINT   its part of them; adds up
---           referenced_unpacked      BIGINT   blobs, places, distinct contents
+--           shared_compressed        BIGINT   referenced - exclusive; does not add up
+--           attributed_compressed    BIGINT   its share of them; adds up
+--           referenced_unpacked      BIGINT   blobs, chain nodes, distinct contents
 --           exclusive_unpacked       BIGINT   units of no other layer; adds up
---           shared_unpacked          BIGINT   referenced - exclusive; not a sum
---           attributed_unpacked      BIGINT   its part of them; adds up
---           referenced_content       BIGINT   blobs, places, distinct contents
+--           shared_unpacked          BIGINT   referenced - exclusive; does not add up
+--           attributed_unpacked      BIGINT   its share of them; adds up
+--           referenced_content       BIGINT   blobs, chain nodes, distinct contents
 --           exclusive_content        BIGINT   units of no other layer; adds up
---           shared_content           BIGINT   referenced - exclusive; not a sum
---           attributed_content       BIGINT   its part of them; adds up
+--           shared_content           BIGINT   referenced - exclusive; does not add up
+--           attributed_content       BIGINT   its share of them; adds up
 --           dead_bytes               BIGINT   its dead files; adds up
--- Source:   MEASURES.md, "Accounting that adds up"; docs/accounting.md. Contents are split evenly
---           among the layers that hold them, whole bytes by largest remainder. Of unreferenced
---           rows only exclusive and attributed stand, null where not known
+-- Source:   docs/measures.md, "Attributed bytes", "Groups"; docs/usage.md, "dedupe usage"
+--
+-- Contents are divided evenly among the layers that hold them, in whole bytes by largest remainder.
+-- Of the row for unreferenced bytes only exclusive and attributed are known; other columns are
+-- null, and so are these if nothing is known.
 WITH placed AS (
     SELECT
         coalesce(layer, diff_id, chain_id) AS key,
@@ -43,7 +45,7 @@ groups AS (
     GROUP BY key
 ),
 
--- one blob can stand for two layers where its content is not what a config claims
+-- One blob can belong to two layers if its content is not what a config claims.
 blobs AS (
     SELECT
         list_sort(list(DISTINCT placed.key)) AS keys,

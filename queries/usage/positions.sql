@@ -1,24 +1,24 @@
--- Question: Which layers are stored several times because they sit on different parents?
+-- Question: Which layers are stored several times because their copies have different parents?
 -- Grain:    one row per copy (chain ID) of a layer that has several; lost_bytes add up to the
---           store's position_loss_bytes
+--           position_loss_bytes of the scan
 -- Params:   none
--- Columns:  diff_id        VARCHAR    the layer as claimed
+-- Columns:  diff_id        VARCHAR    diff ID as the config claims it
 --           created_by     VARCHAR    its build step
---           copy           BIGINT     1 is the copy that most images run through
---           copies         BIGINT     how many there are
---           lost_bytes     BIGINT     its content for every copy but the first
+--           copy           BIGINT     1 is the copy that most images contain
+--           copies         BIGINT     number of copies
+--           lost_bytes     BIGINT     0 for the first copy; else content of the layer
 --           position       INTEGER    layer index, 0 = base
 --           split_at       INTEGER    lowest position at which the stack below differs from that
---                                     of the first copy; null for the first, and where one stack
---                                     holds both
---           split_by       VARCHAR    build step that stands there; null where that is the layer
+--                                     of the first copy; null for the first copy, and if one
+--                                     stack contains both
+--           split_by       VARCHAR    build step at that position; null if that is the layer
 --                                     itself
---           split_diff_id  VARCHAR    layer that stands there
---           images         BIGINT     images that run through it
---           image_names    VARCHAR[]  their names, sorted, the first ten
+--           split_diff_id  VARCHAR    diff ID of the layer at that position
+--           images         BIGINT     images that contain it
+--           image_names    VARCHAR[]  the first ten of their names, sorted
 --           parent         VARCHAR    chain ID below it; null for a base
 --           chain_id       VARCHAR    the layer in its place
--- Source:   MEASURES.md, "position_loss_bytes"
+-- Source:   docs/measures.md, "Position loss"
 WITH sized AS (
     SELECT node.*, coalesce(layers.content_bytes, 0) AS content_bytes
     FROM node
@@ -39,7 +39,7 @@ copies AS (
     QUALIFY copies > 1
 ),
 
--- two stacks differ from the lowest position on at which their chains do
+-- Two stacks differ from the lowest position at which their chain IDs differ.
 splits AS (
     SELECT copies.chain_id, min(own.position) AS split_at
     FROM copies

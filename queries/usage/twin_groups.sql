@@ -1,17 +1,20 @@
--- Question: Which near twins belong together, and what would all of a group share on one base?
--- Grain:    one row per group of images that near twins join, directly or by others between, and
---           that holds anything in common that its layers do not share
+-- Question: Which groups of images are near twins, and how much would each group share on one base?
+-- Grain:    one row per group of images that pairs of near twins connect, directly or through other
+--           images, if they have contents in common that their layers do not share
 -- Params:   $image_ids  VARCHAR[]  first images of the pairs (twins)
 --           $twin_ids   VARCHAR[]  second images of the pairs
--- Columns:  images         BIGINT     images of the group
---           gain_bytes     BIGINT     common - sharing: what a common base of all would hold
---           saved_bytes    BIGINT     gain for each image but one: stored once instead
+-- Columns:  images         BIGINT     number of images of the group
+--           gain_bytes     BIGINT     common - sharing: what a common base would hold beyond shared
+--                                      layers
+--           saved_bytes    BIGINT     gain × (images - 1): what such a base saves
 --           common_bytes   BIGINT     distinct contents that all of them hold
---           sharing_bytes  BIGINT     of these, contents in layers that all run through
---           image_names    VARCHAR[]  for people, sorted
---           image_id       VARCHAR    smallest config digest of the group
--- Source:   MEASURES.md, "content". Costs as many steps as classes of contents have images, for
---           images in groups only
+--           sharing_bytes  BIGINT     of these, contents in chain nodes that all of them contain
+--           image_names    VARCHAR[]  names of the images, sorted
+--           image_id       VARCHAR    smallest image ID of the group
+-- Source:   docs/measures.md, "Content hash"; docs/usage.md, "dedupe twins"
+--
+-- The cost grows with the number of classes of contents times the images that hold each, for images
+-- in groups only.
 WITH RECURSIVE pair AS (
     SELECT
         unnest($image_ids::VARCHAR[]) AS image_id,
@@ -24,6 +27,7 @@ linked AS (
     SELECT twin_id, image_id FROM pair
 ),
 
+-- The connected components of the pairs; the smallest image ID of each is its label.
 reached AS (
     SELECT DISTINCT image_id, image_id AS label FROM linked
     UNION
@@ -61,7 +65,7 @@ common AS (
     GROUP BY whole.label
 ),
 
--- chains that all run through are a prefix of all
+-- Chain nodes that all images contain are the lowest layers of each.
 shared AS (
     SELECT member.label, stack.chain_id, any_value(stack.layer) AS layer
     FROM stack

@@ -1,26 +1,28 @@
--- Question: Which images hold nearly the same contents but share few layers?
--- Grain:    one row per pair of images that is similar enough and would gain enough
--- Params:   $similarity  DOUBLE   least weighted Jaccard similarity of their contents, 0 to 1
---           $gain_bytes  BIGINT   least gain
---           $widest      INTEGER  contents that more images hold propose pairs with their first
---                                 holder only
--- Columns:  image          VARCHAR  for people
---           twin           VARCHAR  the other one
---           similarity     DOUBLE   bytes of contents that both hold / that either holds
+-- Question: Which pairs of images hold nearly the same contents but share few layers?
+-- Grain:    one row per pair of images with at least this similarity and gain
+-- Params:   $similarity  DOUBLE   minimum weighted Jaccard similarity of their contents, 0 to 1
+--           $gain_bytes  BIGINT   minimum gain
+--           $widest      INTEGER  a content in more images than this proposes only pairs with
+--                                 its first holder
+-- Columns:  image          VARCHAR  name of the image
+--           twin           VARCHAR  name of the other image
+--           similarity     DOUBLE   bytes of contents that both hold / bytes that either holds
 --           common_bytes   BIGINT   distinct contents that both hold
---           sharing_bytes  BIGINT   of these, contents in layers that both run through
+--           sharing_bytes  BIGINT   of these, contents in chain nodes that both contain
 --           gain_bytes     BIGINT   common - sharing: what both would share on a common base
---           shared_layers  BIGINT   layers that both run through
+--           shared_layers  BIGINT   chain nodes that both contain
 --           image_id       VARCHAR  config digest as computed
---           twin_id        VARCHAR  that of the other
--- Source:   MEASURES.md, "content"; contents are those of all layers, live or not
+--           twin_id        VARCHAR  config digest of the other image
+-- Source:   docs/measures.md, "Content hash"; docs/usage.md, "dedupe twins"
 --
--- How the cost grows: files are compared once, by their hash, into classes of contents that the
--- same images hold (unit_class). Pairs come from classes: a class of k images proposes k(k - 1)/2
--- pairs up to $widest images and k - 1 above, so the work grows with classes times $widest², never
--- with the square of files. What a proposed pair has in common is summed over all classes, wide
--- ones too. A pair is missed only where all that it shares is held by more than $widest images,
--- and neither of the two is the first of them.
+-- The contents of an image are those of all its layers, live or not.
+--
+-- How the cost grows: files are grouped once, by their hash, into classes of contents that the same
+-- images hold (relation unit_class). A class of k images proposes k(k - 1)/2 pairs if k is at most
+-- the parameter widest, and k - 1 pairs if it is more. So the work grows with the number of classes
+-- times the square of widest, never with the square of the number of files. The common bytes of a
+-- proposed pair are summed over all classes. A pair is missed only if more than widest images hold
+-- each of its common contents, and neither of the two is the first of those images.
 WITH numbered AS (
     SELECT images, bytes, row_number() OVER (ORDER BY images) AS class
     FROM unit_class
@@ -65,7 +67,8 @@ proposed AS (
     JOIN wide AS other ON other.class = one.class AND one.place = 1 AND other.place > 1
 ),
 
--- what both hold is at most what the smaller holds: most pairs go before wide classes are summed
+-- Two images cannot have more in common than the smaller one holds. This drops most pairs before
+-- the costly sums over wide classes.
 likely AS (
     SELECT proposed.*
     FROM proposed
@@ -101,7 +104,7 @@ similar_pairs AS (
     WHERE common >= $similarity::DOUBLE * (summed - common)
 ),
 
--- chains that both run through are a prefix of both
+-- Chain nodes that both images contain are the lowest layers of both.
 prefixes AS (
     SELECT
         similar_pairs.image_id,

@@ -1,13 +1,13 @@
--- Question: Which containers stand in the way of deleting these images?
+-- Question: Which containers prevent deleting these images?
 -- Grain:    one row per container
 -- Params:   $images  VARCHAR[]  image IDs
--- Columns:  source        VARCHAR  store that keeps it
+-- Columns:  source        VARCHAR  location of the store that keeps it
 --           container_id  VARCHAR  its ID
---           name          VARCHAR  null where the store gives it none
---           running       BOOLEAN  null where the store does not say
---           image_id      VARCHAR  the image that it was made from
---           image         VARCHAR  name of that
--- Source:   MEASURES.md, "What deleting frees also depends on containers"
+--           name          VARCHAR  null if it has none
+--           running       BOOLEAN  null if the store does not say
+--           image_id      VARCHAR  ID of the image that it was made from
+--           image         VARCHAR  name of that image
+-- Source:   docs/measures.md, "Containers and deleting"
 SELECT
     scan_containers.source,
     scan_containers.container_id,

@@ -1,14 +1,14 @@
--- Question: When was each image created, as far as its date can be believed?
+-- Question: When was each image created, if its date is plausible?
 -- Grain:    one row per image; cache images are left out
 -- Params:   $now  TIMESTAMP  UTC
 -- Columns:  image_id  VARCHAR    config digest as computed
---           name      VARCHAR    for people
+--           name      VARCHAR    name of the image
 --           created   VARCHAR    as the config says
---           time      TIMESTAMP  UTC; null where the date is not believed
---           doubt     VARCHAR    why it is not: absent, unreadable, before 2013 (no container
---                                image is that old: reproducible builds write 1970 or 1980), or
---                                future; else null
--- Source:   image-spec config.md, "created"; RFC 3339
+--           time      TIMESTAMP  UTC; null if the date is not plausible
+--           doubt     VARCHAR    why not: absent, unreadable, before 2013 (no container image is
+--                                that old; reproducible builds write 1970 or 1980) or future;
+--                                null for a plausible date
+-- Source:   OCI image-spec config.md, "Properties"; RFC 3339; docs/usage.md, "dedupe what-if"
 WITH dated AS (
     SELECT
         image_id,
@@ -26,7 +26,7 @@ judged AS (
             WHEN coalesce(created, '') = '' THEN 'absent'
             WHEN time IS NULL THEN 'unreadable'
             WHEN time < TIMESTAMP '2013-01-01' THEN 'before 2013'
-            -- clocks differ, and configs have zones
+            -- A day of tolerance, because clocks differ.
             WHEN time > $now::TIMESTAMP + INTERVAL 1 DAY THEN 'future'
         END AS doubt
     FROM dated

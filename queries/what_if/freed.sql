@@ -1,12 +1,12 @@
--- Question: What does deleting exactly these images free?
+-- Question: How many bytes does deleting exactly these images free?
 -- Grain:    one row per granularity
 -- Params:   $images  VARCHAR[]  image IDs
 -- Columns:  granularity      VARCHAR  compressed, unpacked or content
---           total_bytes      BIGINT   all that some image references
---           freed_bytes      BIGINT   units that none but these images reference
+--           total_bytes      BIGINT   all units that some image references
+--           freed_bytes      BIGINT   units that only these images reference
 --           kept_bytes       BIGINT   units of these images that others reference too
 --           remaining_bytes  BIGINT   total - freed
--- Source:   MEASURES.md, "exclusive(S)"
+-- Source:   docs/measures.md, "Exclusive bytes"
 WITH granularities AS (
     SELECT unnest(['compressed', 'unpacked', 'content']) AS granularity
 ),

@@ -1,15 +1,15 @@
--- Question: Which images would go, by which names, and what do they free one by one?
+-- Question: Which images would be deleted, with which names, and how much does each free alone?
 -- Grain:    one row per image
 -- Params:   $images  VARCHAR[]  image IDs
 -- Columns:  image_id         VARCHAR    config digest as computed
---           name             VARCHAR    for people
---           names            VARCHAR[]  all its names: they go with it
+--           name             VARCHAR    name of the image
+--           names            VARCHAR[]  all its names; all of them are deleted with it
 --           created          VARCHAR    as the config says
---           complete         BOOLEAN    rows of every layer are known
---           exclusive_bytes  BIGINT     unpacked, of this image alone; does not add up to what
---                                       all of them free
---           containers       BIGINT     containers made from it
--- Source:   MEASURES.md, "exclusive(S)"
+--           complete         BOOLEAN    the rows of every layer are known
+--           exclusive_bytes  BIGINT     unpacked, freed by deleting only this image; does not add
+--                                       up to what deleting all of them frees
+--           containers       BIGINT     number of containers made from it
+-- Source:   docs/measures.md, "Exclusive bytes"
 WITH made AS (
     SELECT image_id, count(*) AS containers FROM scan_containers GROUP BY image_id
 )

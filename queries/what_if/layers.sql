@@ -1,16 +1,17 @@
--- Question: Which layers of these images go, which stay, and who keeps them?
--- Grain:    one row per layer in its place (chain ID) that one of the images runs through
+-- Question: Which layers of these images would be freed, which stay, and which images keep them?
+-- Grain:    one row per chain node that one of the images contains
 -- Params:   $images  VARCHAR[]  image IDs
--- Columns:  freed           BOOLEAN    no other image runs through it
---           diff_id         VARCHAR    as claimed
---           chain_id        VARCHAR    the layer in its place
+-- Columns:  freed           BOOLEAN    no other image contains it
+--           diff_id         VARCHAR    diff ID as the config claims it
+--           chain_id        VARCHAR    the chain node
 --           position        INTEGER    layer index, 0 = base
 --           content_bytes   BIGINT     logical size of its files
---           blob_stays      BOOLEAN    another image holds the same layer, here or in another place
---           kept_by_images  BIGINT     other images that run through it
+--           blob_stays      BOOLEAN    another image has the same layer, on the same or another
+--                                      parent
+--           kept_by_images  BIGINT     number of other images that contain it
 --           kept_by         VARCHAR[]  names of the first ten of them, sorted
 --           created_by      VARCHAR    build step
--- Source:   MEASURES.md, "chain ID", "exclusive(S)"
+-- Source:   docs/measures.md, "Chain ID", "Exclusive bytes"
 WITH labels AS (
     SELECT image_id, coalesce(names[1], digest, image_id) AS name FROM image
 ),
@@ -31,6 +32,7 @@ places AS (
     HAVING bool_or(list_contains($images::VARCHAR[], stack.image_id))
 ),
 
+-- A blob stays in a registry if any other image has the layer, whatever its parents.
 staying AS (
     SELECT DISTINCT coalesce(layer, diff_id) AS layer
     FROM stack

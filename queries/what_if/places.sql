@@ -1,4 +1,4 @@
--- Question: Where do these images lie, by which names, and what else lies there?
+-- Question: Which sources hold these images, with which names, and what else do those sources hold?
 -- Grain:    one row per (source, image)
 -- Params:   $images  VARCHAR[]  image IDs
 -- Columns:  source    VARCHAR    location
@@ -6,8 +6,8 @@
 --           image_id  VARCHAR    config digest as computed
 --           names     VARCHAR[]  in this source, sorted
 --           digests   VARCHAR[]  manifest digests in this source, sorted
---           others    VARCHAR[]  names or IDs of all that this source holds beside these images
--- Source:   docs/catalog.md
+--           others    VARCHAR[]  names or IDs of the other images and artifacts in this source
+-- Source:   docs/usage.md, "dedupe what-if"
 WITH held AS (
     SELECT
         source,

@@ -1,4 +1,4 @@
-"""Hostile input through the command line: one clear error, the rest done, exit code 1."""
+"""Hostile input through the command line: one clear error, exit code 1, and the rest is read."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from builders import (
     write_docker_archive,
     write_oci_layout,
 )
-from scanning import codes, scanned
+from helpers.scanning import codes, scanned
 
 GOOD = Image([tar_of([file("good", b"3" * 77)])], names=["localhost/good:1"])
 OTHER = Image([tar_of([file("other", b"4" * 88)])], names=["localhost/other:1"])
@@ -33,7 +33,7 @@ AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-group
 
 
 def dedupe(catalog: Path, *words: str, prefix: list[str] | None = None) -> tuple[int, list[str]]:
-    """Exit code of a command and the lines on standard error that are errors."""
+    """Exit code of a command, and the errors on standard error."""
     done = subprocess.run(
         [*(prefix or []), sys.executable, "-m", "dedupe", *words],
         env={**os.environ, "DEDUPE_CATALOG": str(catalog), "NO_COLOR": "1"},
@@ -48,7 +48,7 @@ def dedupe(catalog: Path, *words: str, prefix: list[str] | None = None) -> tuple
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that other users can reach, as pytest's own cannot be."""
+    """A folder that other users can reach, unlike pytest's own."""
     folder = Path(tempfile.mkdtemp(prefix="dedupe-test-"))
     folder.chmod(0o755)
     yield folder
@@ -58,8 +58,8 @@ def open_folder() -> Iterator[Path]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
 @pytest.mark.parametrize("place", ["a folder on the way", "the blobs", "one blob"])
-def test_no_permission(place: str, open_folder: Path) -> None:
-    """What may not be read is one error that names it; the store beside it is catalogued."""
+def test_an_unreadable_store_is_one_error(place: str, open_folder: Path) -> None:
+    """A store without permission is one error that names it; the store beside it is scanned."""
     probe = [*AS_NOBODY, sys.executable, "-c", "import dedupe.cli"]
     if subprocess.run(probe, check=False, capture_output=True).returncode:
         pytest.skip("the interpreter lies where another user cannot reach it")
@@ -85,8 +85,8 @@ def test_no_permission(place: str, open_folder: Path) -> None:
     assert code == 0
 
 
-def test_duplicate_manifest(tmp_path: Path) -> None:
-    """Two manifest.json: the last is taken as docker does, and the difference is an error."""
+def test_the_last_of_two_manifests_counts(tmp_path: Path) -> None:
+    """Of two files manifest.json the last counts, as for docker; that they differ is an error."""
     write_docker_archive(tmp_path / "first.tar", [GOOD], "podman")
     write_docker_archive(tmp_path / "both.tar", [OTHER], "podman")
     end = b"\0" * 1024
@@ -104,7 +104,7 @@ def test_duplicate_manifest(tmp_path: Path) -> None:
     assert [row["image_id"] for row in session.rows("images")] == [OTHER.image_id]
 
 
-def test_hostile_names_in_a_layer(tmp_path: Path) -> None:
+def test_hostile_names_in_a_layer_are_flagged(tmp_path: Path) -> None:
     """Names with ``..`` and of 5,000 bytes are kept as they unpack, and flagged as notes."""
     long = b"x" * 5000
     deep = b"/".join([b"y" * 200] * 25)
@@ -136,8 +136,8 @@ def test_hostile_names_in_a_layer(tmp_path: Path) -> None:
     assert {row["severity"] for row in flagged} == {"note"}
 
 
-def test_link_out_of_an_archive(tmp_path: Path) -> None:
-    """A layer.tar that links out of its archive is refused; the image beside it is catalogued."""
+def test_a_link_out_of_an_archive_is_refused(tmp_path: Path) -> None:
+    """A layer.tar that links out of its archive is refused; the image beside it is scanned."""
     (v1,) = v1_ids(OTHER)
     listed = [
         {"Config": f"{one.image_id[7:]}.json", "RepoTags": list(one.names), "Layers": [layer]}
@@ -157,8 +157,8 @@ def test_link_out_of_an_archive(tmp_path: Path) -> None:
     assert live == {"localhost/good:1": 77}
 
 
-def test_v1_layers_without_end(tmp_path: Path) -> None:
-    """A v1 layer that is its own ancestor ends in one error, not in an endless chain."""
+def test_a_loop_of_v1_layers_ends_in_one_error(tmp_path: Path) -> None:
+    """A v1 layer that is its own ancestor is one error."""
     (v1,) = v1_ids(OTHER)
     members = [
         file(f"{v1}/json", json_of({"id": v1, "parent": v1})),
@@ -173,7 +173,7 @@ def test_v1_layers_without_end(tmp_path: Path) -> None:
 
 
 def test_every_bad_store_in_one_call(tmp_path: Path) -> None:
-    """A batch of bad stores and a good one: an error each, the good one's figures, exit code 1."""
+    """Each bad store of a batch is one error, and the good one has its figures; exit code 1."""
     for number, name in enumerate(("cut", "gone", "text")):
         one = Image([tar_of([file(name, os.urandom(3000))])], names=[name])
         contents = write_oci_layout(tmp_path / "images" / name, [one], "gzip")

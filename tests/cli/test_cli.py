@@ -1,4 +1,4 @@
-"""The command as a person runs it: output, exit codes, hostile names."""
+"""Commands as users run them: output, exit codes, hostile names."""
 
 import json
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 from builders import Image, file, raw, tar_of, whiteout, write_oci_layout
+from helpers.commands import run
 
 IMAGE = Image(
     [tar_of([file("a", b"1" * 100), file("b", b"1" * 100)]), tar_of([whiteout("a")])],
@@ -16,18 +17,8 @@ IMAGE = Image(
 )
 
 
-def run(catalog: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dedupe", *words],
-        env={**os.environ, "DEDUPE_CATALOG": str(catalog), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_scan_and_report(tmp_path: Path) -> None:
-    """A scan exits 0, says what to do next on standard error, and the JSON report has its keys."""
+def test_a_scan_proposes_a_report_that_works(tmp_path: Path) -> None:
+    """A scan exits with 0 and proposes the next command; the JSON report has its keys."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     done = run(tmp_path / "catalog", "scan", str(tmp_path / "store"))
     assert (done.returncode, done.stdout) == (0, "")
@@ -46,7 +37,7 @@ def test_scan_and_report(tmp_path: Path) -> None:
     assert (duplicate["copies"], duplicate["paths"]) == (2, ["a", "b"])
 
 
-def test_every_table(tmp_path: Path) -> None:
+def test_each_listing_has_a_table_json_and_csv(tmp_path: Path) -> None:
     """Each listing answers as a table, as JSON and as CSV."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     run(tmp_path / "catalog", "scan", "-q", str(tmp_path / "store"))
@@ -59,8 +50,8 @@ def test_every_table(tmp_path: Path) -> None:
     assert "localhost/app:1" in done.stdout
 
 
-def test_exit_codes(tmp_path: Path) -> None:
-    """1: something was skipped; 2: usage; 3: nothing could be read; 5: no catalog."""
+def test_each_error_has_its_exit_code(tmp_path: Path) -> None:
+    """1 if something was skipped, 2 for usage, 3 if nothing could be read, 5 without a catalog."""
     broken = Image([tar_of([file("x", b"1" * 5000)])], names=["broken"])
     contents = write_oci_layout(tmp_path / "store", [IMAGE, broken], "gzip")
     digest = contents.layers[broken.image_id][0]
@@ -73,8 +64,8 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert run(tmp_path / "c", "images", "--sort", "nonsense").returncode == 2
 
 
-def test_hostile_names_are_text(tmp_path: Path) -> None:
-    """Escapes, newlines and bytes that are no UTF-8 in paths and build steps stay text."""
+def test_hostile_paths_and_steps_stay_text(tmp_path: Path) -> None:
+    """Escapes, line breaks and bytes that are not UTF-8 stay text in paths and build steps."""
     name = b"evil\x1b[31m\n\xff\xe2\x80\xae"
     image = Image(
         [tar_of([raw(name, content=b"1" * 9)]), tar_of([raw(name, content=b"2" * 9)])],
@@ -93,8 +84,8 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert "\r\n'=cmd()" in run(tmp_path / "c", "images", "-f", "csv").stdout.replace("\n", "\r\n")
 
 
-def test_killed_scan_goes_on(tmp_path: Path) -> None:
-    """A scan killed half-way leaves a whole catalog; the next one reads what was missing."""
+def test_the_next_scan_completes_a_killed_one(tmp_path: Path) -> None:
+    """A killed scan leaves a whole catalog; the next scan reads what was missing."""
     store = tmp_path / "store"
     big = [
         Image([tar_of([file(f"f{i}", os.urandom(3_000_000))])], names=[f"i{i}"]) for i in range(8)
@@ -139,8 +130,8 @@ def test_query_reads_the_catalog_and_nothing_else(tmp_path: Path) -> None:
     assert not (catalog / "new.db").exists()
 
 
-def test_catalog_is_managed(tmp_path: Path) -> None:
-    """Scans are listed and forgotten; gc removes the layers that only they had."""
+def test_scans_are_listed_forgotten_and_collected(tmp_path: Path) -> None:
+    """Scans are listed and forgotten; gc removes layers that only forgotten scans had."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     other = Image([tar_of([file("z", b"z" * 10)])], names=["other"])
     write_oci_layout(tmp_path / "other", [other])
@@ -159,8 +150,8 @@ def test_catalog_is_managed(tmp_path: Path) -> None:
     assert run(catalog, "catalog", "forget", "nonsense").returncode == 5
 
 
-def test_tables_as_parquet_keep_their_types(tmp_path: Path) -> None:
-    """Parquet has the types of the query, also without rows; a terminal gets none of it."""
+def test_parquet_has_the_types_of_the_query(tmp_path: Path) -> None:
+    """Parquet has the types of the query, even without rows, and is not written to a terminal."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     catalog = tmp_path / "c"
     run(catalog, "scan", "-q", str(tmp_path / "store"))
@@ -172,16 +163,16 @@ def test_tables_as_parquet_keep_their_types(tmp_path: Path) -> None:
         assert pl.Null not in frame.dtypes
 
 
-def test_every_table_explains_itself(tmp_path: Path) -> None:
-    """--explain shows the query behind a table."""
+def test_explain_prints_the_query_of_a_table(tmp_path: Path) -> None:
+    """--explain prints the query behind a table."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     run(tmp_path / "c", "scan", "-q", str(tmp_path / "store"))
     shown = run(tmp_path / "c", "images", "--explain").stdout
     assert shown.startswith("-- queries/images.sql\n-- Question:")
 
 
-def test_scans_of_a_vanished_source_are_forgotten(tmp_path: Path) -> None:
-    """Forget --source takes the scans that hold nothing but that source."""
+def test_forget_source_removes_scans_of_that_source_alone(tmp_path: Path) -> None:
+    """Forget --source removes the scans that hold nothing but that source."""
     for name in ("a", "b"):
         write_oci_layout(tmp_path / name, [IMAGE])
     catalog = tmp_path / "c"
@@ -192,8 +183,8 @@ def test_scans_of_a_vanished_source_are_forgotten(tmp_path: Path) -> None:
     assert len(json.loads(run(catalog, "catalog", "list", "-f", "json").stdout)) == 1
 
 
-def test_rehash_starts_over(tmp_path: Path) -> None:
-    """--rehash reads each layer once more, known or not, and replaces its rows."""
+def test_rehash_reads_every_layer_again(tmp_path: Path) -> None:
+    """--rehash reads each layer again, known or not, and replaces its rows."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     catalog, store = tmp_path / "c", str(tmp_path / "store")
     run(catalog, "scan", store)
@@ -204,8 +195,8 @@ def test_rehash_starts_over(tmp_path: Path) -> None:
     assert run(catalog, "images").returncode == 0
 
 
-def test_nothing_but_broken_layers_is_a_layer_error(tmp_path: Path) -> None:
-    """Where no layer at all could be read the exit code is that of layers."""
+def test_exit_code_4_if_no_layer_could_be_read(tmp_path: Path) -> None:
+    """If no layer could be read, the exit code is that of layer errors."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     for blob in (tmp_path / "store/blobs/sha256").iterdir():
         if blob.read_bytes()[:2] == b"\x1f\x8b":
@@ -213,8 +204,8 @@ def test_nothing_but_broken_layers_is_a_layer_error(tmp_path: Path) -> None:
     assert run(tmp_path / "c", "scan", str(tmp_path / "store")).returncode == 4
 
 
-def test_tables_fit_a_screen_unless_all_is_asked_for(tmp_path: Path) -> None:
-    """A table for people leaves columns out; --wide and programs have them all."""
+def test_only_tables_for_a_screen_leave_columns_out(tmp_path: Path) -> None:
+    """A table on a screen leaves columns out; --wide and forms for programs have them all."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     run(tmp_path / "c", "scan", "-q", str(tmp_path / "store"))
     narrow, wide = (run(tmp_path / "c", "images", *words).stdout for words in ([], ["--wide"]))

@@ -1,4 +1,4 @@
-"""What holds for every command: names that fit nothing, forms, and where figures come from."""
+"""What holds for every command: unknown names, forms, and the query behind the figures."""
 
 import io
 import json
@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from builders import directory, file, image, write_oci_layout
-from scanning import scan_only
-from test_cli import run
+from helpers.commands import run
+from helpers.scanning import scan_only
 
 NAME = "{name}"
 #: every command that takes the name of an image
@@ -54,8 +54,8 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "catalog"
 
 
-def said(catalog: Path, words: tuple[str, ...], name: str) -> str:
-    """What a call with this name says on standard error; it must say nothing else, and fail."""
+def error_of(catalog: Path, words: tuple[str, ...], name: str) -> str:
+    """Standard error of a call with this name, which fails and prints nothing else."""
     done = run(catalog, *(word.format(name=name) for word in words))
     assert (done.stdout, done.returncode != 0) == ("", True)
     assert done.stderr.count("\n") == 1
@@ -64,24 +64,29 @@ def said(catalog: Path, words: tuple[str, ...], name: str) -> str:
 
 @pytest.mark.parametrize("words", NAMED, ids=" ".join)
 def test_a_wrong_name_gets_the_closest(catalog: Path, words: tuple[str, ...]) -> None:
-    text = said(catalog, words, "tol:a")
+    """A mistyped name is one error with the closest names."""
+    text = error_of(catalog, words, "tol:a")
     assert "tol:a: no such image; the closest are r.example/tool:a" in text
 
 
 @pytest.mark.parametrize("words", NAMED, ids=" ".join)
 def test_an_ambiguous_name_gets_the_candidates(catalog: Path, words: tuple[str, ...]) -> None:
-    text = said(catalog, words, "tool")
+    """A name of several images is one error with all of them."""
+    text = error_of(catalog, words, "tool")
     assert "tool: names several images: r.example/tool:a, r.example/tool:b" in text
 
 
 @pytest.mark.parametrize("words", NAMED, ids=" ".join)
-def test_what_fits_nothing_is_an_error(catalog: Path, words: tuple[str, ...]) -> None:
-    assert "zzz*: no such image" in said(catalog, words, "zzz*")
+def test_a_glob_that_matches_nothing_is_an_error(catalog: Path, words: tuple[str, ...]) -> None:
+    """A glob that matches no image is an error, not an empty answer."""
+    assert "zzz*: no such image" in error_of(catalog, words, "zzz*")
 
 
 @pytest.mark.parametrize("words", TABLES, ids=" ".join)
-def test_every_table_in_every_form(catalog: Path, words: tuple[str, ...], tmp_path: Path) -> None:
-    """The same rows as JSON, CSV and Parquet; and the query that they come from."""
+def test_json_csv_and_parquet_have_the_same_rows(
+    catalog: Path, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    """All forms have the same rows and columns, and --explain has their query."""
     explained = run(catalog, *words, "--explain")
     assert explained.returncode == 0
     assert "-- queries/" in explained.stdout

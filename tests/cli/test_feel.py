@@ -1,4 +1,4 @@
-"""Somebody who never read the manual gets on: what the program says unasked."""
+"""What the program says unasked, so that users get on without the manual."""
 
 import contextlib
 import os
@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 from builders import Image, file, tar_of, write_oci_layout
+from helpers.scanning import scanned
 from here import PROJECT
-from scanning import scanned
 
 from dedupe.analysis.advice import GENERAL, Reason, advice
 from dedupe.report.advice import render
 
 
 def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run dedupe without settings of the environment, with its data below this home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DEDUPE_")}
     return subprocess.run(
         [sys.executable, "-m", "dedupe", *words],
@@ -29,13 +30,14 @@ def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sample store."""
     folder = tmp_path_factory.mktemp("feel") / "store"
     subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(folder)], check=True)
     return folder
 
 
-def test_alone_it_says_how_to_begin(tmp_path: Path) -> None:
-    """Without a catalog: what to scan, with the stores that are there, in a few lines."""
+def test_without_a_catalog_dedupe_proposes_a_scan(tmp_path: Path) -> None:
+    """``dedupe`` alone proposes scans of the stores that exist here, in a few lines."""
     (tmp_path / "containers" / "storage").mkdir(parents=True)
     done = run(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -44,8 +46,8 @@ def test_alone_it_says_how_to_begin(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) < 25
 
 
-def test_alone_it_says_what_the_catalog_holds(tmp_path: Path, store: Path) -> None:
-    """With one: its last scan, and the ways into it; a damaged one is said to be so."""
+def test_with_a_catalog_dedupe_sums_up_the_last_scan(tmp_path: Path, store: Path) -> None:
+    """``dedupe`` alone sums up the last scan; a damaged catalog is reported."""
     run(tmp_path, "scan", "-q", str(store))
     done = run(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -57,7 +59,7 @@ def test_alone_it_says_what_the_catalog_holds(tmp_path: Path, store: Path) -> No
 
 
 def test_scan_ends_with_three_commands_that_work(tmp_path: Path, store: Path) -> None:
-    """The commands that a scan proposes are chosen by what it found, and can be called."""
+    """The proposed commands are chosen by what the scan found, and run."""
     catalog = tmp_path / "my catalog"
     done = run(tmp_path, "scan", "--catalog", str(catalog), str(store))
     assert (done.returncode, done.stdout) == (0, "")
@@ -70,19 +72,19 @@ def test_scan_ends_with_three_commands_that_work(tmp_path: Path, store: Path) ->
 
 
 def test_a_quiet_scan_says_nothing(tmp_path: Path, store: Path) -> None:
-    """Scripts are spared."""
+    """With -q nothing is printed, for scripts."""
     done = run(tmp_path, "scan", "-q", str(store))
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_a_scan_that_chose_nothing_says_so(tmp_path: Path, store: Path) -> None:
-    """A platform or name that no image has is said."""
+def test_a_selection_without_an_image_is_reported(tmp_path: Path, store: Path) -> None:
+    """A platform or name that no image has is reported."""
     done = run(tmp_path, "scan", "--platform", "plan9/mips", str(store))
     assert "no image is of this --platform" in done.stderr
 
 
 def test_advice_follows_what_was_found(tmp_path: Path) -> None:
-    """A store without waste gets general advice; shadowed bytes name the image that has them."""
+    """A store without waste gets general advice; shadowed bytes name their image."""
     clean = Image([tar_of([file("a", b"1" * 9)])], names=["clean"])
     write_oci_layout(tmp_path / "clean", [clean])
     _, session = scanned(tmp_path / "c1", tmp_path / "clean")
@@ -101,8 +103,8 @@ def test_advice_follows_what_was_found(tmp_path: Path) -> None:
     assert shlex.split(typed[0])[:3] == ["dedupe", "history", "localhost/it's:1"]
 
 
-def test_a_damaged_catalog_says_how_to_mend_it(tmp_path: Path, store: Path) -> None:
-    """Damaged rows end a question with a remedy, and a scan with general advice."""
+def test_a_damaged_catalog_says_how_to_fix_it(tmp_path: Path, store: Path) -> None:
+    """A question over damaged rows proposes --rehash; a scan ends with general advice."""
     run(tmp_path, "scan", "-q", str(store))
     for rows in (tmp_path / "dedupe/catalog/entries").iterdir():
         rows.write_bytes(b"damaged")
@@ -116,8 +118,8 @@ def test_a_damaged_catalog_says_how_to_mend_it(tmp_path: Path, store: Path) -> N
     assert run(tmp_path, "findings").returncode == 0
 
 
-def test_output_is_whole_or_not_there(tmp_path: Path, store: Path) -> None:
-    """A file is replaced in one go and keeps its mode, links stay links; errors say the way out."""
+def test_an_output_file_is_replaced_in_one_step(tmp_path: Path, store: Path) -> None:
+    """A file keeps its mode and a link stays a link; a failure names the file."""
     run(tmp_path, "scan", "-q", str(store))
     target = tmp_path / "report.prom"
     target.write_text("old")
@@ -139,7 +141,7 @@ def test_output_is_whole_or_not_there(tmp_path: Path, store: Path) -> None:
 
 
 def on_a_terminal(work: str) -> str:
-    """What a piece of Python says on a terminal."""
+    """Output of a piece of Python on a terminal."""
     ours, theirs = os.openpty()
     subprocess.run([sys.executable, "-c", work], stderr=theirs, check=True)
     os.close(theirs)
@@ -152,8 +154,8 @@ def on_a_terminal(work: str) -> str:
     return said.decode()
 
 
-def test_who_waits_is_told() -> None:
-    """After a second a terminal shows that work goes on, and nothing is left of it at the end."""
+def test_a_long_query_shows_that_it_runs() -> None:
+    """After a second a terminal shows elapsed time, and it is erased at the end."""
     work = "import time; from dedupe.cli.patience import Patience; wait = Patience()\n"
     said = on_a_terminal(work + "for _ in range(3):\n    with wait: time.sleep(0.9)")
     assert "dedupe: computing, 2 s" in said

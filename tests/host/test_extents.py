@@ -1,4 +1,4 @@
-"""Extents that files share count once, on a real btrfs."""
+"""Extents that files share are counted once, on a real btrfs."""
 
 import shutil
 import subprocess
@@ -28,8 +28,8 @@ def btrfs(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.tools
-def test_reflinks_count_once(btrfs: Path) -> None:
-    """A reflinked copy adds nothing, a plain one all of itself, a changed one what changed."""
+def test_reflinks_are_counted_once(btrfs: Path) -> None:
+    """A reflinked copy adds nothing, a plain copy its size, a changed one the changed bytes."""
     (btrfs / "one").write_bytes(bytes(range(256)) * 16_384)
     subprocess.run(["sync", "-f", str(btrfs)], check=True)
     alone = measure(btrfs, {}).of(OTHER).allocated_bytes

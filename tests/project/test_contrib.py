@@ -1,4 +1,4 @@
-"""What contrib/ and docs/audit.md tell people to copy works as it stands."""
+"""What contrib/ and docs/audit.md offer to copy works without change."""
 
 import re
 import shutil
@@ -15,20 +15,20 @@ CONTRIB = PROJECT / "contrib"
 FILES = sorted(path for path in CONTRIB.rglob("*") if path.is_file())
 
 
-def test_settings(tmp_path: Path) -> None:
+def test_every_settings_file_shown_is_read(tmp_path: Path) -> None:
     """Every dedupe.toml that is shown is read; the page of audits shows every report."""
     (shown,) = re.findall(r"```toml\n(.*?)```", (PROJECT / "docs/audit.md").read_text(), re.DOTALL)
     cron = list(yaml.safe_load_all((CONTRIB / "kubernetes/cronjob.yaml").read_text()))
     for text in (shown, cron[0]["data"]["dedupe.toml"], (CONTRIB / "dedupe.toml").read_text()):
         (tmp_path / "dedupe.toml").write_text(text)
         orders = read_audit(tmp_path / "dedupe.toml")
-        assert orders.gate.demanded
+        assert orders.check.has_limits
         assert orders.keep == "90d"
     (tmp_path / "dedupe.toml").write_text(shown)
     assert set(read_audit(tmp_path / "dedupe.toml").reports) == set(Report)
 
 
-def test_commands_are_real() -> None:
+def test_commands_in_contrib_exist() -> None:
     """Commands and options in contrib/ are those of docs/commands/, which are made from help."""
     page = "".join(path.read_text() for path in sorted((PROJECT / "docs/commands").glob("*.md")))
     sections = dict(re.findall(r"^# dedupe (\S+)\n(.*?)(?=^# |\Z)", page, re.DOTALL | re.MULTILINE))
@@ -47,8 +47,8 @@ def test_commands_are_real() -> None:
     assert found >= 7
 
 
-def test_cronjob() -> None:
-    """The store is mounted to be read only, and no second job starts beside the first."""
+def test_the_cronjob_reads_only_and_runs_once() -> None:
+    """The store is mounted read-only, and no second job starts beside the first."""
     _, job = yaml.safe_load_all((CONTRIB / "kubernetes/cronjob.yaml").read_text())
     assert (job["kind"], job["spec"]["concurrencyPolicy"]) == ("CronJob", "Forbid")
     pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
@@ -63,8 +63,8 @@ def test_cronjob() -> None:
 
 
 @pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
-def test_pipelines(name: str) -> None:
-    """The pipelines are YAML, scan, check, and let the check's exit code fail them."""
+def test_pipelines_fail_with_the_check(name: str) -> None:
+    """The pipelines are YAML, scan, check, and fail with the exit code of the check."""
     document = yaml.safe_load((CONTRIB / "ci" / name).read_text())
     if name == "gitlab-ci.yml":
         script = document["image-check"]["script"]
@@ -75,8 +75,8 @@ def test_pipelines(name: str) -> None:
     assert any(line.startswith("dedupe check") for line in script)
 
 
-def test_cron_line() -> None:
-    """Five fields of time, a user, and a command that is quiet."""
+def test_the_cron_line_has_five_fields_and_a_quiet_command() -> None:
+    """The line has five fields of time, a user, and a command that prints nothing."""
     (line,) = [
         line
         for line in (CONTRIB / "dedupe.cron").read_text().splitlines()
@@ -90,7 +90,7 @@ def test_cron_line() -> None:
 
 @pytest.mark.tools
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
-    """Systemd finds nothing to say of the units, and calls the service well protected."""
+    """Systemd has no complaint about the units, and rates the service as well protected."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not here")
     for path in (CONTRIB / "systemd").glob("dedupe-audit.*"):

@@ -1,4 +1,4 @@
-"""docs/problems.md has every code that the program knows, and says what to do about it."""
+"""docs/problems.md has every code that the program uses, and what to do about it."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ _MAKERS = {"Problem", "ProblemRow", "problem", "_problem"}
 
 
 def codes() -> Iterator[str]:
-    """Codes that stand in calls which make errors and problems."""
+    """Codes in calls that make errors and problems."""
     for file in (PROJECT / "dedupe").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call):
@@ -29,7 +29,7 @@ def codes() -> Iterator[str]:
 
 
 def documented() -> dict[str, list[str]]:
-    """Code -> the other cells of its row."""
+    """The other cells of its row, by code."""
     found = {}
     for line in (PROJECT / "docs/problems.md").read_text().splitlines():
         if line.startswith("| ") and not line.startswith("| code"):
@@ -38,8 +38,8 @@ def documented() -> dict[str, list[str]]:
     return found
 
 
-def test_every_code_has_a_meaning_and_a_remedy() -> None:
-    """No code is without a row, and no row without its last cell."""
+def test_every_code_has_a_meaning_and_a_fix() -> None:
+    """Every code has a row, and every row says what to do."""
     known = documented()
     used = set(codes())
     assert {"no-catalog", "blob-missing", "unwritable-output"} <= used
@@ -47,14 +47,14 @@ def test_every_code_has_a_meaning_and_a_remedy() -> None:
     assert all(len(cells) in (2, 3) and all(cells) for cells in known.values())
 
 
-def test_a_scan_says_what_the_page_says() -> None:
-    """What a scan proposes to do about its problems stands on the page, word for word."""
+def test_the_advice_of_a_scan_is_on_the_page() -> None:
+    """What a scan proposes to do about its problems is on the page, word for word."""
     proposed = {code: cells[1] for code, cells in documented().items() if len(cells) == 2}
     assert {code: text for code, text in proposed.items() if text != "nothing"} == REMEDIES
 
 
-def test_remedies_are_said_once() -> None:
-    """The first of two problems of a kind has a remedy below it, a note has none."""
+def test_advice_is_printed_once_per_kind() -> None:
+    """The first of two problems of a kind has advice below it; a note has none."""
     rows = [
         ProblemRow("s", f"image {n}", code, "m", severity)
         for n, (code, severity) in enumerate(

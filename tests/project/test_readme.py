@@ -1,4 +1,4 @@
-"""README shows what the program really prints."""
+"""README and the docs show what the program prints."""
 
 import os
 import re
@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from dedupe.cli import app
 
 
-def test_report_in_readme(tmp_path: Path) -> None:
-    """The sample store's report stands in README as it is printed."""
+def test_readme_shows_the_report_of_the_sample_store(tmp_path: Path) -> None:
+    """The report of the sample store is in README as it is printed."""
     store, catalog = str(tmp_path / "store"), str(tmp_path / "catalog")
     for words in (
         [str(PROJECT / "data/sample.py"), store],
@@ -32,8 +32,8 @@ def test_report_in_readme(tmp_path: Path) -> None:
     assert shown.stdout in (PROJECT / "README.md").read_text()
 
 
-def test_commands_in_docs(tmp_path: Path) -> None:
-    """The pages of commands are what the commands say of themselves; README lists them all."""
+def test_pages_of_commands_are_their_help(tmp_path: Path) -> None:
+    """The pages of commands are made from their help; README lists all of them."""
     made, kept = tmp_path / "commands", PROJECT / "docs/commands"
     subprocess.run([sys.executable, str(PROJECT / "data/commands.py"), str(made)], check=True)
     assert {page.name for page in made.iterdir()} == {page.name for page in kept.iterdir()}
@@ -43,8 +43,8 @@ def test_commands_in_docs(tmp_path: Path) -> None:
     assert listed.strip() in (PROJECT / "README.md").read_text()
 
 
-def test_manual_page() -> None:
-    """The manual page has every command, as the help says it, and is sound roff."""
+def test_the_manual_page_has_every_command() -> None:
+    """The manual page has every command, as the help has it, and is sound roff."""
     made = subprocess.run(
         [sys.executable, str(PROJECT / "data/manpage.py")],
         check=True,
@@ -60,8 +60,8 @@ def test_manual_page() -> None:
         assert subprocess.run(words, check=True, capture_output=True).stderr == b""
 
 
-def test_links_of_the_docs_lead_somewhere() -> None:
-    """No page links to a file that is not there."""
+def test_links_of_the_docs_lead_to_files() -> None:
+    """Every file that a page links to exists."""
     pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
     links = [
         (page, link)
@@ -72,8 +72,8 @@ def test_links_of_the_docs_lead_somewhere() -> None:
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
 
 
-def test_calls_in_the_docs_are_understood() -> None:
-    """Every call that the pages show has a command and options that exist."""
+def test_commands_in_the_docs_exist() -> None:
+    """Every command line on a page has a command and options that exist."""
     calls = {
         line.removeprefix("$ ").partition(" | ")[0].partition(" >> ")[0]
         for page in (PROJECT / "docs").glob("*.md")
@@ -89,8 +89,8 @@ def test_calls_in_the_docs_are_understood() -> None:
 
 @pytest.mark.estate
 @pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
-def test_tutorial() -> None:
-    """The tutorial shows what its commands print of the estate."""
+def test_the_tutorial_shows_what_its_commands_print() -> None:
+    """The tutorial shows what its commands print for the estate."""
     shown = subprocess.run(
         [sys.executable, str(PROJECT / "data/tutorial.py"), os.environ["DEDUPE_ESTATE"]],
         check=True,

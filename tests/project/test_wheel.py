@@ -1,4 +1,4 @@
-"""The wheel holds what the program needs, and nothing of its tests."""
+"""The wheel has what the program needs, and no tests."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from here import PROJECT
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A wheel built from the working tree, without any network."""
+    """A wheel built from the working tree, without network access."""
     pytest.importorskip("hatchling", reason="hatchling builds the wheel")
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
@@ -25,8 +25,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_contents(wheel: Path) -> None:
-    """All SQL lies in the package, all modules are there, and no test, datum or bench is."""
+def test_the_wheel_has_all_code_and_sql_and_no_tests(wheel: Path) -> None:
+    """All modules and all SQL are in the package, and no test, bench or sample data."""
     names = set(zipfile.ZipFile(wheel).namelist())
     queries = {
         f"dedupe/{path.relative_to(PROJECT)}" for path in (PROJECT / "queries").rglob("*.sql")
@@ -47,8 +47,8 @@ def test_contents(wheel: Path) -> None:
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 
 
-def test_unpacked_wheel_finds_its_queries(wheel: Path, tmp_path: Path) -> None:
-    """Installed, the program reads the SQL that came with it."""
+def test_the_unpacked_wheel_finds_its_queries(wheel: Path, tmp_path: Path) -> None:
+    """The installed program reads the SQL that came with it."""
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     text = "from dedupe.store.sql import queries_folder; print(queries_folder())"
     found = subprocess.run(

@@ -1,4 +1,4 @@
-"""Every query says in its header what it answers, and the header says what is true."""
+"""Every query has a header that says what it answers, and the header is true."""
 
 import re
 import subprocess
@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from builders import Image, tar_of, write_oci_layout
 from headers import FIELDS, columns_of, header_of, parameters_of, questions_in
+from helpers.scanning import scan_only
+from helpers.tracked import tracked_files
 from here import PROJECT
-from scanning import scan_only
 
 from dedupe.store.views import connect, scan_ids
 
@@ -17,10 +18,20 @@ QUERIES = PROJECT / "queries"
 RELATIONS = sorted((QUERIES / "relations").glob("*.sql"))
 QUESTIONS = questions_in(QUERIES)
 
+#: documents of others that a header may name as its source, with their sections
+OUTSIDE = {
+    "OCI image-spec config.md": {"Layer ChainID", "Properties"},
+    "OCI image-spec layer.md": {"Applying Changesets", "Whiteouts"},
+    "RFC 3339": set(),
+}
+#: ``FILE`` or ``FILE, "SECTION", "SECTION"``
+SOURCE = re.compile(r'([^",;]+?)((?:, "[^"]+")*)')
+CITED = re.compile(r'(docs/[\w-]+\.md)((?:,\s+"[^"]+")+)')
+
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, str]]:
-    """Columns that each query really gives, over the relations of an empty image."""
+    """Columns of each query, over the relations of an empty image."""
     folder = tmp_path_factory.mktemp("queries")
     write_oci_layout(folder / "store", [Image([tar_of([])], names=["i"])])
     scan_only(folder / "catalog", folder / "store")
@@ -37,13 +48,15 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, 
 
 
 def _short(kind: str) -> str:
-    """A type as headers spell it: names of fields need no quotes."""
+    """A type as headers spell it: field names need no quotes."""
     return kind.replace('"', "")
 
 
 @pytest.mark.parametrize("path", [*RELATIONS, *QUESTIONS], ids=lambda path: path.stem)
-def test_header(path: Path, described: dict[Path, dict[str, str]]) -> None:
-    """All five fields in order; columns and types in order, as the query gives them."""
+def test_a_header_has_all_fields_and_the_real_columns(
+    path: Path, described: dict[Path, dict[str, str]]
+) -> None:
+    """All five fields are in order; columns and types are those of the query."""
     fields = header_of(path)
     assert tuple(fields) == FIELDS
     assert all(lines[0] for lines in fields.values())
@@ -54,7 +67,7 @@ def test_header(path: Path, described: dict[Path, dict[str, str]]) -> None:
 
 
 @pytest.mark.parametrize("path", [*RELATIONS, *QUESTIONS], ids=lambda path: path.stem)
-def test_parameters(path: Path) -> None:
+def test_a_header_has_the_real_parameters(path: Path) -> None:
     """The parameters of the header are those of the query."""
     text = path.read_text()
     body = "\n".join(line.partition("--")[0] for line in text.splitlines())
@@ -65,8 +78,8 @@ def test_parameters(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", QUESTIONS, ids=lambda path: path.stem)
-def test_total_order(path: Path) -> None:
-    """Every answer of several rows has an order, so that two runs print the same."""
+def test_an_answer_of_several_rows_has_an_order(path: Path) -> None:
+    """Every answer of several rows has an order, so two runs print the same."""
     if header_of(path)["Grain"] == ["one row"]:
         return
     last = path.read_text().rstrip().rpartition("ORDER BY")[2]
@@ -75,8 +88,8 @@ def test_total_order(path: Path) -> None:
     assert "SELECT" not in last
 
 
-def test_relations_have_a_number_each() -> None:
-    """Relations are made in the order of their numbers; each number and name is there once."""
+def test_relations_have_numbers_and_names_once() -> None:
+    """Relations are made in the order of their numbers; no number or name is used twice."""
     assert len({path.name[:2] for path in RELATIONS}) == len(RELATIONS)
     assert len({path.stem.partition("_")[2] for path in RELATIONS}) == len(RELATIONS)
 
@@ -94,3 +107,67 @@ def test_what_is_made_from_headers_is_current(script: str, made: str) -> None:
         text=True,
     )
     assert done.stdout == (PROJECT / made).read_text()
+
+
+def headings(path: Path) -> list[str]:
+    """Headings of a Markdown page; lines of code blocks are not headings."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"^#+ +(.+?) *$", text, re.MULTILINE)
+
+
+def unknown_sections(name: str, sections: list[str]) -> list[str]:
+    """Sections that a document does not have; the document itself if it is not known."""
+    if name in OUTSIDE:
+        return [section for section in sections if section not in OUTSIDE[name]]
+    if not (PROJECT / name).is_file():
+        return [name]
+    known = headings(PROJECT / name)
+    return [section for section in sections if section not in known]
+
+
+@pytest.mark.parametrize("path", [*RELATIONS, *QUESTIONS], ids=lambda path: path.stem)
+def test_a_header_names_sources_that_exist(path: Path) -> None:
+    """A header names documents and their sections; remarks follow after an empty line."""
+    lines = header_of(path)["Source"]
+    text = " ".join(lines[: lines.index("")] if "" in lines else lines)
+    for part in text.split("; "):
+        found = SOURCE.fullmatch(part)
+        assert found, f"not a source: {part}"
+        sections = re.findall(r'"([^"]+)"', found[2])
+        assert not unknown_sections(found[1], sections), part
+
+
+def test_cited_sections_exist() -> None:
+    """Every section of docs/ that Python, SQL or a page cites is a heading of that page."""
+    wrong = []
+    for path in tracked_files():
+        if path.suffix not in {".py", ".sql", ".md"}:
+            continue
+        text = re.sub(r"\s*\n\s*(?:--|#)?\s*", " ", path.read_text())
+        for cited in CITED.finditer(text):
+            sections = re.findall(r'"([^"]+)"', cited[2])
+            wrong += [(path.name, each) for each in unknown_sections(cited[1], sections)]
+    assert not wrong
+
+
+def test_definitions_are_in_the_repository() -> None:
+    """Nothing cites a document of definitions other than docs/measures.md."""
+    elsewhere = re.compile(rb"MEASURES\.md")
+    assert [path for path in tracked_files() if elsewhere.search(path.read_bytes())] == []
+
+
+def test_headings_of_the_definitions() -> None:
+    """Each section of docs/measures.md has a name of its own, and its links lead to sections."""
+    page = PROJECT / "docs/measures.md"
+    names = headings(page)
+    assert len(set(names)) == len(names)
+    anchors = {re.sub(r"[^\w\- ]", "", name.lower()).replace(" ", "-") for name in names}
+    assert set(re.findall(r"\]\(#([^)]+)\)", page.read_text())) <= anchors
+
+
+def test_glossary_is_in_order() -> None:
+    """The glossary has each term once, in alphabetical order."""
+    glossary = (PROJECT / "docs/measures.md").read_text().rpartition("## Glossary")[2]
+    terms = re.findall(r"^\| `?([^|`]+?)`? \|", glossary, re.MULTILINE)[1:]
+    assert len(terms) > 50
+    assert terms == sorted(set(terms), key=lambda term: term.lower().replace("_", " "))

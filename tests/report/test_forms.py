@@ -1,155 +1,16 @@
-"""Every form of the report says the same numbers, and takes text of an image for nothing else."""
+"""Every form of the report has the same numbers."""
 
-import csv
-import io
 import json
 import re
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote_to_bytes
 
-import pytest
-from builders import Image, file, raw, tar_of, write_oci_layout
-from here import PROJECT
-from jsonschema import Draft202012Validator
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
-from prometheus_client.parser import text_string_to_metric_families as prometheus
+from helpers.reports import Reports, cells, figures, page_rows, samples
 
-from dedupe.model.paths import path_text, printable
-from dedupe.report.kinds import KINDS
-from dedupe.report.markdown import code
 from dedupe.report.units import human
 
-FORMS = ("terminal", "json", "html", "markdown", "csv", "sarif", "openmetrics")
-HOSTILE = (
-    "=HYPERLINK(evil)",
-    "+1+cmd|' -C calc'!A0",
-    "@team",
-    "-2",
-    "<script>alert(1)</script>",
-    "<!-- hidden",
-    "[x](evil.example)",
-    "![x](evil.example)",
-    "<evil.example>",
-    "https:evil.example www.evil.example a@evil.example #1 evil#2",
-    "`tick`",
-    "``",
-    "a|b\\|c",
-    "**b** _i_ ~~s~~ {0} ${x}",
-    "\x1b[31mred\x1b[0m\x07",
-    "line\nbreak\r| cell |",
-    'quote"back\\slash',
-    "a\u202egnp.exe",
-    " ",
-    "&amp;&#64;",
-    "\uff1d1",
-)
 
-Reports = dict[str, str]
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def reports(catalog: Path, store: Path) -> Reports:
-    """The store's report in every form, as the command writes it."""
-    command = [sys.executable, "-m", "dedupe"]
-    subprocess.run([*command, "scan", "-q", "--catalog", str(catalog), str(store)], check=True)
-    return {
-        form: subprocess.run(
-            [*command, "report", "--catalog", str(catalog), "-f", form, "--bytes"],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for form in FORMS
-    }
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Reports:
-    """Of the sample store."""
-    folder = tmp_path_factory.mktemp("sample")
-    program = [sys.executable, str(PROJECT / "data/sample.py"), str(folder / "store")]
-    subprocess.run(program, check=True)
-    return reports(folder / "catalog", folder / "store")
-
-
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Reports:
-    """Of a store whose names, steps and paths are all meant to do harm."""
-    folder = tmp_path_factory.mktemp("hostile")
-    images = []
-    for number, text in enumerate(HOSTILE):
-        path = text.replace("/", "%").encode()
-        layers = [
-            tar_of([raw(path, content=bytes([number, layer]) * 700_000), file(f"own{number}")])
-            for layer in range(2)
-        ]
-        images.append(Image(layers, names=[text], history=[f"ADD {text}", text]))
-    bad = b"no utf-8 \xff\xfe"
-    images.append(Image([tar_of([raw(bad, content=b"1")]), tar_of([raw(bad, content=b"2")])]))
-    write_oci_layout(folder / "=store|`x`", images)
-    return reports(folder / "catalog", folder / "=store|`x`")
-
-
-def figures(text: str) -> dict[tuple[str, str, str], float]:
-    """The CSV's values by thing, ID and figure."""
-    rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == ["thing", "id", "name", "figure", "value"]
-    found = {(row["thing"], row["id"], row["figure"]): float(row["value"]) for row in rows}
-    assert len(found) == len(rows)
-    return found
-
-
-def samples(text: str) -> Samples:
-    """Samples of the metrics, which both parsers read alike."""
-    read: list[Samples] = []
-    for parse in (openmetrics, prometheus):
-        every = [sample for family in parse(text) for sample in family.samples]
-        read.append({(each.name, frozenset(each.labels.items())): each.value for each in every})
-        assert len(read[-1]) == len(every)
-    assert read[0] == read[1]
-    return read[0]
-
-
-def page_rows(text: str, table: str) -> list[dict[str, Any]]:
-    """Rows of a table of the page, as its script reads them."""
-    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
-    assert data is not None
-    found = json.loads(data[1])[table]
-    heads = [column["name"] for column in found["columns"]]
-    return [dict(zip(heads, row, strict=True)) for row in found["rows"]]
-
-
-def tokens(text: str) -> Iterator[Token]:
-    """Everything that the Markdown is made of."""
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
-        yield token
-        yield from token.children or ()
-
-
-def cells(text: str, heading: str) -> list[list[str]]:
-    """Texts of the cells of the table below a heading, a list a row."""
-    found: list[list[str]] = []
-    inside = headed = False
-    for token in MarkdownIt("commonmark").enable("table").parse(text):
-        if headed:
-            inside = token.content == heading
-        headed = token.type == "heading_open"
-        if inside and token.type == "tr_open":
-            found.append([])
-        elif inside and token.type == "inline" and token.level > 1:
-            found[-1].append("".join(child.content for child in token.children or ()))
-    return found[1:]
-
-
-def test_totals_agree(sample: Reports) -> None:
-    """Each total is the same number in every form; people see the seven that matter."""
+def test_totals_are_the_same_in_every_form(sample: Reports) -> None:
+    """Each total is the same number in every form; forms for reading have the seven main ones."""
     totals = json.loads(sample["json"])["totals"]
     (run,) = json.loads(sample["sarif"])["runs"]
     assert run["properties"]["totals"] == totals
@@ -182,8 +43,8 @@ def test_totals_agree(sample: Reports) -> None:
     assert all(share in sample[form] for form in ("terminal", "html", "markdown"))
 
 
-def test_images_agree(sample: Reports) -> None:
-    """So are content, shadowed, efficiency and exclusive bytes of each image."""
+def test_figures_of_images_are_the_same_in_every_form(sample: Reports) -> None:
+    """Content, shadowed, efficiency and exclusive bytes of each image are the same."""
     images = json.loads(sample["json"])["images"]
     assert len(images) == 4
     lines = figures(sample["csv"])
@@ -231,8 +92,8 @@ def test_images_agree(sample: Reports) -> None:
     assert sum(attributed) == sum(image["attributed"]["unpacked"] for image in images)
 
 
-def test_findings_and_sources_agree(sample: Reports) -> None:
-    """So are the findings, in the same order, and the sources."""
+def test_findings_and_sources_are_the_same_in_every_form(sample: Reports) -> None:
+    """Findings are the same in the same order, and so are sources."""
     report = json.loads(sample["json"])
     findings = report["findings"]
     assert len(findings) == 4
@@ -244,255 +105,21 @@ def test_findings_and_sources_agree(sample: Reports) -> None:
     page = page_rows(sample["html"], "findings")
     table = cells(sample["markdown"], "What to mend")
     for row, result, shown, words in zip(findings, run["results"], page, table, strict=True):
-        for key in ("wins_bytes", "size_bytes", "files", "images", "position"):
+        for key in ("saves_bytes", "size_bytes", "files", "images", "position"):
             assert lines["finding", row["id"], key] == result["properties"][key] == row[key]
-        assert (shown["wins"], shown["id"]) == (row["wins_bytes"], row["id"])
-        assert words[0] == f"{row['wins_bytes']:,}"
+        assert (shown["wins"], shown["id"]) == (row["saves_bytes"], row["id"])
+        assert words[0] == f"{row['saves_bytes']:,}"
         assert words[1] == result["ruleId"] == row["kind"]
-        assert f"{row['wins_bytes']:>,}  {row['kind']}" in sample["terminal"]
+        assert f"{row['saves_bytes']:>,}  {row['kind']}" in sample["terminal"]
     metrics = samples(sample["openmetrics"])
     for kind, count in Counter(row["kind"] for row in findings).items():
         labelled = frozenset({("kind", kind)})
         assert metrics["dedupe_findings", labelled] == count
-        assert metrics["dedupe_finding_wins_bytes", labelled] == sum(
-            row["wins_bytes"] for row in findings if row["kind"] == kind
+        assert metrics["dedupe_finding_saves_bytes", labelled] == sum(
+            row["saves_bytes"] for row in findings if row["kind"] == kind
         )
     (source,) = report["sources"]
     labelled = frozenset({("source", source["location"]), ("kind", source["kind"])})
     assert metrics["dedupe_source_stored_bytes", labelled] == source["stored_bytes"]
     (cell,) = cells(sample["markdown"], "Sources")
     assert cell == [source["location"], source["kind"], "4", f"{source['stored_bytes']:,}"]
-
-
-def test_terminal_has_no_escape(hostile: Reports) -> None:
-    """No form has a control character or a direction mark of an image in it."""
-    for form, text in hostile.items():
-        assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", text.replace("\r\n", "\n")), form
-
-
-def test_csv_starts_no_formula(hostile: Reports) -> None:
-    """No cell begins with what a spreadsheet takes for a formula, and none breaks its line."""
-    rows = list(csv.reader(io.StringIO(hostile["csv"])))
-    assert {len(row) for row in rows} == {5}
-    for row in rows[1:]:
-        for cell in row[:4]:
-            assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d"))
-        float(row[4])
-    names = {row[2] for row in rows if row[0] == "image"}
-    assert {"'=HYPERLINK(evil)", "'@team", "'-2"} <= names
-    assert any(row[2].endswith("=store|`x`") for row in rows if row[0] == "source")
-
-
-def test_markdown_has_no_markup_of_an_image(hostile: Reports) -> None:
-    """All foreign text stands in code spans, whole; there is no link, picture or HTML."""
-    found = list(tokens(hostile["markdown"]))
-    kinds = {token.type for token in found}
-    assert kinds <= {
-        *("heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline"),
-        *("table_open", "table_close", "thead_open", "thead_close", "tbody_open", "tbody_close"),
-        *("tr_open", "tr_close", "th_open", "th_close", "td_open", "td_close"),
-        *("text", "code_inline", "softbreak"),
-    }
-    text = "".join(token.content for token in found if token.type == "text")
-    assert not re.search(r"[@#<>&\[\]|`=]|evil|www|http", text)
-    spans = {token.content for token in found if token.type == "code_inline"}
-    shown = [printable(each) for each in HOSTILE if printable(each) in spans]
-    assert len(shown) >= 8
-    assert len(hostile["markdown"]) < 65_536
-    widths = Counter(len(row) for row in cells(hostile["markdown"], "What to mend"))
-    assert widths == {5: 10}
-
-
-@pytest.mark.parametrize(
-    "text", [*HOSTILE, "`", "`a", "a`", "  ", " a ", "a``b`", "|", "\\|", "x\\"]
-)
-def test_code_spans_say_what_they_were_given(text: str) -> None:
-    """A code span in a cell of a table reads back as the text, whatever it is."""
-    shown = printable(text)
-    found = list(tokens(f"| a | b |\n| --- | --- |\n| {code(shown)} | {code(shown)} |\n"))
-    spans = [token.content for token in found if token.type == "code_inline"]
-    assert spans == [shown, shown]
-    assert sum(token.type == "td_open" for token in found) == 2
-
-
-def test_long_text_is_cut() -> None:
-    """A cell is never longer than a comment bears, and says that it was cut."""
-    assert len(code("x" * 10_000)) < 200
-    assert code("x" * 10_000).endswith("…`")
-    assert code("") == ""
-
-
-def test_labels_say_what_they_were_given(hostile: Reports) -> None:
-    """Metrics' labels read back as the repositories and sources, whatever those are."""
-    labels = {
-        dict(labels)["repository"]
-        for name, labels in samples(hostile["openmetrics"])
-        if name == "dedupe_repository_images"
-    }
-    assert {printable('quote"back\\slash'), printable("``"), printable(" ")} <= labels
-    report = json.loads(hostile["json"])
-    assert sum(
-        value
-        for (name, _), value in samples(hostile["openmetrics"]).items()
-        if name == "dedupe_repository_attributed_bytes"
-    ) == sum(image["attributed"]["unpacked"] for image in report["images"])
-
-
-#: what code scanning needs of a log, after section 3 of the standard
-SARIF = {
-    "type": "object",
-    "required": ["$schema", "version", "runs"],
-    "properties": {
-        "$schema": {"type": "string", "format": "uri"},
-        "version": {"const": "2.1.0"},
-        "runs": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/run"}},
-    },
-    "additionalProperties": False,
-    "$defs": {
-        "text": {
-            "type": "object",
-            "required": ["text"],
-            "properties": {"text": {"type": "string", "minLength": 1}},
-            "additionalProperties": False,
-        },
-        "level": {"enum": ["none", "note", "warning", "error"]},
-        "run": {
-            "type": "object",
-            "required": ["tool", "results", "invocations"],
-            "properties": {
-                "tool": {"properties": {"driver": {"$ref": "#/$defs/driver"}}},
-                "results": {"type": "array", "items": {"$ref": "#/$defs/result"}},
-                "invocations": {"type": "array", "items": {"$ref": "#/$defs/invocation"}},
-                "originalUriBaseIds": {"type": "object"},
-                "properties": {"type": "object"},
-            },
-            "additionalProperties": False,
-        },
-        "driver": {
-            "type": "object",
-            "required": ["name", "semanticVersion", "rules"],
-            "properties": {
-                "name": {"type": "string"},
-                "semanticVersion": {"type": "string", "pattern": r"^\d+\.\d+\.\d+"},
-                "rules": {
-                    "type": "array",
-                    "uniqueItems": True,
-                    "items": {
-                        "type": "object",
-                        "required": ["id", "shortDescription", "fullDescription", "help"],
-                        "properties": {
-                            "id": {"type": "string"},
-                            "shortDescription": {"$ref": "#/$defs/text"},
-                            "fullDescription": {"$ref": "#/$defs/text"},
-                            "help": {"$ref": "#/$defs/text"},
-                            "defaultConfiguration": {
-                                "properties": {"level": {"$ref": "#/$defs/level"}},
-                                "additionalProperties": False,
-                            },
-                        },
-                        "additionalProperties": False,
-                    },
-                },
-            },
-            "additionalProperties": False,
-        },
-        "result": {
-            "type": "object",
-            "required": ["ruleId", "ruleIndex", "level", "message", "locations"],
-            "properties": {
-                "ruleId": {"type": "string"},
-                "ruleIndex": {"type": "integer", "minimum": 0},
-                "level": {"$ref": "#/$defs/level"},
-                "message": {"$ref": "#/$defs/text"},
-                "locations": {
-                    "type": "array",
-                    "minItems": 1,
-                    "items": {
-                        "type": "object",
-                        "required": ["physicalLocation", "logicalLocations"],
-                        "properties": {
-                            "physicalLocation": {
-                                "properties": {
-                                    "artifactLocation": {
-                                        "required": ["uri"],
-                                        "properties": {
-                                            "uri": {
-                                                "type": "string",
-                                                "pattern": r"^(?:[\w.~/-]|%[0-9A-F]{2})+$",
-                                            },
-                                            "uriBaseId": {"const": "ROOTFS"},
-                                        },
-                                        "additionalProperties": False,
-                                    },
-                                    "region": {"const": {"startLine": 1}},
-                                },
-                                "additionalProperties": False,
-                            },
-                            "logicalLocations": {"type": "array", "minItems": 1},
-                        },
-                        "additionalProperties": False,
-                    },
-                },
-                "partialFingerprints": {"additionalProperties": {"type": "string"}},
-                "properties": {"type": "object"},
-            },
-            "additionalProperties": False,
-        },
-        "invocation": {
-            "type": "object",
-            "required": ["executionSuccessful"],
-            "properties": {
-                "executionSuccessful": {"type": "boolean"},
-                "startTimeUtc": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT[\d:]{8}Z$"},
-                "endTimeUtc": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT[\d:]{8}Z$"},
-                "toolExecutionNotifications": {
-                    "type": "array",
-                    "items": {
-                        "required": ["message"],
-                        "properties": {
-                            "descriptor": {"required": ["id"]},
-                            "level": {"$ref": "#/$defs/level"},
-                            "message": {"$ref": "#/$defs/text"},
-                        },
-                        "additionalProperties": False,
-                    },
-                },
-            },
-            "additionalProperties": False,
-        },
-    },
-}
-
-
-@pytest.mark.parametrize("store", ["sample", "hostile"])
-def test_sarif_is_sarif(store: str, request: pytest.FixtureRequest) -> None:
-    """A log has the standard's structure, and each result's rule is where it says."""
-    log = json.loads(request.getfixturevalue(store)["sarif"])
-    Draft202012Validator.check_schema(SARIF)
-    Draft202012Validator(SARIF).validate(log)
-    (run,) = log["runs"]
-    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
-    assert run["results"]
-    for result in run["results"]:
-        assert rules[result["ruleIndex"]] == result["ruleId"]
-
-
-def test_sarif_messages_have_no_link_and_places_are_paths(hostile: Reports) -> None:
-    """Brackets and braces of an image's text are escaped; artifacts are its paths as bytes."""
-    (run,) = json.loads(hostile["sarif"])["runs"]
-    for result in run["results"]:
-        text = result["message"]["text"]
-        assert not re.search(r"(?<!\\)[\[\]]", text)
-        assert "{" not in text.replace("{{", "")
-        for path, place in zip(result["properties"]["paths"], result["locations"], strict=False):
-            uri = place["physicalLocation"]["artifactLocation"]["uri"]
-            assert path_text(unquote_to_bytes(uri)) == path
-    named = {path for result in run["results"] for path in result["properties"]["paths"]}
-    assert {"no utf-8 \\xff\\xfe", "[x](evil.example)"} <= named
-
-
-def test_rules_are_the_findings_of_the_docs() -> None:
-    """The kinds in the code are those of docs/findings.md, word for word."""
-    table = cells((PROJECT / "docs/findings.md").read_text(), "Findings")
-    said = {kind: (what.replace("`", ""), wins) for kind, what, wins in table}
-    assert said == {kind: (what.replace("`", ""), wins) for kind, (what, wins) in KINDS.items()}

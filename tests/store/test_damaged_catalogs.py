@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from builders import Image, directory, file, tar_of, write_oci_layout
-from scanning import scan_only
+from helpers.scanning import scan_only
 
 from dedupe.errors import StoreError, UsageError
 from dedupe.store.catalog import Catalog

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from builders import Image, directory, file, tar_of, whiteout, write_oci_layout
-from scanning import scan_only
+from helpers.scanning import scan_only
 
 from dedupe.errors import StoreError
 from dedupe.model.tables import SCHEMA_VERSION, TABLES
@@ -59,8 +59,13 @@ def rewrite(catalog: Path, columns: dict[str, str]) -> None:
     """Write the files of these tables again, with these columns."""
     for table, selected in columns.items():
         for path in files_of(catalog, table):
-            duckdb.sql(f"COPY (SELECT {selected} FROM '{path}') TO '{path}.new' (FORMAT parquet)")
-            os.replace(f"{path}.new", path)
+            write(path, selected)
+
+
+def write(path: Path, selected: str) -> None:
+    """Replace a file by one with these columns of its rows."""
+    duckdb.sql(f"COPY (SELECT {selected} FROM '{path}') TO '{path}.new' (FORMAT parquet)")
+    os.replace(f"{path}.new", path)
 
 
 def write_version_1(catalog: Path) -> None:
@@ -204,10 +209,7 @@ def test_a_new_column_needs_no_new_version(place: Path, monkeypatch: pytest.Monk
             assert session.ask(f"SELECT DISTINCT added FROM {table}").rows == [(None,)]
             # as the next scan would write a file
             path = min(files_of(catalog, table))
-            duckdb.sql(
-                f"COPY (SELECT *, 7::BIGINT AS added FROM '{path}') TO '{path}.new' (FORMAT parquet)"
-            )
-            os.replace(f"{path}.new", path)
+            write(path, "*, 7::BIGINT AS added")
         assert document(catalog) == expected
         for _ in ("before", "after"):
             session = Session(catalog)

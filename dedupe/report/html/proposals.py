@@ -74,7 +74,7 @@ def proposals(plan: Plan, steps: StepPlan) -> Proposals:
                 "image": row["image"],
                 "step": short_step(row["created_by"], _STEP),
                 "base": row["base"],
-                "wins": human(row["wins_bytes"]),
+                "wins": human(row["saves_bytes"]),
             }
             for row in steps.repeats[:_SHOWN]
         ],
@@ -93,7 +93,7 @@ def _shown(found: Proposal, verb: str) -> Shown:
         )
     return Shown(
         name=found.name,
-        gain=f"{verb} {human(found.wins_bytes)}",
+        gain=f"{verb} {human(found.saves_bytes)}",
         base=found.base if kept and found.base else "",
         places=[
             Place(

@@ -88,7 +88,7 @@ _IMAGES = (
     ("attributed_compressed", "its share, compressed", "bytes"),
 )
 _FINDINGS = (
-    ("wins_bytes", "wins", "bytes"),
+    ("saves_bytes", "wins", "bytes"),
     ("kind", "kind", "text"),
     ("image", "image", "text"),
     ("images", "images", "number"),

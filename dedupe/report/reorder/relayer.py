@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from dedupe.analysis.reorder.relayer import Relayering, Score
+from dedupe.analysis.reorder.relayer import RelayerPlan, Score
 from dedupe.report.markdown import code, table
 from dedupe.report.steps import short_step
 from dedupe.report.units import counted, human, percent
@@ -15,7 +15,7 @@ _STEP = 60
 _NAMES = 2
 
 
-def render(found: Relayering, *, plain: bool, limit: int) -> str:
+def render(found: RelayerPlan, *, plain: bool, limit: int) -> str:
     """Totals and scores, the new layers, layers to join, common bases."""
 
     def size(count: float) -> str:
@@ -63,14 +63,14 @@ def render(found: Relayering, *, plain: bool, limit: int) -> str:
         lines += ["", "Files that images on different bases show: what one base would spare"]
     for base in found.common_bases[: limit or None]:
         lines.append(
-            f"{size(base.wins_bytes)}  {counted(base.files, 'file')} of "
+            f"{size(base.saves_bytes)}  {counted(base.files, 'file')} of "
             f"{counted(len(base.names), 'image')} on {base.bases} bases: {', '.join(base.folders)}"
         )
         lines.append(f"{'':11}{_names(base.names)}")
     return "\n".join(lines) + "\n"
 
 
-def as_markdown(found: Relayering, *, plain: bool, limit: int) -> str:
+def as_markdown(found: RelayerPlan, *, plain: bool, limit: int) -> str:
     """The same as tables."""
     said = (
         f"{human(found.today_bytes, plain=plain)} unpacked today, "
@@ -107,7 +107,7 @@ def as_markdown(found: Relayering, *, plain: bool, limit: int) -> str:
     return "\n".join([*parts, "### Layers to join\n", joins] if found.joins else parts)
 
 
-def as_json(found: Relayering) -> str:
+def as_json(found: RelayerPlan) -> str:
     """One document; docs/reorder.md describes its keys."""
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -140,7 +140,7 @@ def as_json(found: Relayering) -> str:
         "joins": found.joins,
         "common_bases": [
             {
-                "wins_bytes": each.wins_bytes,
+                "saves_bytes": each.saves_bytes,
                 "bytes": each.size_bytes,
                 "files": each.files,
                 "bases": each.bases,
