@@ -41,6 +41,11 @@ class DedupeError(Exception):
         return type(self), (self.message, self.code)
 
 
+def reason_of(error: OSError) -> str:
+    """Why the operating system refused, in lower case: ``permission denied``."""
+    return (error.strerror or str(error)).lower()
+
+
 class UsageError(DedupeError):
     """The call asks for something that the command line does not offer."""
 

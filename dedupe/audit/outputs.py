@@ -7,7 +7,8 @@ from dedupe.analysis.metrics import metrics
 from dedupe.analysis.overview import inventory, overview
 from dedupe.analysis.page import page
 from dedupe.audit.settings import Audit, Report
-from dedupe.host.writing import write_whole
+from dedupe.errors import reason_of
+from dedupe.host.writing import write_atomically
 from dedupe.report import check as check_report
 from dedupe.report import csv_report, html, json_report, markdown, openmetrics, sarif
 from dedupe.store.session import Session
@@ -25,9 +26,9 @@ def write_reports(audit: Audit, session: Session, checked: CheckResult) -> Itera
         text = _rendered(kind, session, checked)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text)
+            write_atomically(path, text)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             yield f"report {kind.value}: {path}: cannot be written: {reason}"
 
 

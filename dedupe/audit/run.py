@@ -22,9 +22,9 @@ from dedupe.analysis.check import CheckResult, Verdict, check
 from dedupe.audit.notice import notify
 from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import Audit
-from dedupe.errors import Exit, LockedError, StoreError
-from dedupe.host.locks import alone
-from dedupe.host.writing import write_whole
+from dedupe.errors import Exit, LockedError, StoreError, reason_of
+from dedupe.host.locks import exclusive_lock
+from dedupe.host.writing import write_atomically
 from dedupe.model.outcome import ScanOutcome
 from dedupe.report.check import document
 from dedupe.report.scanned import problem_lines
@@ -59,7 +59,7 @@ def audit(orders: Audit, progress: Progress) -> Audited:
     """
     with _writable(orders):
         (orders.state / "history").mkdir(parents=True, exist_ok=True)
-    with alone(orders.state / "lock", "another audit is under way"):
+    with exclusive_lock(orders.state / "lock", "another audit is under way"):
         return _audited(orders, progress)
 
 
@@ -102,7 +102,7 @@ def _audited(orders: Audit, progress: Progress) -> Audited:
     text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
     if outcome.scan_id:
         with _writable(orders):
-            write_whole(orders.state / "history" / f"{outcome.scan_id}.json", text)
+            write_atomically(orders.state / "history" / f"{outcome.scan_id}.json", text)
     if orders.notify and (fault := notify(orders.notify, text)):
         faults.append(fault)
         code = code or Exit.SKIPPED
@@ -114,7 +114,7 @@ def _writable(orders: Audit) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise StoreError(f"state folder {orders.state}: {reason}", "state-unwritable") from error
 
 

@@ -1,4 +1,4 @@
-"""Files that are either complete or absent: written beside their place, then renamed to it."""
+"""Write files atomically: readers see the old file or the new one, never a part."""
 
 import contextlib
 import os
@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-#: temporary files and folders begin so; without a usual ending, no collector of files takes them
+#: Names of temporary files and folders begin so. Programs that collect files by suffix, such as
+#: ``*.prom``, do not take them.
 TEMPORARY = ".tmp-"
 
 
@@ -15,7 +16,8 @@ def replacing(path: Path, *, flush: bool = False) -> Iterator[Path]:
     """Yield the path of a new file beside ``path``, and rename it to ``path`` at the end.
 
     If the body fails, the new file is removed and ``path`` stays as it was. ``flush`` writes the
-    file to the disk before it replaces one that cannot be made again.
+    file to the disk before it replaces one that cannot be made again. Raises OSError if the file
+    cannot be renamed.
     """
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
@@ -29,10 +31,12 @@ def replacing(path: Path, *, flush: bool = False) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file, flush it to the disk and rename it into place.
+def write_atomically(path: Path, text: str) -> None:
+    """Write a temporary file beside ``path``, and rename it to ``path`` once it is on disk.
 
-    The temporary file has the same name each time: the next run overwrites what a killed run left.
+    The temporary file always has the same name, so that the next run overwrites what a killed run
+    left; ``replacing`` takes a new name each time, so that two runs may write the same file.
+    Raises OSError if the file cannot be written or renamed.
     """
     temporary = path.with_name(f"{TEMPORARY}{path.name}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 
-from dedupe.host.trees import Node
+from dedupe.host.trees import TreeEntry
 
 
 def paired(
-    ours: Iterator[Node], theirs: Iterator[Node]
-) -> Iterator[tuple[Node | None, Node | None]]:
-    """Nodes of two walks, those of the same path together.
+    ours: Iterator[TreeEntry], theirs: Iterator[TreeEntry]
+) -> Iterator[tuple[TreeEntry | None, TreeEntry | None]]:
+    """TreeEntrys of two walks, those of the same path together.
 
-    Nodes of ``theirs`` are left out below a path that ``ours`` lacks or has as a file: the
+    TreeEntrys of ``theirs`` are left out below a path that ``ours`` lacks or has as a file: the
     whiteout or the file hides them already.
     """
     left, right = next(ours, None), next(theirs, None)
@@ -29,7 +29,7 @@ def paired(
             left = next(ours, None)
 
 
-def is_unchanged(ours: Node, theirs: Node) -> bool:
+def is_unchanged(ours: TreeEntry, theirs: TreeEntry) -> bool:
     """Whether stores of whole trees take the node for unchanged when they make a layer's tar."""
     one, other = ours.status, theirs.status
     if (one.st_mode, one.st_uid, one.st_gid, one.st_rdev) != (
@@ -44,6 +44,6 @@ def is_unchanged(ours: Node, theirs: Node) -> bool:
     return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
 
 
-def _parts(node: Node) -> list[bytes]:
+def _parts(node: TreeEntry) -> list[bytes]:
     """What walks are sorted by: the components of a path, not its bytes."""
     return node.path.split(b"/")

@@ -14,10 +14,10 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from dedupe.errors import DedupeError, LayerError, SourceError
+from dedupe.errors import DedupeError, LayerError, SourceError, reason_of
 from dedupe.formats.compression import Readable, decompressed
-from dedupe.host.files import open_below, stat_below
-from dedupe.host.trees import Files, open_folder
+from dedupe.host.files import open_below, size_below
+from dedupe.host.trees import TreeFiles, open_folder
 from dedupe.layers.entries import clean
 from dedupe.model.images import TreeRef
 from dedupe.model.paths import path_text
@@ -50,7 +50,7 @@ class SplitTar:
         self._ref = ref
         self._advance = advance
         self._folder = open_folder(ref.root, ref.parts)
-        self._files = Files(self._folder)
+        self._files = TreeFiles(self._folder)
         self._pieces = self._contents()
         self._rest = b""
 
@@ -77,7 +77,7 @@ class SplitTar:
         to a walk. Raises LayerError ``split-unusable``.
         """
         try:
-            if stat_below(self._ref.root, self._ref.split or ()) < _LARGE_SPLIT_BYTES:
+            if size_below(self._ref.root, self._ref.split or ()) < _LARGE_SPLIT_BYTES:
                 return
         except SourceError as error:
             raise unusable(error.message) from error
@@ -86,7 +86,7 @@ class SplitTar:
                 try:
                     found = self._files.status(part.path).st_size
                 except OSError as error:
-                    raise unusable(f"{path_text(part.path)}: {_reason(error)}") from error
+                    raise unusable(f"{path_text(part.path)}: {reason_of(error)}") from error
                 _check_size(part, found)
 
     def _contents(self) -> Generator[bytes, None, None]:
@@ -107,7 +107,7 @@ class SplitTar:
         try:
             descriptor = self._files.open(body.path)
         except OSError as error:
-            raise unusable(f"{path_text(body.path)}: {_reason(error)}") from error
+            raise unusable(f"{path_text(body.path)}: {reason_of(error)}") from error
         try:
             _check_size(body, os.fstat(descriptor).st_size)
             left = body.size
@@ -180,10 +180,6 @@ def _part(entry: Any) -> bytes | _Body | None:
         raise unusable(f"an entry of type {kind!r} and size {size}")
     path, _ = clean(name)
     return _Body(path, size) if size and path else None
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 def unusable(why: str) -> LayerError:

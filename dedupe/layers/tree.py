@@ -28,9 +28,9 @@ from dataclasses import dataclass, field, replace
 
 from blake3 import blake3
 
-from dedupe.errors import LayerError
+from dedupe.errors import LayerError, reason_of
 from dedupe.formats.tar import EMPTY_HASH, Member
-from dedupe.host.trees import Node, open_folder, walk
+from dedupe.host.trees import TreeEntry, open_folder, walk_tree
 from dedupe.layers.batches import MAX_TAR_BYTES, too_large
 from dedupe.layers.difference import is_unchanged, paired
 from dedupe.model.images import IdRange, TreeRef, Whiteouts
@@ -65,7 +65,7 @@ _TYPEFLAGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class TreeEntry:
+class TreeMember:
     """An entry of the folder as a member of a tar; for ``flag`` and ``literal`` see add_entry."""
 
     member: Member
@@ -90,7 +90,7 @@ class WalkNotes:
 
 def members_of(
     ref: TreeRef, advance: Callable[[int], None], notes: WalkNotes
-) -> Iterator[TreeEntry]:
+) -> Iterator[TreeMember]:
     """The folder's entries as members of a tar, parents first, sorted by name.
 
     Raises SourceError if the folder cannot be opened, and LayerError ``permission-denied``,
@@ -115,9 +115,9 @@ class _TreeWalk:
         #: inodes of several names -> the first of them
         self._first_names: dict[tuple[int, int], bytes] = {}
 
-    def members(self, root: int) -> Iterator[TreeEntry]:
+    def members(self, root: int) -> Iterator[TreeMember]:
         failed: list[tuple[bytes, OSError]] = []
-        nodes = self._counted(walk(root, failed))
+        nodes = self._counted(walk_tree(root, failed))
         if self._ref.below is not None:
             yield from self._differences(nodes)
         else:
@@ -128,7 +128,7 @@ class _TreeWalk:
                 raise _unreadable(path, error)
             self._notes.add("vanished", path)
 
-    def _counted(self, nodes: Iterator[Node]) -> Iterator[Node]:
+    def _counted(self, nodes: Iterator[TreeEntry]) -> Iterator[TreeEntry]:
         """The nodes, while their allocated bytes are added up, once per inode."""
         seen: set[tuple[int, int]] = set()
         for node in nodes:
@@ -140,14 +140,14 @@ class _TreeWalk:
                     seen.add(inode)
             yield node
 
-    def _differences(self, nodes: Iterator[Node]) -> Iterator[TreeEntry]:
+    def _differences(self, nodes: Iterator[TreeEntry]) -> Iterator[TreeMember]:
         """Entries that differ from the tree below, and whiteouts for those that only it has."""
         below = open_folder(self._ref.root, self._ref.below or ())
         failed: list[tuple[bytes, OSError]] = []
         # unchanged folders around the current path: a tar has them only if a change is in them
-        unchanged: list[tuple[bytes, list[TreeEntry]]] = []
+        unchanged: list[tuple[bytes, list[TreeMember]]] = []
         try:
-            for ours, theirs in paired(nodes, walk(below, failed)):
+            for ours, theirs in paired(nodes, walk_tree(below, failed)):
                 path = ours.path if ours is not None else theirs.path if theirs is not None else b""
                 while unchanged and not path.startswith(unchanged[-1][0] + b"/"):
                     unchanged.pop()
@@ -161,14 +161,14 @@ class _TreeWalk:
                 if ours is not None:
                     yield from self._entries(ours)
                 elif theirs is not None:
-                    yield TreeEntry(_whiteout(path, theirs.status.st_mtime_ns))
+                    yield TreeMember(_whiteout(path, theirs.status.st_mtime_ns))
         finally:
             os.close(below)
         # entries that cannot be read below would be taken for the layer's own
         for path, error in failed:
             raise _unreadable(path, error)
 
-    def _entries(self, node: Node) -> Iterator[TreeEntry]:
+    def _entries(self, node: TreeEntry) -> Iterator[TreeMember]:
         """What the layer gets for this node; the table at the top of this module has the rules."""
         status = node.status
         if (
@@ -176,28 +176,28 @@ class _TreeWalk:
             and stat.S_ISCHR(status.st_mode)
             and status.st_rdev == 0
         ):
-            yield TreeEntry(_whiteout(node.path, status.st_mtime_ns))
+            yield TreeMember(_whiteout(node.path, status.st_mtime_ns))
             return
         xattrs = node.xattrs()
         empty = stat.S_ISREG(status.st_mode) and status.st_size == 0
         if empty and self._overlay(xattrs, b"whiteout") is not None:
-            yield TreeEntry(_whiteout(node.path, status.st_mtime_ns))
+            yield TreeMember(_whiteout(node.path, status.st_mtime_ns))
             return
         entry = self._entry(node, xattrs)
         if entry is None:
             return
         yield entry
         if node.is_folder and self._overlay(xattrs, b"opaque") == b"y":
-            yield TreeEntry(_marker(node.path + b"/.wh..wh..opq", status.st_mtime_ns))
+            yield TreeMember(_marker(node.path + b"/.wh..wh..opq", status.st_mtime_ns))
 
-    def _entry(self, node: Node, xattrs: dict[bytes, bytes]) -> TreeEntry | None:
+    def _entry(self, node: TreeEntry, xattrs: dict[bytes, bytes]) -> TreeMember | None:
         """The entry of a node that is not a whiteout; None if it was deleted meanwhile."""
         member = self._header(node, xattrs)
         literal = self._ref.whiteouts is not Whiteouts.AUFS
         inode = (node.status.st_dev, node.status.st_ino)
         first = self._first_names.get(inode)
         if first is not None:
-            return TreeEntry(replace(member, typeflag=b"1", linkname=first), None, literal)
+            return TreeMember(replace(member, typeflag=b"1", linkname=first), None, literal)
         flag = None
         if member.typeflag == b"0" and self._overlay(xattrs, b"metacopy") is not None:
             flag = "overlay-metacopy"
@@ -211,9 +211,9 @@ class _TreeWalk:
             flag = "overlay-redirect"
         if node.status.st_nlink > 1 and not node.is_folder:
             self._first_names[inode] = node.path
-        return TreeEntry(member, flag, literal)
+        return TreeMember(member, flag, literal)
 
-    def _header(self, node: Node, xattrs: dict[bytes, bytes]) -> Member:
+    def _header(self, node: TreeEntry, xattrs: dict[bytes, bytes]) -> Member:
         """The entry without its content, as the image has it: IDs, mode and xattrs of its own."""
         status = node.status
         owner = _Owner(
@@ -254,7 +254,7 @@ class _TreeWalk:
             content_hash=None,
         )
 
-    def _hashed(self, node: Node) -> tuple[int, bytes] | None:
+    def _hashed(self, node: TreeEntry) -> tuple[int, bytes] | None:
         """Size and content hash as read; None if the file was deleted meanwhile."""
         if node.status.st_size == 0:
             return 0, EMPTY_HASH
@@ -310,7 +310,7 @@ def _unreadable(path: bytes, error: OSError) -> LayerError:
             "permission-denied",
         )
     code = "tree-too-deep" if error.errno == errno.ENAMETOOLONG else "unreadable"
-    return LayerError(f"{path_text(path)}: {(error.strerror or str(error)).lower()}", code)
+    return LayerError(f"{path_text(path)}: {reason_of(error)}", code)
 
 
 def _read(descriptor: int, path: bytes) -> bytes:

@@ -17,7 +17,7 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from dedupe.errors import DedupeError
+from dedupe.errors import DedupeError, reason_of
 from dedupe.model.entries import EntryColumns, LayerFacts
 from dedupe.model.images import LayerRef, ObjectRef
 
@@ -191,8 +191,7 @@ def _serve(connection: Connection) -> None:
         except DedupeError as error:
             connection.send(LayerFailure(task, error.code, error.message))
         except OSError as error:
-            reason = str(error.strerror or error).lower()
-            connection.send(LayerFailure(task, "unreadable", reason))
+            connection.send(LayerFailure(task, "unreadable", reason_of(error)))
         # a bug that one layer brings to light must not end the scan: it is reported as a problem
         except Exception as error:
             message = f"{type(error).__name__}: {error}"

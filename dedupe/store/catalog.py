@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dedupe.host.locks import together
+from dedupe.errors import reason_of
+from dedupe.host.locks import shared_lock
 from dedupe.host.writing import TEMPORARY, replacing
 from dedupe.model.entries import EntryColumns, LayerFacts, Verified
 from dedupe.model.tables import TABLES
@@ -68,7 +69,7 @@ class Catalog:
 
         Raises StoreError as the constructor does, and ``unlockable``.
         """
-        with together(self.folder / LOCK):
+        with shared_lock(self.folder / LOCK):
             # an upgrade may have run since the catalog was opened
             self._mark_ours()
             yield
@@ -180,9 +181,7 @@ class Catalog:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
             is_new = not os.path.lexists(self.folder / MARK)
         except OSError as error:
-            raise unwritable(
-                f"catalog {self.folder}", (error.strerror or str(error)).lower()
-            ) from error
+            raise unwritable(f"catalog {self.folder}", reason_of(error)) from error
         if is_new:
             write_mark(self.folder, current_mark())
         self._mark_ours()

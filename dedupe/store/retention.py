@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dedupe.errors import StoreError
-from dedupe.host.locks import alone
+from dedupe.host.locks import exclusive_lock
 from dedupe.host.writing import TEMPORARY
 from dedupe.store.catalog import LOCK
 from dedupe.store.versions import read_mark
@@ -65,7 +65,7 @@ def collect(folder: Path) -> tuple[int, int]:
     and StoreError as ``read_scans`` does.
     """
     read_mark(folder)
-    with alone(folder / LOCK, "the catalog is being written to"):
+    with exclusive_lock(folder / LOCK, "the catalog is being written to"):
         return _remove_unneeded(folder)
 
 

@@ -70,6 +70,8 @@ def _source_row(scan: str, source: FoundSource) -> Row:
         "kind": source.kind.value,
         "stored_bytes": source.stored_bytes,
         "orphan_bytes": source.orphan_bytes,
+        "orphan_blob_bytes": source.orphan_blob_bytes,
+        "orphan_unpacked_bytes": source.orphan_unpacked_bytes,
         "allocated_bytes": source.allocated_bytes,
         "other_bytes": source.other_bytes,
     }

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dedupe.host.locks import alone
+from dedupe.host.locks import exclusive_lock
 from dedupe.host.writing import replacing
 from dedupe.model.tables import SCAN_TABLES, SCHEMA_VERSION, TABLES
 from dedupe.store.catalog import LOCK
@@ -46,7 +46,7 @@ def upgrade(folder: Path) -> Upgrade:
     mark = read_mark(folder)
     if mark.is_current:
         return Upgrade(mark.oldest, mark.version, {}, is_needless=True)
-    with alone(folder / LOCK, "the catalog is being written to"):
+    with exclusive_lock(folder / LOCK, "the catalog is being written to"):
         mark = read_mark(folder)
         write_mark(folder, Mark(SCHEMA_VERSION, mark.oldest, mark.columns))
         with readable(folder):

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dedupe.errors import SourceError, StoreError
+from dedupe.errors import SourceError, StoreError, reason_of
 from dedupe.host.files import read_below
 from dedupe.host.writing import replacing
 from dedupe.model.tables import SCHEMA_VERSION, TABLES
@@ -29,14 +29,25 @@ OLDEST_VERSION = 1
 #: a mark has a few kilobytes
 _MOST_BYTES = 1 << 20
 
+# version 1 did not say how unreferenced bytes were kept; these stores had no blobs
+_WITHOUT_BLOBS = "kind IN ('docker', 'containers-storage')"
 #: table -> column that files may lack -> what it is read as, in SQL over the columns that they have
-EARLIER: Mapping[str, Mapping[str, str]] = {"scans": {"layers_reused": "layers_named"}}
+EARLIER: Mapping[str, Mapping[str, str]] = {
+    "scans": {"layers_reused": "layers_named"},
+    "sources": {
+        "orphan_blob_bytes": f"CASE WHEN NOT {_WITHOUT_BLOBS} THEN orphan_bytes END",
+        "orphan_unpacked_bytes": f"CASE WHEN {_WITHOUT_BLOBS} THEN orphan_bytes END",
+    },
+}
 #: version -> table -> column -> what its values in files of an older version mean
 CHANGED: Mapping[int, Mapping[str, Mapping[str, str]]] = {
     2: {"image_layers": {"state": "CASE state WHEN 'named' THEN 'reused' ELSE state END"}}
 }
 #: marks of version 1 list no columns: those that its files lack
-_NOT_IN_1: Mapping[str, frozenset[str]] = {"scans": frozenset({"layers_reused"})}
+_NOT_IN_1: Mapping[str, frozenset[str]] = {
+    "scans": frozenset({"layers_reused"}),
+    "sources": frozenset({"orphan_blob_bytes", "orphan_unpacked_bytes"}),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +121,7 @@ def write_mark(folder: Path, mark: Mark) -> None:
         with replacing(folder / MARK, flush=True) as temporary:
             temporary.write_text(json.dumps(document, indent=2) + "\n")
     except OSError as error:
-        raise unwritable(f"catalog {folder}", (error.strerror or str(error)).lower()) from error
+        raise unwritable(f"catalog {folder}", reason_of(error)) from error
 
 
 def unwritable(

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dedupe.errors import StoreError
+from dedupe.errors import StoreError, reason_of
 from dedupe.model.tables import SCAN_TABLES, TABLES
 from dedupe.store.sql import load_query
 from dedupe.store.versions import EARLIER, read_mark
@@ -95,8 +95,7 @@ def readable(folder: Path) -> Iterator[None]:
     except duckdb.Error as error:
         raise damaged(folder, error) from error
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise damaged(folder, f"{error.filename or folder}: {reason}") from error
+        raise damaged(folder, f"{error.filename or folder}: {reason_of(error)}") from error
 
 
 def damaged(folder: Path, what: object) -> StoreError:
@@ -117,7 +116,7 @@ def scan_files(folder: Path, table: str, scans: Sequence[str]) -> list[Path]:
     """
     found = [folder / SCANS / scan / f"{table}.parquet" for scan in scans]
     for file in found:
-        # opening a FIFO would wait for ever
+        # opening a FIFO would wait forever
         if not stat.S_ISREG(file.lstat().st_mode):
             raise damaged(folder, f"{file}: not a regular file")
     return found

@@ -184,7 +184,7 @@ def test_a_catalog_without_a_sound_mark_is_damaged(
 def test_a_report_of_a_damaged_catalog_is_refused(
     sound: Path, tmp_path: Path, damage: Damage
 ) -> None:
-    """No damaged file is an internal error, or waits for ever."""
+    """No damaged file is an internal error, or waits forever."""
     catalog = damaged_copy(sound, tmp_path, damage)
     require_named(lambda: reported(catalog))
 

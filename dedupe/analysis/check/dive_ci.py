@@ -21,7 +21,7 @@ from pathlib import Path
 
 from dedupe.analysis.amounts import size_bytes
 from dedupe.analysis.check.rules import CheckSettings, RuleLimits
-from dedupe.errors import UsageError
+from dedupe.errors import UsageError, reason_of
 
 _MOST_BYTES = 1 << 16
 _LINE = re.compile(r"""(\s*)([A-Za-z-]+)\s*:\s*("[^"]*"|'[^']*'|[^"'#\s][^#]*)?(?:\s*|\s+#.*)""")
@@ -54,7 +54,7 @@ def read_dive_ci(path: Path) -> CheckSettings:
             text = file.read(_MOST_BYTES + 1).decode()
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be read: {(error.strerror or str(error)).lower()}",
+            f"{path}: cannot be read: {reason_of(error)}",
             "unreadable-settings",
         ) from error
     except UnicodeDecodeError as error:
