@@ -22,7 +22,7 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from helpers.judges import JUDGES, Judge, need, walked
+from helpers.judges import JUDGES, Judge, need, tree_below
 from helpers.scanning import scanned
 from here import PROJECT
 
@@ -51,7 +51,7 @@ def judged(judge: Judge, layout: Path, names: list[str], tmp_path: Path) -> None
     for name in names:
         ours = viewed([row for row in rows if row["image_id"] == identity[name]])
         with judge(layout, name, tmp_path) as root:
-            theirs = walked(root)
+            theirs = tree_below(root)
         # folders that no layer lists are made by the unpacker
         implied = {path for path in theirs.keys() - ours.keys() if theirs[path][0] == "directory"}
         assert {path: entry for path, entry in theirs.items() if path not in implied} == ours

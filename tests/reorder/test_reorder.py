@@ -12,7 +12,7 @@ from helpers.scanning import scan_images, scanned
 from helpers.strategies import loose_stacks, stacks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle.orders import allowed, seen
+from oracle.orders import allowed_orders, merged_view
 
 from dedupe.analysis.page import page
 from dedupe.analysis.reorder.layers import reorder
@@ -106,7 +106,7 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
     built = []
     for stack in drawn:
         built.append(stack)
-        orders = allowed(stack, grade.value)
+        orders = allowed_orders(stack, grade.value)
         built.append(tuple(stack[at] for at in chance.choice(orders)))
     images = [
         image(*stack, names=f"r/web:{number}", settings={"Hostname": str(number)})
@@ -120,11 +120,11 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
         assert session.rows("totals")[0]["unpacked_bytes"] == plan.today_bytes
         for each in plan.proposals:
             stack = known[each.image_id]
-            assert each.order in allowed(stack, grade.value)
+            assert each.order in allowed_orders(stack, grade.value)
             assert each.proof is not None
             assert each.proof.equal
             other = tuple(stack[at] for at in each.order)
-            assert seen(other, grade.value) == seen(stack, grade.value)
+            assert merged_view(other, grade.value) == merged_view(stack, grade.value)
         if objective is Objective.STORAGE:
             assert plan.proposed_bytes <= plan.today_bytes
         else:

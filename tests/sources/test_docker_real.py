@@ -26,7 +26,7 @@ from builders import (
     write_oci_layout,
 )
 from helpers.privileges import as_nobody
-from helpers.scanning import codes, errors, found, only, scanned
+from helpers.scanning import codes, error_codes, find_sources, only_source, scanned
 
 from dedupe.model.images import FoundSource, Severity
 
@@ -137,7 +137,7 @@ def test_images_of_a_real_docker_have_the_figures_of_their_layout(
     assert ours.entries == theirs.entries == 12
     assert session.ask("SELECT DISTINCT verified FROM layers").rows == [("rebuild",)]
     assert session.rows("merged_view") == reference.rows("merged_view")
-    source = only(daemon.root)
+    source = only_source(daemon.root)
     assert {one.image_id: set(one.names) for one in source.images} == {
         APP.image_id: set(APP.names),
         WEB.image_id: set(WEB.names),
@@ -235,7 +235,7 @@ def test_changes_of_a_running_container_are_dockers_diff(
     daemon, image = busy
     outcome, session = scanned(tmp_path / "catalog", daemon.root)
     assert codes(outcome) == []
-    source = only(daemon.root)
+    source = only_source(daemon.root)
     containers = {container.name: container for container in source.containers}
     assert {
         name: (container.running, container.image, container.image_id)
@@ -271,8 +271,8 @@ def test_images_of_the_old_builder_share_their_layers(daemon: Daemon, tmp_path: 
     context.mkdir()
     (context / "Dockerfile").write_text("FROM app:1\nCOPY Dockerfile /one\nCOPY Dockerfile /two\n")
     daemon.docker("build", "--tag", "built:1", str(context))
-    source = only(daemon.root)
-    assert errors(source) == []
+    source = only_source(daemon.root)
+    assert error_codes(source) == []
     named = {name: one for one in source.images for name in one.names}
     listed = daemon.docker("images", "--all", "--quiet", "--no-trunc").stdout.split()
     assert {one.image_id for one in source.images} == set(listed)
@@ -362,7 +362,7 @@ def test_a_live_store_is_read_without_disturbing_the_daemon(daemon: Daemon) -> N
     try:
         end = time.monotonic() + 4
         while time.monotonic() < end:
-            sources.append(only(daemon.root))
+            sources.append(only_source(daemon.root))
     finally:
         stop.set()
         writer.join()
@@ -382,5 +382,5 @@ def test_a_store_without_permission_is_one_error(daemon: Daemon) -> None:
     """A root that is closed to other users is one error."""
     daemon.load(APP)
     daemon.folder.chmod(0o755)
-    (problem,) = as_nobody(lambda: found(daemon.root))
+    (problem,) = as_nobody(lambda: find_sources(daemon.root))
     assert (problem.code, problem.subject) == ("permission-denied", str(daemon.root))
