@@ -27,9 +27,9 @@ from helpers.scanning import codes, scanned
 GOOD = Image([tar_of([file("good", b"3" * 77)])], names=["localhost/good:1"])
 OTHER = Image([tar_of([file("other", b"4" * 88)])], names=["localhost/other:1"])
 
-#: an unprivileged user, and how to become it
-NOBODY = 65534
-AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+#: an unprivileged user, and the command to become that user
+UNPRIVILEGED = 65534
+AS_USER = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups"]
 
 
 def dedupe(catalog: Path, *words: str, prefix: list[str] | None = None) -> tuple[int, list[str]]:
@@ -60,7 +60,7 @@ def open_folder() -> Iterator[Path]:
 @pytest.mark.parametrize("place", ["a folder on the way", "the blobs", "one blob"])
 def test_an_unreadable_store_is_one_error(place: str, open_folder: Path) -> None:
     """A store without permission is one error that names it; the store beside it is scanned."""
-    probe = [*AS_NOBODY, sys.executable, "-c", "import dedupe.cli"]
+    probe = [*AS_USER, sys.executable, "-c", "import dedupe.cli"]
     if subprocess.run(probe, check=False, capture_output=True).returncode:
         pytest.skip("the interpreter lies where another user cannot reach it")
     images = open_folder / "images"
@@ -75,13 +75,13 @@ def test_an_unreadable_store_is_one_error(place: str, open_folder: Path) -> None
     closed.chmod(0)
     catalog = open_folder / "catalog"
     catalog.mkdir()
-    os.chown(catalog, NOBODY, NOBODY)
-    code, errors = dedupe(catalog, "scan", str(images), prefix=AS_NOBODY)
+    os.chown(catalog, UNPRIVILEGED, UNPRIVILEGED)
+    code, errors = dedupe(catalog, "scan", str(images), prefix=AS_USER)
     assert code == 1
     (error,) = errors
     assert str(images / "closed") in error
     assert "[permission-denied]" in error
-    code, _ = dedupe(catalog, "images", prefix=AS_NOBODY)
+    code, _ = dedupe(catalog, "images", prefix=AS_USER)
     assert code == 0
 
 

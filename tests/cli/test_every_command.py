@@ -11,7 +11,7 @@ from helpers.commands import run
 from helpers.scanning import scan_only
 
 NAME = "{name}"
-#: every command that takes the name of an image
+#: all commands that take the name of an image
 NAMED = (
     ("history", NAME),
     ("ls", NAME),

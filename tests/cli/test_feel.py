@@ -146,7 +146,7 @@ def on_a_terminal(work: str) -> str:
     subprocess.run([sys.executable, "-c", work], stderr=theirs, check=True)
     os.close(theirs)
     said = b""
-    # Linux ends a terminal that nobody holds any more with an error
+    # reading a terminal that is closed at the other end is an error on Linux
     with contextlib.suppress(OSError):
         while part := os.read(ours, 4096):
             said += part

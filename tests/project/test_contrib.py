@@ -94,7 +94,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not here")
     for path in (CONTRIB / "systemd").glob("dedupe-audit.*"):
-        # the program need not be installed for its unit to be judged
+        # systemd judges the unit although the program is not installed
         text = path.read_text().replace("/usr/bin/dedupe", "/bin/true")
         (tmp_path / path.name).write_text(text)
     units = [str(path) for path in sorted(tmp_path.iterdir())]
@@ -106,7 +106,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     )
     said = [line for line in done.stderr.splitlines() if "dedupe-audit" in line]
     assert (done.returncode, said) == (0, [])
-    # exposure in tenths; 15 is what systemd calls safe
+    # exposure in tenths; systemd calls up to 15 safe
     judged = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=15", units[0]],
         capture_output=True,

@@ -45,7 +45,7 @@ def conflicts_of(folder: Path, built: Sequence[Sequence[Layer]]) -> Conflicts:
     write_oci_layout(folder / "store", images, "none")
     found_images = discover([folder / "store"], Selection())
     outcome = scan(found_images, Catalog(folder / "catalog"), Silence(), workers=1)
-    # links that lead nowhere, members that repeat: the entries are there all the same
+    # dangling links and repeated members are notes, not errors
     assert outcome.errors == 0, codes(outcome)
     answer = Session(folder / "catalog").ask(
         "SELECT lower_layer, upper_layer, grade, rule, lower_path, upper_path, paths FROM conflict"
@@ -82,7 +82,7 @@ def _witness(met: Meeting) -> tuple[str, str, str, str]:
     return met.grade, met.rule, printed(met.lower_path), printed(met.upper_path)
 
 
-# a scan an example costs most: many stacks are asked about at once
+# one scan per example would take longest, so each scan has many stacks
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(loose_stacks() | stacks(tallest=5), min_size=4, max_size=12))
 def test_conflicts_are_those_of_the_definition(built: list[tuple[Layer, ...]]) -> None:
@@ -142,8 +142,8 @@ def test_grades_differ_in_times_of_shared_folders() -> None:
     assert merged_view(stack, "equivalent") == merged_view(stack[::-1], "equivalent")
 
 
-# One case a rule. Each: what one layer has, what the other has, and a base on which the order of
-# the two shows; None where the rule is more careful than this view.
+# One case per rule: the rule, one layer, the other layer, and a base over which their order
+# makes a difference; None if the rule is stricter than the merged view.
 
 _D = directory("d")
 ODD = os.fsdecode(b"caf\xe9")

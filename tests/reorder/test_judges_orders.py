@@ -51,7 +51,7 @@ CONF: Layer = (
     opaque("old"),
     file("srv/conf", "c", uid=7, mtime=9, nanos=250),
 )
-#: as CONF, in a folder that has another mtime
+#: like CONF, in a folder with another mtime
 LATER: Layer = (directory("srv", mode=0o2775, gid=8, mtime=6), file("srv/later", "l", mtime=6))
 
 
@@ -92,7 +92,7 @@ def test_every_allowed_order_unpacks_to_one_tree(grade: str, tmp_path: Path) -> 
     """Kinds, modes, owners, links, xattrs, contents and mtimes are equal, as the grade says."""
     stack = [BASE, MODEL, TOOLS, CONF, LATER]
     orders = allowed_orders(stack, grade)
-    # others delete what is in the base; the layer that only has a folder with it may lie below it
+    # only the layer that shares a folder with it may be below it; others delete from the base
     assert len(orders) == {"identical": 12, "equivalent": 30}[grade]
     without = shared_directories(stack) if grade == "equivalent" else set()
     today = unpacked(stack, tmp_path, without)

@@ -198,7 +198,7 @@ def test_layers_of_a_base_move_unless_bases_are_kept(tmp_path: Path) -> None:
 def test_only_images_that_are_asked_about_move(tmp_path: Path) -> None:
     """Only images that match the given names get another order; an unknown name is an error."""
     session = tools(tmp_path)
-    # b holds its own file below what both have: it is b that must move
+    # b has its own file below the common layers, so b must change
     assert by_name(reorder(session, Wish(images=["*tool:a"]))) == {}
     assert list(by_name(reorder(session, Wish(images=["tool:b"])))) == ["r.example/tool:b"]
     assert by_name(reorder(session, Wish(images=["*base*"]))) == {}
@@ -244,7 +244,7 @@ def test_for_pulls_frequent_changes_move_up(tmp_path: Path) -> None:
         assert swap.reason == "the RUN can read the files that the other copies"
         assert not each.free
         assert each.pull_proposed < each.pull_today
-    # the same install on one parent is stored once
+    # the same packages on one parent are stored once
     assert plan.today_bytes - plan.proposed_bytes == 18_000
 
 
@@ -252,7 +252,7 @@ def test_without_a_tag_series_pulls_are_not_estimated(tmp_path: Path) -> None:
     """Names without versions give no rate of change, and the command reports it."""
     done = tools(tmp_path) and run(tmp_path / "catalog", "reorder", "--for", "pulls", "tool:a")
     assert done.returncode == 0
-    # a and b read as no series of versions: nothing tells how often their layers change
+    # a and b are not a series of versions, so rates of change are not known
     assert "nothing tells how often" in done.stdout
 
 
@@ -299,7 +299,7 @@ def test_steps_at_two_positions_are_built_once(tmp_path: Path) -> None:
     )
     wins = {each.name: each.saves_bytes for each in found.proposals}
     assert wins == {"r/two:1": 50_400, "r/ml:1": 70_001}
-    # the larger of both runs stays
+    # the larger run keeps its order
     assert found.today_bytes - found.proposed_bytes == 50_400 + 70_001
     assert found.reproducible_bytes == found.today_bytes
     assert set(found.classes.values()) == {"overlap"}

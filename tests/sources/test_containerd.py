@@ -195,7 +195,7 @@ def test_a_container_has_its_image_state_and_upper_folder(tmp_path: Path) -> Non
     for name in ("never", "begun", "runs", "ended"):
         root.snapshot(name, top, "k8s.io")
         uppers[name] = root.folder()
-        # CRI gives the image by its ID: which one it is, the snapshot below says
+        # CRI gives the ID of the config, and the parent snapshot gives the image
         root.container(name, APP.image_id, namespace="k8s.io", labels=labels)
     root.container("nowhere", WEB.names[0], namespace="k8s.io")
     tasks = tmp_path / "io.containerd.runtime.v2.task" / "k8s.io"

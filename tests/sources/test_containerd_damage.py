@@ -40,7 +40,7 @@ SPOILT_METADATA: dict[str, tuple[Callable[[Path], object], str]] = {
     "absent": (Path.unlink, "blob-missing"),
     "empty": (lambda path: path.write_bytes(b""), "bolt-damaged"),
     "cut in half": (cut, "bolt-damaged"),
-    "both metas gone": (
+    "both metas zeroed": (
         lambda path: path.write_bytes(bytes(8192) + path.read_bytes()[8192:]),
         "bolt-damaged",
     ),
@@ -127,8 +127,8 @@ def spoil_snapshots(root: ContainerdRoot) -> None:
 
 SPOILT: dict[str, tuple[Callable[[ContainerdRoot], None], list[str]]] = {
     "a digest that is a path": (spoil_digest, ["bad-digest"]),
-    "a target that is none": (spoil_target, ["bad-digest"]),
-    "a target that is gone": (spoil_missing, ["blob-missing"]),
+    "a target that is not a bucket": (spoil_target, ["bad-digest"]),
+    "a target that is missing": (spoil_missing, ["blob-missing"]),
     "a size below zero": (spoil_size, ["bad-descriptor"]),
     "snapshots in a cycle": (spoil_cycle, []),
     "snapshots that are none": (spoil_snapshots, []),
@@ -225,7 +225,7 @@ def test_flipped_bytes_in_databases_are_problems(
     }
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can scan as somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can scan as another user")
 def test_a_store_without_permission_is_one_error() -> None:
     """A store that the user may not read is one error, not one per file."""
     with tempfile.TemporaryDirectory() as name:

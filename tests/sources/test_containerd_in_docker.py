@@ -25,7 +25,7 @@ def docker_root(folder: Path) -> ContainerdRoot:
     for cid in (CID, FORGOTTEN):
         below = root.snapshot(f"{cid}-init", top, "moby", kind=3)
         root.snapshot(cid, below, "moby")
-    # docker has a record in containerd of what runs, whatever keeps its layers
+    # docker records every running container in containerd, with any storage driver
     root.container(CID, "", namespace="moby")
     root.container(GRAPH, "", namespace="moby", snapshotter="")
     root.meta[b"moby"][b"containers"][GRAPH.encode()][b"snapshotKey"] = b""

@@ -107,7 +107,7 @@ class Daemon:
         self.ctr("images", "import", *chosen, str(archive), namespace=namespace)
 
     def settle(self) -> None:
-        """Wait until what imports needed for themselves is collected: that comes later."""
+        """Wait until containerd has deleted temporary objects of the imports."""
         blobs = self.root / "io.containerd.content.v1.content/blobs/sha256"
         seen: list[set[str]] = []
         for _ in range(50):
@@ -126,7 +126,7 @@ class Daemon:
 @pytest.fixture
 def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
     """A containerd of its own, with CRI if the test asks for it."""
-    # a socket's path has 108 bytes at most
+    # the path of a socket has at most 108 bytes
     folder = Path(tempfile.mkdtemp(prefix="ctd"))
     with_cri = getattr(request, "param", None) == "cri"
     started = Daemon(folder, disabled="[]" if with_cri else f'["{CRI}"]')
@@ -153,7 +153,7 @@ def test_images_of_a_real_containerd_have_the_figures_of_their_layout(
     theirs, reference = scanned(tmp_path / "b", tmp_path / "layout")
     assert codes(ours) == codes(theirs) == []
     ours_figures, their_figures = figures(session), figures(reference)
-    # containerd keeps what it unpacked beside the blobs, a copy a namespace
+    # containerd keeps unpacked layers beside the blobs, once per namespace
     source = only_source(daemon.root)
     blobs_alone = sum(blob.stored_bytes for blob in source.blobs)
     assert ours_figures["totals"][0].pop("stored_bytes") > blobs_alone
@@ -258,7 +258,7 @@ def test_a_real_container_is_read_in_every_state(daemon: Daemon) -> None:
             if (upper("busy") / "doomed").exists():
                 break
             time.sleep(0.05)
-        # a task is no proof: containerd keeps it until somebody asks how it ended
+        # containerd keeps the record of an ended task until a client asks for its exit status
         assert states() == {"idle": False, "busy": None}
         assert (upper("busy") / "new").read_text() == "hello\n"
         assert (upper("busy") / "doomed").is_char_device()

@@ -136,9 +136,6 @@ def test_changed_content_is_an_error_with_its_own_key(store: DockerRoot, tmp_pat
     assert proofs.rows == [("none", 1), ("rebuild", 2)]
 
 
-# Containers
-
-
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_a_container_has_its_image_state_and_folder(driver: str, tmp_path: Path) -> None:
     """Name, image, state, and the writable folder read as a layer."""
@@ -185,9 +182,6 @@ def test_a_bad_folder_name_of_a_container_is_not_followed(
     assert len(error_codes(source)) == 1
 
 
-# Roots
-
-
 def test_ids_below_a_remapped_root_are_shifted_back(tmp_path: Path) -> None:
     """IDs below ``<uid>.<gid>`` are shifted back; the root above does not count it again."""
     inner = DockerRoot(tmp_path / "docker/100000.200000")
@@ -222,9 +216,6 @@ def test_images_of_two_drivers_are_one_source(tmp_path: Path) -> None:
     assert [(each.subject, each.code) for each in source.problems] == [
         ("image/zfs", "unsupported-store")
     ]
-
-
-# What the disk gives
 
 
 def test_bytes_on_disk_sum_to_those_of_du(store: DockerRoot) -> None:
@@ -265,9 +256,6 @@ def test_bytes_on_disk_sum_to_those_of_du(store: DockerRoot) -> None:
     assert source.stored_bytes == sum(
         path.stat().st_size for path in kept if path.is_file() and upper not in path.parents
     )
-
-
-# Damage
 
 
 def zero(name: str) -> Callable[[DockerRoot], None]:
@@ -381,7 +369,7 @@ def test_leftovers_of_a_crash_are_orphans(store: DockerRoot) -> None:
     assert error_codes(source) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to another user")
 def test_a_store_without_permission_is_one_error(store: DockerRoot, tmp_path: Path) -> None:
     """The error says what to do."""
     for folder in (*tmp_path.parents, tmp_path):
