@@ -152,7 +152,7 @@ def _totals(catalog: Path) -> None:
 
 
 def _dive(archive: Path) -> None:
-    # its gate fails on wasteful images; only its time is asked for
+    # its check fails for wasteful images; only its time is measured
     subprocess.run(
         ["dive", "--source", "docker-archive", str(archive)],
         env={**os.environ, "CI": "true"},

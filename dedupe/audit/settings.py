@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from dedupe.analysis.amounts import moment
-from dedupe.analysis.check import Gate
-from dedupe.analysis.check.settings import gate_of
+from dedupe.analysis.check import CheckSettings
+from dedupe.analysis.check.settings import check_settings
 from dedupe.errors import UsageError
 from dedupe.formats.toml import Section, read_toml
 
@@ -47,7 +47,7 @@ class Audit:
     #: a command and its arguments, to be told of the end
     notify: tuple[str, ...]
     reports: Mapping[Report, Path]
-    gate: Gate
+    check: CheckSettings
 
 
 def read_audit(path: Path) -> Audit:
@@ -58,7 +58,7 @@ def read_audit(path: Path) -> Audit:
     top = read_toml(path)
     if "audit" not in top:
         raise UsageError(f"{path}: no table [audit]: docs/audit.md shows one", "no-audit")
-    gate = gate_of(top.section("check"))
+    check = check_settings(top.section("check"))
     section = top.section("audit")
     top.done()
     folder = path.absolute().parent
@@ -83,7 +83,7 @@ def read_audit(path: Path) -> Audit:
             for kind in Report
             if (text := reports.take(kind.value, str)) is not None
         },
-        gate=gate,
+        check=check,
     )
     for each in (reports, section):
         each.done()

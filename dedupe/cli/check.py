@@ -1,4 +1,4 @@
-"""The gate: the command that fails where a scan breaks the rules."""
+"""The command that fails where a scan breaks the rules."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -12,11 +12,11 @@ from dedupe.cli.tables import open_session
 from dedupe.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from dedupe.analysis.check import Checked, Gate
+    from dedupe.analysis.check import CheckResult, CheckSettings
 
 
 class CheckFormat(StrEnum):
-    """Forms of what the gate found."""
+    """Forms of the result."""
 
     TABLE = "table"
     JSON = "json"
@@ -83,26 +83,26 @@ def check(
     from dedupe.analysis.check import check as judge
     from dedupe.analysis.check.settings import with_limits
 
-    gate = with_limits(_gate(config), fail or (), warn or ())
-    gate = replace(
-        gate,
-        floor_bytes=size_bytes(floor) if floor else gate.floor_bytes,
-        base=(*gate.base, *(base or ())),
-        ignored_paths=(*gate.ignored_paths, *(ignore or ())),
-        baseline=baseline or gate.baseline,
+    settings = with_limits(_settings(config), fail or (), warn or ())
+    settings = replace(
+        settings,
+        floor_bytes=size_bytes(floor) if floor else settings.floor_bytes,
+        base=(*settings.base, *(base or ())),
+        ignored_paths=(*settings.ignored_paths, *(ignore or ())),
+        baseline=baseline or settings.baseline,
     )
-    if not gate.demanded:
+    if not settings.has_limits:
         raise UsageError(
             "no rule is set: give one, as --fail highest-shadowed-percent=10, or write them into "
             "dedupe.toml (docs/check.md)",
             "no-rule",
         )
-    found = judge(open_session(catalog, scan), gate)
+    found = judge(open_session(catalog, scan), settings)
     write(_rendered(found, format, plain=plain), output)
     leave(found)
 
 
-def leave(found: "Checked") -> None:
+def leave(found: "CheckResult") -> None:
     """Exit with 10 where a rule failed."""
     from dedupe.analysis.check import Verdict
 
@@ -110,19 +110,19 @@ def leave(found: "Checked") -> None:
         raise typer.Exit(Exit.RULES_FAILED)
 
 
-def _gate(config: Path | None) -> "Gate":
-    from dedupe.analysis.check import Gate
-    from dedupe.analysis.check.settings import read_gate, settings_file
+def _settings(config: Path | None) -> "CheckSettings":
+    from dedupe.analysis.check import CheckSettings
+    from dedupe.analysis.check.settings import read_check_settings, settings_file
 
     path = config or settings_file(Path.cwd())
     if path is None:
-        return Gate()
+        return CheckSettings()
     if config is None:
         typer.echo(f"dedupe: rules of {path.name}", err=True)
-    return read_gate(path)
+    return read_check_settings(path)
 
 
-def _rendered(found: "Checked", format: CheckFormat, *, plain: bool) -> str:
+def _rendered(found: "CheckResult", format: CheckFormat, *, plain: bool) -> str:
     from dedupe.report import check as report
 
     match format:

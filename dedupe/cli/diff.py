@@ -95,14 +95,14 @@ def _show_summary(
     output: Path | None,
     plain: bool,
 ) -> None:
-    from dedupe.analysis.diff import summarised
+    from dedupe.analysis.diff import summarise
     from dedupe.report.diff import as_json, as_text
 
     match format:
         case TableFormat.JSON:
-            write(as_json(summarised(session, comparison)), output)
+            write(as_json(summarise(session, comparison)), output)
         case TableFormat.TABLE:
-            write(as_text(summarised(session, comparison), plain=plain), output)
+            write(as_text(summarise(session, comparison), plain=plain), output)
         case TableFormat.CSV | TableFormat.PARQUET:
             raise UsageError(f"a summary has no form {format}: expected table or json", "no-form")
 
@@ -116,11 +116,11 @@ def _show_all(
     plain: bool,
 ) -> None:
     """The summary, and the rows of what differs below it."""
-    from dedupe.analysis.diff import summarised
+    from dedupe.analysis.diff import summarise
     from dedupe.report import tables
     from dedupe.report.diff import as_text
 
-    found = summarised(session, comparison)
+    found = summarise(session, comparison)
     answer = session.answer(comparison.rows)
     chosen, left_out = tables.chosen(answer, sort, limit)
     rows = "\n" + tables.as_text(chosen, plain=plain) if chosen.rows else ""

@@ -6,7 +6,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from dedupe.errors import UsageError
+from dedupe.errors import UsageError, reason_of
 
 
 def write(text: str, output: Path | None) -> None:
@@ -37,8 +37,7 @@ def _write_file(data: bytes, output: Path) -> None:
             _replace(data, Path(os.path.realpath(output)))
     except OSError as error:
         raise UsageError(
-            f"{output}: cannot be written: {(error.strerror or str(error)).lower()}; "
-            "name another file with --output",
+            f"{output}: cannot be written: {reason_of(error)}; name another file with --output",
             "unwritable-output",
         ) from error
 

@@ -30,11 +30,11 @@ def register(app: typer.Typer) -> None:
         ] = False,
     ) -> AnyQuestion:
         """List a folder as a container of the image sees it, with the layer of each name."""
-        from dedupe.analysis.paths.lookup import existing
+        from dedupe.analysis.paths.lookup import existing_path
         from dedupe.analysis.selection import one_image
 
         identity = one_image(session, image)
-        found = existing(session, identity, image, path)
+        found = existing_path(session, identity, image, path)
         _say(found.links)
         return queries.paths_ls(path=found.path, recursive=recursive, about=(identity,))
 

@@ -10,26 +10,12 @@ from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOpt
 from dedupe.cli.output import write
 from dedupe.cli.tables import TableFormat, open_session, show
 from dedupe.errors import UsageError
+from dedupe.model.choices import Grade, Objective
 
 if TYPE_CHECKING:
-    from dedupe.analysis.reorder.plans import Wish
+    from dedupe.analysis.reorder.plans import ReorderOptions
     from dedupe.model.questions import Answer
     from dedupe.store.session import Session
-
-
-class Purpose(StrEnum):
-    """What orders are to save."""
-
-    STORAGE = "storage"
-    PULLS = "pulls"
-    BOTH = "both"
-
-
-class GradeName(StrEnum):
-    """How alike the merged view must stay."""
-
-    EQUIVALENT = "equivalent"
-    IDENTICAL = "identical"
 
 
 class ReorderFormat(StrEnum):
@@ -50,13 +36,13 @@ def reorder(
         list[str] | None,
         typer.Argument(metavar="[IMAGE]...", help="Names or globs of images that may change."),
     ] = None,
-    purpose: Annotated[
-        Purpose, typer.Option("--for", help="Fewest bytes stored, or pulled by a release.")
-    ] = Purpose.STORAGE,
+    objective: Annotated[
+        Objective, typer.Option("--for", help="Fewest bytes stored, or pulled by a release.")
+    ] = Objective.STORAGE,
     grade: Annotated[
-        GradeName,
+        Grade,
         typer.Option("--grade", help="Equivalent leaves mtimes of shared directories aside."),
-    ] = GradeName.EQUIVALENT,
+    ] = Grade.EQUIVALENT,
     budget: Annotated[
         str, typer.Option("--budget", metavar="TIME", help="Time for improving the plan: 30s, 2m.")
     ] = "10s",
@@ -100,14 +86,15 @@ def reorder(
     are advice for build files and for tools that assemble layers.
     """
     from dedupe.analysis.amounts import seconds
-    from dedupe.analysis.reorder.layers import reorder as plan_orders
-    from dedupe.analysis.reorder.plans import Grade, Objective, Wish
-    from dedupe.analysis.reorder.steps import step_orders
+    from dedupe.analysis.reorder.input import reorder_input
+    from dedupe.analysis.reorder.layers import plan_layers
+    from dedupe.analysis.reorder.plans import ReorderOptions
+    from dedupe.analysis.reorder.steps import plan_steps
     from dedupe.report.reorder import json_report, markdown, terminal
 
-    wish = Wish(
-        objective=Objective(purpose.value),
-        grade=Grade(grade.value),
+    options = ReorderOptions(
+        objective=objective,
+        grade=grade,
         budget_seconds=seconds(budget),
         images=images or (),
         keep_bases=keep_bases,
@@ -116,17 +103,18 @@ def reorder(
     )
     session = open_session(catalog, scan)
     if relayer:
-        write(_new_layers(session, wish, layers, format, plain=plain, limit=limit), output)
+        write(_new_layers(session, options, layers, format, plain=plain, limit=limit), output)
         return
     if entries:
-        compared = _entries(session, wish)
+        compared = _entries(session, options)
         form = TableFormat.JSON if format is ReorderFormat.JSON else TableFormat.TABLE
         show(compared, form, output, limit)
         return
-    plan = plan_orders(session, wish)
+    given = reorder_input(session, options)
+    plan = plan_layers(session, given)
     rebuilt = None
-    if steps and purpose is not Purpose.PULLS and not explain:
-        rebuilt = step_orders(session, wish)
+    if steps and objective is not Objective.PULLS and not explain:
+        rebuilt = plan_steps(session, given)
     match format:
         case ReorderFormat.TERMINAL if explain:
             write(terminal.explain(plan, plain=plain), output)
@@ -138,13 +126,14 @@ def reorder(
             write(markdown.render(plan, rebuilt, plain=plain, limit=limit), output)
 
 
-def _entries(session: "Session", wish: "Wish") -> "Answer":
+def _entries(session: "Session", options: "ReorderOptions") -> "Answer":
     """Both views of an image, entry by entry."""
     from dataclasses import replace
 
-    from dedupe.analysis.reorder.layers import reorder as plan_orders
+    from dedupe.analysis.reorder.input import reorder_input
+    from dedupe.analysis.reorder.layers import plan_layers
 
-    plan = plan_orders(session, replace(wish, prove=False))
+    plan = plan_layers(session, reorder_input(session, replace(options, prove=False)))
     if plan.explained is None:
         raise ValueError("the plan explains no image")
     beside = session.beside({plan.explained.image_id: plan.explained.order})
@@ -156,7 +145,7 @@ def _entries(session: "Session", wish: "Wish") -> "Answer":
 
 def _new_layers(
     session: "Session",
-    wish: "Wish",
+    options: "ReorderOptions",
     layers: int,
     format: ReorderFormat,
     *,
@@ -164,17 +153,16 @@ def _new_layers(
     limit: int,
 ) -> str:
     """Other divisions of the images into layers."""
-    from dedupe.analysis.reorder.plans import Objective
-    from dedupe.analysis.reorder.relayer import relayer
+    from dedupe.analysis.reorder.relayer import plan_new_layers
     from dedupe.reorder.relayer import Prefer
     from dedupe.report.reorder import relayer as relayering
 
-    if wish.images:
+    if options.images:
         raise UsageError(
             "--relayer divides all images of the scan: leave the names out", "no-choice"
         )
-    pulls = wish.objective is Objective.PULLS
-    found = relayer(session, layers, Prefer.PULLS if pulls else Prefer.STORAGE)
+    pulls = options.objective is Objective.PULLS
+    found = plan_new_layers(session, layers, Prefer.PULLS if pulls else Prefer.STORAGE)
     match format:
         case ReorderFormat.TERMINAL:
             return relayering.render(found, plain=plain, limit=limit)

@@ -7,6 +7,7 @@ import typer
 
 from dedupe.analysis import queries
 from dedupe.cli.tables import table
+from dedupe.model.choices import Granularity
 from dedupe.model.questions import Answer, AnyQuestion
 
 if TYPE_CHECKING:
@@ -26,14 +27,6 @@ class By(StrEnum):
     TAG_SERIES = "tag-series"
     BASE = "base"
     LAYER = "layer"
-
-
-class Granularity(StrEnum):
-    """Units that are counted once each."""
-
-    COMPRESSED = "compressed"
-    UNPACKED = "unpacked"
-    CONTENT = "content"
 
 
 GranularityOption = Annotated[

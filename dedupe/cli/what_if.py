@@ -10,8 +10,9 @@ import typer
 from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
 from dedupe.cli.output import write
 from dedupe.cli.tables import TableFormat, explanation, open_session, show
-from dedupe.cli.usage import Granularity, GranularityOption
+from dedupe.cli.usage import GranularityOption
 from dedupe.errors import UsageError
+from dedupe.model.choices import DeletionOrder, Granularity
 
 
 class WhatIfFormat(StrEnum):
@@ -30,13 +31,6 @@ class WhatIfRows(StrEnum):
     FREED = "freed"
     LAYERS = "layers"
     CONTAINERS = "containers"
-
-
-class FreeOrder(StrEnum):
-    """Which images go first."""
-
-    GAIN = "gain"
-    OLDEST = "oldest"
 
 
 def register(app: typer.Typer) -> None:
@@ -71,8 +65,8 @@ def what_if(
         typer.Option("--free", metavar="SIZE", help="Of these images, enough to free 50GB."),
     ] = None,
     order: Annotated[
-        FreeOrder, typer.Option("--order", help="With --free: which images go first.")
-    ] = FreeOrder.GAIN,
+        DeletionOrder, typer.Option("--order", help="With --free: which images go first.")
+    ] = DeletionOrder.GAIN,
     granularity: GranularityOption = Granularity.UNPACKED,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
@@ -96,7 +90,7 @@ def what_if(
     from datetime import UTC, datetime
 
     from dedupe.analysis.amounts import moment, size_bytes
-    from dedupe.analysis.what_if import Choice, Order, Target
+    from dedupe.analysis.what_if import DeletionFilter, Target
     from dedupe.analysis.what_if import what_if as ask
     from dedupe.report import what_if as report
 
@@ -106,17 +100,17 @@ def what_if(
         raise UsageError(
             "say which images: --delete, --from-file, --keep, --older-than or --free", "no-choice"
         )
-    choice = Choice(
+    criteria = DeletionFilter(
         delete=named,
         keep=keep or (),
         older_than=moment(older_than, now) if older_than else None,
         any_date=any_date,
-        target=Target(size_bytes(free), Order(order.value), granularity.value) if free else None,
+        target=Target(size_bytes(free), order, granularity) if free else None,
     )
     session = open_session(catalog, scan)
-    found = ask(session, choice, now)
+    found = ask(session, criteria, now)
     if explain:
-        text = "\n\n".join(map(explanation, found.asked.values()))
+        text = "\n\n".join(map(explanation, found.questions.values()))
         write(f"{text}\n", output)
         return
     match format:
@@ -125,7 +119,7 @@ def what_if(
         case WhatIfFormat.JSON:
             write(report.as_json(found), output)
         case WhatIfFormat.CSV | WhatIfFormat.PARQUET:
-            show(session.answer(found.asked[rows]), TableFormat(format.value), output)
+            show(session.answer(found.questions[rows]), TableFormat(format.value), output)
 
 
 def _lines(path: Path) -> list[str]:

@@ -12,11 +12,12 @@ from builders import Image, file, image, raw, tar_of, whiteout, write_oci_layout
 from helpers.commands import run
 from helpers.scanning import scan_images, scan_only
 from helpers.strategies import images_of, named_stores
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from dedupe.analysis.check import RULES, Gate, Limits, Override, Verdict, check
+from dedupe.analysis.check import RULES, CheckSettings, Override, RuleLimits, Verdict, check
 from dedupe.analysis.check.settings import with_limits
 from dedupe.analysis.paths.globs import pattern_of
 from dedupe.report.check import as_json, as_markdown, as_text
@@ -33,7 +34,7 @@ def ignores(glob: str | None, path: str) -> bool:
     return path.startswith("a/") if glob == "a/**" else path.rpartition("/")[2] == glob
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=named_stores(), glob=st.sampled_from(IGNORED), data=st.data())
 def test_figures_of_random_stores_are_the_oracles(
     drawn: tuple, glob: str | None, data: st.DataObject
@@ -126,7 +127,7 @@ TINY = image([file("t", b"1" * 90)], [file("t", b"2" * 10)], names=["r/tiny:1"])
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scan of three images of 5 MB, 2 MB and 100 B, of which 4 MB, 1 MB and 90 B are shadowed."""
-    folder = tmp_path_factory.mktemp("gate")
+    folder = tmp_path_factory.mktemp("check")
     write_oci_layout(folder / "store", [BASE, APP, TINY])
     scan_only(folder / "catalog", folder / "store")
     return folder / "catalog"
@@ -134,7 +135,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def judged(catalog: Path, *fail: str, **more: object) -> dict[str, tuple[Verdict, list[str]]]:
     """Verdict and the names that broke the rule, by rule."""
-    gate = with_limits(Gate(**more), fail, ())
+    gate = with_limits(CheckSettings(**more), fail, ())
     found = check(Session(catalog), gate)
     return {
         each.rule.name: (each.verdict, [breach.subject for breach in each.breaches])
@@ -172,7 +173,9 @@ def test_base_layers_do_not_count_for_images_on_them(catalog: Path) -> None:
         assert judged(catalog, rule, **more)["highest_shadowed_bytes"] == (Verdict.PASSED, [])
         share = judged(catalog, "highest-shadowed-percent=99", floor_bytes=0, **more)
         assert share["highest_shadowed_percent"][1] == ["r/app:1"]
-    found = check(Session(catalog), Gate({"highest_shadowed_bytes": Limits(fail=0)}, base=("x",)))
+    found = check(
+        Session(catalog), CheckSettings({"highest_shadowed_bytes": RuleLimits(fail=0)}, base=("x",))
+    )
     assert found.notes == ("base x: the scan has no such image",)
 
 
@@ -198,7 +201,7 @@ def test_ignored_paths_do_not_count(catalog: Path) -> None:
 
 def test_the_last_matching_override_decides(catalog: Path) -> None:
     """Overrides set other limits for names or repositories that match a glob; the last counts."""
-    loose = Override("r/app:*", limits={"highest_shadowed_bytes": Limits(fail=4 * MEGABYTE)})
+    loose = Override("r/app:*", limits={"highest_shadowed_bytes": RuleLimits(fail=4 * MEGABYTE)})
     rule = "highest-shadowed-bytes=100"
     names = judged(catalog, rule, overrides=(loose,))["highest_shadowed_bytes"][1]
     assert names == ["r/base:1"]
@@ -215,7 +218,9 @@ def test_the_last_matching_override_decides(catalog: Path) -> None:
 
 def test_a_broken_rule_shows_its_evidence_and_a_fix(catalog: Path) -> None:
     """A broken rule shows the layers and paths, the build steps, and how to fix them."""
-    found = check(Session(catalog), with_limits(Gate(), ["highest-shadowed-bytes=1MB"], ()))
+    found = check(
+        Session(catalog), with_limits(CheckSettings(), ["highest-shadowed-bytes=1MB"], ())
+    )
     outcome = next(each for each in found.outcomes if each.rule.name == "highest_shadowed_bytes")
     layers, paths = outcome.evidence
     first = layers.rows[0]
@@ -236,7 +241,9 @@ def test_text_shows_ten_breaches_and_json_all(tmp_path: Path) -> None:
     ]
     write_oci_layout(tmp_path / "store", images)
     scan_only(tmp_path / "c", tmp_path / "store")
-    found = check(Session(tmp_path / "c"), with_limits(Gate(), ["highest-shadowed-bytes=0"], ()))
+    found = check(
+        Session(tmp_path / "c"), with_limits(CheckSettings(), ["highest-shadowed-bytes=0"], ())
+    )
     text = as_text(found, plain=True)
     assert "and 3 more; -f json lists all" in text
     assert len(re.findall(r"is above 0: i:\d+", text)) == 10
@@ -260,7 +267,7 @@ def test_growth_is_against_the_previous_or_a_named_scan(tmp_path: Path) -> None:
     write_oci_layout(store, images, "none")
     scan_only(catalog, store)
     write_oci_layout(tmp_path / "other", [TINY], "none")
-    found = check(Session(catalog), with_limits(Gate(floor_bytes=0), rules, ()))
+    found = check(Session(catalog), with_limits(CheckSettings(floor_bytes=0), rules, ()))
     grown = {each.rule.name: each for each in found.outcomes if each.breaches}
     assert set(grown) == {"highest_growth_bytes", "highest_growth_percent"}
     stored = [row["stored_bytes"] for row in Session(catalog).rows("trend")]
@@ -268,7 +275,7 @@ def test_growth_is_against_the_previous_or_a_named_scan(tmp_path: Path) -> None:
     share = 100 * (stored[1] - stored[0]) / stored[0]
     assert grown["highest_growth_percent"].worst.value == pytest.approx(share)
     came = {each.title: each.rows for each in grown["highest_growth_bytes"].evidence}
-    assert [row["name"] for row in came["images that came"]] == ["b"]
+    assert [row["name"] for row in came["new images"]] == ["b"]
     # a scan of another store is not a baseline for this one
     scan_only(catalog, tmp_path / "other")
     write_oci_layout(store, images, "none")
@@ -285,7 +292,9 @@ def test_incomplete_images_warn_or_fail(tmp_path: Path) -> None:
     blob = tmp_path / "store/blobs/sha256" / contents.layers[broken.image_id][0][7:]
     blob.write_bytes(blob.read_bytes()[:-9])
     scan_only(tmp_path / "c", tmp_path / "store")
-    found = check(Session(tmp_path / "c"), with_limits(Gate(), ["highest-shadowed-bytes=1GB"], ()))
+    found = check(
+        Session(tmp_path / "c"), with_limits(CheckSettings(), ["highest-shadowed-bytes=1GB"], ())
+    )
     assert found.verdict is Verdict.WARNED
     (outcome,) = [each for each in found.outcomes if each.breaches]
     assert outcome.rule.name == "highest_incomplete_images"
@@ -334,7 +343,9 @@ def test_hostile_names_stay_text_in_every_form(tmp_path: Path) -> None:
     )
     write_oci_layout(tmp_path / "store", [hostile])
     scan_only(tmp_path / "c", tmp_path / "store")
-    found = check(Session(tmp_path / "c"), with_limits(Gate(), ["highest-shadowed-bytes=1"], ()))
+    found = check(
+        Session(tmp_path / "c"), with_limits(CheckSettings(), ["highest-shadowed-bytes=1"], ())
+    )
     rendered = MarkdownIt("gfm-like", {"linkify": False}).render(as_markdown(found))
     assert "<code>&lt;b&gt;|x:1" in rendered
     # without code spans and our own two tags, only our own markup is left
@@ -361,7 +372,7 @@ def test_markdown_fits_into_a_comment(tmp_path: Path) -> None:
     write_oci_layout(tmp_path / "store", images)
     scan_only(tmp_path / "c", tmp_path / "store")
     every = [f"{rule.name}={'1' if rule.lowest else '0'}" for rule in RULES]
-    found = check(Session(tmp_path / "c"), with_limits(Gate(floor_bytes=0), every, ()))
+    found = check(Session(tmp_path / "c"), with_limits(CheckSettings(floor_bytes=0), every, ()))
     markdown = as_markdown(found)
     assert 30_000 < len(markdown) < 65_536
     assert all(rule.name in markdown for rule in RULES)

@@ -10,18 +10,18 @@ from builders import file, image, whiteout, write_oci_layout
 from helpers.scanning import scan_only
 from here import PROJECT
 
-from dedupe.analysis.check import RULES, Gate, Limits, Override, check
-from dedupe.analysis.check.settings import read_gate
+from dedupe.analysis.check import RULES, CheckSettings, Override, RuleLimits, check
+from dedupe.analysis.check.settings import read_check_settings
 from dedupe.errors import UsageError
 from dedupe.store.session import Session
 
 MEGABYTE = 1_000_000
 
 
-def settings_of(tmp_path: Path, text: str, name: str = "dedupe.toml") -> Gate:
+def settings_of(tmp_path: Path, text: str, name: str = "dedupe.toml") -> CheckSettings:
     """The gate that a settings file with this text gives."""
     (tmp_path / name).write_text(text)
-    return read_gate(tmp_path / name)
+    return read_check_settings(tmp_path / name)
 
 
 def test_settings_are_read_as_users_write_them(tmp_path: Path) -> None:
@@ -45,13 +45,13 @@ def test_settings_are_read_as_users_write_them(tmp_path: Path) -> None:
         """,
     )
     assert gate.limits == {
-        "lowest_efficiency": Limits(fail=0.9),
-        "highest_shadowed_bytes": Limits(1_000_000, 2_000_000),
-        "highest_shadowed_percent": Limits(fail=7.5),
-        "highest_growth_bytes": Limits(),
+        "lowest_efficiency": RuleLimits(fail=0.9),
+        "highest_shadowed_bytes": RuleLimits(1_000_000, 2_000_000),
+        "highest_shadowed_percent": RuleLimits(fail=7.5),
+        "highest_growth_bytes": RuleLimits(),
     }
     assert (gate.floor_bytes, gate.base) == (3000, ("debian:*",))
-    assert gate.overrides == (Override("x/*", False, 0, {"lowest_efficiency": Limits()}),)
+    assert gate.overrides == (Override("x/*", False, 0, {"lowest_efficiency": RuleLimits()}),)
 
 
 @pytest.mark.parametrize(
@@ -59,10 +59,10 @@ def test_settings_are_read_as_users_write_them(tmp_path: Path) -> None:
     [
         ("[check]\nlowest_eficiency = 1", "unknown key lowest_eficiency; the nearest is lowest_e"),
         ("[chekc]", "unknown key chekc; the nearest is check"),
-        ("[check]\nlowest_efficiency = 90", "lowest_efficiency: expected a share as 0.9"),
+        ("[check]\nlowest_efficiency = 90", "lowest_efficiency: expected a share like 0.9"),
         ("[check]\nlowest_efficiency = true", "lowest_efficiency: expected a whole number"),
-        ("[check]\nhighest_shadowed_bytes = 'many'", "expected a size as 50MB"),
-        ("[check]\nhighest_shadowed_bytes = 1.5", "expected a size as 50MB"),
+        ("[check]\nhighest_shadowed_bytes = 'many'", "expected a size like 50MB"),
+        ("[check]\nhighest_shadowed_bytes = 1.5", "expected a size like 50MB"),
         ("[check]\nhighest_shadowed_percent = -1", "expected a percentage"),
         ("[check]\nhighest_shadowed_percent = nan", "expected a percentage"),
         ("[check.lowest_efficiency]\nfale = 1", "unknown key fale; the nearest is fail"),
@@ -90,16 +90,16 @@ def test_rules_of_dive_are_read_with_its_defaults(tmp_path: Path) -> None:
         ".dive-ci",
     )
     assert gate.limits == {
-        "lowest_efficiency": Limits(fail=0.95),
-        "highest_shadowed_bytes": Limits(fail=20_000_000),
-        "highest_upper_shadowed_percent": Limits(),
+        "lowest_efficiency": RuleLimits(fail=0.95),
+        "highest_shadowed_bytes": RuleLimits(fail=20_000_000),
+        "highest_upper_shadowed_percent": RuleLimits(),
     }
     assert gate.floor_bytes == 0
     gate = settings_of(tmp_path, "rules:\n", "ci.yaml")
-    assert gate.limits["lowest_efficiency"] == Limits(fail=0.9)
-    assert gate.limits["highest_shadowed_bytes"] == Limits()
-    assert gate.limits["highest_upper_shadowed_percent"] == Limits(fail=10)
-    assert any("dive's defaults stand" in note for note in gate.notes)
+    assert gate.limits["lowest_efficiency"] == RuleLimits(fail=0.9)
+    assert gate.limits["highest_shadowed_bytes"] == RuleLimits()
+    assert gate.limits["highest_upper_shadowed_percent"] == RuleLimits(fail=10)
+    assert any("dive's defaults apply" in note for note in gate.notes)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_rules_of_dive_are_read_with_its_defaults(tmp_path: Path) -> None:
         ("rules:\n  lowestEficiency: 0.9\n", ":2: unknown rule lowestEficiency"),
         ("rules: {lowestEfficiency: 0.9}\n", ":1: unknown key rules"),
         ("other:\n  x: 1\n", ":1: unknown key other; expected rules"),
-        ("rules:\n  lowestEfficiency: 90\n", "lowestEfficiency: expected a share as 0.9"),
+        ("rules:\n  lowestEfficiency: 90\n", "lowestEfficiency: expected a share like 0.9"),
         ("rules:\n  highestWastedBytes: much\n", "highestWastedBytes: much: expected a size"),
         ("rules:\n  - a\n", ":2: expected 'name: value' below 'rules:'"),
     ],
@@ -152,4 +152,4 @@ def test_the_page_names_every_rule() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     assert tomllib.loads(example)["check"]
     with tempfile.TemporaryDirectory() as folder:
-        assert settings_of(Path(folder), example).demanded
+        assert settings_of(Path(folder), example).has_limits

@@ -16,7 +16,7 @@ from helpers.scanning import scan_images, scan_only, scanned
 from helpers.strategies import stacks
 from hypothesis import HealthCheck, given, settings
 
-from dedupe.analysis.diff import compare_images, compare_scans, compare_sources, summarised
+from dedupe.analysis.diff import compare_images, compare_scans, compare_sources, summarise
 from dedupe.errors import DedupeError, StoreError
 from dedupe.model.paths import path_text
 from dedupe.store.catalog import scan_ids
@@ -33,7 +33,7 @@ def image_of(name: str, *layers: Sequence[Member]) -> Image:
 def differences(session: Session, old: str, new: str) -> tuple[dict, list[dict], list[dict]]:
     """Summary, rows, and the row about the first layer that differs."""
     comparison = compare_images(session, old, new)
-    found = summarised(session, comparison)
+    found = summarise(session, comparison)
     first = found.first_difference
     return found.summary, session.rows(comparison.rows), [first] if first else []
 
@@ -187,7 +187,7 @@ def test_scans_differ_by_what_appeared_and_what_was_freed(tmp_path: Path) -> Non
     old, new = scan_ids(catalog)
     session = Session(catalog)
     comparison = compare_scans(session, old, new)
-    row = summarised(session, comparison).summary
+    row = summarise(session, comparison).summary
     assert (row["unpacked_appeared_bytes"], row["unpacked_freed_bytes"]) == (40, 20)
     for unit in ("unpacked", "compressed"):
         grown = row[f"new_{unit}_bytes"] - row[f"old_{unit}_bytes"]
@@ -213,7 +213,7 @@ def test_groups_of_sources_share_units(tmp_path: Path) -> None:
     write_oci_layout(tmp_path / "b", [image_of("one:1", one), image_of("two:1", two)], "none")
     session = scanned(tmp_path / "catalog", tmp_path / "a", tmp_path / "b")[1]
     comparison = compare_sources(session, "*/a", "*/b")
-    rows = {row["granularity"]: row for row in summarised(session, comparison).summary}
+    rows = {row["granularity"]: row for row in summarise(session, comparison).summary}
     for granularity in ("image", "layer", "unpacked"):
         row = rows[granularity]
         assert (row["shared"], row["only_first"], row["only_second"]) == (1, 0, 1)

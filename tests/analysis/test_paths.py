@@ -31,7 +31,7 @@ from here import PROJECT
 from hypothesis import HealthCheck, given, settings
 
 from dedupe.analysis.paths.globs import pattern_of
-from dedupe.analysis.paths.lookup import existing, locate, typed_path
+from dedupe.analysis.paths.lookup import existing_path, resolve_path, typed_path
 from dedupe.analysis.paths.which import branches_of
 from dedupe.analysis.selection import one_image
 from dedupe.errors import StoreError
@@ -270,15 +270,15 @@ def test_links_are_followed_as_in_a_container(tmp_path: Path) -> None:
             ]
         ],
     )
-    found = locate(session, image, "/bin/tool")
+    found = resolve_path(session, image, "/bin/tool")
     assert (found.path, found.kind) == ("usr/bin/tool", "file")
     assert found.links == ("bin -> usr/bin",)
-    assert locate(session, image, "bin").path == "bin"
-    assert locate(session, image, "bin/").path == "usr/bin"
-    assert locate(session, image, "away/again/tool").path == "usr/bin/tool"
-    assert locate(session, image, "bin/../../..//usr/./bin").path == "usr/bin"
+    assert resolve_path(session, image, "bin").path == "bin"
+    assert resolve_path(session, image, "bin/").path == "usr/bin"
+    assert resolve_path(session, image, "away/again/tool").path == "usr/bin/tool"
+    assert resolve_path(session, image, "bin/../../..//usr/./bin").path == "usr/bin"
     with pytest.raises(StoreError, match="more than 40 links") as caught:
-        locate(session, image, "round/x")
+        resolve_path(session, image, "round/x")
     assert caught.value.code == "link-loop"
 
 
@@ -288,12 +288,12 @@ def test_a_wrong_path_gets_the_nearest_folder_or_its_deletion(tmp_path: Path) ->
         tmp_path, [[file("d/e/a", b"1")], [whiteout("d/e")], [file("d/b", b"2")]]
     )
     with pytest.raises(StoreError) as caught:
-        existing(session, image, "i:1", "/d/e/a")
+        existing_path(session, image, "i:1", "/d/e/a")
     assert caught.value.code == "no-path"
     assert caught.value.message.startswith("/d/e/a: no such path in i:1; the nearest that exists")
     assert "is /d; layer 0 had it, and layer 1 has deleted it" in caught.value.message
     with pytest.raises(StoreError, match=r"exists is /d$"):
-        existing(session, image, "i:1", "d/never")
+        existing_path(session, image, "i:1", "d/never")
     with pytest.raises(StoreError, match=r"exists is /$"):
         branches_of(session, image, "i:1", "never", None)
     # a deleted path still has rows about its layers
@@ -309,7 +309,7 @@ def test_a_path_can_be_given_as_bytes_or_as_printed(tmp_path: Path) -> None:
     assert row["path"] == path_text(name)
     for typed in (row["path"], os.fsdecode(name)):
         assert typed_path(typed) == row["path"]
-        assert existing(session, image, "i:1", typed).kind == "file"
+        assert existing_path(session, image, "i:1", typed).kind == "file"
     assert [
         each["path"] for each in ask(session, image, "paths/find", pattern=pattern_of("odd??*"))
     ]

@@ -22,8 +22,9 @@ from oracle import GRANULARITIES
 from dedupe.analysis.amounts import moment, size_bytes
 from dedupe.analysis.freeing import by_age, by_gain, freed
 from dedupe.analysis.removal import removals
-from dedupe.analysis.what_if import Choice, Order, Target, what_if
+from dedupe.analysis.what_if import DeletionFilter, Target, what_if
 from dedupe.errors import StoreError, UsageError
+from dedupe.model.choices import DeletionOrder
 from dedupe.store.session import Session
 
 NOW = datetime(2026, 1, 1)
@@ -121,7 +122,7 @@ def names_of(rows: list[dict]) -> list[str]:
 def test_dates_that_cannot_be_true_are_left_out(store: Path) -> None:
     """Epoch and future dates are listed apart, and chosen only if asked for."""
     session = Session(store / "catalog")
-    old = Choice(older_than=moment("90d", NOW))
+    old = DeletionFilter(older_than=moment("90d", NOW))
     found = what_if(session, old, NOW)
     assert names_of(found.images) == ["r/base:1"]
     assert {row["name"]: row["doubt"] for row in found.doubtful} == {
@@ -130,8 +131,8 @@ def test_dates_that_cannot_be_true_are_left_out(store: Path) -> None:
     }
     found = what_if(session, replace(old, any_date=True), NOW)
     assert names_of(found.images) == ["prod/app:live", "r/base:1", "r/other:1"]
-    with pytest.raises(StoreError, match="2 have no date to be believed"):
-        what_if(session, Choice(older_than=datetime(2014, 1, 1)), NOW)
+    with pytest.raises(StoreError, match="2 have no trustworthy date"):
+        what_if(session, DeletionFilter(older_than=datetime(2014, 1, 1)), NOW)
 
 
 @pytest.mark.parametrize(
@@ -159,13 +160,13 @@ def test_dates_are_read_with_their_time_zones(
 def test_layers_that_stay_name_the_images_that_keep_them(store: Path) -> None:
     """A layer that other images also have stays, and names those images."""
     session = Session(store / "catalog")
-    found = what_if(session, Choice(delete=["r/app:*"]), NOW)
+    found = what_if(session, DeletionFilter(delete=["r/app:*"]), NOW)
     stays = [row for row in found.layers if not row["freed"]]
     assert [(row["content_bytes"], row["kept_by"]) for row in stays] == [(1000, ["r/base:1"])]
     assert sorted(row["content_bytes"] for row in found.layers if row["freed"]) == [10, 100]
     (live,) = (row for row in found.images if row["name"] == "prod/app:live")
     assert live["names"] == ["prod/app:live", "r/app:1"]
-    assert names_of(what_if(session, Choice(keep=["r/app:2", "r/base:1"]), NOW).images) == [
+    assert names_of(what_if(session, DeletionFilter(keep=["r/app:2", "r/base:1"]), NOW).images) == [
         "prod/app:live",
         "r/other:1",
     ]
@@ -182,24 +183,24 @@ def test_images_with_containers_are_not_freed(store: Path) -> None:
     schema = pl.read_parquet_schema(path)
     pl.DataFrame([row], schema=schema).write_parquet(path)
     session = Session(store / "catalog")
-    found = what_if(session, Choice(delete=["r/other:1", "r/app:2"]), NOW)
+    found = what_if(session, DeletionFilter(delete=["r/other:1", "r/app:2"]), NOW)
     assert [row["name"] for row in found.containers] == ["web"]
     freed_now = {row["granularity"]: row["freed_bytes"] for row in found.freed_now}
     assert freed_now["unpacked"] == 10
-    found = what_if(session, Choice(target=Target(15, Order.GAIN)), NOW)
+    found = what_if(session, DeletionFilter(target=Target(15, DeletionOrder.GAIN)), NOW)
     assert "r/other:1" not in names_of(found.images)
-    assert found.reached
-    assert found.reached.enough
+    assert found.target_result
+    assert found.target_result.enough
 
 
 def test_free_takes_no_more_than_needed(store: Path) -> None:
     """One image is chosen if it is enough; a target out of reach is reported."""
     session = Session(store / "catalog")
-    found = what_if(session, Choice(target=Target(100)), NOW)
+    found = what_if(session, DeletionFilter(target=Target(100)), NOW)
     assert names_of(found.images) == ["prod/app:live"]
-    found = what_if(session, Choice(delete=["r/app:*"], target=Target(5000)), NOW)
-    assert found.reached
-    assert (found.reached.freed_bytes, found.reached.enough) == (110, False)
+    found = what_if(session, DeletionFilter(delete=["r/app:*"], target=Target(5000)), NOW)
+    assert found.target_result
+    assert (found.target_result.freed_bytes, found.target_result.enough) == (110, False)
 
 
 @pytest.mark.tools
@@ -208,7 +209,7 @@ def test_the_printed_commands_free_the_stated_bytes(store: Path) -> None:
     """The printed commands, run by umoci, free the bytes that were stated."""
     session = Session(store / "catalog")
     before = session.rows("totals")[0]["compressed_bytes"]
-    found = what_if(session, Choice(delete=["r/app:*"]), NOW)
+    found = what_if(session, DeletionFilter(delete=["r/app:*"]), NOW)
     for step in found.removals:
         subprocess.run(["sh", "-c", step.shell], check=True)
     after = scanned(store / "catalog", store / "store")[1].rows("totals")[0]
@@ -289,7 +290,7 @@ def test_an_archive_is_deleted_with_its_last_image(tmp_path: Path) -> None:
     write_docker_archive(tmp_path / "one.tar", images[:1])
     write_docker_archive(tmp_path / "two.tar", images)
     session = scanned(tmp_path / "catalog", tmp_path / "one.tar", tmp_path / "two.tar")[1]
-    one, two = what_if(session, Choice(delete=["x/a:1"]), NOW).removals
+    one, two = what_if(session, DeletionFilter(delete=["x/a:1"]), NOW).removals
     assert one.command == ("rm", "--", str(tmp_path / "one.tar"))
     assert "x/b:1" in two.note
 
@@ -318,9 +319,9 @@ def test_explain_names_every_query_and_its_images(store: Path) -> None:
     """--explain names each query that was asked, with the images that it was asked about."""
     session = Session(store / "catalog")
     shown = run(store / "catalog", "what-if", "--free", "1kB", "--explain").stdout
-    found = what_if(session, Choice(target=Target(1000)), NOW)
+    found = what_if(session, DeletionFilter(target=Target(1000)), NOW)
     heads = [line for line in shown.splitlines() if line.startswith("-- queries/")]
-    assert heads == [f"-- queries/{question.name}.sql" for question in found.asked.values()]
+    assert heads == [f"-- queries/{question.name}.sql" for question in found.questions.values()]
     assert "-- queries/what_if/units.sql" in heads
     chosen = [row["image_id"] for row in found.images]
     assert f"-- $images = {sorted(chosen)!r}" in shown

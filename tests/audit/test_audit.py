@@ -18,8 +18,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from dedupe.audit import read_audit
 from dedupe.errors import LockedError, UsageError
-from dedupe.host.locks import alone, together
-from dedupe.host.writing import write_whole
+from dedupe.host.locks import exclusive_lock, shared_lock
+from dedupe.host.writing import write_atomically
 from dedupe.store.catalog import LOCK, scan_ids
 from dedupe.store.retention import collect, expired, forget
 from dedupe.store.session import Session
@@ -378,7 +378,7 @@ def test_rows_are_not_removed_under_a_scan(tmp_path: Path) -> None:
     catalog = tmp_path / "c"
     write_oci_layout(tmp_path / "store", [APP])
     scan = scan_only(catalog, tmp_path / "store").scan_id
-    with together(catalog / LOCK), pytest.raises(LockedError) as caught:
+    with shared_lock(catalog / LOCK), pytest.raises(LockedError) as caught:
         collect(catalog)
     assert caught.value.exit_code == 6
     forget(catalog, scan)
@@ -398,20 +398,25 @@ def test_an_exclusive_lock_excludes_all_others(tmp_path: Path) -> None:
     """Exclusive and shared locks exclude each other and end with their block; links are refused."""
     path = tmp_path / "lock"
     with (
-        alone(path, "x"),
+        exclusive_lock(path, "x"),
         pytest.raises(LockedError, match=f"process {os.getpid()} on"),
-        alone(path, "x"),
+        exclusive_lock(path, "x"),
     ):
         pass
-    with together(path), together(path), pytest.raises(LockedError), alone(path, "x"):
+    with (
+        shared_lock(path),
+        shared_lock(path),
+        pytest.raises(LockedError),
+        exclusive_lock(path, "x"),
+    ):
         pass
-    with alone(path, "x"):
+    with exclusive_lock(path, "x"):
         pass
     path.write_text("\x1b[31m{}")
     with (
-        together(path),
+        shared_lock(path),
         pytest.raises(LockedError, match=r"^x: another process holds"),
-        alone(path, "x"),
+        exclusive_lock(path, "x"),
     ):
         pass
 
@@ -420,10 +425,10 @@ def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
     """A file is replaced in one step; a link in place of the temporary file is not followed."""
     target = tmp_path / "a.prom"
     target.write_text("old")
-    write_whole(target, "new")
+    write_atomically(target, "new")
     assert target.read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
     (tmp_path / ".tmp-a.prom.part").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError, match="symbolic"):
-        write_whole(target, "newer")
+        write_atomically(target, "newer")
     assert not (tmp_path / "victim").exists()

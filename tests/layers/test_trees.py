@@ -321,16 +321,16 @@ def test_a_file_that_changes_during_the_walk_is_reported_once(
     """A file that is deleted or grows while it is read is one problem; the rest is read."""
     for name in ("changes", "stays", "vanishes"):
         (tmp_path / name).write_bytes(b"1" * 10)
-    really = trees.Node.open
+    really = trees.TreeEntry.open
 
-    def meanwhile(node: trees.Node) -> int:
+    def meanwhile(node: trees.TreeEntry) -> int:
         if node.path == b"vanishes":
             (tmp_path / "vanishes").unlink()
         if node.path == b"changes":
             (tmp_path / "changes").write_bytes(b"2" * 15)
         return really(node)
 
-    monkeypatch.setattr(trees.Node, "open", meanwhile)
+    monkeypatch.setattr(trees.TreeEntry, "open", meanwhile)
     rows, facts = rows_of(TreeRef(tmp_path, (), whiteouts=Whiteouts.NONE))
     assert {row["path"]: row["size_bytes"] for row in rows} == {"changes": 15, "stays": 10}
     assert dict(facts.notes) == {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.scanning import codes, scanned
 
-from dedupe.reorder.problem import Order, Stack, stack_of, unpacked_bytes
+from dedupe.reorder.stack import Order, Stack, stack_of, unpacked_bytes
 from dedupe.reorder.storage import storage_orders
 from dedupe.store.session import Session
 

@@ -14,16 +14,47 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle.orders import allowed_orders, merged_view
 
+from dedupe.analysis.interface import Question, Questions
 from dedupe.analysis.page import page
-from dedupe.analysis.reorder.layers import reorder
-from dedupe.analysis.reorder.plans import Grade, Objective, Plan, Wish
-from dedupe.analysis.reorder.steps import step_orders
+from dedupe.analysis.reorder.input import reorder_input
+from dedupe.analysis.reorder.layers import plan_layers
+from dedupe.analysis.reorder.plans import Plan, ReorderOptions, StepPlan
+from dedupe.analysis.reorder.steps import plan_steps
 from dedupe.errors import StoreError
+from dedupe.model.choices import Grade, Objective
 from dedupe.reorder.choices import best_mix, not_worse
-from dedupe.reorder.problem import stack_of, unpacked_bytes
+from dedupe.reorder.stack import stack_of, unpacked_bytes
 from dedupe.reorder.steps import StepKind, rebuild_check, step_of
 from dedupe.report import html
 from dedupe.store.session import Session
+
+
+def reorder(session: Session, options: ReorderOptions) -> Plan:
+    return plan_layers(session, reorder_input(session, options))
+
+
+def step_orders(session: Session, options: ReorderOptions) -> StepPlan:
+    return plan_steps(session, reorder_input(session, options))
+
+
+class RecordedQuestions:
+    """A session that records the names of the questions it is asked."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.names: list[str] = []
+
+    def rows(self, question: Question) -> list:
+        self.names.append(question.name)
+        return self._session.rows(question)
+
+    def answer(self, question: Question) -> object:
+        self.names.append(question.name)
+        return self._session.answer(question)
+
+    def beside(self, orders: dict) -> Questions:
+        return self._session.beside(orders)
+
 
 BASE = (directory("etc"), file("etc/os", b"o" * 500))
 MODEL = (file("opt/model", b"m" * 20_000),)
@@ -74,7 +105,7 @@ def rebuilt(images: list[Image], plan: Plan) -> list[Image]:
 
 def test_one_order_saves_layers_with_two_parents(tmp_path: Path) -> None:
     """The order saves all 28,000 bytes, keeps the base, is proven, and is free to edit."""
-    plan = reorder(tools(tmp_path), Wish())
+    plan = reorder(tools(tmp_path), ReorderOptions())
     assert plan.today_bytes - plan.proposed_bytes == 28_000
     assert plan.proposed_bytes == plan.least_bytes == plan.bases_kept_bytes
     (found,) = plan.proposals
@@ -114,7 +145,7 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         session = scan_images(Path(folder), images)
-        wish = Wish(objective=objective, grade=grade, budget_seconds=0)
+        wish = ReorderOptions(objective=objective, grade=grade, budget_seconds=0)
         plan = reorder(session, wish)
         known = {one.image_id: stack for one, stack in zip(images, built, strict=True)}
         assert session.rows("totals")[0]["unpacked_bytes"] == plan.today_bytes
@@ -166,11 +197,11 @@ def test_only_grade_equivalent_ignores_mtimes_of_shared_folders(tmp_path: Path) 
         image(two, one, (file("x", "2"),), names="r/b:1"),
     ]
     session = scan_images(tmp_path, images)
-    plan = reorder(session, Wish())
+    plan = reorder(session, ReorderOptions())
     assert plan.today_bytes - plan.proposed_bytes == 1_700
     assert plan.proposals[0].proof is not None
     assert plan.proposals[0].proof.folder_mtimes == 1
-    strict = reorder(session, Wish(grade=Grade.IDENTICAL, explain="a"))
+    strict = reorder(session, ReorderOptions(grade=Grade.IDENTICAL, explain="a"))
     assert strict.proposals == []
     assert strict.explained is not None
     (held,) = strict.explained.constraints
@@ -186,24 +217,26 @@ def test_layers_of_a_base_move_unless_bases_are_kept(tmp_path: Path) -> None:
         image(large, (file("z", "z"),), names="r/other:1"),
     ]
     session = scan_images(tmp_path, images)
-    plan = reorder(session, Wish())
+    plan = reorder(session, ReorderOptions())
     (found,) = plan.proposals
     assert (found.name, found.order, found.below_base) == ("r/app:1", (1, 0), True)
     assert not found.free
     assert plan.today_bytes - plan.proposed_bytes == 4_990
     assert plan.bases_kept_bytes == plan.today_bytes
-    assert reorder(session, Wish(keep_bases=True)).proposals == []
+    assert reorder(session, ReorderOptions(keep_bases=True)).proposals == []
 
 
 def test_only_images_that_are_asked_about_move(tmp_path: Path) -> None:
     """Only images that match the given names get another order; an unknown name is an error."""
     session = tools(tmp_path)
     # b has its own file below the common layers, so b must change
-    assert by_name(reorder(session, Wish(images=["*tool:a"]))) == {}
-    assert list(by_name(reorder(session, Wish(images=["tool:b"])))) == ["r.example/tool:b"]
-    assert by_name(reorder(session, Wish(images=["*base*"]))) == {}
+    assert by_name(reorder(session, ReorderOptions(images=["*tool:a"]))) == {}
+    assert list(by_name(reorder(session, ReorderOptions(images=["tool:b"])))) == [
+        "r.example/tool:b"
+    ]
+    assert by_name(reorder(session, ReorderOptions(images=["*base*"]))) == {}
     with pytest.raises(StoreError, match=r"no such image; the closest are r\.example/tool"):
-        reorder(session, Wish(images=["tool:c"]))
+        reorder(session, ReorderOptions(images=["tool:c"]))
 
 
 def test_an_incomplete_image_keeps_its_order(tmp_path: Path) -> None:
@@ -214,7 +247,7 @@ def test_an_incomplete_image_keeps_its_order(tmp_path: Path) -> None:
     blob = folder / "blobs" / "sha256" / tar_digest(conf("a"))
     blob.write_bytes(b"no tar")
     _, session = scanned(tmp_path / "catalog", folder)
-    plan = reorder(session, Wish())
+    plan = reorder(session, ReorderOptions())
     assert plan.incomplete_images == 1
     assert by_name(plan) == {"r.example/tool:b": (0, 3, 2, 1)}
 
@@ -234,14 +267,14 @@ def test_for_pulls_frequent_changes_move_up(tmp_path: Path) -> None:
         for number in range(3)
     ]
     images.append(image(BASE, names="r/base:1", history=steps[:1]))
-    plan = reorder(scan_images(tmp_path, images), Wish(objective=Objective.PULLS))
+    plan = reorder(scan_images(tmp_path, images), ReorderOptions(objective=Objective.PULLS))
     assert by_name(plan) == {f"r/web:1.{number}": (0, 2, 1) for number in range(3)}
     assert plan.images_with_history == 3
     for each in plan.proposals:
         rates = [layer.rate for layer in each.layers]
         assert rates == pytest.approx([1 / 6, 5 / 6, 1 / 6])
         (swap,) = each.swaps
-        assert swap.reason == "the RUN can read the files that the other copies"
+        assert swap.reason == "the RUN can read the files that the other step copies"
         assert not each.free
         assert each.pull_proposed < each.pull_today
     # the same packages on one parent are stored once
@@ -293,7 +326,7 @@ def test_steps_at_two_positions_are_built_once(tmp_path: Path) -> None:
         image(BASE, app[2], runtime_again, names="r/ml:1", history=[base, add, apt]),
     ]
     session = scan_images(tmp_path, images)
-    found = step_orders(session, Wish())
+    found = step_orders(session, ReorderOptions())
     assert {each.name: each.order for each in found.proposals} in (
         {"r/two:1": (0, 1, 3, 2), "r/ml:1": (0, 2, 1)},
     )
@@ -395,7 +428,7 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
         for one in tool_images()
     ]
     session = scan_images(tmp_path, images)
-    (found,) = reorder(session, Wish()).proposals
+    (found,) = reorder(session, ReorderOptions()).proposals
     assert found.proof is not None
     text = html.render(page(session))
     assert "Other orders of the layers that are there store 28.0 kB less" in text
@@ -420,7 +453,7 @@ def test_entries_lists_every_entry_with_its_proof(tmp_path: Path) -> None:
     [
         (("nosuch",), "nosuch: no such image"),
         (("--explain", "nosuch"), "nosuch: no such image"),
-        (("--budget", "long"), "expected a time as 30s"),
+        (("--budget", "long"), "expected a time like 30s"),
     ],
 )
 def test_a_bad_argument_is_named(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
@@ -430,3 +463,32 @@ def test_a_bad_argument_is_named(tmp_path: Path, words: tuple[str, ...], message
     assert message in done.stderr
     assert done.returncode != 0
     assert done.stdout == ""
+
+
+def test_the_page_reads_the_stacks_once(tmp_path: Path) -> None:
+    """Layer orders and step orders start from one input: each question is asked once."""
+    questions = RecordedQuestions(tools(tmp_path))
+    found = page(questions)
+    assert found.plan.proposals
+    assert found.steps.today_bytes == found.plan.today_bytes
+    names = [name for name in questions.names if name.startswith("reorder/")]
+    assert sorted(names) == [
+        "reorder/change_rates",
+        "reorder/conflicts",
+        "reorder/layers",
+        "reorder/step_repeats",
+    ]
+
+
+def test_bases_kept_bytes_keep_the_bases_for_every_objective(tmp_path: Path) -> None:
+    """Only a base could move, so the figure is today's, also if both objectives count."""
+    small, large = (file("s", b"s" * 10),), (file("l", b"l" * 5_000),)
+    images = [
+        image(small, names="r/base:1"),
+        image(small, large, names="r/app:1"),
+        image(large, (file("z", "z"),), names="r/other:1"),
+    ]
+    session = scan_images(tmp_path, images)
+    for objective in Objective:
+        plan = reorder(session, ReorderOptions(objective=objective))
+        assert plan.bases_kept_bytes == plan.today_bytes

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from dedupe.reorder.exact import TooLargeError, exact_orders
 from dedupe.reorder.greedy import greedy_orders
-from dedupe.reorder.problem import Stack, fixed, stack_of, unpacked_bytes
 from dedupe.reorder.pulls import expected_bytes, pull_order
+from dedupe.reorder.stack import Stack, fixed_stack, stack_of, unpacked_bytes
 from dedupe.reorder.storage import storage_orders
 from dedupe.reorder.trie import Trie
 
@@ -84,21 +84,21 @@ def test_a_trie_counts_bytes_as_the_definition_does(problem, chance):
     trie = Trie(sizes)
     orders = [chance.choice(orders_of(stack)) for stack in stacks]
     for stack, order in zip(stacks, orders, strict=True):
-        cost = trie.cost(stack.arranged(order))
-        before = trie.total
-        trie.add(stack.arranged(order))
-        assert trie.total == before + cost
+        cost = trie.cost(stack.layers_in(order))
+        before = trie.total_bytes
+        trie.add(stack.layers_in(order))
+        assert trie.total_bytes == before + cost
     gone = chance.randrange(len(stacks))
-    trie.remove(stacks[gone].arranged(orders[gone]))
+    trie.remove(stacks[gone].layers_in(orders[gone]))
     left = [each for each in range(len(stacks)) if each != gone]
-    assert trie.total == unpacked_bytes(
+    assert trie.total_bytes == unpacked_bytes(
         [stacks[each] for each in left], [orders[each] for each in left], sizes
     )
     # the best order in the trie is the best of all allowed orders
     best = trie.best_order(stacks[gone])
     assert stacks[gone].allows(best)
-    assert trie.cost(stacks[gone].arranged(best)) == min(
-        trie.cost(stacks[gone].arranged(order)) for order in orders_of(stacks[gone])
+    assert trie.cost(stacks[gone].layers_in(best)) == min(
+        trie.cost(stacks[gone].layers_in(order)) for order in orders_of(stacks[gone])
     )
 
 
@@ -110,7 +110,7 @@ def test_one_order_joins_layers_with_two_parents():
     orders = storage_orders(stacks, sizes)
     assert unpacked_bytes(stacks, orders, sizes) == 130
     assert orders[0] == stacks[0].today
-    assert stacks[1].arranged(orders[1]) == (0, 1, 2, 4)
+    assert stacks[1].layers_in(orders[1]) == (0, 1, 2, 4)
 
 
 def test_an_empty_layer_moves_if_a_large_one_needs_it():
@@ -123,7 +123,7 @@ def test_an_empty_layer_moves_if_a_large_one_needs_it():
 
 def test_other_stacks_follow_a_fixed_one():
     """A stack that cannot change gives its order to others."""
-    stacks = [fixed([1, 0]), stack_of([0, 1], [])]
+    stacks = [fixed_stack([1, 0]), stack_of([0, 1], [])]
     orders = storage_orders(stacks, [5, 7])
     assert orders == [(0, 1), (1, 0)]
 

@@ -78,6 +78,27 @@ def test_a_blob_of_no_image_is_an_orphan(tmp_path: Path) -> None:
     assert orphan.keys() < root.contents.blobs.keys()
 
 
+def test_orphans_of_both_kinds(tmp_path: Path) -> None:
+    """Usage counts orphan blobs as compressed bytes, and orphan snapshots as unpacked bytes."""
+    root = ContainerdRoot(tmp_path / "containerd")
+    root.add(APP)
+    root.contents.blobs["sha256:" + "0" * 64] = b"x" * 33
+    root.unpack(OTHER)
+    root.files[f"{root.folder()}/layer"] = b"y" * 70
+    root.write()
+    source = only_source(tmp_path)
+    assert (source.orphan_blob_bytes, source.orphan_unpacked_bytes) == (33, 70)
+    _, session = scanned(tmp_path / "catalog", tmp_path / "containerd")
+    usage = {
+        "groups": session.rows("usage/groups", by="image", globs=[], granularity="unpacked"),
+        "layers": session.rows("usage/layers", granularity="unpacked"),
+    }
+    for name, rows in usage.items():
+        (row,) = [row for row in rows if row["kind"] == "unreferenced"]
+        assert (row["exclusive_compressed"], row["exclusive_unpacked"]) == (33, 70), name
+        assert (row["attributed_compressed"], row["attributed_unpacked"]) == (33, 70), name
+
+
 @pytest.mark.parametrize("documents", ["none", "manifest", "manifest and config"])
 def test_platforms_that_were_not_pulled_are_not_errors(documents: str, tmp_path: Path) -> None:
     """Platforms that were not pulled, or only their documents, are listed as absent."""

@@ -72,7 +72,7 @@ def test_without_meta_db_images_are_read_without_names(name: str, tmp_path: Path
     source = only_source(tmp_path)
     assert error_codes(source) == [code]
     (problem,) = source.problems
-    assert "nameless" in problem.message
+    assert "without names" in problem.message
     names = {image.image_id: image.names for image in source.images}
     assert names == {APP.image_id: ("kept",), WEB.image_id: ("kept",), OTHER.image_id: ()}
 

@@ -22,11 +22,11 @@ from builders.object_store import ENVIRONMENT, cutting_proxy, make_bucket, s3_se
 from builders.registry import RegistryStore
 from helpers.scanning import Silence, codes, scan_only, scanned
 
+from dedupe.host.objects import open_store
 from dedupe.layers.reader import read_layer
 from dedupe.model.images import BlobRef, FoundSource, ObjectRef
 from dedupe.scan import ScanOutcome, scan
 from dedupe.sources.discover import Selection, discover
-from dedupe.sources.holders.objects import open_store
 from dedupe.store.catalog import Catalog
 
 pytest.importorskip("moto", reason="moto is not installed")
@@ -180,9 +180,7 @@ def test_rows_do_not_depend_on_the_length_of_ranges(
     path = max(store.v2.glob("blobs/*/*/*/data"), key=lambda data: data.stat().st_size)
     objects.put("p/key", path.read_bytes())
     length = path.stat().st_size
-    monkeypatch.setattr(
-        "dedupe.sources.holders.objects._RANGE_BYTES", size if size > 1 else length - 1
-    )
+    monkeypatch.setattr("dedupe.host.objects._RANGE_BYTES", size if size > 1 else length - 1)
     read: list[list[tuple]] = []
     facts = []
     for ref in (BlobRef(path), ObjectRef(f"s3://{bucket}/p", "key", length)):

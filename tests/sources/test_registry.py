@@ -312,13 +312,13 @@ def test_each_document_is_read_once(store: RegistryStore, monkeypatch: pytest.Mo
     for number in range(50):
         store.index("app", [child | {"annotations": {"number": str(number)}}], f"i{number}")
     read: list[str] = []
-    checked = ManifestReader._checked
+    checked = ManifestReader._read_checked
 
     def counted(self: ManifestReader, descriptor: object, limit: int) -> bytes:
         read.append(descriptor.digest)  # type: ignore[attr-defined]
         return checked(self, descriptor, limit)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ManifestReader, "_checked", counted)
+    monkeypatch.setattr(ManifestReader, "_read_checked", counted)
     (source,) = found(store.root)
     assert len(read) == len(set(read)) == 52
     assert len(source.images[0].names) == 100

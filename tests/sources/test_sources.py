@@ -28,8 +28,11 @@ from builders import (
     write_oci_layout,
 )
 from helpers.scanning import codes, scan_only, scanned
+from here import PROJECT
 
+from dedupe.model.images import SourceKind
 from dedupe.sources.discover import Selection
+from dedupe.sources.source_types import SOURCE_TYPES
 
 BASE = tar_of([directory("etc"), file("etc/a", b"1" * 400), hardlink("etc/b", "etc/a")])
 UPPER = tar_of([whiteout("etc/a"), file("etc/c", b"2" * 300)])
@@ -55,6 +58,15 @@ WRITERS: dict[str, Callable[[Path], object]] = {
     "containerd export": lambda to: write_docker_archive(to, [IMAGE], "containerd"),
     "dir": lambda to: write_dir(to, IMAGE),
 }
+
+
+def test_kinds_are_listed_once() -> None:
+    """Each kind of source has one class, and the JSON schema of reports has the same kinds."""
+    kinds = [source_type.kind for source_type in SOURCE_TYPES]
+    assert sorted(kinds) == sorted(SourceKind)
+    schema = json.loads((PROJECT / "docs/report.schema.json").read_text())
+    source = schema["properties"]["sources"]["items"]["properties"]
+    assert source["kind"]["enum"] == [kind.value for kind in SourceKind]
 
 
 @pytest.mark.parametrize("kind", WRITERS)
