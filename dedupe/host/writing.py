@@ -1,7 +1,32 @@
 """Write files atomically: readers see the old file or the new one, never a part."""
 
+import contextlib
 import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
+
+#: temporary files and folders begin so; without a usual ending, no collector of files takes them
+TEMPORARY = ".tmp-"
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, flush: bool = False) -> Iterator[Path]:
+    """Yield the path of a new file beside ``path``, and rename it to ``path`` at the end.
+
+    If the body fails, the new file is removed and ``path`` stays as it was. ``flush`` writes the
+    file to the disk before it replaces one that cannot be made again.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+    try:
+        yield temporary
+        if flush:
+            _flush(temporary)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -11,10 +36,18 @@ def write_atomically(path: Path, text: str) -> None:
     left. Its suffix keeps it from programs that collect files by suffix, such as ``*.prom``.
     Raises OSError if the file cannot be written or renamed.
     """
-    temporary = path.with_name(f".tmp-{path.name}.part")
+    temporary = path.with_name(f"{TEMPORARY}{path.name}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
     with os.fdopen(os.open(temporary, flags, 0o644), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""The gate: its figures, its limits, its messages and its exit codes."""
+"""Check: its figures, its limits, its messages and its exit codes."""
 
 import json
 import re
@@ -12,8 +12,7 @@ from builders import Image, file, image, raw, tar_of, whiteout, write_oci_layout
 from helpers.commands import run
 from helpers.scanning import scan_images, scan_only
 from helpers.strategies import images_of, named_stores
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -34,7 +33,7 @@ def ignores(glob: str | None, path: str) -> bool:
     return path.startswith("a/") if glob == "a/**" else path.rpartition("/")[2] == glob
 
 
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=named_stores(), glob=st.sampled_from(IGNORED), data=st.data())
 def test_figures_of_random_stores_are_the_oracles(
     drawn: tuple, glob: str | None, data: st.DataObject
@@ -135,8 +134,8 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def judged(catalog: Path, *fail: str, **more: object) -> dict[str, tuple[Verdict, list[str]]]:
     """Verdict and the names that broke the rule, by rule."""
-    gate = with_limits(CheckSettings(**more), fail, ())
-    found = check(Session(catalog), gate)
+    chosen = with_limits(CheckSettings(**more), fail, ())
+    found = check(Session(catalog), chosen)
     return {
         each.rule.name: (each.verdict, [breach.subject for breach in each.breaches])
         for each in found.outcomes

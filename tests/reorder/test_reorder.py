@@ -28,34 +28,6 @@ from dedupe.reorder.steps import StepKind, rebuild_check, step_of
 from dedupe.report import html
 from dedupe.store.session import Session
 
-
-def reorder(session: Session, options: ReorderOptions) -> Plan:
-    return plan_layers(session, reorder_input(session, options))
-
-
-def step_orders(session: Session, options: ReorderOptions) -> StepPlan:
-    return plan_steps(session, reorder_input(session, options))
-
-
-class RecordedQuestions:
-    """A session that records the names of the questions it is asked."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.names: list[str] = []
-
-    def rows(self, question: Question) -> list:
-        self.names.append(question.name)
-        return self._session.rows(question)
-
-    def answer(self, question: Question) -> object:
-        self.names.append(question.name)
-        return self._session.answer(question)
-
-    def beside(self, orders: dict) -> Questions:
-        return self._session.beside(orders)
-
-
 BASE = (directory("etc"), file("etc/os", b"o" * 500))
 MODEL = (file("opt/model", b"m" * 20_000),)
 LIB = (file("opt/lib", b"l" * 8_000),)
@@ -84,6 +56,38 @@ def tool_images() -> list[Image]:
 def tools(folder: Path) -> Session:
     """A scan of these images."""
     return scan_images(folder, tool_images())
+
+
+def reorder(session: Session, options: ReorderOptions) -> Plan:
+    """A plan of layer orders."""
+    return plan_layers(session, reorder_input(session, options))
+
+
+def step_orders(session: Session, options: ReorderOptions) -> StepPlan:
+    """A plan of step orders."""
+    return plan_steps(session, reorder_input(session, options))
+
+
+class RecordedQuestions:
+    """A session that records the names of the questions it is asked."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.names: list[str] = []
+
+    def rows(self, question: Question) -> list:
+        """Rows of the session."""
+        self.names.append(question.name)
+        return self._session.rows(question)
+
+    def answer(self, question: Question) -> object:
+        """The session's answer."""
+        self.names.append(question.name)
+        return self._session.answer(question)
+
+    def beside(self, orders: dict) -> Questions:
+        """The session with other orders; its questions are not recorded."""
+        return self._session.beside(orders)
 
 
 def by_name(plan: Plan) -> dict[str, tuple[int, ...]]:
@@ -145,8 +149,8 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         session = scan_images(Path(folder), images)
-        wish = ReorderOptions(objective=objective, grade=grade, budget_seconds=0)
-        plan = reorder(session, wish)
+        options = ReorderOptions(objective=objective, grade=grade, budget_seconds=0)
+        plan = reorder(session, options)
         known = {one.image_id: stack for one, stack in zip(images, built, strict=True)}
         assert session.rows("totals")[0]["unpacked_bytes"] == plan.today_bytes
         for each in plan.proposals:
@@ -439,32 +443,6 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert" in text
 
 
-def test_entries_lists_every_entry_with_its_proof(tmp_path: Path) -> None:
-    """--entries lists every path of the image, and whether it is the same in both orders."""
-    tools(tmp_path)
-    done = run(tmp_path / "catalog", "reorder", "--entries", "tool:b", "-f", "json", "--limit", "0")
-    rows = json.loads(done.stdout)
-    assert {row["path"] for row in rows} >= {"opt/model", "opt/lib", "etc/conf", "etc/os"}
-    assert all(row["same"] for row in rows)
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("nosuch",), "nosuch: no such image"),
-        (("--explain", "nosuch"), "nosuch: no such image"),
-        (("--budget", "long"), "expected a time like 30s"),
-    ],
-)
-def test_a_bad_argument_is_named(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
-    """An unknown image or a bad budget is one error, and nothing else is printed."""
-    tools(tmp_path)
-    done = run(tmp_path / "catalog", "reorder", *words)
-    assert message in done.stderr
-    assert done.returncode != 0
-    assert done.stdout == ""
-
-
 def test_the_page_reads_the_stacks_once(tmp_path: Path) -> None:
     """Layer orders and step orders start from one input: each question is asked once."""
     questions = RecordedQuestions(tools(tmp_path))
@@ -492,3 +470,29 @@ def test_bases_kept_bytes_keep_the_bases_for_every_objective(tmp_path: Path) -> 
     for objective in Objective:
         plan = reorder(session, ReorderOptions(objective=objective))
         assert plan.bases_kept_bytes == plan.today_bytes
+
+
+def test_entries_lists_every_entry_with_its_proof(tmp_path: Path) -> None:
+    """--entries lists every path of the image, and whether it is the same in both orders."""
+    tools(tmp_path)
+    done = run(tmp_path / "catalog", "reorder", "compare", "tool:b", "-f", "json", "--limit", "0")
+    rows = json.loads(done.stdout)
+    assert {row["path"] for row in rows} >= {"opt/model", "opt/lib", "etc/conf", "etc/os"}
+    assert all(row["same"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("nosuch",), "nosuch: no such image"),
+        (("explain", "nosuch"), "nosuch: no such image"),
+        (("--budget", "long"), "expected a time like 30s"),
+    ],
+)
+def test_a_bad_argument_is_named(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    """An unknown image or a bad budget is one error, and nothing else is printed."""
+    tools(tmp_path)
+    done = run(tmp_path / "catalog", "reorder", *words)
+    assert message in done.stderr
+    assert done.returncode != 0
+    assert done.stdout == ""
