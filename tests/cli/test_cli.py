@@ -201,6 +201,7 @@ def test_rehash_replaces_damaged_rows(tmp_path: Path) -> None:
 
 
 def test_exit_code_is_4_if_no_layer_could_be_read(tmp_path: Path) -> None:
+    """If no layer could be read, the exit code is that of layer errors."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     for blob in (tmp_path / "store/blobs/sha256").iterdir():
         if blob.read_bytes()[:2] == b"\x1f\x8b":
