@@ -16,6 +16,7 @@ from dedupe.cli import app
 
 
 def test_readme_has_the_report_of_the_sample_store(tmp_path: Path) -> None:
+    """The report of the sample store is in README as it is printed."""
     store, catalog = str(tmp_path / "store"), str(tmp_path / "catalog")
     for words in (
         [str(PROJECT / "data/sample.py"), store],
@@ -60,6 +61,7 @@ def test_manual_page_has_every_command() -> None:
 
 
 def test_links_of_the_docs_exist() -> None:
+    """Every file that a page links to exists."""
     pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
     links = [
         (page, link)
@@ -88,6 +90,7 @@ def test_calls_in_the_docs_have_known_options() -> None:
 @pytest.mark.estate
 @pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
 def test_tutorial_has_the_output_of_its_calls() -> None:
+    """The tutorial shows what its commands print for the estate."""
     shown = subprocess.run(
         [sys.executable, str(PROJECT / "data/tutorial.py"), os.environ["DEDUPE_ESTATE"]],
         check=True,
