@@ -12,6 +12,7 @@ from dedupe.analysis.check import Gate
 from dedupe.analysis.check.settings import gate_of
 from dedupe.errors import UsageError
 from dedupe.formats.toml import Section, read_toml
+from dedupe.installed import locate_pages
 
 
 class Report(StrEnum):
@@ -57,7 +58,8 @@ def read_audit(path: Path) -> Audit:
     """
     top = read_toml(path)
     if "audit" not in top:
-        raise UsageError(f"{path}: no table [audit]: docs/audit.md shows one", "no-audit")
+        shown_in = locate_pages("docs/audit.md")
+        raise UsageError(f"{path}: no table [audit]: {shown_in} shows one", "no-audit")
     gate = gate_of(top.section("check"))
     section = top.section("audit")
     top.done()

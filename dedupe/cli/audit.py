@@ -9,29 +9,28 @@ if TYPE_CHECKING:
     from dedupe.audit import Audited
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(audit)
-
-
 def audit(
-    config: Annotated[Path, typer.Option(help="Settings, with a table [audit].")] = Path(
-        "dedupe.toml"
-    ),
+    config: Annotated[
+        Path, typer.Option(metavar="FILE", help="Settings file with a table named audit.")
+    ] = Path("dedupe.toml"),
     keep: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Forget scans older than 90d, 12w or a date.")
+        str | None,
+        typer.Option(metavar="AGE", help="Forget scans older than 90d, 12w or a date."),
     ] = None,
     notify: Annotated[
         str | None,
-        typer.Option(metavar="CMD", help="Start it at the end, with the summary as its input."),
+        typer.Option(
+            metavar="COMMAND",
+            help="Command to run at the end; receives the summary as JSON on stdin.",
+        ),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say something only where something is wrong.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print problems only.")] = False,
 ) -> None:
-    """Scan, check, write reports and metrics, forget old scans: all that one file asks for.
+    """Run the whole nightly job that one file describes.
 
-    Exits with 10 where a rule failed, with 6 where another audit is under way: docs/audit.md.
+    Scans, checks, writes reports and metrics, forgets old scans and notifies. Exits with 10 if a
+    rule fails and with 6 if another audit is running. The page audit.md explains the settings
+    (dedupe --docs-path).
     """
     from dataclasses import replace
     from datetime import UTC, datetime
@@ -42,22 +41,22 @@ def audit(
     from dedupe.audit.settings import command_of
     from dedupe.cli.progress import Reporter
 
-    orders = read_audit(config)
+    settings = read_audit(config)
     if keep is not None:
-        moment(keep, datetime.now(UTC).replace(tzinfo=None))
-        orders = replace(orders, keep=keep)
+        moment(keep, datetime.now(UTC).replace(tzinfo=None))  # raises if it is not an age
+        settings = replace(settings, keep=keep)
     if notify is not None:
-        orders = replace(orders, notify=command_of(notify))
+        settings = replace(settings, notify=command_of(notify))
     reporter = Reporter(quiet=quiet)
-    ended = run(orders, reporter)
+    ended = run(settings, reporter)
     reporter.finish()
-    _say(ended, quiet=quiet)
+    _print_outcome(ended, quiet=quiet)
     if ended.exit_code:
         raise typer.Exit(ended.exit_code)
 
 
-def _say(ended: "Audited", *, quiet: bool) -> None:
-    """The rules on standard output, where they are broken or not to be quiet; faults besides."""
+def _print_outcome(ended: "Audited", *, quiet: bool) -> None:
+    """Print problems on standard error and rules on standard output; passed rules unless quiet."""
     from dedupe.analysis.check import Verdict
     from dedupe.report.check import as_text
     from dedupe.report.scanned import problem_lines, summary

@@ -1,4 +1,4 @@
-"""Where a command's answer goes: a file that is whole at any moment, or standard output."""
+"""Write a command's answer to standard output, or to a file that never holds half of it."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from dedupe.errors import UsageError
 
 
 def write(text: str, output: Path | None) -> None:
-    """Text to a file or to standard output; raises UsageError where the file can't be written."""
+    """Write text to a file or to standard output; raises UsageError if that fails for a file."""
     if output is None:
         sys.stdout.write(text)
     else:
@@ -18,22 +18,24 @@ def write(text: str, output: Path | None) -> None:
 
 
 def write_bytes(data: bytes, output: Path | None) -> None:
-    """Bytes to a file or a pipe; raises UsageError where they would go to a terminal."""
+    """Write bytes to a file or a pipe; raises UsageError if they would go to a terminal."""
     if output is not None:
         _write_file(data, output)
     elif sys.stdout.isatty():
-        raise UsageError("Parquet is not for a terminal: name a file with --output", "no-output")
+        raise UsageError(
+            "Parquet cannot be shown on a terminal: name a file with --output", "no-output"
+        )
     else:
         sys.stdout.buffer.write(data)
 
 
 def _write_file(data: bytes, output: Path) -> None:
     try:
-        # pipes and devices take bytes, also those that /dev/stdout leads to; a folder refuses them
+        # a pipe or a device, such as /dev/stdout, is written to, not replaced; a folder fails here
         if Path("/dev") in output.absolute().parents or (output.exists() and not output.is_file()):
             output.write_bytes(data)
         else:
-            # a link stays one; what it leads to is replaced
+            # a symbolic link stays: the file that it points to is replaced
             _replace(data, Path(os.path.realpath(output)))
     except OSError as error:
         raise UsageError(
@@ -44,7 +46,7 @@ def _write_file(data: bytes, output: Path) -> None:
 
 
 def _replace(data: bytes, target: Path) -> None:
-    """Write beside the file and rename: who collects metrics or serves the page sees no half."""
+    """Write a temporary file and rename it: readers of metrics or pages never see half a file."""
     temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}.tmp"
     try:
         with temporary.open("xb") as file:

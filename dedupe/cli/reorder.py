@@ -1,20 +1,29 @@
-"""The command that proposes orders of layers. It builds nothing."""
+"""Commands that propose orders of layers. They build nothing."""
 
+from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from dedupe.analysis import queries
-from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
+from dedupe.cli.commands import add_command
+from dedupe.cli.options import (
+    BytesOption,
+    CatalogOption,
+    LimitOption,
+    OutputOption,
+    ScanOption,
+    SortOption,
+)
 from dedupe.cli.output import write
-from dedupe.cli.tables import TableFormat, open_session, show
-from dedupe.errors import UsageError
+from dedupe.cli.paths import ImageArgument
+from dedupe.cli.tables import TableFormat, TableFormatOption, TableOptions, open_session, show
+from dedupe.reorder.relayer import DEFAULT_LAYERS, Prefer
 
 if TYPE_CHECKING:
     from dedupe.analysis.reorder.plans import Wish
-    from dedupe.model.questions import Answer
-    from dedupe.store.session import Session
 
 
 class Purpose(StrEnum):
@@ -33,152 +42,218 @@ class GradeName(StrEnum):
 
 
 class ReorderFormat(StrEnum):
-    """Forms of the answer."""
+    """Forms of plans and divisions."""
 
     TERMINAL = "terminal"
     JSON = "json"
     MARKDOWN = "markdown"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("reorder")(reorder)
+class ExplainFormat(StrEnum):
+    """Forms of one image's explanation."""
+
+    TERMINAL = "terminal"
+    JSON = "json"
 
 
-def reorder(
+class PlanByDefault(TyperGroup):
+    """A group whose command ``plan`` may be left out."""
+
+    # Any: typer has no public name for the type of a context here
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put ``plan`` in front of what does not begin with a command."""
+        # completion of the first word should offer the commands
+        first = args[0] if args or ctx.resilient_parsing else ""
+        if first not in self.commands and first != "--help":
+            args = ["plan", *args]
+        return super().parse_args(ctx, args)
+
+
+PurposeOption = Annotated[
+    Purpose,
+    typer.Option("--for", help="Save bytes in storage, bytes that a release pulls, or both."),
+]
+GradeOption = Annotated[
+    GradeName,
+    typer.Option(
+        "--grade",
+        help="Merged view that must stay: identical, or all but mtimes of shared directories.",
+    ),
+]
+BudgetOption = Annotated[
+    str, typer.Option("--budget", metavar="TIME", help="Time for the search: 30s, 2m.")
+]
+KeepBasesOption = Annotated[
+    bool, typer.Option("--keep-bases", help="Move no layer into or out of a base image.")
+]
+ProofOption = Annotated[
+    bool, typer.Option("--proof/--no-proof", help="Compare the merged views of both orders.")
+]
+FormatOption = Annotated[ReorderFormat, typer.Option("--format", "-f", help="Output format.")]
+ShownOption = Annotated[
+    int,
+    typer.Option("--limit", min=0, metavar="NUMBER", help="Entries per list (0 = no limit)."),
+]
+
+
+def plan(
     images: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[IMAGE]...", help="Names or globs of images that may change."),
+        typer.Argument(
+            metavar="IMAGE", help="Names or globs of images that may change (default: all)."
+        ),
     ] = None,
-    purpose: Annotated[
-        Purpose, typer.Option("--for", help="Fewest bytes stored, or pulled by a release.")
-    ] = Purpose.STORAGE,
-    grade: Annotated[
-        GradeName,
-        typer.Option("--grade", help="Equivalent leaves mtimes of shared directories aside."),
-    ] = GradeName.EQUIVALENT,
-    budget: Annotated[
-        str, typer.Option("--budget", metavar="TIME", help="Time for improving the plan: 30s, 2m.")
-    ] = "10s",
-    keep_bases: Annotated[
-        bool, typer.Option("--keep-bases", help="No layer moves into or out of a base image.")
-    ] = False,
+    purpose: PurposeOption = Purpose.STORAGE,
+    grade: GradeOption = GradeName.EQUIVALENT,
+    budget: BudgetOption = "10s",
+    keep_bases: KeepBasesOption = False,
     steps: Annotated[
-        bool, typer.Option("--steps/--no-steps", help="Also orders of build steps.")
+        bool, typer.Option("--steps/--no-steps", help="Propose orders of build steps too.")
     ] = True,
-    proof: Annotated[
-        bool, typer.Option("--proof/--no-proof", help="Hash the merged views of both orders.")
-    ] = True,
-    explain: Annotated[
-        str | None,
-        typer.Option("--explain", metavar="IMAGE", help="Say why each layer sits where it does."),
-    ] = None,
-    entries: Annotated[
-        str | None,
-        typer.Option("--entries", metavar="IMAGE", help="Compare both orders entry by entry."),
-    ] = None,
-    relayer: Annotated[
-        bool, typer.Option("--relayer", help="New layers instead: by which images show a file.")
-    ] = False,
-    layers: Annotated[
-        int, typer.Option("--layers", min=1, help="With --relayer: layers of an image at the most.")
-    ] = 20,
-    limit: Annotated[
-        int, typer.Option("--limit", min=0, help="Images to show, or entries; 0 for all.")
-    ] = 10,
+    proof: ProofOption = True,
+    limit: ShownOption = 10,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
-    format: Annotated[
-        ReorderFormat, typer.Option("--format", "-f", help="Form of the answer.")
-    ] = ReorderFormat.TERMINAL,
+    format: FormatOption = ReorderFormat.TERMINAL,
     output: OutputOption = None,
     plain: BytesOption = False,
 ) -> None:
-    """Propose orders of layers that store or pull less, with a proof that images stay the same.
+    """Propose layer orders for all images, or for some, with a proof for each.
 
-    Layers move only where no path of one meets a path of the other. It builds nothing: the orders
-    are advice for build files and for tools that assemble layers.
+    Shows today's order beside the proposed one, and a build file for it.
     """
-    from dedupe.analysis.amounts import seconds
-    from dedupe.analysis.reorder.layers import reorder as plan_orders
-    from dedupe.analysis.reorder.plans import Grade, Objective, Wish
+    from dedupe.analysis.reorder.layers import reorder
     from dedupe.analysis.reorder.steps import step_orders
     from dedupe.report.reorder import json_report, markdown, terminal
 
-    wish = Wish(
+    wish = replace(_wish(purpose, grade, budget, keep_bases), images=images or (), prove=proof)
+    session = open_session(catalog, scan)
+    found = reorder(session, wish)
+    rebuilt = step_orders(session, wish) if steps and purpose is not Purpose.PULLS else None
+    match format:
+        case ReorderFormat.TERMINAL:
+            text = terminal.render(found, rebuilt, plain=plain, limit=limit)
+        case ReorderFormat.JSON:
+            text = json_report.as_json(found, rebuilt)
+        case ReorderFormat.MARKDOWN:
+            text = markdown.render(found, rebuilt, plain=plain, limit=limit)
+    write(text, output)
+
+
+def explain(
+    image: ImageArgument,
+    purpose: PurposeOption = Purpose.STORAGE,
+    grade: GradeOption = GradeName.EQUIVALENT,
+    budget: BudgetOption = "10s",
+    keep_bases: KeepBasesOption = False,
+    proof: ProofOption = True,
+    catalog: CatalogOption = None,
+    scan: ScanOption = None,
+    format: Annotated[
+        ExplainFormat, typer.Option("--format", "-f", help="Output format.")
+    ] = ExplainFormat.TERMINAL,
+    output: OutputOption = None,
+    plain: BytesOption = False,
+) -> None:
+    """Explain why each layer of an image is where the plan puts it.
+
+    Shows how far each layer may move, and the paths that keep it from moving further.
+    """
+    from dedupe.analysis.reorder.layers import reorder
+    from dedupe.report.reorder import json_report, terminal
+
+    wish = replace(_wish(purpose, grade, budget, keep_bases), prove=proof, explain=image)
+    found = reorder(open_session(catalog, scan), wish)
+    if format is ExplainFormat.JSON:
+        write(json_report.as_json(found, None), output)
+    else:
+        write(terminal.explain(found, plain=plain), output)
+
+
+def compare(
+    image: ImageArgument,
+    purpose: PurposeOption = Purpose.STORAGE,
+    grade: GradeOption = GradeName.EQUIVALENT,
+    budget: BudgetOption = "10s",
+    keep_bases: KeepBasesOption = False,
+    catalog: CatalogOption = None,
+    scan: ScanOption = None,
+    format: TableFormatOption = TableFormat.TABLE,
+    output: OutputOption = None,
+    limit: LimitOption = 100,
+    sort: SortOption = None,
+    plain: BytesOption = False,
+) -> None:
+    """List every entry of an image's merged view in today's order and in the proposed one."""
+    from dedupe.analysis.reorder.layers import reorder
+
+    wish = replace(_wish(purpose, grade, budget, keep_bases), prove=False, explain=image)
+    session = open_session(catalog, scan)
+    found = reorder(session, wish).explained
+    if found is None:
+        raise ValueError("the plan explains no image")
+    beside = session.beside({found.image_id: found.order})
+    try:
+        answer = beside.answer(queries.reorder_view_entries())
+    finally:
+        beside.close()
+    show(answer, TableOptions(format, output, limit, sort, plain))
+
+
+def relayer(
+    purpose: Annotated[
+        Prefer, typer.Option("--for", help="Save bytes in storage, or bytes that a release pulls.")
+    ] = Prefer.STORAGE,
+    layers: Annotated[
+        int, typer.Option("--layers", min=1, metavar="NUMBER", help="Layers per image at most.")
+    ] = DEFAULT_LAYERS,
+    limit: ShownOption = 10,
+    catalog: CatalogOption = None,
+    scan: ScanOption = None,
+    format: FormatOption = ReorderFormat.TERMINAL,
+    output: OutputOption = None,
+    plain: BytesOption = False,
+) -> None:
+    """Propose new layers that hold the files which the same images have.
+
+    Shows the new layers, and pairs of today's layers that are better joined.
+    """
+    from dedupe.analysis.reorder.relayer import relayer as divide
+    from dedupe.report.reorder import relayer as report
+
+    found = divide(open_session(catalog, scan), layers, purpose)
+    match format:
+        case ReorderFormat.TERMINAL:
+            text = report.render(found, plain=plain, limit=limit)
+        case ReorderFormat.JSON:
+            text = report.as_json(found)
+        case ReorderFormat.MARKDOWN:
+            text = report.as_markdown(found, plain=plain, limit=limit)
+    write(text, output)
+
+
+def _wish(purpose: Purpose, grade: GradeName, budget: str, keep_bases: bool) -> "Wish":
+    """The options that plans have in common; raises UsageError for a bad time."""
+    from dedupe.analysis.amounts import seconds
+    from dedupe.analysis.reorder.plans import Grade, Objective, Wish
+
+    return Wish(
         objective=Objective(purpose.value),
         grade=Grade(grade.value),
         budget_seconds=seconds(budget),
-        images=images or (),
         keep_bases=keep_bases,
-        prove=proof,
-        explain=explain or entries or "",
     )
-    session = open_session(catalog, scan)
-    if relayer:
-        write(_new_layers(session, wish, layers, format, plain=plain, limit=limit), output)
-        return
-    if entries:
-        compared = _entries(session, wish)
-        form = TableFormat.JSON if format is ReorderFormat.JSON else TableFormat.TABLE
-        show(compared, form, output, limit)
-        return
-    plan = plan_orders(session, wish)
-    rebuilt = None
-    if steps and purpose is not Purpose.PULLS and not explain:
-        rebuilt = step_orders(session, wish)
-    match format:
-        case ReorderFormat.TERMINAL if explain:
-            write(terminal.explain(plan, plain=plain), output)
-        case ReorderFormat.TERMINAL:
-            write(terminal.render(plan, rebuilt, plain=plain, limit=limit), output)
-        case ReorderFormat.JSON:
-            write(json_report.as_json(plan, rebuilt), output)
-        case ReorderFormat.MARKDOWN:
-            write(markdown.render(plan, rebuilt, plain=plain, limit=limit), output)
 
 
-def _entries(session: "Session", wish: "Wish") -> "Answer":
-    """Both views of an image, entry by entry."""
-    from dataclasses import replace
-
-    from dedupe.analysis.reorder.layers import reorder as plan_orders
-
-    plan = plan_orders(session, replace(wish, prove=False))
-    if plan.explained is None:
-        raise ValueError("the plan explains no image")
-    beside = session.beside({plan.explained.image_id: plan.explained.order})
-    try:
-        return beside.answer(queries.reorder_view_entries())
-    finally:
-        beside.close()
-
-
-def _new_layers(
-    session: "Session",
-    wish: "Wish",
-    layers: int,
-    format: ReorderFormat,
-    *,
-    plain: bool,
-    limit: int,
-) -> str:
-    """Other divisions of the images into layers."""
-    from dedupe.analysis.reorder.plans import Objective
-    from dedupe.analysis.reorder.relayer import relayer
-    from dedupe.reorder.relayer import Prefer
-    from dedupe.report.reorder import relayer as relayering
-
-    if wish.images:
-        raise UsageError(
-            "--relayer divides all images of the scan: leave the names out", "no-choice"
-        )
-    pulls = wish.objective is Objective.PULLS
-    found = relayer(session, layers, Prefer.PULLS if pulls else Prefer.STORAGE)
-    match format:
-        case ReorderFormat.TERMINAL:
-            return relayering.render(found, plain=plain, limit=limit)
-        case ReorderFormat.JSON:
-            return relayering.as_json(found)
-        case ReorderFormat.MARKDOWN:
-            return relayering.as_markdown(found, plain=plain, limit=limit)
+reorder = typer.Typer(
+    cls=PlanByDefault,
+    subcommand_metavar="[COMMAND] [ARGS]...",
+    help=(
+        "Propose layer orders that store or pull fewer bytes and leave images the same.\n\n"
+        "'dedupe reorder [IMAGE]...' is short for 'dedupe reorder plan [IMAGE]...' and takes its "
+        "options. Nothing is built: the orders are advice for build files, and for tools that "
+        "assemble layers. A layer moves past another only if their paths do not meet."
+    ),
+)
+for each in (plan, explain, compare, relayer):
+    add_command(reorder, each)

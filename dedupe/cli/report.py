@@ -25,11 +25,6 @@ class ReportFormat(StrEnum):
     OPENMETRICS = "openmetrics"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(report)
-
-
 def report(
     catalog: CatalogOption = None,
     scan: ScanOption = None,

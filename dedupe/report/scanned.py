@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from dedupe.installed import locate_pages
 from dedupe.model.images import Severity
 from dedupe.report.remedies import REMEDIES
 from dedupe.report.units import counted
@@ -23,7 +24,7 @@ def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
         remedy = REMEDIES.get(problem.code)
         if remedy and problem.severity is Severity.ERROR and remedy not in said:
             said.add(remedy)
-            yield f"        to mend it: {remedy.replace('`', '')}"
+            yield f"        to mend it: {locate_pages(remedy.replace('`', ''))}"
     if len(outcome.problems) > _PROBLEMS_SHOWN:
         more = len(outcome.problems) - _PROBLEMS_SHOWN
         yield f"dedupe: {more} more; 'dedupe report -f json' lists all"

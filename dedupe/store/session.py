@@ -11,11 +11,11 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
 from dedupe.errors import StoreError, UsageError
+from dedupe.installed import queries_folder
 from dedupe.model.questions import Answer, Question, R
 from dedupe.model.tables import SCAN_TABLES, TABLES
 from dedupe.store.catalog import file_name, scan_ids
@@ -23,13 +23,6 @@ from dedupe.store.selects import require_select
 
 if TYPE_CHECKING:
     import duckdb
-
-
-@cache
-def queries_folder() -> Path:
-    """Where the SQL lies: inside an installed package, or beside it in a checkout."""
-    inside = Path(str(resources.files("dedupe"))) / "queries"
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "queries"
 
 
 def load_query(name: str) -> str:

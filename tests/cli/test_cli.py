@@ -1,4 +1,4 @@
-"""The command as a person runs it: output, exit codes, hostile names."""
+"""The command as a user runs it: output, exit codes, hostile names."""
 
 import json
 import os
@@ -26,8 +26,8 @@ def run(catalog: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_scan_and_report(tmp_path: Path) -> None:
-    """A scan exits 0, says what to do next on standard error, and the JSON report has its keys."""
+def test_scan_names_next_commands_and_report_has_figures(tmp_path: Path) -> None:
+    """A scan exits with 0 and names commands on standard error; the JSON report has its keys."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     done = run(tmp_path / "catalog", "scan", str(tmp_path / "store"))
     assert (done.returncode, done.stdout) == (0, "")
@@ -46,8 +46,8 @@ def test_scan_and_report(tmp_path: Path) -> None:
     assert (duplicate["copies"], duplicate["paths"]) == (2, ["a", "b"])
 
 
-def test_every_table(tmp_path: Path) -> None:
-    """Each listing answers as a table, as JSON and as CSV."""
+def test_every_table_has_three_formats(tmp_path: Path) -> None:
+    """Each table can be shown as text, JSON and CSV."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     run(tmp_path / "catalog", "scan", "-q", str(tmp_path / "store"))
     for command in ("images", "layers", "shadowed", "duplicates", "tree"):
@@ -59,7 +59,7 @@ def test_every_table(tmp_path: Path) -> None:
     assert "localhost/app:1" in done.stdout
 
 
-def test_exit_codes(tmp_path: Path) -> None:
+def test_exit_code_shows_the_kind_of_failure(tmp_path: Path) -> None:
     """1: something was skipped; 2: usage; 3: nothing could be read; 5: no catalog."""
     broken = Image([tar_of([file("x", b"1" * 5000)])], names=["broken"])
     contents = write_oci_layout(tmp_path / "store", [IMAGE, broken], "gzip")
@@ -70,11 +70,14 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert run(tmp_path / "c", "scan", str(tmp_path / "store")).returncode == 1
     assert run(tmp_path / "c", "scan").returncode == 2
     assert run(tmp_path / "c", "scan", str(tmp_path / "absent")).returncode == 3
-    assert run(tmp_path / "c", "images", "--sort", "nonsense").returncode == 2
+    unknown = run(tmp_path / "c", "images", "--sort", "nonsense")
+    assert unknown.returncode == 2
+    # the code that docs/problems.md is indexed by
+    assert unknown.stderr.endswith(" [unknown-column]\n")
 
 
 def test_hostile_names_are_text(tmp_path: Path) -> None:
-    """Escapes, newlines and bytes that are no UTF-8 in paths and build steps stay text."""
+    """Escapes, newlines and invalid UTF-8 in paths and build steps stay text."""
     name = b"evil\x1b[31m\n\xff\xe2\x80\xae"
     image = Image(
         [tar_of([raw(name, content=b"1" * 9)]), tar_of([raw(name, content=b"2" * 9)])],
@@ -93,8 +96,8 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert "\r\n'=cmd()" in run(tmp_path / "c", "images", "-f", "csv").stdout.replace("\n", "\r\n")
 
 
-def test_killed_scan_goes_on(tmp_path: Path) -> None:
-    """A scan killed half-way leaves a whole catalog; the next one reads what was missing."""
+def test_scan_after_a_killed_one_reads_only_what_is_missing(tmp_path: Path) -> None:
+    """A scan that was killed leaves an intact catalog, and the next one continues."""
     store = tmp_path / "store"
     big = [
         Image([tar_of([file(f"f{i}", os.urandom(3_000_000))])], names=[f"i{i}"]) for i in range(8)
@@ -139,8 +142,8 @@ def test_query_reads_the_catalog_and_nothing_else(tmp_path: Path) -> None:
     assert not (catalog / "new.db").exists()
 
 
-def test_catalog_is_managed(tmp_path: Path) -> None:
-    """Scans are listed and forgotten; gc removes the layers that only they had."""
+def test_forgotten_scans_free_their_layers(tmp_path: Path) -> None:
+    """Scans can be listed and forgotten; gc removes the layers that only they used."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     other = Image([tar_of([file("z", b"z" * 10)])], names=["other"])
     write_oci_layout(tmp_path / "other", [other])
@@ -160,7 +163,7 @@ def test_catalog_is_managed(tmp_path: Path) -> None:
 
 
 def test_tables_as_parquet_keep_their_types(tmp_path: Path) -> None:
-    """Parquet has the types of the query, also without rows; a terminal gets none of it."""
+    """Parquet has the types of the query, even if there are no rows."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     catalog = tmp_path / "c"
     run(catalog, "scan", "-q", str(tmp_path / "store"))
@@ -172,8 +175,8 @@ def test_tables_as_parquet_keep_their_types(tmp_path: Path) -> None:
         assert pl.Null not in frame.dtypes
 
 
-def test_every_table_explains_itself(tmp_path: Path) -> None:
-    """--explain shows the query behind a table."""
+def test_explain_prints_the_query(tmp_path: Path) -> None:
+    """--explain prints the query of a table instead of its rows."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     run(tmp_path / "c", "scan", "-q", str(tmp_path / "store"))
     shown = run(tmp_path / "c", "images", "--explain").stdout
@@ -181,7 +184,7 @@ def test_every_table_explains_itself(tmp_path: Path) -> None:
 
 
 def test_scans_of_a_vanished_source_are_forgotten(tmp_path: Path) -> None:
-    """Forget --source takes the scans that hold nothing but that source."""
+    """Forget --source removes the scans that have only that source."""
     for name in ("a", "b"):
         write_oci_layout(tmp_path / name, [IMAGE])
     catalog = tmp_path / "c"
@@ -192,8 +195,8 @@ def test_scans_of_a_vanished_source_are_forgotten(tmp_path: Path) -> None:
     assert len(json.loads(run(catalog, "catalog", "list", "-f", "json").stdout)) == 1
 
 
-def test_rehash_starts_over(tmp_path: Path) -> None:
-    """--rehash reads each layer once more, known or not, and replaces its rows."""
+def test_rehash_replaces_damaged_rows(tmp_path: Path) -> None:
+    """--rehash reads every layer again and replaces its rows."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     catalog, store = tmp_path / "c", str(tmp_path / "store")
     run(catalog, "scan", store)
@@ -204,8 +207,7 @@ def test_rehash_starts_over(tmp_path: Path) -> None:
     assert run(catalog, "images").returncode == 0
 
 
-def test_nothing_but_broken_layers_is_a_layer_error(tmp_path: Path) -> None:
-    """Where no layer at all could be read the exit code is that of layers."""
+def test_exit_code_is_4_if_no_layer_could_be_read(tmp_path: Path) -> None:
     write_oci_layout(tmp_path / "store", [IMAGE])
     for blob in (tmp_path / "store/blobs/sha256").iterdir():
         if blob.read_bytes()[:2] == b"\x1f\x8b":
@@ -214,7 +216,7 @@ def test_nothing_but_broken_layers_is_a_layer_error(tmp_path: Path) -> None:
 
 
 def test_tables_fit_a_screen_unless_all_is_asked_for(tmp_path: Path) -> None:
-    """A table for people leaves columns out; --wide and programs have them all."""
+    """A table in text leaves out columns; --wide shows all."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     run(tmp_path / "c", "scan", "-q", str(tmp_path / "store"))
     narrow, wide = (run(tmp_path / "c", "images", *words).stdout for words in ([], ["--wide"]))

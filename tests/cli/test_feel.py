@@ -1,4 +1,4 @@
-"""Somebody who never read the manual gets on: what the program says unasked."""
+"""The program helps a user who has not read the manual."""
 
 import contextlib
 import os
@@ -34,8 +34,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_alone_it_says_how_to_begin(tmp_path: Path) -> None:
-    """Without a catalog: what to scan, with the stores that are there, in a few lines."""
+def test_first_call_names_stores_to_scan(tmp_path: Path) -> None:
+    """Without a catalog, a few lines tell how to scan the stores of this machine."""
     (tmp_path / "containers" / "storage").mkdir(parents=True)
     done = run(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -44,8 +44,8 @@ def test_alone_it_says_how_to_begin(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) < 25
 
 
-def test_alone_it_says_what_the_catalog_holds(tmp_path: Path, store: Path) -> None:
-    """With one: its last scan, and the ways into it; a damaged one is said to be so."""
+def test_call_without_command_shows_the_catalog(tmp_path: Path, store: Path) -> None:
+    """With a catalog, it shows the latest scan and the next commands; damage is an error."""
     run(tmp_path, "scan", "-q", str(store))
     done = run(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -57,7 +57,7 @@ def test_alone_it_says_what_the_catalog_holds(tmp_path: Path, store: Path) -> No
 
 
 def test_scan_ends_with_three_commands_that_work(tmp_path: Path, store: Path) -> None:
-    """The commands that a scan proposes are chosen by what it found, and can be called."""
+    """A scan proposes commands by what it found, and they can be called."""
     catalog = tmp_path / "my catalog"
     done = run(tmp_path, "scan", "--catalog", str(catalog), str(store))
     assert (done.returncode, done.stdout) == (0, "")
@@ -69,20 +69,18 @@ def test_scan_ends_with_three_commands_that_work(tmp_path: Path, store: Path) ->
         assert run(tmp_path, *words[1:]).returncode == 0
 
 
-def test_a_quiet_scan_says_nothing(tmp_path: Path, store: Path) -> None:
-    """Scripts are spared."""
+def test_quiet_scan_prints_nothing(tmp_path: Path, store: Path) -> None:
     done = run(tmp_path, "scan", "-q", str(store))
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_a_scan_that_chose_nothing_says_so(tmp_path: Path, store: Path) -> None:
-    """A platform or name that no image has is said."""
+def test_scan_without_a_matching_image_is_reported(tmp_path: Path, store: Path) -> None:
     done = run(tmp_path, "scan", "--platform", "plan9/mips", str(store))
-    assert "no image is of this --platform" in done.stderr
+    assert "no image matches --platform" in done.stderr
 
 
 def test_advice_follows_what_was_found(tmp_path: Path) -> None:
-    """A store without waste gets general advice; shadowed bytes name the image that has them."""
+    """A store without findings gets general advice; shadowed bytes name their image."""
     clean = Image([tar_of([file("a", b"1" * 9)])], names=["clean"])
     write_oci_layout(tmp_path / "clean", [clean])
     _, session = scanned(tmp_path / "c1", tmp_path / "clean")
@@ -101,8 +99,8 @@ def test_advice_follows_what_was_found(tmp_path: Path) -> None:
     assert shlex.split(typed[0])[:3] == ["dedupe", "history", "localhost/it's:1"]
 
 
-def test_a_damaged_catalog_says_how_to_mend_it(tmp_path: Path, store: Path) -> None:
-    """Damaged rows end a question with a remedy, and a scan with general advice."""
+def test_error_of_a_damaged_catalog_names_the_fix(tmp_path: Path, store: Path) -> None:
+    """Damaged rows end a question with a fix, and a scan with general advice."""
     run(tmp_path, "scan", "-q", str(store))
     for rows in (tmp_path / "dedupe/catalog/entries").iterdir():
         rows.write_bytes(b"damaged")
@@ -116,8 +114,8 @@ def test_a_damaged_catalog_says_how_to_mend_it(tmp_path: Path, store: Path) -> N
     assert run(tmp_path, "findings").returncode == 0
 
 
-def test_output_is_whole_or_not_there(tmp_path: Path, store: Path) -> None:
-    """A file is replaced in one go and keeps its mode, links stay links; errors say the way out."""
+def test_output_file_is_replaced_at_once(tmp_path: Path, store: Path) -> None:
+    """A reader never sees half a file; its mode stays, and links stay links."""
     run(tmp_path, "scan", "-q", str(store))
     target = tmp_path / "report.prom"
     target.write_text("old")
@@ -139,12 +137,12 @@ def test_output_is_whole_or_not_there(tmp_path: Path, store: Path) -> None:
 
 
 def on_a_terminal(work: str) -> str:
-    """What a piece of Python says on a terminal."""
+    """Return what a piece of Python prints on a terminal."""
     ours, theirs = os.openpty()
     subprocess.run([sys.executable, "-c", work], stderr=theirs, check=True)
     os.close(theirs)
     said = b""
-    # Linux ends a terminal that nobody holds any more with an error
+    # on Linux, reading fails once no process has the other end open
     with contextlib.suppress(OSError):
         while part := os.read(ours, 4096):
             said += part
@@ -152,9 +150,9 @@ def on_a_terminal(work: str) -> str:
     return said.decode()
 
 
-def test_who_waits_is_told() -> None:
-    """After a second a terminal shows that work goes on, and nothing is left of it at the end."""
-    work = "import time; from dedupe.cli.patience import Patience; wait = Patience()\n"
+def test_terminal_shows_elapsed_time_after_a_second() -> None:
+    """The line is removed at the end, and other outputs than a terminal get none."""
+    work = "import time; from dedupe.cli.elapsed import ElapsedTime; wait = ElapsedTime()\n"
     said = on_a_terminal(work + "for _ in range(3):\n    with wait: time.sleep(0.9)")
     assert "dedupe: computing, 2 s" in said
     assert said.endswith("\r\x1b[K")

@@ -1,4 +1,4 @@
-"""docs/problems.md has every code that the program knows, and says what to do about it."""
+"""docs/problems.md explains every code of the program and what to do about it."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ _MAKERS = {"Problem", "ProblemRow", "problem", "_problem"}
 
 
 def codes() -> Iterator[str]:
-    """Codes that stand in calls which make errors and problems."""
+    """Yield the codes in calls that make errors and problems."""
     for file in (PROJECT / "dedupe").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call):
@@ -30,7 +30,7 @@ def codes() -> Iterator[str]:
 
 
 def documented() -> dict[str, list[str]]:
-    """Code -> the other cells of its row."""
+    """Return the other cells of each code's row."""
     found = {}
     for line in (PROJECT / "docs/problems.md").read_text().splitlines():
         if line.startswith("| ") and not line.startswith("| code"):
@@ -39,8 +39,8 @@ def documented() -> dict[str, list[str]]:
     return found
 
 
-def test_every_code_has_a_meaning_and_a_remedy() -> None:
-    """No code is without a row, and no row without its last cell."""
+def test_every_code_has_a_meaning_and_a_fix() -> None:
+    """Every code has a row, and every row has its last cell."""
     known = documented()
     used = set(codes())
     assert {"no-catalog", "blob-missing", "unwritable-output"} <= used
@@ -48,14 +48,14 @@ def test_every_code_has_a_meaning_and_a_remedy() -> None:
     assert all(len(cells) in (2, 3) and all(cells) for cells in known.values())
 
 
-def test_a_scan_says_what_the_page_says() -> None:
-    """What a scan proposes to do about its problems stands on the page, word for word."""
+def test_fixes_of_a_scan_are_those_of_the_page() -> None:
+    """The page has the fixes that a scan prints, word for word."""
     proposed = {code: cells[1] for code, cells in documented().items() if len(cells) == 2}
     assert {code: text for code, text in proposed.items() if text != "nothing"} == REMEDIES
 
 
-def test_remedies_are_said_once() -> None:
-    """The first of two problems of a kind has a remedy below it, a note has none."""
+def test_fix_is_printed_once_per_kind_of_problem() -> None:
+    """The first of two equal problems has a fix below it; a note has none."""
     rows = [
         ProblemRow("s", f"image {n}", code, "m", severity)
         for n, (code, severity) in enumerate(

@@ -357,7 +357,7 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
             (),
             ("-f", "json"),
             ("-f", "markdown"),
-            ("--explain", "tool:b"),
+            ("explain", "tool:b"),
         )
     )
     for done in (text, told, marked, said):
@@ -397,7 +397,7 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
 
 def test_entries_on_demand(tmp_path: Path) -> None:
     tools(tmp_path)
-    done = run(tmp_path / "catalog", "reorder", "--entries", "tool:b", "-f", "json", "--limit", "0")
+    done = run(tmp_path / "catalog", "reorder", "compare", "tool:b", "-f", "json", "--limit", "0")
     rows = json.loads(done.stdout)
     assert {row["path"] for row in rows} >= {"opt/model", "opt/lib", "etc/conf", "etc/os"}
     assert all(row["same"] for row in rows)
@@ -407,7 +407,7 @@ def test_entries_on_demand(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (("nosuch",), "nosuch: no such image"),
-        (("--explain", "nosuch"), "nosuch: no such image"),
+        (("explain", "nosuch"), "nosuch: no such image"),
         (("--budget", "long"), "expected a time as 30s"),
     ],
 )

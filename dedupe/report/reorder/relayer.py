@@ -89,7 +89,7 @@ def as_markdown(found: Relayering, *, plain: bool, limit: int) -> str:
             for each in found.new[: limit or None]
         ),
         len(found.new) - limit if limit else 0,
-        "dedupe reorder --relayer --limit 0",
+        "dedupe reorder relayer --limit 0",
     )
     joins = table(
         ("-frees", "image", "lower step", "upper step"),
