@@ -64,7 +64,7 @@ def test_cronjob_mounts_the_store_read_only() -> None:
 
 @pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
 def test_pipelines_fail_with_the_check(name: str) -> None:
-    """ "The pipelines are valid YAML, scan, and end with the exit code of the check."""
+    """The pipelines are valid YAML, scan, and end with the exit code of the check."""
     document = yaml.safe_load((CONTRIB / "ci" / name).read_text())
     if name == "gitlab-ci.yml":
         script = document["image-check"]["script"]
