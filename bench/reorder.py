@@ -26,7 +26,7 @@ from statistics import median
 from dedupe.reorder import storage
 from dedupe.reorder.exact import TooLargeError, exact_orders
 from dedupe.reorder.greedy import greedy_orders
-from dedupe.reorder.problem import Order, Stack, stack_of, unpacked_bytes
+from dedupe.reorder.stack import Order, Stack, stack_of, unpacked_bytes
 from dedupe.store.session import Session
 
 _MOST_SECONDS, _MOST_BYTES = 60, 2_000_000_000

@@ -7,7 +7,7 @@ DedupeError
 ├── StoreError    exit 5   the catalog is missing, of another schema, or the selection is empty
 └── LockedError   exit 6   another run holds the catalog's lock
 
-0 is complete, 1 something was catalogued and something skipped, 10 a gate's rules failed,
+0 is complete, 1 something was catalogued and something skipped, 10 a rule of check failed,
 70 an internal error, 130 interrupted. Only ``__main__`` prints errors and exits.
 """
 
@@ -39,6 +39,11 @@ class DedupeError(Exception):
     def __reduce__(self) -> tuple[type["DedupeError"], tuple[str, str]]:
         # errors cross process boundaries; the default would call __init__ with one argument
         return type(self), (self.message, self.code)
+
+
+def reason_of(error: OSError) -> str:
+    """Why the operating system refused, in lower case: ``permission denied``."""
+    return (error.strerror or str(error)).lower()
 
 
 class UsageError(DedupeError):

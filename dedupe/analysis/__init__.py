@@ -1,1 +1,4 @@
-"""Answers that reports are made of: a finished value each, figures from ``queries/``."""
+"""Answers that reports show: values made of the rows of ``queries/``.
+
+Questions are asked through ``interface.Questions``; nothing here knows the store.
+"""

@@ -1,4 +1,4 @@
-"""What is most worth a look in a scan, and the command that shows it."""
+"""The commands to suggest after a scan: those that show where most bytes can be saved."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -6,13 +6,13 @@ from enum import Enum, auto
 from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
 
-_MOST = 3
-#: looking for more takes longer than a person waits for a hint: a second for 100,000 entries
+_MOST_COMMANDS = 3
+#: findings take about a second per 100,000 entries: too long to wait for a hint in a large scan
 _MOST_ENTRIES = 300_000
 
 
 class Reason(Enum):
-    """Why a command is worth calling."""
+    """Why a command is suggested."""
 
     OVERVIEW = auto()
     FINDINGS = auto()
@@ -21,25 +21,26 @@ class Reason(Enum):
     POSITIONS = auto()
     CONTAINERS = auto()
     ORPHANS = auto()
-    #: nothing to mend: who shares what
+    #: of use if there is nothing to fix
     TREE = auto()
     USAGE = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A command's words, and the figures that speak for it."""
+    """A command, and the figures that are the reason to run it."""
 
     command: tuple[str, ...]
     reason: Reason
     size_bytes: int = 0
     count: int = 0
-    #: kind of a finding, and name of an image or container
+    #: kind of the finding
     kind: str = ""
+    #: name of the image
     about: str = ""
 
 
-#: what can be said of any scan
+#: commands that are of use for every scan
 GENERAL = (
     Advice(("report",), Reason.OVERVIEW),
     Advice(("tree",), Reason.TREE),
@@ -48,7 +49,7 @@ GENERAL = (
 
 
 def advice(questions: Questions) -> list[Advice]:
-    """The most useful commands: the report, the findings, and what else weighs most."""
+    """The most useful commands: the report, the findings, and those with the largest figures."""
     findings: list[Advice] = []
     others = [*_orphans(questions), *_positions(questions)]
     if questions.rows(queries.scan_size())[0]["entries"] <= _MOST_ENTRIES:
@@ -56,7 +57,7 @@ def advice(questions: Questions) -> list[Advice]:
         others += [*_shadowed(questions), *_containers(questions)]
     others.sort(key=lambda each: -each.size_bytes)
     first, *rest = GENERAL
-    return [first, *findings, *others, *rest][:_MOST]
+    return [first, *findings, *others, *rest][:_MOST_COMMANDS]
 
 
 def _findings(questions: Questions) -> list[Advice]:

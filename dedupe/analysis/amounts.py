@@ -1,4 +1,4 @@
-"""Sizes, dates and spans of time as people type them."""
+"""Reads sizes, dates and durations that a user typed."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -19,13 +19,13 @@ def size_bytes(text: str) -> int:
     """``50GB``, ``1.5 GiB`` or ``1000`` as bytes; raises UsageError for anything else."""
     found = re.fullmatch(r"(\d{1,18})(?:\.(\d{1,9}))?\s*([kmgtp]?i?)b?", text.strip().lower())
     if found is None or found[3] not in _SCALES:
-        raise UsageError(f"{text}: expected a size as 50GB, 1.5GiB or 1000", "bad-size")
+        raise UsageError(f"{text}: expected a size like 50GB, 1.5GiB or 1000", "bad-size")
     fraction = found[2] or ""
     return int(Fraction(f"{found[1]}.{fraction or 0}") * _SCALES[found[3]])
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """``90d`` before now, or a date as ``2024-01-31``, as UTC without a zone.
+    """The time that ``90d`` (before now) or ``2024-01-31`` means, as UTC without a zone.
 
     Raises UsageError for anything else.
     """
@@ -36,7 +36,7 @@ def moment(text: str, now: datetime) -> datetime:
         date = datetime.fromisoformat(text.strip())
     except (ValueError, OverflowError):
         raise UsageError(
-            f"{text}: expected an age as 90d, 12w or 1y, or a date as 2024-01-31", "bad-date"
+            f"{text}: expected an age like 90d, 12w or 1y, or a date like 2024-01-31", "bad-date"
         ) from None
     return date.astimezone(UTC).replace(tzinfo=None) if date.tzinfo else date
 
@@ -45,5 +45,5 @@ def seconds(text: str) -> float:
     """``30s``, ``2m`` or ``30`` as seconds; raises UsageError for anything else."""
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)\s*([smh]?)", text.strip().lower())
     if found is None:
-        raise UsageError(f"{text}: expected a time as 30s, 2m or 1h", "bad-time")
+        raise UsageError(f"{text}: expected a time like 30s, 2m or 1h", "bad-time")
     return float(found[1]) * _SECONDS[found[2]]

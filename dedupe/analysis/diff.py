@@ -1,45 +1,48 @@
-"""Two things of one kind compared: two images, two scans, two groups of sources."""
+"""Comparisons of two images, two scans, or two groups of sources.
 
-import fnmatch
+A ``…Comparison`` is the questions of a comparison: a summary, and rows that can be many and are
+asked for only if they are shown. ``summarise`` asks the questions of the summary and returns the
+``…Differences``.
+"""
+
 from dataclasses import dataclass
 
 from dedupe.analysis import queries
 from dedupe.analysis.interface import AnyQuestion, Question, Questions
-from dedupe.analysis.selection import one_image
-from dedupe.errors import StoreError
+from dedupe.analysis.selection import one_image, one_scan, sources_matching
 
-#: paths that show why a layer differs
-_PATHS = 10
+#: paths to show for the first layer that differs
+_MOST_PATHS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class ImageComparison:
-    """The questions about going from one image to another, and what has to be pulled for it."""
+    """Questions about the change from one image to another, and what a pull transfers."""
 
     summary: Question[queries.DiffSummaryRow]
     layers: Question[queries.DiffLayersRow]
     first_difference: Question[queries.DiffFirstLayerRow]
-    #: every path that differs
+    #: one row per path that differs
     rows: Question[queries.DiffFilesRow]
 
 
 @dataclass(frozen=True, slots=True)
 class ScanComparison:
-    """The questions about what changed between two scans that the catalog keeps."""
+    """Questions about what changed between two scans of the catalog."""
 
     summary: Question[queries.DiffScanSummaryRow]
-    #: every source, image, name and layer that changed
+    #: one row per source, image, name and layer that changed
     rows: Question[queries.DiffScanChangesRow]
 
 
 @dataclass(frozen=True, slots=True)
 class SourceComparison:
-    """The questions about what two groups of sources of one scan both hold, or only one."""
+    """Questions about what two groups of sources of one scan have in common."""
 
     summary: Question[queries.DiffSourceSummaryRow]
-    #: every image and layer of either group
+    #: one row per image and layer of either group
     rows: Question[queries.DiffSourceContentRow]
-    #: locations of the sources that each glob matches
+    #: locations of the sources in each group
     first: list[str]
     second: list[str]
 
@@ -66,10 +69,11 @@ class ScanDifferences:
 
 @dataclass(frozen=True, slots=True)
 class SourceDifferences:
-    """What two groups of sources share, one row per granularity."""
+    """What two groups of sources have in common."""
 
+    #: one row per granularity
     summary: list[queries.DiffSourceSummaryRow]
-    #: locations of the sources of each group
+    #: locations of the sources in each group
     first: list[str]
     second: list[str]
 
@@ -78,7 +82,7 @@ Differences = ImageDifferences | ScanDifferences | SourceDifferences
 
 
 def questions_of(comparison: Comparison) -> list[AnyQuestion]:
-    """Every question that the comparison asks, the rows last."""
+    """All questions of the comparison, that for the rows last."""
     match comparison:
         case ImageComparison(summary, layers, first_difference, rows):
             return [summary, layers, first_difference, rows]
@@ -86,19 +90,18 @@ def questions_of(comparison: Comparison) -> list[AnyQuestion]:
             return [comparison.summary, comparison.rows]
 
 
-def summarised(questions: Questions, comparison: Comparison) -> Differences:
-    """The summary of a comparison; its rows are a question of their own."""
+def summarise(questions: Questions, comparison: Comparison) -> Differences:
+    """Ask the questions of the summary."""
     match comparison:
         case ImageComparison():
             (summary,) = questions.rows(comparison.summary)
+            first = questions.rows(comparison.first_difference)
             return ImageDifferences(
-                summary,
-                questions.rows(comparison.layers),
-                next(iter(questions.rows(comparison.first_difference)), None),
+                summary, questions.rows(comparison.layers), first[0] if first else None
             )
         case ScanComparison():
-            (scans,) = questions.rows(comparison.summary)
-            return ScanDifferences(scans)
+            (row,) = questions.rows(comparison.summary)
+            return ScanDifferences(row)
         case SourceComparison():
             return SourceDifferences(
                 questions.rows(comparison.summary), comparison.first, comparison.second
@@ -106,19 +109,19 @@ def summarised(questions: Questions, comparison: Comparison) -> Differences:
 
 
 def compare_images(questions: Questions, old: str, new: str) -> ImageComparison:
-    """What going from one image to another changes, and what has to be pulled for it."""
+    """Compare two images; raises StoreError as ``one_image``."""
     older, newer = one_image(questions, old), one_image(questions, new)
     about = tuple(sorted({older, newer}))
     return ImageComparison(
         queries.diff_summary(old=older, new=newer, about=about),
         queries.diff_layers(old=older, new=newer, about=about),
-        queries.diff_first_layer(old=older, new=newer, most=_PATHS, about=about),
+        queries.diff_first_layer(old=older, new=newer, most=_MOST_PATHS, about=about),
         queries.diff_files(old=older, new=newer, about=about),
     )
 
 
 def compare_scans(questions: Questions, old: str, new: str) -> ScanComparison:
-    """What changed between two scans that the catalog keeps."""
+    """Compare two scans of the catalog; raises StoreError as ``one_scan``."""
     older, newer = one_scan(questions, old), one_scan(questions, new)
     return ScanComparison(
         queries.diff_scan_summary(old=older, new=newer),
@@ -127,37 +130,11 @@ def compare_scans(questions: Questions, old: str, new: str) -> ScanComparison:
 
 
 def compare_sources(questions: Questions, first: str, second: str) -> SourceComparison:
-    """What two groups of sources of one scan both hold, and what only one of them holds."""
-    one, other = sources_of(questions, first), sources_of(questions, second)
+    """Compare the sources that each glob matches; raises StoreError as ``sources_matching``."""
+    one, other = sources_matching(questions, first), sources_matching(questions, second)
     return SourceComparison(
         queries.diff_source_summary(first=one, second=other),
         queries.diff_source_content(first=one, second=other),
         one,
         other,
     )
-
-
-def one_scan(questions: Questions, text: str) -> str:
-    """ID of the scan that this is, or is the beginning of.
-
-    Raises StoreError: ``no-scan`` with those that are kept, ``ambiguous-scan`` with the candidates.
-    """
-    known = [row["scan"] for row in questions.rows(queries.catalog_scans())]
-    found = [scan for scan in known if scan.startswith(text)]
-    if text in known or len(found) == 1:
-        return text if text in known else found[0]
-    if found:
-        raise StoreError(f"{text}: names several scans: {', '.join(found)}", "ambiguous-scan")
-    raise StoreError(f"{text}: no such scan; there are {', '.join(known)}", "no-scan")
-
-
-def sources_of(questions: Questions, glob: str) -> list[str]:
-    """Locations that the glob fits, sorted.
-
-    Raises StoreError ``no-source`` with all locations where there is none.
-    """
-    known = sorted(row["location"] for row in questions.rows(queries.sources()))
-    found = [source for source in known if fnmatch.fnmatchcase(source, glob)]
-    if not found:
-        raise StoreError(f"{glob}: no such source; there are {', '.join(known)}", "no-source")
-    return found

@@ -1,32 +1,34 @@
-"""A cheap set of images that frees so many bytes.
+"""A small set of images whose deletion frees a number of bytes.
 
-A unit is freed when the last image that references it goes, so gains depend on what has gone
-before, and choosing the fewest images is as hard as covering sets with weights: no quick way is
-always right. Three phases:
+A *unit* (a blob, a layer in its place, or a file content) is freed when the last image that
+references it is deleted. So what an image frees depends on the images deleted before it, and
+finding the smallest set is as hard as weighted set cover: no fast algorithm always finds it.
 
-1. Grow, by one of two orders. ``gain``: each step takes, from the single images and from the sets
-   of images that share some unit alone, the move with the most bytes an image; its worth is the
-   units of the set plus what its images hold alone, all recomputed after each step. ``oldest``:
-   images by date, until it is enough.
-2. Thin: images are given back, the last taken first, while what remains still frees enough. So
-   no image of the answer can be left out, whatever the order.
-3. Where the target is out of reach, everything that frees anything is the answer, thinned alike.
+Phases:
+1. Grow the set until it frees enough, in one of two ways. ``gain``: each step adds a single image,
+   or all images that reference one unit, whichever frees most bytes per image. The bytes are the
+   unit and everything that only one of these images references; they are computed again after each
+   step. ``oldest``: each step adds the oldest image.
+2. Thin the set: remove images, the last added first, as long as the others still free enough. After
+   that no image of the set can be left out.
 
-``gain`` is exact where images share nothing that only they hold. Else it can take more images than
-the best set: it weighs sets of images only where some unit's holders are that set. tests compare
-it with all subsets of small stores.
+If all images together free less than the target, the target becomes what they free.
+
+``gain`` finds the smallest set if every unit is referenced by a single image. Else it can take more
+images than necessary, because it tries only those sets of images that reference a unit. Tests
+compare it with all subsets of small stores.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-#: bytes that are freed when all of these images are gone
+#: images that reference a unit -> bytes that are freed when all of them are deleted
 Units = Mapping[frozenset[str], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Freeing:
-    """Images to delete, in the order that they were taken, and what that frees."""
+class DeletionSet:
+    """Images to delete, in the order in which they were chosen, and what that frees."""
 
     images: tuple[str, ...]
     freed_bytes: int
@@ -35,24 +37,24 @@ class Freeing:
 
 
 def freed(units: Units, images: Iterable[str]) -> int:
-    """Bytes of the units that none but these images reference."""
-    gone = frozenset(images)
-    return sum(size for holders, size in units.items() if holders <= gone)
+    """Bytes of the units that only these images reference."""
+    deleted = frozenset(images)
+    return sum(size for holders, size in units.items() if holders <= deleted)
 
 
-def by_gain(units: Units, target: int) -> Freeing:
-    """Images that free ``target`` bytes, those that free the most for each first."""
+def by_gain(units: Units, target: int) -> DeletionSet:
+    """Images that free ``target`` bytes, those that free most per image first."""
     most = sum(units.values())
     wanted = min(target, most)
     taken: list[str] = []
     left = dict(units)
     so_far = 0
     while so_far < wanted:
-        move = _best_move(left)
-        taken += move
+        images = _best_images(left)
+        taken += images
         remaining: dict[frozenset[str], int] = {}
         for holders, size in left.items():
-            rest = holders.difference(move)
+            rest = holders.difference(images)
             if rest:
                 remaining[rest] = remaining.get(rest, 0) + size
             else:
@@ -61,7 +63,7 @@ def by_gain(units: Units, target: int) -> Freeing:
     return _thinned(units, taken, wanted, most)
 
 
-def by_age(units: Units, oldest_first: Sequence[str], target: int) -> Freeing:
+def by_age(units: Units, oldest_first: Sequence[str], target: int) -> DeletionSet:
     """Images that free ``target`` bytes, the oldest first."""
     most = sum(units.values())
     wanted = min(target, most)
@@ -82,25 +84,28 @@ def by_age(units: Units, oldest_first: Sequence[str], target: int) -> Freeing:
     return _thinned(units, taken, wanted, most)
 
 
-def _best_move(left: Units) -> list[str]:
+def _best_images(left: Units) -> list[str]:
+    """The images that reference one unit and free most bytes per image."""
     alone = {next(iter(holders)): size for holders, size in left.items() if len(holders) == 1}
 
-    def worth(holders: frozenset[str]) -> tuple[float, int, list[str]]:
+    def rank(holders: frozenset[str]) -> tuple[float, int, list[str]]:
         shared = left[holders] if len(holders) > 1 else 0
-        gain = shared + sum(alone.get(image, 0) for image in holders)
-        return -gain / len(holders), len(holders), sorted(holders)
+        freed_bytes = shared + sum(alone.get(image, 0) for image in holders)
+        return -freed_bytes / len(holders), len(holders), sorted(holders)
 
-    return min(worth(holders) for holders in left)[2]
+    return min(rank(holders) for holders in left)[2]
 
 
-def _thinned(units: Units, taken: list[str], wanted: int, most: int) -> Freeing:
-    kept = list(taken)
-    gone = set(taken)
-    enough = freed(units, gone)
+def _thinned(units: Units, taken: list[str], wanted: int, most: int) -> DeletionSet:
+    needed = list(taken)
+    deleted = set(taken)
+    freed_bytes = freed(units, deleted)
     for image in reversed(taken):
-        lost = sum(size for holders, size in units.items() if image in holders and holders <= gone)
-        if enough - lost >= wanted:
-            enough -= lost
-            gone.remove(image)
-            kept.remove(image)
-    return Freeing(tuple(kept), enough, most)
+        by_image = sum(
+            size for holders, size in units.items() if image in holders and holders <= deleted
+        )
+        if freed_bytes - by_image >= wanted:
+            freed_bytes -= by_image
+            deleted.remove(image)
+            needed.remove(image)
+    return DeletionSet(tuple(needed), freed_bytes, most)

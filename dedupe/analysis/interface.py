@@ -1,4 +1,4 @@
-"""The seam to what answers questions; the store's session does."""
+"""The interface to the catalog: the analysis asks questions, the store's session answers."""
 
 from typing import Protocol
 
@@ -11,9 +11,9 @@ class Questions(Protocol):
     """Answers questions about one scan."""
 
     def answer(self, question: AnyQuestion) -> Answer:
-        """The question's columns and rows, to be shown as a table."""
+        """The columns and rows of a question, to be shown as a table."""
         ...
 
     def rows(self, question: Question[R]) -> list[R]:
-        """The question's rows, one dictionary each."""
+        """The rows of a question, one dictionary per row."""
         ...

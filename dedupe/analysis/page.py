@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 
 from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview, overview
-from dedupe.analysis.reorder.layers import reorder
-from dedupe.analysis.reorder.plans import Plan, StepPlan, Wish
-from dedupe.analysis.reorder.proofs import Comparable, proven
-from dedupe.analysis.reorder.steps import step_orders
+from dedupe.analysis.reorder.input import reorder_input
+from dedupe.analysis.reorder.layers import plan_layers
+from dedupe.analysis.reorder.plans import Plan, ReorderOptions, StepPlan
+from dedupe.analysis.reorder.proofs import ReorderQuestions, with_proofs
+from dedupe.analysis.reorder.steps import plan_steps
 
 #: images in the treemap, and folders a layer: what a screen can show
 _IMAGES = 60
@@ -32,11 +33,12 @@ class Page:
     trend: list[queries.TrendRow]
 
 
-def page(questions: Comparable) -> Page:
+def page(questions: ReorderQuestions) -> Page:
     """All answers that the page needs."""
-    wish = Wish(budget_seconds=_BUDGET_SECONDS, prove=False)
-    plan, steps = reorder(questions, wish), step_orders(questions, wish)
-    shown = proven(questions, plan.proposals[:_PROPOSALS], wish.grade)
+    options = ReorderOptions(budget_seconds=_BUDGET_SECONDS, prove=False)
+    given = reorder_input(questions, options)
+    plan, steps = plan_layers(questions, given), plan_steps(questions, given)
+    shown = with_proofs(questions, plan.proposals[:_PROPOSALS], options.grade)
     return Page(
         found=overview(questions),
         tree=questions.rows(queries.tree()),

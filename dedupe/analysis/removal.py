@@ -1,4 +1,4 @@
-"""Commands that would delete images, for the tools of each kind of store. Nothing is run here."""
+"""Commands that delete images with the tools of each kind of store. Nothing is run here."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -11,17 +11,17 @@ from dedupe.model.images import SourceKind
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """One step in one source: a command, or why there is none."""
+    """One step in one source: a command, or a note why no command does it."""
 
     source: str
     kind: str
-    #: empty where no command does it
+    #: empty if no command does it
     command: tuple[str, ...]
     note: str = ""
 
     @property
     def shell(self) -> str:
-        """The command for a POSIX shell, every word quoted that needs it."""
+        """The command for a POSIX shell, quoted where needed."""
         return shlex.join(self.command)
 
 
@@ -29,16 +29,18 @@ def removals(places: Sequence[queries.WhatIfPlacesRow]) -> list[Removal]:
     """Steps that delete the images of ``what_if_places``, source by source."""
     steps: list[Removal] = []
     for (source, kind), rows in groupby(places, key=lambda row: (row["source"], row["kind"])):
-        steps += map(_spelt, _of_source(source, SourceKind(kind), list(rows)))
+        steps += map(_runnable, _of_source(source, SourceKind(kind), list(rows)))
     return steps
 
 
-def _spelt(step: Removal) -> Removal:
-    """No command where a name is kept in its printable form, which no tool knows it by."""
+def _runnable(step: Removal) -> Removal:
+    """The step without its command if a name had to be escaped: no tool knows the escaped name."""
     if not any("\\" in word for word in step.command):
         return step
     words = " ".join(step.command)
-    return replace(step, command=(), note=f"by hand, a name has unprintable characters: {words}")
+    return replace(
+        step, command=(), note=f"run it by hand, a name has unprintable characters: {words}"
+    )
 
 
 def _of_source(
@@ -63,14 +65,14 @@ def _of_source(
 
 
 def _ids(row: queries.WhatIfPlacesRow) -> list[str]:
-    """All its names, so that no tool asks for force; its ID where it has none."""
+    """All names of the image, so that no tool asks for --force; its ID if it has no name."""
     return list(row["names"]) or [row["image_id"].removeprefix("sha256:")]
 
 
 def _containerd(source: str, kind: str, row: queries.WhatIfPlacesRow) -> Removal:
     if not row["names"]:
         return Removal(source, kind, (), f"{row['image_id']} has no name to remove")
-    note = "in the namespace that holds it: ctr --namespace NAME"
+    note = "in the namespace of the image: ctr --namespace NAME"
     return Removal(source, kind, ("ctr", "images", "rm", "--sync", "--", *row["names"]), note)
 
 
@@ -87,13 +89,13 @@ def _registry(source: str, kind: str, rows: list[queries.WhatIfPlacesRow]) -> It
                     source,
                     kind,
                     ("skopeo", "delete", f"docker://REGISTRY/{repository}@{digest}"),
-                    "your registry's address for REGISTRY; all its tags of this digest go",
+                    "REGISTRY is the address of your registry; this deletes all tags of the digest",
                 )
     yield Removal(
         source,
         kind,
         ("registry", "garbage-collect", "/etc/docker/registry/config.yml"),
-        "frees the blobs, while nobody pushes; with the configuration file of your registry",
+        "frees the blobs; use the configuration of your registry, and do not push meanwhile",
     )
 
 
@@ -107,12 +109,15 @@ def _layout(source: str, kind: str, rows: list[queries.WhatIfPlacesRow]) -> Iter
     for row in rows:
         if not row["names"] or ":" in source:
             digests = ", ".join(row["digests"]) or row["image_id"]
-            yield Removal(source, kind, (), f"take the entry of {digests} out of index.json")
+            yield Removal(source, kind, (), f"remove the entry of {digests} from index.json")
             continue
         for name in row["names"]:
             yield Removal(source, kind, ("umoci", "rm", "--image", f"{source}:{name}"))
     yield Removal(
-        source, kind, ("umoci", "gc", "--layout", source), "frees the blobs that nothing names"
+        source,
+        kind,
+        ("umoci", "gc", "--layout", source),
+        "frees the blobs that no manifest references",
     )
 
 
@@ -121,6 +126,8 @@ def _file(source: str, kind: str, rows: list[queries.WhatIfPlacesRow]) -> Remova
     if others:
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         kept = ", ".join(others[:3]) + more
-        return Removal(source, kind, (), f"it also holds {kept}: save it again without the rest")
+        return Removal(
+            source, kind, (), f"it also holds {kept}: save it again without the images to delete"
+        )
     flags = ("-r",) if kind == SourceKind.DIR else ()
     return Removal(source, kind, ("rm", *flags, "--", source))

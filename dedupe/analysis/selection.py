@@ -1,4 +1,4 @@
-"""Images as people name them: a name, a glob, or the beginning of an ID."""
+"""Finds images, scans and sources by what a user typed: a name, a glob, the start of an ID."""
 
 import difflib
 import fnmatch
@@ -8,13 +8,14 @@ from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
 from dedupe.errors import StoreError
 
+#: similar names in an error
 _CLOSEST = 3
-#: shorter beginnings of an ID are more often a mistyped name
+#: fewer characters of an ID are more often a mistyped name
 _ID_MIN = 6
 
 
 def one_image(questions: Questions, text: str) -> str:
-    """ID of the image of this name, name without registry or tag, or beginning of an ID.
+    """ID of the image with this name, name without registry or tag, or start of an ID.
 
     Raises StoreError: ``no-image`` with the closest names, ``ambiguous-image`` with the candidates.
     """
@@ -22,7 +23,7 @@ def one_image(questions: Questions, text: str) -> str:
     for matches in (_exact, _short, _by_id):
         found = {row["image_id"]: row for row in images if matches(row, text)}
         if len(found) == 1:
-            return str(next(iter(found)))
+            return next(iter(found))
         if found:
             names = ", ".join(sorted(_label(row) for row in found.values()))
             raise StoreError(f"{text}: names several images: {names}", "ambiguous-image")
@@ -30,9 +31,9 @@ def one_image(questions: Questions, text: str) -> str:
 
 
 def images_matching(questions: Questions, globs: Sequence[str]) -> list[str]:
-    """IDs of all images that any of these globs or names fits, sorted.
+    """IDs of all images that any of these globs or names matches, sorted.
 
-    Raises StoreError ``no-image`` for a glob that fits none.
+    Raises StoreError ``no-image`` for a glob that matches no image.
     """
     images = questions.rows(queries.image_names())
     chosen: set[str] = set()
@@ -46,12 +47,41 @@ def images_matching(questions: Questions, globs: Sequence[str]) -> list[str]:
     return sorted(chosen)
 
 
+def one_scan(questions: Questions, text: str) -> str:
+    """ID of the scan that has this ID or whose ID starts with it.
+
+    Raises StoreError: ``no-scan`` with the scans of the catalog, ``ambiguous-scan`` with the
+    candidates.
+    """
+    known = [row["scan"] for row in questions.rows(queries.catalog_scans())]
+    if text in known:
+        return text
+    found = [scan for scan in known if scan.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise StoreError(f"{text}: names several scans: {', '.join(found)}", "ambiguous-scan")
+    raise StoreError(f"{text}: no such scan; there are {', '.join(known)}", "no-scan")
+
+
+def sources_matching(questions: Questions, glob: str) -> list[str]:
+    """Locations of the sources that the glob matches, sorted.
+
+    Raises StoreError ``no-source``, with all locations, if it matches no source.
+    """
+    known = sorted(row["location"] for row in questions.rows(queries.sources()))
+    found = [source for source in known if fnmatch.fnmatchcase(source, glob)]
+    if not found:
+        raise StoreError(f"{glob}: no such source; there are {', '.join(known)}", "no-source")
+    return found
+
+
 def _exact(row: queries.ImageNamesRow, text: str) -> bool:
     return text in row["names"] or text in (row["image_id"], row["digest"])
 
 
 def _short(row: queries.ImageNamesRow, text: str) -> bool:
-    """``web:1`` names ``registry.example/team/web:1``; ``web`` names each of its tags."""
+    """Whether a short name fits: ``web:1`` for ``registry/team/web:1``, ``web`` for each tag."""
     for name in row["names"]:
         path = name.rpartition("/")[2]
         if text in (path, path.partition("@")[0].partition(":")[0]):
@@ -70,7 +100,7 @@ def _by_id(row: queries.ImageNamesRow, text: str) -> bool:
 
 
 def _label(row: queries.ImageNamesRow) -> str:
-    return str(row["names"][0] if row["names"] else row["image_id"])
+    return row["names"][0] if row["names"] else row["image_id"]
 
 
 def _hint(images: list[queries.ImageNamesRow], text: str) -> str:

@@ -1,9 +1,8 @@
-"""What deleting a set of images would free, what stays, and how it would be done."""
+"""What deleting a set of images would free, what stays, and the commands that would do it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from dedupe.analysis import queries
 from dedupe.analysis.freeing import by_age, by_gain
@@ -11,96 +10,91 @@ from dedupe.analysis.interface import AnyQuestion, Question, Questions
 from dedupe.analysis.removal import Removal, removals
 from dedupe.analysis.selection import images_matching
 from dedupe.errors import StoreError
-
-
-class Order(StrEnum):
-    """Which images are to go first."""
-
-    GAIN = "gain"
-    OLDEST = "oldest"
+from dedupe.model.choices import DeletionOrder, Granularity
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """So many bytes are to be freed, counted in units of one granularity."""
+    """Bytes to free, counted in units of one granularity."""
 
     wanted_bytes: int
-    order: Order = Order.GAIN
-    granularity: str = "unpacked"
+    order: DeletionOrder = DeletionOrder.GAIN
+    granularity: Granularity = Granularity.UNPACKED
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Which images are to go; they must fit all that is said."""
+class DeletionFilter:
+    """Which images to delete: those that meet all conditions."""
 
-    #: names or globs; empty means any image
+    #: names or globs of images to delete; empty for all images
     delete: Sequence[str] = ()
-    #: names or globs of images that stay
+    #: names or globs of images to keep
     keep: Sequence[str] = ()
-    #: created before this, UTC
+    #: delete only images created before this time, UTC
     older_than: datetime | None = None
-    #: images whose date is not believed count as old
+    #: whether an image without a trustworthy date counts as old
     any_date: bool = False
-    #: of these images, so many that it is enough
+    #: delete only as many of these images as free the target
     target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """What became of a target."""
+class TargetResult:
+    """A target, and how many bytes can be freed for it."""
 
     target: Target
     freed_bytes: int
-    #: what deleting all images that may be deleted would free
+    #: what deleting all images that can be deleted would free
     most_bytes: int
 
     @property
     def enough(self) -> bool:
-        """Whether the images free as much as was asked for."""
+        """Whether the images free as many bytes as the target wants."""
         return self.freed_bytes >= self.target.wanted_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """The answer; rows are those of ``queries/what_if_*.sql``."""
+    """The answer; rows are those of ``queries/what_if/``."""
 
     images: list[queries.WhatIfImagesRow]
     freed: list[queries.WhatIfFreedRow]
     layers: list[queries.WhatIfLayersRow]
     containers: list[queries.WhatIfContainersRow]
-    #: by granularity, what can go at once: without the images that have a container
+    #: one row per granularity: what can be freed now, without the images that have a container
     freed_now: list[queries.WhatIfFreedRow]
-    #: images whose date is not believed and that therefore were left alone
+    #: images that are kept because their date is not trustworthy
     doubtful: list[queries.WhatIfDatesRow]
-    reached: Reached | None
+    target_result: TargetResult | None
     removals: list[Removal]
-    #: where each of these comes from
-    asked: Mapping[str, AnyQuestion]
+    #: the questions that gave the rows, by the name of the rows
+    questions: Mapping[str, AnyQuestion]
 
 
-def what_if(questions: Questions, choice: Choice, now: datetime) -> WhatIf:
-    """The answer for one choice; ``now`` is UTC without a zone.
+def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> WhatIf:
+    """The answer for the images of a filter; ``now`` is UTC without a zone.
 
-    Raises StoreError: as ``images_matching``, and ``no-image`` where no image fits all conditions.
+    Raises StoreError: as ``images_matching``, and ``no-image`` if no image meets all conditions.
     """
-    asked: dict[str, AnyQuestion] = {"dates": queries.what_if_dates(now=now)}
-    dates = questions.rows(queries.what_if_dates(now=now))
-    chosen, doubtful = _fitting(questions, choice, dates)
+    dates_question = queries.what_if_dates(now=now)
+    asked: dict[str, AnyQuestion] = {"dates": dates_question}
+    dates = questions.rows(dates_question)
+    chosen, doubtful = _matching(questions, criteria, dates)
     if not chosen:
-        doubts = f"; {len(doubtful)} have no date to be believed" if doubtful else ""
-        raise StoreError(f"no image fits all conditions{doubts}", "no-image")
-    reached = None
-    if choice.target is not None:
-        asked["units"] = units = _units(questions, choice.target, chosen)
-        chosen, reached = _enough(questions, choice.target, units, dates)
+        doubts = f"; {len(doubtful)} have no trustworthy date" if doubtful else ""
+        raise StoreError(f"no image meets all conditions{doubts}", "no-image")
+    result = None
+    if criteria.target is not None:
+        asked["units"] = units = _units(questions, criteria.target, chosen)
+        chosen, result = _enough_for(questions, criteria.target, units, dates)
     asked["images"] = images = queries.what_if_images(images=chosen)
     asked["freed"] = freed = queries.what_if_freed(images=chosen)
     asked["layers"] = layers = queries.what_if_layers(images=chosen)
     asked["containers"] = containers = queries.what_if_containers(images=chosen)
     asked["places"] = places = queries.what_if_places(images=chosen)
     blocking = questions.rows(containers)
-    held = {row["image_id"] for row in blocking}
-    deletable = [image for image in chosen if image not in held]
+    in_use = {row["image_id"] for row in blocking}
+    deletable = [image for image in chosen if image not in in_use]
     asked["freed_now"] = freed_now = queries.what_if_freed(images=deletable)
     return WhatIf(
         images=questions.rows(images),
@@ -109,28 +103,28 @@ def what_if(questions: Questions, choice: Choice, now: datetime) -> WhatIf:
         containers=blocking,
         freed_now=questions.rows(freed_now),
         doubtful=doubtful,
-        reached=reached,
+        target_result=result,
         removals=removals(questions.rows(places)),
-        asked=asked,
+        questions=asked,
     )
 
 
-def _fitting(
-    questions: Questions, choice: Choice, dates: list[queries.WhatIfDatesRow]
+def _matching(
+    questions: Questions, criteria: DeletionFilter, dates: list[queries.WhatIfDatesRow]
 ) -> tuple[list[str], list[queries.WhatIfDatesRow]]:
-    """Images that fit, and those that would if their date were believed."""
-    kept = set(images_matching(questions, choice.keep)) if choice.keep else set()
-    named = set(images_matching(questions, choice.delete)) if choice.delete else None
+    """Images that match, and those that would match if their date were trustworthy."""
+    kept = set(images_matching(questions, criteria.keep)) if criteria.keep else set()
+    named = set(images_matching(questions, criteria.delete)) if criteria.delete else None
     rows = [
         row
         for row in dates
         if row["image_id"] not in kept and (named is None or row["image_id"] in named)
     ]
-    if choice.older_than is None:
+    if criteria.older_than is None:
         return sorted(row["image_id"] for row in rows), []
     doubtful = [row for row in rows if row["doubt"]]
-    old = [row for row in rows if row["time"] and row["time"] < choice.older_than]
-    if choice.any_date:
+    old = [row for row in rows if row["time"] and row["time"] < criteria.older_than]
+    if criteria.any_date:
         old, doubtful = [*old, *doubtful], []
     return sorted(row["image_id"] for row in old), doubtful
 
@@ -138,32 +132,32 @@ def _fitting(
 def _units(
     questions: Questions, target: Target, candidates: list[str]
 ) -> Question[queries.WhatIfUnitsRow]:
-    """What can be freed of the candidates: those with a container can't go."""
-    held = {
+    """The units that can be freed; candidates that have a container cannot be deleted."""
+    in_use = {
         row["image_id"] for row in questions.rows(queries.what_if_containers(images=candidates))
     }
-    free = [image for image in candidates if image not in held]
-    return queries.what_if_units(images=free, granularity=target.granularity)
+    free = [image for image in candidates if image not in in_use]
+    return queries.what_if_units(images=free, granularity=target.granularity.value)
 
 
-def _enough(
+def _enough_for(
     questions: Questions,
     target: Target,
-    asked: Question[queries.WhatIfUnitsRow],
+    units_question: Question[queries.WhatIfUnitsRow],
     dates: list[queries.WhatIfDatesRow],
-) -> tuple[list[str], Reached]:
-    """Of the images that are asked about, some that free enough."""
-    rows = questions.rows(asked)
+) -> tuple[list[str], TargetResult]:
+    """Images that free the target, chosen among those whose units are asked for."""
+    rows = questions.rows(units_question)
     units = {frozenset(row["images"]): row["bytes"] for row in rows}
-    if target.order is Order.GAIN:
+    if target.order is DeletionOrder.GAIN:
         found = by_gain(units, target.wanted_bytes)
     else:
-        # an image without a date that can be believed is taken last
+        # images without a trustworthy date come last
         oldest = sorted(dates, key=lambda row: (row["time"] is None, row["time"] or datetime.min))
-        allowed = set(asked.parameters["images"])
+        allowed = set(units_question.parameters["images"])
         found = by_age(
             units,
             [row["image_id"] for row in oldest if row["image_id"] in allowed],
             target.wanted_bytes,
         )
-    return sorted(found.images), Reached(target, found.freed_bytes, found.most_bytes)
+    return sorted(found.images), TargetResult(target, found.freed_bytes, found.most_bytes)

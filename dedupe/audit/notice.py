@@ -4,6 +4,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from dedupe.errors import reason_of
+
 #: a command that hangs must not hold the lock until the next audit is due
 _PATIENCE_SECONDS = 300
 
@@ -24,5 +26,5 @@ def notify(command: Sequence[str], summary: str) -> str | None:
     except subprocess.TimeoutExpired:
         return f"notify {command[0]}: killed after {_PATIENCE_SECONDS} seconds"
     except OSError as error:
-        return f"notify {command[0]}: {(error.strerror or str(error)).lower()}"
+        return f"notify {command[0]}: {reason_of(error)}"
     return f"notify {command[0]}: ended with {done.returncode}" if done.returncode else None

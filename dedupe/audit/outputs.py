@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from dedupe.analysis.check import Checked, Outcome, Verdict
+from dedupe.analysis.check import CheckResult, Outcome, Verdict
 from dedupe.analysis.metrics import metrics
 from dedupe.analysis.overview import inventory, overview
 from dedupe.analysis.page import page
 from dedupe.audit.settings import Audit, Report
-from dedupe.host.writing import write_whole
+from dedupe.errors import reason_of
+from dedupe.host.writing import write_atomically
 from dedupe.report import check as check_report
 from dedupe.report import csv_report, html, json_report, markdown, openmetrics, sarif
 from dedupe.store.session import Session
@@ -19,19 +20,19 @@ _LEVELS = {Verdict.NOT_JUDGED: -1, Verdict.PASSED: 0, Verdict.WARNED: 1, Verdict
 _END = "# EOF\n"
 
 
-def write_reports(audit: Audit, session: Session, checked: Checked) -> Iterator[str]:
+def write_reports(audit: Audit, session: Session, checked: CheckResult) -> Iterator[str]:
     """Write all that is asked for, each file whole; yields what could not be written."""
     for kind, path in audit.reports.items():
         text = _rendered(kind, session, checked)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text)
+            write_atomically(path, text)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = reason_of(error)
             yield f"report {kind.value}: {path}: cannot be written: {reason}"
 
 
-def _rendered(kind: Report, session: Session, checked: Checked) -> str:
+def _rendered(kind: Report, session: Session, checked: CheckResult) -> str:
     match kind:
         case Report.HTML:
             return html.render(page(session))
@@ -52,7 +53,7 @@ def _rendered(kind: Report, session: Session, checked: Checked) -> str:
             return check_report.as_markdown(checked)
 
 
-def _gate_metrics(checked: Checked) -> Iterator[str]:
+def _gate_metrics(checked: CheckResult) -> Iterator[str]:
     """A gauge a rule; names of rules need no escape."""
     judged = [(each, each.worst) for each in checked.outcomes]
     yield from _gauge(

@@ -18,13 +18,13 @@ from typing import Any
 
 from dedupe.analysis import queries
 from dedupe.analysis.amounts import moment
-from dedupe.analysis.check import Checked, Verdict, check
+from dedupe.analysis.check import CheckResult, Verdict, check
 from dedupe.audit.notice import notify
 from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import Audit
-from dedupe.errors import Exit, LockedError, StoreError
-from dedupe.host.locks import alone
-from dedupe.host.writing import write_whole
+from dedupe.errors import Exit, LockedError, StoreError, reason_of
+from dedupe.host.locks import exclusive_lock
+from dedupe.host.writing import write_atomically
 from dedupe.report.check import document
 from dedupe.report.scanned import problem_lines
 from dedupe.scan import ScanOutcome, scan
@@ -44,7 +44,7 @@ class Audited:
 
     outcome: ScanOutcome
     #: None where there was nothing to check
-    checked: Checked | None
+    checked: CheckResult | None
     #: reports that were not written, a command that failed
     faults: tuple[str, ...]
     exit_code: int
@@ -57,7 +57,7 @@ def audit(orders: Audit, progress: Progress) -> Audited:
     """
     with _writable(orders):
         (orders.state / "history").mkdir(parents=True, exist_ok=True)
-    with alone(orders.state / "lock", "another audit is under way"):
+    with exclusive_lock(orders.state / "lock", "another audit is under way"):
         return _audited(orders, progress)
 
 
@@ -81,7 +81,7 @@ def _audited(orders: Audit, progress: Progress) -> Audited:
     checked = None
     if outcome.scan_id:
         session = Session(orders.catalog, outcome.scan_id)
-        checked = check(session, orders.gate)
+        checked = check(session, orders.check)
         faults += write_reports(orders, session, checked)
         trend = next(row for row in session.rows(queries.trend()) if row["scan"] == outcome.scan_id)
         summary |= {
@@ -100,7 +100,7 @@ def _audited(orders: Audit, progress: Progress) -> Audited:
     text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
     if outcome.scan_id:
         with _writable(orders):
-            write_whole(orders.state / "history" / f"{outcome.scan_id}.json", text)
+            write_atomically(orders.state / "history" / f"{outcome.scan_id}.json", text)
     if orders.notify and (fault := notify(orders.notify, text)):
         faults.append(fault)
         code = code or Exit.SKIPPED
@@ -112,7 +112,7 @@ def _writable(orders: Audit) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = reason_of(error)
         raise StoreError(f"state folder {orders.state}: {reason}", "state-unwritable") from error
 
 
@@ -127,7 +127,7 @@ def _counts(outcome: ScanOutcome) -> dict[str, Any]:
     }
 
 
-def _exit_code(outcome: ScanOutcome, checked: Checked | None, faults: list[str]) -> int:
+def _exit_code(outcome: ScanOutcome, checked: CheckResult | None, faults: list[str]) -> int:
     """A rule that failed goes before what was skipped, nothing scanned before all else."""
     if checked is None or not outcome.images:
         return outcome.exit_code
@@ -139,12 +139,12 @@ def _exit_code(outcome: ScanOutcome, checked: Checked | None, faults: list[str])
 def _retain(orders: Audit, newest: str) -> Iterator[str]:
     """Forget scans that are too old, and their summaries; yields why rows could not go.
 
-    The scan that the gate compares with stays.
+    The scan that the check compares with stays.
     """
     if orders.keep:
         before = moment(orders.keep, datetime.now(UTC).replace(tzinfo=None))
         for old in expired(orders.catalog, before):
-            baseline = orders.gate.baseline
+            baseline = orders.check.baseline
             if old != newest and not (baseline and old.startswith(baseline)):
                 forget(orders.catalog, old)
         # layers of a killed audit's scan go later than the scan: asked each time

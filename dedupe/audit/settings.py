@@ -8,8 +8,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from dedupe.analysis.amounts import moment
-from dedupe.analysis.check import Gate
-from dedupe.analysis.check.settings import gate_of
+from dedupe.analysis.check import CheckSettings
+from dedupe.analysis.check.settings import check_settings
 from dedupe.errors import UsageError
 from dedupe.formats.toml import Section, read_toml
 from dedupe.installed import locate_pages
@@ -48,7 +48,7 @@ class Audit:
     #: a command and its arguments, to be told of the end
     notify: tuple[str, ...]
     reports: Mapping[Report, Path]
-    gate: Gate
+    check: CheckSettings
 
 
 def read_audit(path: Path) -> Audit:
@@ -60,7 +60,7 @@ def read_audit(path: Path) -> Audit:
     if "audit" not in top:
         shown_in = locate_pages("docs/audit.md")
         raise UsageError(f"{path}: no table [audit]: {shown_in} shows one", "no-audit")
-    gate = gate_of(top.section("check"))
+    check = check_settings(top.section("check"))
     section = top.section("audit")
     top.done()
     folder = path.absolute().parent
@@ -85,7 +85,7 @@ def read_audit(path: Path) -> Audit:
             for kind in Report
             if (text := reports.take(kind.value, str)) is not None
         },
-        gate=gate,
+        check=check,
     )
     for each in (reports, section):
         each.done()

@@ -12,7 +12,7 @@ from dedupe.cli.tables import open_session
 from dedupe.errors import Exit, UsageError
 
 if TYPE_CHECKING:
-    from dedupe.analysis.check import Checked, Gate
+    from dedupe.analysis.check import CheckResult, CheckSettings
 
 
 class CheckFormat(StrEnum):
@@ -83,24 +83,24 @@ def check(
     from dedupe.analysis.check import check as judge
     from dedupe.analysis.check.settings import with_limits
 
-    gate = with_limits(_gate(config), fail or (), warn or ())
-    gate = replace(
-        gate,
-        floor_bytes=size_bytes(floor) if floor else gate.floor_bytes,
-        base=(*gate.base, *(base or ())),
-        ignored_paths=(*gate.ignored_paths, *(ignore or ())),
-        baseline=baseline or gate.baseline,
+    settings = with_limits(_settings(config), fail or (), warn or ())
+    settings = replace(
+        settings,
+        floor_bytes=size_bytes(floor) if floor else settings.floor_bytes,
+        base=(*settings.base, *(base or ())),
+        ignored_paths=(*settings.ignored_paths, *(ignore or ())),
+        baseline=baseline or settings.baseline,
     )
-    _require_rules(gate)
-    found = judge(open_session(catalog, scan), gate)
+    _require_rules(settings)
+    found = judge(open_session(catalog, scan), settings)
     write(_document(found, format, plain=plain), output)
     _exit_if_failed(found)
 
 
-def _require_rules(gate: "Gate") -> None:
+def _require_rules(settings: "CheckSettings") -> None:
     from dedupe.installed import locate_pages
 
-    if not gate.demanded:
+    if not settings.has_limits:
         raise UsageError(
             locate_pages(
                 "no rule is set: give one, such as --fail highest-shadowed-percent=10, or write "
@@ -110,27 +110,27 @@ def _require_rules(gate: "Gate") -> None:
         )
 
 
-def _exit_if_failed(found: "Checked") -> None:
+def _exit_if_failed(found: "CheckResult") -> None:
     from dedupe.analysis.check import Verdict
 
     if found.verdict is Verdict.FAILED:
         raise typer.Exit(Exit.RULES_FAILED)
 
 
-def _gate(config: Path | None) -> "Gate":
+def _settings(config: Path | None) -> "CheckSettings":
     """The rules of the file, or of the one that this folder has, or none."""
-    from dedupe.analysis.check import Gate
-    from dedupe.analysis.check.settings import read_gate, settings_file
+    from dedupe.analysis.check import CheckSettings
+    from dedupe.analysis.check.settings import read_check_settings, settings_file
 
     path = config or settings_file(Path.cwd())
     if path is None:
-        return Gate()
+        return CheckSettings()
     if config is None:
         typer.echo(f"dedupe: using the rules of {path.name}", err=True)
-    return read_gate(path)
+    return read_check_settings(path)
 
 
-def _document(found: "Checked", format: CheckFormat, *, plain: bool) -> str:
+def _document(found: "CheckResult", format: CheckFormat, *, plain: bool) -> str:
     from dedupe.report import check as report
 
     match format:

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 
 def diff(
-    old: Annotated[str | None, typer.Argument(help="Image to compare from.")] = None,
-    new: Annotated[str | None, typer.Argument(help="Image to compare with it.")] = None,
+    old: Annotated[str | None, typer.Argument(metavar="OLD", help="Image to compare from.")] = None,
+    new: Annotated[
+        str | None, typer.Argument(metavar="NEW", help="Image to compare with OLD.")
+    ] = None,
     scans: Annotated[
         tuple[str, str] | None,
         typer.Option(metavar="OLD NEW", help="Compare two scans, by ID or its beginning."),
@@ -94,14 +96,14 @@ def _comparison(
 
 
 def _show_summary(session: "Session", comparison: "Comparison", options: TableOptions) -> None:
-    from dedupe.analysis.diff import summarised
+    from dedupe.analysis.diff import summarise
     from dedupe.report.diff import as_json, as_text
 
     match options.format:
         case TableFormat.JSON:
-            write(as_json(summarised(session, comparison)), options.output)
+            write(as_json(summarise(session, comparison)), options.output)
         case TableFormat.TABLE:
-            text = as_text(summarised(session, comparison), plain=options.plain)
+            text = as_text(summarise(session, comparison), plain=options.plain)
             write(text, options.output)
         case TableFormat.CSV | TableFormat.PARQUET:
             raise UsageError(
@@ -113,11 +115,11 @@ def _show_rows(session: "Session", comparison: "Comparison", options: TableOptio
     """One row per difference; as text below the summary."""
 
     def text(shown: "Answer") -> str:
-        from dedupe.analysis.diff import summarised
+        from dedupe.analysis.diff import summarise
         from dedupe.report import tables
         from dedupe.report.diff import as_text
 
-        summary = as_text(summarised(session, comparison), plain=options.plain)
+        summary = as_text(summarise(session, comparison), plain=options.plain)
         rows = f"\n{tables.as_text(shown, plain=options.plain)}" if shown.rows else ""
         return summary + rows
 

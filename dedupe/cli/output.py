@@ -1,12 +1,10 @@
 """Write a command's answer to standard output, or to a file that never holds half of it."""
 
-import contextlib
 import os
-import secrets
 import sys
 from pathlib import Path
 
-from dedupe.errors import UsageError
+from dedupe.errors import UsageError, reason_of
 
 
 def write(text: str, output: Path | None) -> None:
@@ -39,22 +37,16 @@ def _write_file(data: bytes, output: Path) -> None:
             _replace(data, Path(os.path.realpath(output)))
     except OSError as error:
         raise UsageError(
-            f"{output}: cannot be written: {(error.strerror or str(error)).lower()}; "
-            "name another file with --output",
+            f"{output}: cannot be written: {reason_of(error)}; name another file with --output",
             "unwritable-output",
         ) from error
 
 
 def _replace(data: bytes, target: Path) -> None:
-    """Write a temporary file and rename it: readers of metrics or pages never see half a file."""
-    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}.tmp"
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            if target.exists():
-                os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)
-        temporary.replace(target)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+    """Replace a file at once, with the mode it had: no reader ever sees half of it."""
+    from dedupe.host.writing import replacing
+
+    with replacing(target) as temporary, temporary.open("xb") as file:
+        file.write(data)
+        if target.exists():
+            os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)

@@ -27,11 +27,11 @@ def ls(
     ] = False,
 ) -> AnyQuestion:
     """List a folder as a container sees it, with the layer that each entry comes from."""
-    from dedupe.analysis.paths.lookup import existing
+    from dedupe.analysis.paths.lookup import existing_path
     from dedupe.analysis.selection import one_image
 
     identity = one_image(session, image)
-    found = existing(session, identity, image, path)
+    found = existing_path(session, identity, image, path)
     _report_links(found.links)
     return queries.paths_ls(path=found.path, recursive=recursive, about=(identity,))
 

@@ -20,25 +20,11 @@ from dedupe.cli.options import (
 from dedupe.cli.output import write
 from dedupe.cli.paths import ImageArgument
 from dedupe.cli.tables import TableFormat, TableFormatOption, TableOptions, open_session, show
+from dedupe.model.choices import Grade, Objective
 from dedupe.reorder.relayer import DEFAULT_LAYERS, Prefer
 
 if TYPE_CHECKING:
-    from dedupe.analysis.reorder.plans import Wish
-
-
-class Purpose(StrEnum):
-    """What orders are to save."""
-
-    STORAGE = "storage"
-    PULLS = "pulls"
-    BOTH = "both"
-
-
-class GradeName(StrEnum):
-    """How alike the merged view must stay."""
-
-    EQUIVALENT = "equivalent"
-    IDENTICAL = "identical"
+    from dedupe.analysis.reorder.plans import ReorderOptions
 
 
 class ReorderFormat(StrEnum):
@@ -69,12 +55,12 @@ class PlanByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-PurposeOption = Annotated[
-    Purpose,
+ObjectiveOption = Annotated[
+    Objective,
     typer.Option("--for", help="Save bytes in storage, bytes that a release pulls, or both."),
 ]
 GradeOption = Annotated[
-    GradeName,
+    Grade,
     typer.Option(
         "--grade",
         help="Merged view that must stay: identical, or all but mtimes of shared directories.",
@@ -103,8 +89,8 @@ def plan(
             metavar="IMAGE", help="Names or globs of images that may change (default: all)."
         ),
     ] = None,
-    purpose: PurposeOption = Purpose.STORAGE,
-    grade: GradeOption = GradeName.EQUIVALENT,
+    purpose: ObjectiveOption = Objective.STORAGE,
+    grade: GradeOption = Grade.EQUIVALENT,
     budget: BudgetOption = "10s",
     keep_bases: KeepBasesOption = False,
     steps: Annotated[
@@ -122,14 +108,18 @@ def plan(
 
     Shows today's order beside the proposed one, and a build file for it.
     """
-    from dedupe.analysis.reorder.layers import reorder
-    from dedupe.analysis.reorder.steps import step_orders
+    from dedupe.analysis.reorder.input import reorder_input
+    from dedupe.analysis.reorder.layers import plan_layers
+    from dedupe.analysis.reorder.steps import plan_steps
     from dedupe.report.reorder import json_report, markdown, terminal
 
-    wish = replace(_wish(purpose, grade, budget, keep_bases), images=images or (), prove=proof)
+    options = replace(
+        _options(purpose, grade, budget, keep_bases), images=images or (), prove=proof
+    )
     session = open_session(catalog, scan)
-    found = reorder(session, wish)
-    rebuilt = step_orders(session, wish) if steps and purpose is not Purpose.PULLS else None
+    given = reorder_input(session, options)
+    found = plan_layers(session, given)
+    rebuilt = plan_steps(session, given) if steps and purpose is not Objective.PULLS else None
     match format:
         case ReorderFormat.TERMINAL:
             text = terminal.render(found, rebuilt, plain=plain, limit=limit)
@@ -142,8 +132,8 @@ def plan(
 
 def explain(
     image: ImageArgument,
-    purpose: PurposeOption = Purpose.STORAGE,
-    grade: GradeOption = GradeName.EQUIVALENT,
+    purpose: ObjectiveOption = Objective.STORAGE,
+    grade: GradeOption = Grade.EQUIVALENT,
     budget: BudgetOption = "10s",
     keep_bases: KeepBasesOption = False,
     proof: ProofOption = True,
@@ -159,11 +149,13 @@ def explain(
 
     Shows how far each layer may move, and the paths that keep it from moving further.
     """
-    from dedupe.analysis.reorder.layers import reorder
+    from dedupe.analysis.reorder.input import reorder_input
+    from dedupe.analysis.reorder.layers import plan_layers
     from dedupe.report.reorder import json_report, terminal
 
-    wish = replace(_wish(purpose, grade, budget, keep_bases), prove=proof, explain=image)
-    found = reorder(open_session(catalog, scan), wish)
+    options = replace(_options(purpose, grade, budget, keep_bases), prove=proof, explain=image)
+    session = open_session(catalog, scan)
+    found = plan_layers(session, reorder_input(session, options))
     if format is ExplainFormat.JSON:
         write(json_report.as_json(found, None), output)
     else:
@@ -172,8 +164,8 @@ def explain(
 
 def compare(
     image: ImageArgument,
-    purpose: PurposeOption = Purpose.STORAGE,
-    grade: GradeOption = GradeName.EQUIVALENT,
+    purpose: ObjectiveOption = Objective.STORAGE,
+    grade: GradeOption = Grade.EQUIVALENT,
     budget: BudgetOption = "10s",
     keep_bases: KeepBasesOption = False,
     catalog: CatalogOption = None,
@@ -185,11 +177,12 @@ def compare(
     plain: BytesOption = False,
 ) -> None:
     """List every entry of an image's merged view in today's order and in the proposed one."""
-    from dedupe.analysis.reorder.layers import reorder
+    from dedupe.analysis.reorder.input import reorder_input
+    from dedupe.analysis.reorder.layers import plan_layers
 
-    wish = replace(_wish(purpose, grade, budget, keep_bases), prove=False, explain=image)
+    options = replace(_options(purpose, grade, budget, keep_bases), prove=False, explain=image)
     session = open_session(catalog, scan)
-    found = reorder(session, wish).explained
+    found = plan_layers(session, reorder_input(session, options)).explained
     if found is None:
         raise ValueError("the plan explains no image")
     beside = session.beside({found.image_id: found.order})
@@ -218,10 +211,10 @@ def relayer(
 
     Shows the new layers, and pairs of today's layers that are better joined.
     """
-    from dedupe.analysis.reorder.relayer import relayer as divide
+    from dedupe.analysis.reorder.relayer import plan_new_layers
     from dedupe.report.reorder import relayer as report
 
-    found = divide(open_session(catalog, scan), layers, purpose)
+    found = plan_new_layers(open_session(catalog, scan), layers, purpose)
     match format:
         case ReorderFormat.TERMINAL:
             text = report.render(found, plain=plain, limit=limit)
@@ -232,14 +225,14 @@ def relayer(
     write(text, output)
 
 
-def _wish(purpose: Purpose, grade: GradeName, budget: str, keep_bases: bool) -> "Wish":
+def _options(purpose: Objective, grade: Grade, budget: str, keep_bases: bool) -> "ReorderOptions":
     """The options that plans have in common; raises UsageError for a bad time."""
     from dedupe.analysis.amounts import seconds
-    from dedupe.analysis.reorder.plans import Grade, Objective, Wish
+    from dedupe.analysis.reorder.plans import ReorderOptions
 
-    return Wish(
-        objective=Objective(purpose.value),
-        grade=Grade(grade.value),
+    return ReorderOptions(
+        objective=purpose,
+        grade=grade,
         budget_seconds=seconds(budget),
         keep_bases=keep_bases,
     )

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 def scan(
     paths: Annotated[
         list[str],
-        typer.Argument(help="Archives, image stores, folders of them, or s3://BUCKET/PREFIX."),
+        typer.Argument(
+            metavar="PATH",
+            help="Archives, image stores, folders of them, or s3://BUCKET/PREFIX.",
+        ),
     ],
     catalog: CatalogOption = None,
     platform: Annotated[

@@ -7,6 +7,7 @@ import typer
 
 from dedupe.analysis import queries
 from dedupe.cli.tables import TextInput, table
+from dedupe.model.choices import Granularity
 from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
@@ -27,14 +28,6 @@ class By(StrEnum):
     TAG_SERIES = "tag-series"
     BASE = "base"
     LAYER = "layer"
-
-
-class Granularity(StrEnum):
-    """Units that are counted once each."""
-
-    COMPRESSED = "compressed"
-    UNPACKED = "unpacked"
-    CONTENT = "content"
 
 
 GranularityOption = Annotated[
@@ -123,8 +116,8 @@ def twins(
 ) -> AnyQuestion:
     """List pairs of images with nearly the same files but few layers in common.
 
-    The column gain_bytes is what a pair would save on a common base. Pairs overlap, so their
-    savings don't add up; those of groups do.
+    The column gain_bytes is what a pair would save on a common base. Pairs overlap, so their gains
+    don't add up. Groups don't overlap.
     """
     from dedupe.analysis.amounts import size_bytes
 

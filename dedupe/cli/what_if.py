@@ -10,8 +10,9 @@ import typer
 from dedupe.cli.options import BytesOption, CatalogOption, ExplainOption, OutputOption, ScanOption
 from dedupe.cli.output import write
 from dedupe.cli.tables import TableFormat, TableOptions, explanation, open_session, show
-from dedupe.cli.usage import Granularity, GranularityOption
+from dedupe.cli.usage import GranularityOption
 from dedupe.errors import UsageError
+from dedupe.model.choices import DeletionOrder, Granularity
 
 if TYPE_CHECKING:
     from dedupe.analysis.what_if import Target, WhatIf
@@ -33,13 +34,6 @@ class WhatIfRows(StrEnum):
     FREED = "freed"
     LAYERS = "layers"
     CONTAINERS = "containers"
-
-
-class FreeOrder(StrEnum):
-    """Which images to delete first."""
-
-    GAIN = "gain"
-    OLDEST = "oldest"
 
 
 def what_if(
@@ -68,12 +62,14 @@ def what_if(
     ] = None,
     free: Annotated[
         str | None,
-        typer.Option("--free", metavar="SIZE", help="Only as many images as free 50GB."),
+        typer.Option(
+            "--free", metavar="SIZE", help="Delete only as many images as free this, such as 50GB."
+        ),
     ] = None,
     order: Annotated[
-        FreeOrder,
+        DeletionOrder,
         typer.Option("--order", help="With --free: delete what frees most, or the oldest, first."),
-    ] = FreeOrder.GAIN,
+    ] = DeletionOrder.GAIN,
     granularity: GranularityOption = Granularity.UNPACKED,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
@@ -89,44 +85,43 @@ def what_if(
 ) -> None:
     """Show what deleting images would free, what stays and why. Deletes nothing.
 
-    Prints the commands that would delete them.
-
     An image is deleted only if it matches every option. Images that share layers free more
-    together than the sum of what each would free alone.
+    together than the sum of what each would free alone. The commands that would delete them are
+    printed.
     """
     from datetime import UTC, datetime
 
     from dedupe.analysis.amounts import moment
-    from dedupe.analysis.what_if import Choice
+    from dedupe.analysis.what_if import DeletionFilter
     from dedupe.analysis.what_if import what_if as ask
 
     now = datetime.now(UTC).replace(tzinfo=None)
-    choice = Choice(
+    criteria = DeletionFilter(
         delete=[*(delete or ()), *(_lines(from_file) if from_file else ())],
         keep=keep or (),
         older_than=moment(older_than, now) if older_than else None,
         any_date=any_date,
         target=_target(free, order, granularity) if free else None,
     )
-    if not (choice.delete or choice.keep or choice.older_than or choice.target):
+    if not (criteria.delete or criteria.keep or criteria.older_than or criteria.target):
         raise UsageError(
             "name images with --delete, --from-file, --keep, --older-than or --free", "no-choice"
         )
     session = open_session(catalog, scan)
-    found = ask(session, choice, now)
+    found = ask(session, criteria, now)
     if explain:
-        write("\n\n".join(map(explanation, found.asked.values())) + "\n", output)
+        write("\n\n".join(map(explanation, found.questions.values())) + "\n", output)
     elif format in (WhatIfFormat.CSV, WhatIfFormat.PARQUET):
-        show(session.answer(found.asked[rows]), TableOptions(TableFormat(format.value), output))
+        show(session.answer(found.questions[rows]), TableOptions(TableFormat(format.value), output))
     else:
         write(_document(found, format, plain=plain), output)
 
 
-def _target(free: str, order: FreeOrder, granularity: Granularity) -> "Target":
+def _target(free: str, order: DeletionOrder, granularity: Granularity) -> "Target":
     from dedupe.analysis.amounts import size_bytes
-    from dedupe.analysis.what_if import Order, Target
+    from dedupe.analysis.what_if import Target
 
-    return Target(size_bytes(free), Order(order.value), granularity.value)
+    return Target(size_bytes(free), order, granularity)
 
 
 def _document(found: "WhatIf", format: WhatIfFormat, *, plain: bool) -> str:

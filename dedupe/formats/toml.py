@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dedupe.errors import UsageError
+from dedupe.errors import UsageError, reason_of
 
 #: settings are written by hand; more is some other file
 _MOST_BYTES = 1 << 20
@@ -100,7 +100,7 @@ def read_toml(path: Path) -> Section:
         return Section(str(path), "", tomllib.loads(data.decode()))
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be read: {(error.strerror or str(error)).lower()}",
+            f"{path}: cannot be read: {reason_of(error)}",
             "unreadable-settings",
         ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:

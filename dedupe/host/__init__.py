@@ -1,1 +1,1 @@
-"""Files, folders and locks of the machine that the program runs on."""
+"""Access to what the program runs on: files, folders, disk extents, locks and object stores."""

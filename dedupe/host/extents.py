@@ -1,4 +1,4 @@
-"""Where a file's bytes lie on the disk, so that bytes which files share are counted once.
+"""Where the bytes of a file are on disk, so that bytes shared by several files are counted once.
 
 Source: Documentation/filesystems/fiemap.rst; linux/fiemap.h.
 """
@@ -9,19 +9,19 @@ import struct
 from bisect import bisect_left, bisect_right
 from pathlib import Path
 
-#: file systems on which one file's bytes can be another's too
+#: file systems in which files can share extents
 _SHARING = ("btrfs", "xfs", "bcachefs", "ocfs2")
 _FS_IOC_FIEMAP = 0xC020660B
 _HEAD = struct.Struct("=QQLLLL")
 _EXTENT = struct.Struct("=QQQQQLLLL")
-_EXTENTS_A_CALL = 256
+_EXTENTS_PER_CALL = 256
 _LAST, _SHARED = 0x1, 0x2000
-#: no place on disk yet, or none of its own: unknown, delayed, inline
+#: flags of extents without a place of their own on disk: unknown, delayed, inline
 _NOWHERE = 0x2 | 0x4 | 0x200
 
 
 def may_share(path: Path) -> bool:
-    """Whether the file system of this folder has shared extents; False where it is not known."""
+    """Whether files in this folder can share extents; False if the file system is not known."""
     try:
         real = os.path.realpath(path)
         mounts = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
@@ -32,22 +32,22 @@ def may_share(path: Path) -> bool:
         fields, _, rest = line.partition(" - ")
         place = fields.split()[4].replace("\\040", " ")
         below = real == place or real.startswith(place.rstrip("/") + "/")
-        # of mounts on one place the last is seen
+        # if several file systems are mounted on one folder, the last one is visible
         if below and len(place) >= len(longest):
             longest, kind = place, rest.split()[0]
     return kind in _SHARING
 
 
 def shared_extents(descriptor: int) -> list[tuple[int, int]]:
-    """Place and length of each extent of this file that another file has too.
+    """Physical offset and length of each extent that this file shares with another.
 
-    Raises OSError where the file system does not say.
+    Raises OSError if the file system cannot list extents.
     """
     found: list[tuple[int, int]] = []
     start = 0
     while True:
-        request = bytearray(_HEAD.size + _EXTENTS_A_CALL * _EXTENT.size)
-        _HEAD.pack_into(request, 0, start, (1 << 64) - 1 - start, 0, 0, _EXTENTS_A_CALL, 0)
+        request = bytearray(_HEAD.size + _EXTENTS_PER_CALL * _EXTENT.size)
+        _HEAD.pack_into(request, 0, start, (1 << 64) - 1 - start, 0, 0, _EXTENTS_PER_CALL, 0)
         fcntl.ioctl(descriptor, _FS_IOC_FIEMAP, request)
         count = _HEAD.unpack_from(request)[3]
         flags = _LAST
@@ -62,21 +62,21 @@ def shared_extents(descriptor: int) -> list[tuple[int, int]]:
             return found
 
 
-class Ranges:
-    """Ranges of bytes that were met so far, none of which overlap."""
+class RangeSet:
+    """A set of byte positions, kept as ranges that do not overlap."""
 
     def __init__(self) -> None:
         self._starts: list[int] = []
         self._ends: list[int] = []
 
     def add(self, start: int, length: int) -> int:
-        """Add a range; returns how many of its bytes had been met before."""
+        """Add a range and return how many of its bytes were in the set already."""
         end = start + length
         first = bisect_left(self._ends, start)
         last = bisect_right(self._starts, end)
         known = sum(
-            max(0, min(end, its_end) - max(start, its_start))
-            for its_start, its_end in zip(
+            max(0, min(end, known_end) - max(start, known_start))
+            for known_start, known_end in zip(
                 self._starts[first:last], self._ends[first:last], strict=True
             )
         )

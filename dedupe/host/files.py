@@ -1,4 +1,4 @@
-"""Opening the files of a hostile store: below its root, through no link, only regular files."""
+"""Open files of a hostile store: only regular files below its root, never through a link."""
 
 import os
 import stat
@@ -7,16 +7,15 @@ from pathlib import Path
 
 from dedupe.errors import SourceError
 
-# O_NONBLOCK: opening a FIFO must not wait for a writer that never comes
+# O_NONBLOCK: opening a FIFO must not wait for a writer
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 def open_below(root: Path, parts: Sequence[str]) -> int:
-    """A descriptor of a regular file below ``root``; the caller closes it.
+    """Open a regular file below ``root``; the caller closes the descriptor.
 
     ``root`` may be reached through links, since the user named it; nothing below it may.
-    Raises SourceError, code ``blob-missing``, ``not-a-regular-file``, ``permission-denied`` or
-    ``unreadable``.
+    Raises SourceError ``blob-missing``, ``not-a-regular-file`` or ``permission-denied``.
     """
     if not parts:
         return _checked(_open(root, 0, None), str(root))
@@ -32,13 +31,13 @@ def open_below(root: Path, parts: Sequence[str]) -> int:
 
 
 def read_below(root: Path, parts: Sequence[str], limit: int) -> bytes:
-    """All bytes of a small file below ``root``.
+    """Read a small file below ``root``.
 
     Raises SourceError as ``open_below`` does, and ``document-too-large`` above ``limit`` bytes.
     """
     descriptor = open_below(root, parts)
     with os.fdopen(descriptor, "rb") as file:
-        # the size is asked for first, so that a claim of 4 GiB costs nothing
+        # check the size first, so that a file of 4 GiB is not read into memory
         size = os.fstat(descriptor).st_size
         data = file.read(limit + 1) if size <= limit else b""
     if size > limit or len(data) > limit:
@@ -49,7 +48,7 @@ def read_below(root: Path, parts: Sequence[str], limit: int) -> bytes:
     return data
 
 
-def stat_below(root: Path, parts: Sequence[str]) -> int:
+def size_below(root: Path, parts: Sequence[str]) -> int:
     """Size of a regular file below ``root``; raises SourceError as ``open_below`` does."""
     descriptor = open_below(root, parts)
     try:
@@ -59,7 +58,7 @@ def stat_below(root: Path, parts: Sequence[str]) -> int:
 
 
 def _open(name: str | Path, flags: int, directory: int | None) -> int:
-    # O_NOATIME leaves no trace in a store that is only looked at; only owners and root may ask
+    # O_NOATIME keeps the access time as it is; only the owner and root may use it
     for extra in (getattr(os, "O_NOATIME", 0), 0):
         try:
             return os.open(name, _FLAGS | flags | extra, dir_fd=directory)
@@ -70,7 +69,7 @@ def _open(name: str | Path, flags: int, directory: int | None) -> int:
         except FileNotFoundError as error:
             raise SourceError(f"{name}: no such file", "blob-missing") from error
         except OSError as error:
-            # ELOOP for a link, ENOTDIR where a file stands for a folder, ENXIO for a socket
+            # ELOOP for a link, ENOTDIR for a file in place of a folder, ENXIO for a socket
             raise SourceError(
                 f"{name}: not a regular file ({error.strerror})", "not-a-regular-file"
             ) from error

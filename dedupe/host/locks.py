@@ -1,4 +1,4 @@
-"""Advisory locks on files (flock): they end with their process, however that ends."""
+"""Advisory file locks (flock), which the kernel releases when their process ends."""
 
 import contextlib
 import errno
@@ -10,21 +10,23 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dedupe.errors import LockedError, StoreError
+from dedupe.errors import LockedError, StoreError, reason_of
 from dedupe.model.paths import printable
 
-#: what a holder writes of itself is short; more is not ours
-_MOST_BYTES = 512
-#: file systems without locks
+#: the note that a holder writes into the lock file is shorter than this
+_MAX_NOTE_BYTES = 512
+#: errno values on file systems without locks
 _NO_LOCKS = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS}
 
+#: descriptors of the locks that this process holds
 _held: set[int] = set()
 
 
 def _close_in_child() -> None:
-    """A lock lives as long as any copy of its descriptor: a forked worker must keep none.
+    """Close all copies of lock descriptors in a forked worker.
 
-    Else a worker that outlives its killed parent would hold the lock of an audit that is gone.
+    A lock is held as long as any copy of its descriptor is open. A worker that outlives its killed
+    parent would otherwise keep the parent's lock.
     """
     for descriptor in _held:
         with contextlib.suppress(OSError):
@@ -36,36 +38,44 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 
 @contextlib.contextmanager
-def alone(path: Path, what: str) -> Iterator[None]:
-    """Hold the lock alone, and leave word in the file of who does.
+def exclusive_lock(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock exclusively, and write into the file which process holds it.
 
-    Raises LockedError where another process holds it, StoreError where it cannot be taken.
+    ``what`` names the locked thing in messages.
+    Raises LockedError ``locked`` if another process holds the lock, StoreError ``unlockable`` if
+    the file cannot be locked.
     """
     with _opened(path) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LockedError(f"{what}: {_holder(descriptor)} holds {path}", "locked") from None
+            raise LockedError(
+                f"{what}: {_name_of_holder(descriptor)} holds {path}", "locked"
+            ) from None
         except OSError as error:
             raise _unlockable(path, error) from error
-        word = {
+        note = {
             "pid": os.getpid(),
             "host": socket.gethostname(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps(word).encode(), 0)
+        os.pwrite(descriptor, json.dumps(note).encode(), 0)
         yield
 
 
 @contextlib.contextmanager
-def together(path: Path) -> Iterator[None]:
-    """Hold the lock beside others that hold it so; wait for one that holds it alone."""
+def shared_lock(path: Path) -> Iterator[None]:
+    """Share the lock with other readers; wait while a process holds it exclusively.
+
+    Does nothing on file systems without locks.
+    Raises StoreError ``unlockable`` if the file cannot be locked.
+    """
     with _opened(path) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH)
         except OSError as error:
-            # where there are no locks, nobody can hold one alone either
+            # without locks, no process can hold the exclusive one either
             if error.errno not in _NO_LOCKS:
                 raise _unlockable(path, error) from error
         yield
@@ -86,14 +96,13 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _unlockable(path: Path, error: OSError) -> StoreError:
-    reason = (error.strerror or str(error)).lower()
-    return StoreError(f"{path}: cannot be locked: {reason}", "unlockable")
+    return StoreError(f"{path}: cannot be locked: {reason_of(error)}", "unlockable")
 
 
-def _holder(descriptor: int) -> str:
+def _name_of_holder(descriptor: int) -> str:
     try:
-        word = json.loads(os.pread(descriptor, _MOST_BYTES, 0))
-        text = f"process {int(word['pid'])} on {word['host']}, since {word['since']},"
+        note = json.loads(os.pread(descriptor, _MAX_NOTE_BYTES, 0))
+        text = f"process {int(note['pid'])} on {note['host']}, since {note['since']},"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
     return printable(text)

@@ -1,4 +1,4 @@
-"""A folder of a hostile store, opened entry by entry below one descriptor and through no link."""
+"""Walk folders of a hostile store: entry by entry below one descriptor, never through a link."""
 
 import contextlib
 import errno
@@ -12,48 +12,51 @@ from dedupe.errors import SourceError
 
 _FOLDER = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | os.O_NOFOLLOW
 _FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-# leaves no trace in a store that is only looked at; only owners and root may ask for it
-_SILENT = getattr(os, "O_NOATIME", 0)
-#: folders inside each other, each of them an open descriptor; 1,024 are common to a process
+# O_NOATIME keeps the access time as it is; only the owner and root may use it
+_NOATIME = getattr(os, "O_NOATIME", 0)
+#: nested folders, each with an open descriptor; many systems allow a process 1,024
 MAX_DEPTH = 800
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """An entry of a folder, as lstat has it."""
+class TreeEntry:
+    """An entry of a folder, with the result of lstat."""
 
-    #: from the tree's root, no slash in front
+    #: from the root of the walk, without a leading slash
     path: bytes
     status: os.stat_result
-    #: descriptor of the folder that holds it, open while the walk is there
+    #: descriptor of its folder; open until the walk goes on
     folder: int
     name: bytes
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder itself, and no link to one."""
+        """Whether it is a folder, not a link to one."""
         return stat.S_ISDIR(self.status.st_mode)
 
     def open(self) -> int:
-        """A descriptor of this regular file; raises OSError where it has changed or gone."""
+        """Open this regular file.
+
+        Raises OSError if it was deleted or is not a regular file any more.
+        """
         descriptor = _open(self.name, _FILE, self.folder)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(errno.ENXIO, "no regular file any more")
+            raise OSError(errno.ENXIO, "not a regular file any more")
         return descriptor
 
     def target(self) -> bytes:
-        """Where this symbolic link leads."""
+        """Read this symbolic link; raises OSError if it was deleted or replaced."""
         return os.readlink(self.name, dir_fd=self.folder)
 
     def xattrs(self) -> dict[bytes, bytes]:
-        """Extended attributes that this process may see."""
-        # there is no call for an entry of a descriptor; its folder is reached through /proc
+        """Extended attributes that this process may read; none if they cannot be listed."""
+        # no system call reads attributes relative to a descriptor, so use its path in /proc
         place = b"/proc/self/fd/%d/%s" % (self.folder, self.name)
         found = {}
         try:
             for name in os.listxattr(place, follow_symlinks=False):
-                # attributes of the host's programs may come and go
+                # programs of the host may delete an attribute after it was listed
                 with contextlib.suppress(OSError):
                     found[os.fsencode(name)] = os.getxattr(place, name, follow_symlinks=False)
         except OSError:
@@ -62,7 +65,7 @@ class Node:
 
 
 def open_folder(root: Path, parts: Sequence[str | bytes]) -> int:
-    """A descriptor of a folder below ``root``; the caller closes it.
+    """Open a folder below ``root``; the caller closes the descriptor.
 
     ``root`` may be reached through links, since the user named it; nothing below it may.
     Raises SourceError ``blob-missing``, ``permission-denied`` or ``not-a-folder``.
@@ -86,47 +89,54 @@ def open_folder(root: Path, parts: Sequence[str | bytes]) -> int:
     return current
 
 
-def walk(root: int, failed: "list[tuple[bytes, OSError]] | None" = None) -> Iterator[Node]:
-    """Every entry below an open folder: sorted by name, a folder before what it holds.
+def walk_tree(
+    root: int, failed: "list[tuple[bytes, OSError]] | None" = None
+) -> Iterator[TreeEntry]:
+    """List every entry below an open folder, sorted by name, a folder before its entries.
 
-    What cannot be opened or has gone meanwhile is appended to ``failed`` and left out.
+    An entry that cannot be opened or was deleted meanwhile is left out and added to ``failed``.
     """
-    lost = failed if failed is not None else []
-    waiting: list[tuple[int, bytes, Iterator[bytes]]] = [(root, b"", _names(root, b"", lost))]
+    failures = failed if failed is not None else []
+    open_folders: list[tuple[int, bytes, Iterator[bytes]]] = [
+        (root, b"", _names(root, b"", failures))
+    ]
     try:
-        while waiting:
-            folder, path, names = waiting[-1]
+        while open_folders:
+            folder, path, names = open_folders[-1]
             name = next(names, None)
             if name is None:
-                waiting.pop()
+                open_folders.pop()
                 if folder != root:
                     os.close(folder)
                 continue
             below = path + b"/" + name if path else name
             try:
-                node = Node(below, os.lstat(name, dir_fd=folder), folder, name)
+                entry = TreeEntry(below, os.lstat(name, dir_fd=folder), folder, name)
             except OSError as error:
-                lost.append((below, error))
+                failures.append((below, error))
                 continue
-            yield node
-            if not node.is_folder:
+            yield entry
+            if not entry.is_folder:
                 continue
             try:
-                if len(waiting) >= MAX_DEPTH:
+                if len(open_folders) >= MAX_DEPTH:
                     raise OSError(errno.ENAMETOOLONG, f"folders nested deeper than {MAX_DEPTH}")
                 deeper = _open(name, _FOLDER, folder)
             except OSError as error:
-                lost.append((below, error))
+                failures.append((below, error))
             else:
-                waiting.append((deeper, below, _names(deeper, below, lost)))
+                open_folders.append((deeper, below, _names(deeper, below, failures)))
     finally:
-        for folder, _, _ in waiting:
+        for folder, _, _ in open_folders:
             if folder != root:
                 os.close(folder)
 
 
-class Files:
-    """Regular files of a tree by path; the last folder stays open, since neighbours follow."""
+class TreeFiles:
+    """Opens regular files of a tree by path.
+
+    The last folder stays open, since the next file is usually in the same one.
+    """
 
     def __init__(self, root: int) -> None:
         self._root = root
@@ -134,21 +144,21 @@ class Files:
         self._folder = -1
 
     def open(self, path: bytes) -> int:
-        """A descriptor of a regular file; raises OSError where there is none."""
+        """Open a regular file; raises OSError if there is none at this path."""
         folder, _, name = path.rpartition(b"/")
         descriptor = _open(name, _FILE, self._enter(folder))
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise OSError(errno.ENXIO, "no regular file")
+            raise OSError(errno.ENXIO, "not a regular file")
         return descriptor
 
     def status(self, path: bytes) -> os.stat_result:
-        """As lstat has it; raises OSError where it or a folder above it is missing."""
+        """Result of lstat; raises OSError if the file or a folder above it is missing."""
         folder, _, name = path.rpartition(b"/")
         return os.lstat(name, dir_fd=self._enter(folder))
 
     def close(self) -> None:
-        """Close the folder that is open."""
+        """Close the folder that was kept open."""
         if self._folder >= 0:
             os.close(self._folder)
         self._folder, self._folder_path = -1, None
@@ -168,37 +178,41 @@ class Files:
         return current
 
 
-def _names(folder: int, path: bytes, lost: list[tuple[bytes, OSError]]) -> Iterator[bytes]:
+def _names(folder: int, path: bytes, failures: list[tuple[bytes, OSError]]) -> Iterator[bytes]:
     try:
         return iter(sorted(os.fsencode(name) for name in os.listdir(folder)))
     except OSError as error:
-        lost.append((path, error))
+        failures.append((path, error))
         return iter(())
 
 
 def open_entry(inside: int, name: str | bytes, *, folder: bool = True) -> int:
-    """A descriptor of a folder, or of a file, in an open folder; raises OSError."""
+    """Open a folder, or a file, of an open folder; raises OSError if it cannot be opened."""
     return _open(name, _FOLDER if folder else _FILE, inside)
 
 
 def list_folder(root: Path, parts: Sequence[str | bytes]) -> list[str]:
-    """Names in a folder below ``root``, sorted; raises SourceError as ``open_folder`` does."""
+    """List the names in a folder below ``root``, sorted.
+
+    Raises SourceError as ``open_folder`` does.
+    """
     folder = open_folder(root, parts)
     try:
-        return sorted(os.listdir(folder))  # noqa: PTH208  # a descriptor is no path
+        return sorted(os.listdir(folder))  # noqa: PTH208  # pathlib cannot list a descriptor
     finally:
         os.close(folder)
 
 
-def statuses_in(folder: Path) -> list[tuple[str, os.stat_result]]:
-    """Names in a folder with what lstat says of each, sorted; what has gone meanwhile is left out.
+def list_statuses(folder: Path) -> list[tuple[str, os.stat_result]]:
+    """List the names in a folder with the lstat result of each, sorted.
 
-    Raises OSError where the folder cannot be read.
+    Entries that are deleted meanwhile are left out.
+    Raises OSError if the folder cannot be read.
     """
     descriptor = _open(os.fspath(folder), _FOLDER & ~os.O_NOFOLLOW, None)
     found = []
     try:
-        for name in sorted(os.listdir(descriptor)):  # noqa: PTH208  # a descriptor is no path
+        for name in sorted(os.listdir(descriptor)):  # noqa: PTH208  # pathlib cannot list a descriptor
             with contextlib.suppress(FileNotFoundError):
                 found.append((name, os.lstat(name, dir_fd=descriptor)))
     finally:
@@ -208,7 +222,7 @@ def statuses_in(folder: Path) -> list[tuple[str, os.stat_result]]:
 
 def _open(name: str | bytes, flags: int, folder: int | None) -> int:
     try:
-        return os.open(name, flags | _SILENT, dir_fd=folder)
+        return os.open(name, flags | _NOATIME, dir_fd=folder)
     except PermissionError:
         return os.open(name, flags, dir_fd=folder)
 

@@ -1,19 +1,53 @@
-"""Files that are there whole or not at all."""
+"""Write files atomically: readers see the old file or the new one, never a part."""
 
+import contextlib
 import os
+import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
+#: temporary files and folders begin so; without a usual ending, no collector of files takes them
+TEMPORARY = ".tmp-"
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file beside its place, and rename it there once it is on the disk.
 
-    The file on the way has the same name each time, so that one that a killed run left behind is
-    written over; its ending keeps it from who collects files by theirs.
+@contextlib.contextmanager
+def replacing(path: Path, *, flush: bool = False) -> Iterator[Path]:
+    """Yield the path of a new file beside ``path``, and rename it to ``path`` at the end.
+
+    If the body fails, the new file is removed and ``path`` stays as it was. ``flush`` writes the
+    file to the disk before it replaces one that cannot be made again.
     """
-    waiting = path.with_name(f".tmp-{path.name}.part")
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
+    try:
+        yield temporary
+        if flush:
+            _flush(temporary)
+        temporary.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a temporary file beside ``path``, and rename it to ``path`` once it is on disk.
+
+    The temporary file always has the same name, so that the next run overwrites what a killed run
+    left. Its suffix keeps it from programs that collect files by suffix, such as ``*.prom``.
+    Raises OSError if the file cannot be written or renamed.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{path.name}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-    with os.fdopen(os.open(waiting, flags, 0o644), "w", encoding="utf-8") as file:
+    with os.fdopen(os.open(temporary, flags, 0o644), "w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    waiting.rename(path)
+    temporary.rename(path)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from dedupe.errors import LayerError
 from dedupe.formats.compression import MAGIC_BYTES, Readable, compression_of, decompressed
+from dedupe.formats.streams import RangeReader
 from dedupe.formats.tar import FileRange, TarReader
 from dedupe.host.files import open_below
+from dedupe.host.objects import ObjectStream
 from dedupe.layers.batches import MAX_TAR_BYTES, Batches, Emit
 from dedupe.layers.unpacked import read_unpacked
 from dedupe.model.images import BlobRef, LayerRef, ObjectRef, TreeRef
 from dedupe.model.rows import LayerFacts
-from dedupe.sources.holders.archive import RangeReader
-from dedupe.sources.holders.objects import ObjectStream
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

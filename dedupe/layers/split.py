@@ -14,10 +14,10 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from dedupe.errors import DedupeError, LayerError, SourceError
+from dedupe.errors import DedupeError, LayerError, SourceError, reason_of
 from dedupe.formats.compression import Readable, decompressed
-from dedupe.host.files import open_below, stat_below
-from dedupe.host.trees import Files, open_folder
+from dedupe.host.files import open_below, size_below
+from dedupe.host.trees import TreeFiles, open_folder
 from dedupe.layers.entries import clean
 from dedupe.model.images import TreeRef
 from dedupe.model.paths import path_text
@@ -49,7 +49,7 @@ class SplitTar:
         self._ref = ref
         self._advance = advance
         self._folder = open_folder(ref.root, ref.parts)
-        self._files = Files(self._folder)
+        self._files = TreeFiles(self._folder)
         self._pieces = self._contents()
         self._rest = b""
 
@@ -76,7 +76,7 @@ class SplitTar:
         Raises LayerError ``split-unusable``.
         """
         try:
-            if stat_below(self._ref.root, self._ref.split or ()) < _LARGE_SPLIT:
+            if size_below(self._ref.root, self._ref.split or ()) < _LARGE_SPLIT:
                 return
         except SourceError as error:
             raise unusable(error.message) from error
@@ -183,7 +183,7 @@ def _part(entry: Any) -> bytes | _Body | None:
 
 
 def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+    return reason_of(error)
 
 
 def unusable(why: str) -> LayerError:

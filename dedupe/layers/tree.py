@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 
 from blake3 import blake3
 
-from dedupe.errors import LayerError
+from dedupe.errors import LayerError, reason_of
 from dedupe.formats.tar import EMPTY_HASH, Member
-from dedupe.host.trees import Node, open_folder, walk
+from dedupe.host.trees import TreeEntry, open_folder, walk_tree
 from dedupe.layers.batches import MAX_TAR_BYTES, too_large
 from dedupe.model.images import IdRange, TreeRef, Whiteouts
 from dedupe.model.paths import path_text
@@ -103,7 +103,7 @@ class _Walk:
 
     def members(self, root: int) -> Iterator[Seen]:
         failed: list[tuple[bytes, OSError]] = []
-        nodes = self._counted(walk(root, failed))
+        nodes = self._counted(walk_tree(root, failed))
         if self._ref.below is not None:
             yield from self._differences(nodes)
         else:
@@ -114,7 +114,7 @@ class _Walk:
                 raise _closed(path, error)
             self._walked.note("vanished", path)
 
-    def _counted(self, nodes: Iterator[Node]) -> Iterator[Node]:
+    def _counted(self, nodes: Iterator[TreeEntry]) -> Iterator[TreeEntry]:
         """The nodes, what the file system gives them added up; an inode once."""
         seen: set[tuple[int, int]] = set()
         for node in nodes:
@@ -126,14 +126,14 @@ class _Walk:
                     seen.add(inode)
             yield node
 
-    def _differences(self, nodes: Iterator[Node]) -> Iterator[Seen]:
+    def _differences(self, nodes: Iterator[TreeEntry]) -> Iterator[Seen]:
         """What the tree has that the one below has not, and whiteouts for what it lacks."""
         below = open_folder(self._ref.root, self._ref.below or ())
         failed: list[tuple[bytes, OSError]] = []
         # folders that stayed as they were: a tar has them only above something that changed
         same: list[tuple[bytes, list[Seen]]] = []
         try:
-            for ours, theirs in _paired(nodes, walk(below, failed)):
+            for ours, theirs in _paired(nodes, walk_tree(below, failed)):
                 path = ours.path if ours is not None else theirs.path if theirs is not None else b""
                 while same and not path.startswith(same[-1][0] + b"/"):
                     same.pop()
@@ -154,7 +154,7 @@ class _Walk:
         for path, error in failed:
             raise _closed(path, error)
 
-    def _entry(self, node: Node) -> Iterator[Seen]:
+    def _entry(self, node: TreeEntry) -> Iterator[Seen]:
         status = node.status
         if (
             self._ref.whiteouts is not Whiteouts.NONE
@@ -191,7 +191,7 @@ class _Walk:
         if node.is_folder and self._overlay(xattrs, b"opaque") == b"y":
             yield Seen(_marker(node.path + b"/.wh..wh..opq", status.st_mtime_ns))
 
-    def _described(self, node: Node, xattrs: dict[bytes, bytes]) -> Member:
+    def _described(self, node: TreeEntry, xattrs: dict[bytes, bytes]) -> Member:
         """The entry's header, without its content."""
         status = node.status
         kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
@@ -228,7 +228,7 @@ class _Walk:
             content_hash=None,
         )
 
-    def _hashed(self, node: Node) -> tuple[int, bytes] | None:
+    def _hashed(self, node: TreeEntry) -> tuple[int, bytes] | None:
         """Size and content hash as read; None where the file has gone."""
         if node.status.st_size == 0:
             return 0, EMPTY_HASH
@@ -270,7 +270,7 @@ def _closed(path: bytes, error: OSError) -> LayerError:
             "permission-denied",
         )
     code = "tree-too-deep" if error.errno == errno.ENAMETOOLONG else "unreadable"
-    return LayerError(f"{path_text(path)}: {(error.strerror or str(error)).lower()}", code)
+    return LayerError(f"{path_text(path)}: {reason_of(error)}", code)
 
 
 def _read(descriptor: int, path: bytes) -> bytes:
@@ -281,8 +281,8 @@ def _read(descriptor: int, path: bytes) -> bytes:
 
 
 def _paired(
-    ours: Iterator[Node], theirs: Iterator[Node]
-) -> Iterator[tuple[Node | None, Node | None]]:
+    ours: Iterator[TreeEntry], theirs: Iterator[TreeEntry]
+) -> Iterator[tuple[TreeEntry | None, TreeEntry | None]]:
     """Two walks side by side; below what one of them alone has, the other is not asked."""
     left, right = next(ours, None), next(theirs, None)
     while left is not None or right is not None:
@@ -306,11 +306,11 @@ def _paired(
             left = next(ours, None)
 
 
-def _order(node: Node) -> list[bytes]:
+def _order(node: TreeEntry) -> list[bytes]:
     return node.path.split(b"/")
 
 
-def _unchanged(ours: Node, theirs: Node) -> bool:
+def _unchanged(ours: TreeEntry, theirs: TreeEntry) -> bool:
     """What stores of whole trees take for unchanged when they make a layer's tar."""
     one, other = ours.status, theirs.status
     if (one.st_mode, one.st_uid, one.st_gid, one.st_rdev) != (

@@ -29,6 +29,11 @@ def is_diff_id(text: object) -> bool:
     return is_digest(text) and str(text).startswith("sha256:")
 
 
+def is_hex_id(text: object) -> bool:
+    """Whether this is a SHA-256 without its algorithm: 64 hexadecimal digits."""
+    return is_digest(f"sha256:{text}")
+
+
 def sha256_digest(data: bytes) -> Digest:
     """Digest of these bytes."""
     return Digest("sha256:" + hashlib.sha256(data).hexdigest())

@@ -243,10 +243,18 @@ class FoundSource:
     containers: list[FoundContainer] = field(default_factory=list)
     #: bytes of the blobs, documents and unpacked trees that the source holds, containers apart
     stored_bytes: int = 0
-    #: of these, bytes of blobs and trees that no image needs
-    orphan_bytes: int = 0
+    #: of these, bytes of blobs that no image needs; None if the source keeps no blobs
+    orphan_blob_bytes: int | None = None
+    #: of these, bytes of unpacked layers that no image needs; None if the source keeps none, or if
+    #: they could not be measured
+    orphan_unpacked_bytes: int | None = None
     #: bytes that the file system gives to everything below the source's root, folders included;
     #: None for sources that are files
     allocated_bytes: int | None = None
     #: of these, bytes of what is neither blob nor layer nor container: logs, volumes, databases
     other_bytes: int | None = None
+
+    @property
+    def orphan_bytes(self) -> int:
+        """Bytes of all blobs and unpacked layers that no image needs."""
+        return (self.orphan_blob_bytes or 0) + (self.orphan_unpacked_bytes or 0)

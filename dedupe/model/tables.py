@@ -49,6 +49,8 @@ TABLES: dict[str, dict[str, str]] = {
         "kind": "VARCHAR",
         "stored_bytes": "BIGINT",
         "orphan_bytes": "BIGINT",
+        "orphan_blob_bytes": "BIGINT",
+        "orphan_unpacked_bytes": "BIGINT",
         "allocated_bytes": "BIGINT",
         "other_bytes": "BIGINT",
     },

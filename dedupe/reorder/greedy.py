@@ -1,4 +1,16 @@
-"""A first plan for many stacks: the layer that saves most goes next, group by group."""
+"""A first plan for many stacks: group by group, place the layer that saves most next.
+
+Stacks with the same chain so far are a *group*. Of all layers that some stacks of a group can place
+next, take the one with the highest size times (number of those stacks - 1). It is placed in all of
+them, and they become a group of their own. This is repeated with the other stacks of the group
+until no two of them can place the same layer next. A stack that shares nothing more keeps today's
+order for its remaining layers.
+
+With ``ahead`` a layer counts with its own size and the sizes of all layers that must stay above it:
+a small layer can be in the way of a large one.
+
+The number of steps is O(layers * layers of one stack), however many stacks share a layer.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +18,13 @@ import heapq
 from collections import defaultdict
 from collections.abc import Sequence
 
-from dedupe.reorder.problem import Order, Stack
+from dedupe.reorder.stack import Order, Stack
 
 
 def greedy_orders(
     stacks: Sequence[Stack], sizes: Sequence[int], *, ahead: bool = False
 ) -> list[Order]:
-    """One order a stack.
-
-    Stacks with the same layers so far are a group. Of all layers that some of a group can place
-    next, the one with the highest size times (stacks - 1) is placed in all of these, which go on
-    as a group of their own; the others stay. What is left without anything to share keeps today's
-    order. With ``ahead`` a layer weighs as much as all that waits for it. Costs
-    O(layers times layers of a stack) steps in all, whatever the number of stacks that share.
-    """
+    """One order per stack; see the top of this module."""
     weights = [_weights(stack, sizes, ahead) for stack in stacks]
     orders: list[Order] = [()] * len(stacks)
     placed = [0] * len(stacks)
@@ -34,7 +39,7 @@ def greedy_orders(
 
 
 def _weights(stack: Stack, sizes: Sequence[int], ahead: bool) -> list[int]:
-    """What each position is worth: its size, and of those that wait for it where that is asked."""
+    """The size at each position; with ``ahead``, plus the sizes that must stay above it."""
     weights = [sizes[layer] for layer in stack.layers]
     if ahead:
         for upper, below in enumerate(stack.below):
@@ -52,7 +57,11 @@ def _split(
     orders: list[Order],
     groups: list[list[int]],
 ) -> list[int]:
-    """Split a group by what comes next; returns the stacks that share nothing more."""
+    """Split a group by the next layer and add the parts to ``groups``.
+
+    Returns the stacks of the group that share nothing more.
+    """
+    # layer -> {stack that can place it next: its position there}
     able: dict[int, dict[int, int]] = defaultdict(dict)
     weight: dict[int, int] = defaultdict(int)
     for number in group:
@@ -61,20 +70,22 @@ def _split(
             able[layer][number] = position
             weight[layer] = max(weight[layer], weights[number][position])
 
-    def gain(layer: int) -> tuple[int, int, int]:
-        # smallest first in a heap; of equal gains what lies lowest today, so that little moves
-        first = min(able[layer].values(), default=0)
-        return -weight[layer] * (len(able[layer]) - 1), first, layer
+    def rank(layer: int) -> tuple[int, int, int]:
+        # a heap gives the smallest first; of equal savings the lowest layer of today is taken, so
+        # that few layers move
+        lowest = min(able[layer].values(), default=0)
+        return -weight[layer] * (len(able[layer]) - 1), lowest, layer
 
-    heap = [gain(layer) for layer in able]
+    heap = [rank(layer) for layer in able]
     heapq.heapify(heap)
     left = set(group)
     while heap:
         known = heapq.heappop(heap)
         layer = known[2]
-        now = gain(layer)
+        now = rank(layer)
         if len(able[layer]) < 2:
             continue
+        # stacks that were placed meanwhile made the saving smaller: rank the layer again
         if now != known:
             heapq.heappush(heap, now)
             continue

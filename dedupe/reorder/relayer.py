@@ -1,20 +1,22 @@
 """New layers for a set of images: files that the same images show, merged down to a layer budget.
 
-A *class* is all files that exactly the same images show. One layer a class stores every file once
-(the least that any division into layers can store), but an image may have thousands of classes.
-Two layers A and B merge without changing any image: images that have both get one layer A + B;
-those that have one of them keep that one. No image ever gets a file that it does not have, so
-what A and B hold may be stored twice afterwards.
+A *class* is all files that exactly the same images show. One layer per class stores every file
+once, which is the least that any set of layers can store, but an image may have thousands of
+classes. Two layers A and B merge without changing any image: images that have both get one layer A
++ B, and images that have one of them keep that one. No image ever gets a file that it does not
+have, so the files of A and B may be stored twice afterwards.
 
 Phases:
-1. An image with more than ``_SPREAD`` times the budget keeps its largest classes; the rest of them
-   become one layer of it, shared by the images with the same rest. It bounds the work that follows.
-2. As long as an image is over the budget, the pair among its smallest layers whose merge adds least
-   per image that it helps is merged. Ties go to smaller layers, then to earlier ones.
+1. An image with more classes than ``_CLASSES_PER_LAYER`` times the budget keeps its largest
+   classes. Its other classes become one layer, which it shares with the images that have the same
+   other classes. This bounds the work of phase 2.
+2. As long as an image is over the budget, merge two of its smallest layers: the pair whose merge
+   adds fewest bytes per image over the budget that it helps. Ties are decided for the smaller
+   layers, then for the earlier ones.
 
-A merge takes one layer from each image that has both and gives none to others, so it ends. Each
-image has each of its classes in exactly one layer, so what is stored is never more than images that
-share nothing.
+A merge takes one layer from each image that has both and gives none to the others, so phase 2 ends.
+Each image has each of its classes in exactly one layer, so the layers never store more than images
+that share nothing.
 """
 
 import heapq
@@ -24,17 +26,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
 
-#: layers that an image may have: about what people's builds have today, so that a pull asks for no
-#: more blobs, and far below the 127 that overlay2 mounts, which leaves room to build upon
+#: layers that an image may have: about as many as builds have today, so that a pull fetches no more
+#: blobs, and far below the 127 that overlay2 can mount, so that images can be built on it
 DEFAULT_LAYERS = 20
-#: candidates for merging by image, in budgets: so many that small shared classes still meet
-_SPREAD = 4
-#: smallest layers of an image among which a pair is sought; merging small ones costs least
+#: classes that an image starts with, per layer of the budget: enough that small classes which
+#: several images share are still separate layers when pairs are chosen
+_CLASSES_PER_LAYER = 4
+#: smallest layers of an image among which a pair is chosen: merging small layers adds fewest bytes
 _CANDIDATES = 12
 
 
 class Prefer(StrEnum):
-    """What a merge should add least to; the other decides ties."""
+    """What a merge should add least to; the other one decides ties."""
 
     STORAGE = "storage"
     PULLS = "pulls"
@@ -63,21 +66,26 @@ class NewLayer:
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """Sets are bits: of images, and of tag steps by the image that they lead to or come from."""
+    """A layer while layers are merged; sets are bits.
+
+    A tag step leads from the older to the newer of two consecutive images of a tag series.
+    """
 
     images: int
+    #: tag steps whose newer image has the layer
     newer: int
+    #: tag steps whose older image has the layer
     older: int
     classes: frozenset[int]
     size_bytes: int
 
     @property
     def pulled_bytes(self) -> int:
-        """What this layer costs over all tag steps: those that lead to it from without it."""
+        """Bytes pulled over all tag steps: only the newer image of the step has the layer."""
         return self.size_bytes * (self.newer & ~self.older).bit_count()
 
-    def within(self, other: "_Layer") -> "_Layer":
-        """For the images that have the other one too: both in one."""
+    def merged_with(self, other: "_Layer") -> "_Layer":
+        """The merged layer, for the images that have both layers."""
         return _Layer(
             self.images & other.images,
             self.newer & other.newer,
@@ -87,7 +95,7 @@ class _Layer:
         )
 
     def without(self, other: "_Layer") -> "_Layer":
-        """For the images that do not have the other one."""
+        """The same layer, for the images that do not have the other one."""
         return _Layer(
             self.images & ~other.images,
             self.newer & ~other.newer,
@@ -103,14 +111,15 @@ def new_layers(
     prefer: Prefer = Prefer.STORAGE,
     steps: Sequence[tuple[int, int]] = (),
 ) -> list[NewLayer]:
-    """Layers of which no image has more than ``budget`` (at least 1), the largest first.
+    """New layers, the largest first; no image has more than ``budget`` of them.
 
-    ``steps`` are pairs of images of which the second is pulled where the first is held.
+    ``steps`` are pairs of images (older, newer): the newer is pulled by hosts that have the older.
+    Raises ValueError for a budget below 1.
     """
     if budget < 1:
         raise ValueError(f"layer budget: expected at least 1, found {budget}")
-    division = _Division(classes, budget, prefer, steps)
-    division.merge()
+    layers = _MergedLayers(classes, budget, prefer, steps)
+    layers.merge()
     found = [
         NewLayer(
             tuple(_bits(layer.images)),
@@ -118,13 +127,13 @@ def new_layers(
             sum(classes[number].files for number in layer.classes),
             layer.size_bytes,
         )
-        for layer in division.layers.values()
+        for layer in layers.by_number.values()
     ]
     return sorted(found, key=lambda layer: (-layer.size_bytes, layer.classes))
 
 
-class _Division:
-    """Layers by number, and of each image which it has."""
+class _MergedLayers:
+    """Layers by number, and the numbers of the layers that each image has."""
 
     def __init__(
         self,
@@ -135,43 +144,44 @@ class _Division:
     ) -> None:
         self.budget = budget
         self.prefer = prefer
-        self.layers: dict[int, _Layer] = {}
-        self.held: dict[int, set[int]] = defaultdict(set)
-        self._made = 0
+        self.by_number: dict[int, _Layer] = {}
+        self._of_image: dict[int, set[int]] = defaultdict(set)
+        #: the number of the last layer
+        self._last = 0
         #: images over the budget, as bits
         self._over = 0
-        #: the same classes are one layer, whoever has them
+        #: two layers of the same classes are one layer of more images
         self._by_classes: dict[frozenset[int], int] = {}
         self._newer, self._older = defaultdict[int, int](int), defaultdict[int, int](int)
         for number, (older, newer) in enumerate(steps):
             self._older[older] |= 1 << number
             self._newer[newer] |= 1 << number
-        for images, chosen in _begun(classes, budget):
+        for images, chosen in _first_layers(classes, budget):
             self._add(self._layer(images, chosen, classes))
 
     def merge(self) -> None:
-        """Merge until every image keeps the budget."""
-        for image in sorted(self.held, key=lambda image: (-len(self.held[image]), image)):
-            while len(self.held[image]) > self.budget:
-                self._merge_one(image)
+        """Merge layers until every image is within the budget."""
+        for image in sorted(self._of_image, key=lambda image: (-len(self._of_image[image]), image)):
+            while len(self._of_image[image]) > self.budget:
+                self._merge_pair(image)
 
-    def _merge_one(self, image: int) -> None:
+    def _merge_pair(self, image: int) -> None:
         smallest = heapq.nsmallest(
             _CANDIDATES,
-            self.held[image],
-            key=lambda number: (self.layers[number].size_bytes, number),
+            self._of_image[image],
+            key=lambda number: (self.by_number[number].size_bytes, number),
         )
         one, other = min(combinations(smallest, 2), key=self._cost)
         left, right = self._remove(one), self._remove(other)
-        for layer in (left.within(right), left.without(right), right.without(left)):
+        for layer in (left.merged_with(right), left.without(right), right.without(left)):
             if layer.images:
                 self._add(layer)
 
     def _cost(self, pair: tuple[int, int]) -> tuple[float, float, int, int, int]:
-        """Added bytes per image over the budget that the merge helps."""
+        """Bytes that the merge adds per image over the budget that has both; ties after them."""
         one, other = pair
-        left, right = self.layers[one], self.layers[other]
-        after = [left.within(right), left.without(right), right.without(left)]
+        left, right = self.by_number[one], self.by_number[other]
+        after = [left.merged_with(right), left.without(right), right.without(left)]
         helped = (left.images & right.images & self._over).bit_count()
         stored = sum(layer.size_bytes for layer in after if layer.images)
         stored -= left.size_bytes + right.size_bytes
@@ -195,53 +205,53 @@ class _Division:
     def _add(self, layer: _Layer) -> None:
         known = self._by_classes.get(layer.classes)
         if known is not None:
-            there = self._remove(known)
+            same = self._remove(known)
             layer = _Layer(
-                there.images | layer.images,
-                there.newer | layer.newer,
-                there.older | layer.older,
+                same.images | layer.images,
+                same.newer | layer.newer,
+                same.older | layer.older,
                 layer.classes,
                 layer.size_bytes,
             )
-        self._made += 1
-        self.layers[self._made] = layer
-        self._by_classes[layer.classes] = self._made
+        self._last += 1
+        self.by_number[self._last] = layer
+        self._by_classes[layer.classes] = self._last
         for image in _bits(layer.images):
-            self.held[image].add(self._made)
-            if len(self.held[image]) > self.budget:
+            self._of_image[image].add(self._last)
+            if len(self._of_image[image]) > self.budget:
                 self._over |= 1 << image
 
     def _remove(self, number: int) -> _Layer:
-        layer = self.layers.pop(number)
+        layer = self.by_number.pop(number)
         del self._by_classes[layer.classes]
         for image in _bits(layer.images):
-            self.held[image].remove(number)
-            if len(self.held[image]) <= self.budget:
+            self._of_image[image].remove(number)
+            if len(self._of_image[image]) <= self.budget:
                 self._over &= ~(1 << image)
         return layer
 
 
-def _begun(
+def _first_layers(
     classes: Sequence[FileClass], budget: int
 ) -> Iterator[tuple[Sequence[int], frozenset[int]]]:
-    """Images and classes of the layers to begin with: one a class, and the rests of images."""
+    """Images and classes of the layers after phase 1."""
     own: dict[int, list[int]] = defaultdict(list)
     for number, each in enumerate(classes):
         for image in each.images:
             own[image].append(number)
-    rests: dict[frozenset[int], list[int]] = defaultdict(list)
+    other_classes: dict[frozenset[int], list[int]] = defaultdict(list)
     kept: dict[int, list[int]] = defaultdict(list)
     for image, numbers in sorted(own.items()):
         by_size = sorted(numbers, key=lambda number: (-classes[number].size_bytes, number))
-        many = len(by_size) > _SPREAD * budget
-        split = _SPREAD * budget - 1 if many else len(by_size)
+        many = len(by_size) > _CLASSES_PER_LAYER * budget
+        split = _CLASSES_PER_LAYER * budget - 1 if many else len(by_size)
         for number in by_size[:split]:
             kept[number].append(image)
         if many:
-            rests[frozenset(by_size[split:])].append(image)
+            other_classes[frozenset(by_size[split:])].append(image)
     for number, images in sorted(kept.items()):
         yield images, frozenset((number,))
-    for chosen, images in rests.items():
+    for chosen, images in other_classes.items():
         yield images, chosen
 
 

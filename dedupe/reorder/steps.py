@@ -1,4 +1,9 @@
-"""What a build step reads: whether two steps may change places in a build file."""
+"""Build steps, and whether two of them can change places in a build file without a check.
+
+An image's history has one text per layer. Builders write it in four forms; ``step_of`` reads all of
+them. A COPY takes files from outside the image, which are the same whatever is below it. A RUN can
+read every file below it, so it may do something else at another place.
+"""
 
 import re
 from dataclasses import dataclass
@@ -7,28 +12,28 @@ from posixpath import basename, normpath
 
 
 class StepKind(Enum):
-    """What makes the layer."""
+    """What kind of instruction made the layer."""
 
     #: COPY or ADD: takes files from outside the image
     COPY = auto()
-    #: RUN: may read any file below it
+    #: RUN: can read any file below it
     RUN = auto()
     UNKNOWN = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One build step, as the history of an image tells it."""
+    """One build step, as the history of an image records it."""
 
     kind: StepKind
-    #: a RUN's command; a COPY's words
+    #: the command of a RUN; the whole instruction of a COPY
     text: str
-    #: where a COPY puts its files; empty where the history does not say
+    #: where a COPY puts its files; empty if the history does not have it
     target: str = ""
 
     @property
     def line(self) -> str:
-        """The step as a line of a build file; a comment where history does not tell it."""
+        """The step as a line of a build file; a comment if the history does not have the step."""
         if self.kind is StepKind.RUN:
             return f"RUN {self.text}"
         return self.text if self.kind is StepKind.COPY else f"# {self.text or 'step not known'}"
@@ -47,12 +52,12 @@ _MANAGERS = {
     "conda": ("conda", "mamba", "micromamba"),
 }
 _WORD = re.compile(r"[\w./+-]+")
-#: names that say little: a command that has them need not mean the folder
+#: common names: a command that has one of them need not mean the folder that a COPY made
 _COMMON = frozenset({"", ".", "app", "bin", "etc", "lib", "opt", "src", "srv", "usr", "var"})
 
 
 def step_of(created_by: str | None) -> Step:
-    """The step that an image's history tells of; builders write it in four ways."""
+    """The step that a ``created_by`` of an image's history describes."""
     text = (created_by or "").removesuffix("# buildkit").strip()
     if legacy := _LEGACY.match(text):
         verb, source, target = legacy.groups()
@@ -68,37 +73,37 @@ def step_of(created_by: str | None) -> Step:
 
 
 def rebuild_check(lower: Step, upper: Step) -> str | None:
-    """Why swapping two steps of a build file needs a look; null where it is free.
+    """Why two steps of a build file must be checked before they change places; None if not.
 
-    ``lower`` comes first today. Only files from outside the image are sure to be the same whatever
-    lies below them: a RUN step can read all that it finds, and find more once it comes later.
+    ``lower`` comes first today. The result is not None for every RUN, because a RUN that comes
+    later finds more files.
     """
     kinds = {lower.kind, upper.kind}
     if StepKind.UNKNOWN in kinds:
-        return "the image does not say what one of them does"
+        return "the history of the image does not say what one of them does"
     if kinds == {StepKind.COPY}:
-        return _owners(lower) or _owners(upper)
+        return _owner_by_name(lower) or _owner_by_name(upper)
     if kinds == {StepKind.RUN}:
         both = _managers(lower) & _managers(upper)
         if both:
             return f"both use {min(both)}, which reads what it listed or installed before"
         return "each RUN can read what the other writes"
     copy, run = (lower, upper) if lower.kind is StepKind.COPY else (upper, lower)
-    name = _named(copy, run)
+    name = _target_in_command(copy, run)
     if name:
-        return f"the RUN names {name}, where the other puts its files"
-    return "the RUN can read the files that the other copies"
+        return f"the RUN names {name}, where the other step puts its files"
+    return "the RUN can read the files that the other step copies"
 
 
 def _clean(target: str) -> str:
     return normpath(target.strip().strip("\"'[]") or ".")
 
 
-def _owners(step: Step) -> str | None:
-    """Names of owners are looked up in the image's own /etc/passwd."""
+def _owner_by_name(step: Step) -> str | None:
+    """Why a COPY with --chown must be checked: names are looked up in the image's /etc/passwd."""
     owner = re.search(r"--chown=([^\s]*)", step.text)
     if owner and re.search(r"[^\d:]", owner[1]):
-        return "an owner is given by name, which a step below it may have made"
+        return "an owner is given by name, and a step below may have created that user"
     return None
 
 
@@ -107,8 +112,8 @@ def _managers(step: Step) -> set[str]:
     return {name for name, commands in _MANAGERS.items() if words & set(commands)}
 
 
-def _named(copy: Step, run: Step) -> str | None:
-    """The target of a COPY, or what the target is called, where a command has it."""
+def _target_in_command(copy: Step, run: Step) -> str | None:
+    """The target of a COPY, or its last name, if the command of a RUN contains it."""
     words = {normpath(word) for word in _WORD.findall(run.text)}
     target = copy.target
     if target not in ("/", ".") and any(

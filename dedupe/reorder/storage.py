@@ -1,4 +1,22 @@
-"""The plan that stores least: greedy, then improved, exact where that is small enough."""
+"""The plan that stores least: greedy, then improved; exact if the store is small enough.
+
+Stacks that have no layer in common, directly or through other stacks, cannot share anything. Such
+*components* are planned apart, the largest first. For each component:
+
+1. Start with three plans: today's orders and two greedy plans (see ``greedy``).
+2. A component of at most ``EXACT_STACKS`` stacks of at most ``EXACT_LAYERS`` layers is solved
+   exactly (see ``exact``), unless that takes too many states.
+3. Otherwise each plan is improved. *Sweep*: give each stack the order that shares most with the
+   others, until no stack changes. *Replan*: take some stacks that share a layer out, plan them
+   anew, and keep the result if it stores less. Replanning stops after ``SETTLED_TRIES`` tries
+   without a saving, or at the deadline.
+4. Take the plan that stores least. Give every stack today's order back if that costs nothing, so
+   that no image changes without a reason.
+
+No step makes a plan worse, and today's orders are among the plans of step 1: the result never
+stores more than today. The random choices have a fixed seed, so the same stacks give the same plan
+unless the deadline cuts the search short.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +27,15 @@ from time import monotonic
 
 from dedupe.reorder.exact import TooLargeError, exact_orders
 from dedupe.reorder.greedy import greedy_orders
-from dedupe.reorder.problem import Order, Stack, unpacked_bytes
+from dedupe.reorder.stack import Order, Stack, unpacked_bytes
 from dedupe.reorder.trie import Trie
 
-#: stacks and layers of a component that is solved exactly, and the states that this may take
+#: the largest component that is solved exactly, and the states that this may take: both bound the
+#: time, which grows with the subsets of stacks
 EXACT_STACKS, EXACT_LAYERS, EXACT_STATES = 6, 8, 3_000
-#: stacks that are taken out together and put back in another way
-RUIN_STACKS = 12
-#: tries without any gain after which the search has settled
+#: most stacks that are planned anew together
+REPLANNED_STACKS = 12
+#: tries without a saving after which the search ends
 SETTLED_TRIES = 200
 
 
@@ -26,22 +45,21 @@ def storage_orders(
     budget_seconds: float = 0,
     clock: Callable[[], float] = monotonic,
 ) -> list[Order]:
-    """One order a stack, together of few unpacked bytes and never of more than today's.
+    """One order per stack; together they store few unpacked bytes, and never more than today.
 
-    Stacks without a layer in common cannot share, so each component is planned by itself. Within
-    the budget a plan is improved until it settles; without any it is the greedy one, improved
-    once. The same stacks give the same plan where the budget does not cut it short.
+    Without a budget, plans are swept but not replanned.
     """
     deadline = clock() + budget_seconds
     orders = [stack.today for stack in stacks]
-    # the largest first: there most is won before the budget ends
-    parts = sorted(
+    # the largest first: it can save most before the budget ends
+    components = sorted(
         _components(stacks),
         key=lambda part: -sum(sizes[layer] for each in part for layer in stacks[each].layers),
     )
-    for part in parts:
-        own = [stacks[number] for number in part]
-        for number, order in zip(part, _component_orders(own, sizes, deadline, clock), strict=True):
+    for numbers in components:
+        own = [stacks[number] for number in numbers]
+        planned = _component_orders(own, sizes, deadline, clock)
+        for number, order in zip(numbers, planned, strict=True):
             orders[number] = order
     return orders
 
@@ -52,6 +70,7 @@ def _component_orders(
     deadline: float,
     clock: Callable[[], float],
 ) -> list[Order]:
+    """The orders of one component: phases 1 to 4."""
     today = [stack.today for stack in stacks]
     if len(stacks) == 1:
         return today
@@ -64,11 +83,11 @@ def _component_orders(
     else:
         plans = [_improved(stacks, plan, sizes, deadline, clock) for plan in plans]
     best = min(plans, key=lambda plan: unpacked_bytes(stacks, plan, sizes))
-    return _settled(stacks, best, sizes)
+    return _with_fewest_changes(stacks, best, sizes)
 
 
 def _components(stacks: Sequence[Stack]) -> list[list[int]]:
-    """Numbers of stacks that layers join, directly or through others."""
+    """Numbers of the stacks of each component, by a union-find over their layers."""
     first: dict[int, int] = {}
     parent = list(range(len(stacks)))
 
@@ -81,10 +100,10 @@ def _components(stacks: Sequence[Stack]) -> list[list[int]]:
     for number, stack in enumerate(stacks):
         for layer in stack.layers:
             parent[root(first.setdefault(layer, number))] = root(number)
-    parts: dict[int, list[int]] = defaultdict(list)
+    components: dict[int, list[int]] = defaultdict(list)
     for number in range(len(stacks)):
-        parts[root(number)].append(number)
-    return list(parts.values())
+        components[root(number)].append(number)
+    return list(components.values())
 
 
 def _improved(
@@ -94,33 +113,35 @@ def _improved(
     deadline: float,
     clock: Callable[[], float],
 ) -> list[Order]:
-    """The plan after every stack was put where it shares most, and groups were planned anew."""
-    search = _Search(stacks, orders, sizes)
-    search.sweep()
+    """The plan after phase 3."""
+    plan = _EditablePlan(stacks, orders, sizes)
+    plan.sweep()
     holders = defaultdict(list)
     for number, stack in enumerate(stacks):
         for layer in set(stack.layers):
             holders[layer].append(number)
-    shared = sorted(layer for layer, held in holders.items() if len(held) > 1 and sizes[layer])
-    chance = random.Random(len(stacks))  # noqa: S311 - a search, no secret
+    shared = sorted(layer for layer, have in holders.items() if len(have) > 1 and sizes[layer])
+    chance = random.Random(len(stacks))  # noqa: S311 - a search, not a secret
     idle = 0
     while shared and idle < SETTLED_TRIES and clock() < deadline:
-        held = holders[chance.choices(shared, weights=[sizes[layer] for layer in shared])[0]]
-        ruined = chance.sample(held, min(len(held), chance.randint(1, RUIN_STACKS)))
-        idle = 0 if search.ruin(ruined) else idle + 1
-    return search.orders
+        have = holders[chance.choices(shared, weights=[sizes[layer] for layer in shared])[0]]
+        numbers = chance.sample(have, min(len(have), chance.randint(1, REPLANNED_STACKS)))
+        idle = 0 if plan.replan(numbers) else idle + 1
+    return plan.orders
 
 
-def _settled(stacks: Sequence[Stack], orders: Sequence[Order], sizes: Sequence[int]) -> list[Order]:
-    """The same bytes with as many stacks as can be left as they are today."""
-    search = _Search(stacks, orders, sizes)
+def _with_fewest_changes(
+    stacks: Sequence[Stack], orders: Sequence[Order], sizes: Sequence[int]
+) -> list[Order]:
+    """A plan that stores the same bytes, with today's order for every stack that can keep it."""
+    plan = _EditablePlan(stacks, orders, sizes)
     for number, stack in enumerate(stacks):
-        search.move(number, stack.today)
-    return search.orders
+        plan.reset(number, stack.today)
+    return plan.orders
 
 
-class _Search:
-    """A plan that is changed stack by stack and never gets worse."""
+class _EditablePlan:
+    """A plan that is changed stack by stack and never stores more than before."""
 
     def __init__(
         self, stacks: Sequence[Stack], orders: Sequence[Order], sizes: Sequence[int]
@@ -129,50 +150,56 @@ class _Search:
         self._sizes = sizes
         self.orders = list(orders)
         self._trie = Trie(sizes)
-        for stack, order in zip(stacks, orders, strict=True):
-            self._trie.add(stack.arranged(order))
+        for number in range(len(stacks)):
+            self._add(number)
 
-    def move(self, number: int, order: Order) -> None:
+    def reset(self, number: int, order: Order) -> None:
         """Give a stack this order if that costs nothing."""
-        self._trie.remove(self._now(number))
+        self._remove(number)
         if self._cost(number, order) <= self._cost(number, self.orders[number]):
             self.orders[number] = order
-        self._trie.add(self._now(number))
+        self._add(number)
 
     def sweep(self) -> None:
-        """Put each stack where it shares most, until none moves."""
-        before = self._trie.total + 1
-        while self._trie.total < before:
-            before = self._trie.total
+        """Give each stack the order that shares most with the others, until no stack changes."""
+        before = self._trie.total_bytes + 1
+        while self._trie.total_bytes < before:
+            before = self._trie.total_bytes
             for number, stack in enumerate(self._stacks):
-                self._trie.remove(self._now(number))
+                self._remove(number)
                 order = self._trie.best_order(stack)
                 if self._cost(number, order) < self._cost(number, self.orders[number]):
                     self.orders[number] = order
-                self._trie.add(self._now(number))
+                self._add(number)
 
-    def ruin(self, numbers: Sequence[int]) -> bool:
-        """Plan these stacks anew together, one after the other; whether that stores less."""
-        before = self._trie.total
-        kept = {number: self.orders[number] for number in numbers}
+    def replan(self, numbers: Sequence[int]) -> bool:
+        """Plan these stacks anew, one after the other; undo it if that saves nothing.
+
+        Returns whether it saved something.
+        """
+        before = self._trie.total_bytes
+        old = {number: self.orders[number] for number in numbers}
         for number in numbers:
-            self._trie.remove(self._now(number))
+            self._remove(number)
         fresh = greedy_orders([self._stacks[number] for number in numbers], self._sizes)
         for number, order in zip(numbers, fresh, strict=True):
-            there = self._trie.best_order(self._stacks[number])
-            self.orders[number] = min((there, order), key=lambda each: self._cost(number, each))
-            self._trie.add(self._now(number))
-        if self._trie.total < before:
+            fitting = self._trie.best_order(self._stacks[number])
+            self.orders[number] = min((fitting, order), key=lambda each: self._cost(number, each))
+            self._add(number)
+        if self._trie.total_bytes < before:
             return True
         for number in numbers:
-            self._trie.remove(self._now(number))
+            self._remove(number)
         for number in numbers:
-            self.orders[number] = kept[number]
-            self._trie.add(self._now(number))
+            self.orders[number] = old[number]
+            self._add(number)
         return False
 
-    def _now(self, number: int) -> tuple[int, ...]:
-        return self._stacks[number].arranged(self.orders[number])
+    def _add(self, number: int) -> None:
+        self._trie.add(self._stacks[number].layers_in(self.orders[number]))
+
+    def _remove(self, number: int) -> None:
+        self._trie.remove(self._stacks[number].layers_in(self.orders[number]))
 
     def _cost(self, number: int, order: Order) -> int:
-        return self._trie.cost(self._stacks[number].arranged(order))
+        return self._trie.cost(self._stacks[number].layers_in(order))

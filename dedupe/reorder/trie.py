@@ -1,56 +1,59 @@
-"""Stacks as a tree of chains: what adding or taking one away costs."""
+"""A prefix tree of the chains of many stacks: what adding or removing one stack costs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from dedupe.reorder.problem import Order, Stack
+from dedupe.reorder.stack import Order, Stack
+
+#: chains that one search for the best order looks at: bounds its time in a tree with many branches
+_MOST_CHAINS = 2000
 
 
 @dataclass(slots=True)
 class _Chain:
-    """A layer in its place, and how many stacks run through it."""
+    """A layer on its parent, and the number of stacks that have it there."""
 
     stacks: int = 0
     children: dict[int, _Chain] = field(default_factory=dict)
 
 
 class Trie:
-    """Chains of many stacks, each once."""
+    """The chains of many stacks, each kept once."""
 
     def __init__(self, sizes: Sequence[int]) -> None:
         self._sizes = sizes
         self._root = _Chain()
         #: bytes of all chains
-        self.total = 0
+        self.total_bytes = 0
 
     def add(self, layers: Sequence[int]) -> None:
-        """Let a stack run through these layers, lowest first."""
+        """Add a stack with these layers, the lowest first."""
         chain = self._root
         for layer in layers:
             child = chain.children.get(layer)
             if child is None:
                 child = chain.children[layer] = _Chain()
-                self.total += self._sizes[layer]
+                self.total_bytes += self._sizes[layer]
             child.stacks += 1
             chain = child
 
     def remove(self, layers: Sequence[int]) -> None:
-        """Take a stack away again."""
+        """Remove a stack that was added before."""
         chain = self._root
         for place, layer in enumerate(layers):
             child = chain.children[layer]
             child.stacks -= 1
             if child.stacks == 0:
-                # nothing above it is left either
+                # all chains above belong to this stack alone too
                 del chain.children[layer]
-                self.total -= sum(self._sizes[each] for each in layers[place:])
+                self.total_bytes -= sum(self._sizes[each] for each in layers[place:])
                 return
             chain = child
 
     def cost(self, layers: Sequence[int]) -> int:
-        """Bytes that adding these layers would add."""
+        """Bytes that adding a stack with these layers would add."""
         chain = self._root
         for place, layer in enumerate(layers):
             child = chain.children.get(layer)
@@ -59,15 +62,15 @@ class Trie:
             chain = child
         return 0
 
-    def best_order(self, stack: Stack, limit: int = 2000) -> Order:
-        """An order of the stack that shares most bytes with the chains that are there.
+    def best_order(self, stack: Stack) -> Order:
+        """The order of the stack that shares most bytes with the chains in the tree.
 
-        ``limit`` bounds the chains that are looked at: with many ways through, the best of these.
+        In a tree with many branches it is the best of the first ``_MOST_CHAINS`` chains.
         """
         best: tuple[int, Order, int] = (0, (), 0)
         looked = 0
         todo: list[tuple[_Chain, Order, int, int]] = [(self._root, (), 0, 0)]
-        while todo and looked < limit:
+        while todo and looked < _MOST_CHAINS:
             chain, order, placed, shared = todo.pop()
             looked += 1
             if shared > best[0]:

@@ -1,10 +1,10 @@
-"""What a gate found: for a screen, for programs, and for a pull request."""
+"""The result of a check: for a screen, for programs, and for a pull request."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from dedupe.analysis.check import Breach, Checked, EvidenceTable, Outcome, Rule, Unit, Verdict
+from dedupe.analysis.check import Breach, CheckResult, EvidenceTable, Outcome, Rule, Unit, Verdict
 from dedupe.model.questions import Answer
 from dedupe.report.markdown import code
 from dedupe.report.tables import as_text as table_text
@@ -19,12 +19,12 @@ _SUBJECTS = 10
 _LONGEST = 60_000
 
 
-def as_json(found: Checked) -> str:
+def as_json(found: CheckResult) -> str:
     """One document; docs/check.md has its keys."""
     return json.dumps(document(found), indent=2, ensure_ascii=False) + "\n"
 
 
-def document(found: Checked) -> dict[str, Any]:
+def document(found: CheckResult) -> dict[str, Any]:
     """The document as values, for larger ones to hold."""
     return {
         "schema_version": SCHEMA_VERSION,
@@ -63,7 +63,7 @@ def _rule_document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def as_text(found: Checked, *, plain: bool) -> str:
+def as_text(found: CheckResult, *, plain: bool) -> str:
     """The table of rules, then the evidence of each that is broken."""
     rows = [_HEADER, *(_cells(outcome, plain) for outcome in found.outcomes)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADER))]
@@ -153,7 +153,7 @@ def _value(rule: Rule, value: float, plain: bool) -> str:
             return f"{int(value):,}"
 
 
-def _summary(found: Checked) -> str:
+def _summary(found: CheckResult) -> str:
     count = {
         verdict: sum(outcome.verdict is verdict for outcome in found.outcomes)
         for verdict in Verdict
@@ -166,7 +166,7 @@ def _summary(found: Checked) -> str:
     )
 
 
-def as_markdown(found: Checked) -> str:
+def as_markdown(found: CheckResult) -> str:
     """For a job summary or a comment: the table of rules, and what is behind the broken ones.
 
     Text of an image stands in code spans; evidence ends before a comment would be too long.

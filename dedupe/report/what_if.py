@@ -93,15 +93,15 @@ def as_json(found: WhatIf) -> str:
             for step in found.removals
         ],
     }
-    if found.reached is not None:
-        target = found.reached.target
+    if found.target_result is not None:
+        target = found.target_result.target
         document["target"] = {
             "wanted_bytes": target.wanted_bytes,
-            "granularity": target.granularity,
+            "granularity": target.granularity.value,
             "order": target.order.value,
-            "freed_bytes": found.reached.freed_bytes,
-            "most_bytes": found.reached.most_bytes,
-            "reached": found.reached.enough,
+            "freed_bytes": found.target_result.freed_bytes,
+            "most_bytes": found.target_result.most_bytes,
+            "reached": found.target_result.enough,
         }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -109,10 +109,10 @@ def as_json(found: WhatIf) -> str:
 def _head(found: WhatIf, *, plain: bool) -> str:
     count = len(found.images)
     images = f"{count} image{'' if count == 1 else 's'}"
-    if found.reached is None or found.reached.enough:
+    if found.target_result is None or found.target_result.enough:
         return f"Deleting {images} frees"
-    wanted = human(found.reached.target.wanted_bytes, plain=plain)
-    most = human(found.reached.most_bytes, plain=plain)
+    wanted = human(found.target_result.target.wanted_bytes, plain=plain)
+    most = human(found.target_result.most_bytes, plain=plain)
     return f"NOT ENOUGH: {wanted} wanted, {most} at most. Deleting {images} frees"
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from dedupe.errors import DedupeError
+from dedupe.errors import DedupeError, reason_of
 from dedupe.model.images import LayerRef, ObjectRef
 from dedupe.model.rows import EntryColumns, LayerFacts
 
@@ -187,7 +187,7 @@ def _serve(connection: Connection) -> None:
         except DedupeError as error:
             connection.send(Failed(task, error.code, error.message))
         except OSError as error:
-            connection.send(Failed(task, "unreadable", str(error.strerror or error).lower()))
+            connection.send(Failed(task, "unreadable", reason_of(error)))
         # a fault of ours in one layer must not end the batch; it is said, and the exit code tells
         except Exception as error:
             connection.send(Failed(task, "internal-error", f"{type(error).__name__}: {error}"))

@@ -1,12 +1,14 @@
-"""The seam between formats and the files that hold them.
+"""The seams of sources: what a source is, and what holds its files.
 
-A format (an image layout, a docker-archive) asks a holder for documents and blobs by name. A holder
-is a folder, an archive file or an address in an object store; it alone opens files.
+A source (a store, an image layout, an archive) is recognised by the files that a holder has. It
+asks the holder for documents and blobs by name, and returns its contents. A holder is a folder, an
+archive file or a folder of an object store.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import ClassVar, Protocol
 
 from dedupe.errors import SourceError
 from dedupe.model.identity import Digest
@@ -15,71 +17,159 @@ from dedupe.model.images import (
     FoundContainer,
     FoundImage,
     FoundOther,
+    LayerState,
     ObjectRef,
     Problem,
     Severity,
+    SourceKind,
+    StoredBlob,
 )
 
-#: told the name of what a listing leaves out, and why
-Failed = Callable[[str, SourceError], None]
+#: called with the name of each entry that a listing leaves out, and the reason
+OnFailure = Callable[[str, SourceError], None]
 
 
 class Holder(Protocol):
-    """Files by name, as a folder, an archive or an object store has them."""
+    """Files by name, in a folder, an archive or an object store."""
 
-    def read(self, name: str, limit: int) -> bytes:
-        """All bytes of a small file.
+    def read_file(self, name: str, limit: int) -> bytes:
+        """Read a small file.
 
-        Raises SourceError: ``blob-missing``, ``document-too-large``, ``not-a-regular-file``.
+        Raises SourceError: ``blob-missing``, ``document-too-large`` if it has more than ``limit``
+        bytes, and others as the holder says.
         """
         ...
 
     def blob(self, name: str) -> BlobRef | ObjectRef:
-        """Where a file's bytes are, its size known; raises SourceError as ``read`` does."""
+        """Where the bytes of a file are, and its size; raises SourceError as ``read_file`` does."""
         ...
 
     def has(self, name: str) -> bool:
-        """Whether there is a file of this name."""
+        """Whether a file of this name exists."""
         ...
 
-    def listing(self, folder: str, failed: Failed | None = None) -> Iterator[tuple[str, int]]:
-        """Names below ``folder`` and sizes of the regular files in it, any depth.
+    def list_files(
+        self, folder: str, on_failure: OnFailure | None = None
+    ) -> Iterator[tuple[str, int]]:
+        """Names and sizes of all regular files below ``folder``, at any depth.
 
-        Without ``failed`` the first folder that cannot be read raises SourceError; with it, the
-        rest is listed.
+        An entry that cannot be read is passed to ``on_failure``; without it, the first one raises
+        SourceError.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """What an unpacked store holds beside blobs; fields as ``FoundSource`` has them."""
+class Candidate:
+    """What may be a source: a folder, an archive file, or a folder of an object store."""
 
+    #: path or address, as reports show it
+    location: str
+    holder: Holder
+    #: all folders that the user named: a store may use layers of another one
+    named_folders: Sequence[Path] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """Where to look for more sources once one was found in a folder."""
+
+    #: whether kinds that come later in ``SOURCE_TYPES`` are tried on the same folder
+    same_folder: bool = False
+    #: entries of the folder that may hold more sources; None for all
+    entries: Collection[str] | None = ()
+    #: entries that only the source itself reads, even if the user named them too
+    own: Collection[str] = ()
+
+
+#: nothing else is in a folder that is such a source
+NO_DESCENT = Descent()
+
+
+@dataclass(frozen=True, slots=True)
+class StoreBytes:
+    """Bytes of a store that keeps layers unpacked, without those of its blobs."""
+
+    #: documents and unpacked layers; containers are left out
     stored_bytes: int
+    #: of these, unpacked layers that no image needs
     orphan_bytes: int
+    #: disk usage of everything below the store's root, blobs included
     allocated_bytes: int
+    #: of these, what is not a blob, a layer or a container
     other_bytes: int
 
 
 @dataclass(slots=True)
 class Contents:
-    """What has been found so far in one source, and what could not be."""
+    """What one source holds, and what of it could not be read."""
 
     images: list[FoundImage] = field(default_factory=list)
     others: list[FoundOther] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     containers: list[FoundContainer] = field(default_factory=list)
-    #: digests that some document names, so that the rest can be told to be orphans
+    #: digests that a document refers to; all other blobs are orphans
     referenced: set[Digest] = field(default_factory=set)
-    #: None where the store keeps blobs alone, or was not measured
-    held: Held | None = None
+    #: None if the source keeps no blobs
+    blobs: list[StoredBlob] | None = None
+    #: None if the source keeps no layers unpacked, or if they could not be measured
+    unpacked: StoreBytes | None = None
+    #: size of the source's file; None if it is not a single file
+    file_bytes: int | None = None
+    #: bytes of files that are not blobs, if the source knows them; else those in ``unpacked`` count
+    other_bytes: int | None = None
+    #: whether the source was never used, so that it is not listed
+    unused: bool = False
 
-    def failed(self, subject: str, error: SourceError, *, once: bool = False) -> None:
-        """Keep an error as a row, so that the rest goes on; ``once``: a row a code is enough."""
-        if once and any(problem.code == error.code for problem in self.problems):
-            return
+    def add_error(self, subject: str, error: SourceError) -> None:
+        """Keep an error as a problem, so that the rest can be read."""
         self.problems.append(Problem(subject, error.code, error.message))
 
-    def note(self, subject: str, code: str, message: str) -> None:
-        """Keep something that takes nothing away from the figures."""
+    def add_open_error(self, subject: str, error: SourceError) -> None:
+        """Keep an error of opening a file or folder of the store as a problem.
+
+        ``permission-denied`` is kept once: if a user may not read one file of a store, it is the
+        same for all of them.
+        """
+        if error.code != "permission-denied" or not self.has_problem(error.code):
+            self.add_error(subject, error)
+
+    def add_note(self, subject: str, code: str, message: str) -> None:
+        """Keep a problem that leaves all figures right."""
         self.problems.append(Problem(subject, code, message, Severity.NOTE))
+
+    def has_problem(self, code: str) -> bool:
+        """Whether there is a problem with this code."""
+        return any(problem.code == code for problem in self.problems)
+
+
+class Source(Protocol):
+    """One source of images.
+
+    A kind of source is a class of this shape, listed in ``SOURCE_TYPES``.
+    """
+
+    kind: ClassVar[SourceKind]
+
+    @classmethod
+    def recognise(cls, candidate: Candidate) -> "Sequence[Source]":
+        """The sources of this kind that the candidate is: usually none or one."""
+        ...
+
+    @property
+    def location(self) -> str:
+        """The path or address of the source, as reports show it."""
+        ...
+
+    def read_contents(self) -> Contents:
+        """Read the source's documents, not its layers; errors become problems of the contents."""
+        ...
+
+    def descent(self) -> Descent:
+        """Where more sources may be in the folder that this one was found in."""
+        ...
+
+
+def state_after(error: SourceError) -> LayerState:
+    """The state of a layer that could not be found or opened."""
+    return LayerState.ABSENT if error.code == "blob-missing" else LayerState.BROKEN

@@ -1,4 +1,4 @@
-"""Where the stores of a host usually are."""
+"""Default folders of stores."""
 
 import os
 from pathlib import Path
@@ -10,12 +10,11 @@ _SYSTEM = (
     "/var/lib/rancher/k3s/agent/containerd",
     "/var/lib/registry",
 )
-_OWN = ("containers/storage", "docker")
+_IN_HOME = ("containers/storage", "docker")
 
 
 def usual_places() -> list[Path]:
-    """Those that are there, whether or not this user may read them."""
+    """Default folders that exist, whether or not this user may read them."""
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    places = [*(data / name for name in _OWN), *map(Path, _SYSTEM)]
-    # unlike Path.is_dir, no error where a folder above is closed
-    return [place for place in places if os.path.isdir(place)]  # noqa: PTH112
+    places = [*(data / name for name in _IN_HOME), *map(Path, _SYSTEM)]
+    return [place for place in places if os.path.isdir(place)]  # noqa: PTH112  # Path.is_dir raises if it may not look

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from dedupe import __version__
-from dedupe.errors import StoreError
-from dedupe.host.locks import together
+from dedupe.errors import StoreError, reason_of
+from dedupe.host.locks import shared_lock
 from dedupe.model.rows import EntryColumns, LayerFacts, Verified
 from dedupe.model.tables import SCAN_TABLES, SCHEMA_VERSION, TABLES
 from dedupe.scan.interface import ScanResult
@@ -60,7 +60,7 @@ class Catalog:
 
     def writing(self) -> contextlib.AbstractContextManager[None]:
         """To be held while a scan runs, beside other scans: keeps ``collect`` from its layers."""
-        return together(self.folder / LOCK)
+        return shared_lock(self.folder / LOCK)
 
     def has_layer(self, diff_id: str) -> bool:
         """Whether verified rows of this layer are kept already."""
@@ -165,7 +165,7 @@ class Catalog:
                 temporary.rename(mark)
         except OSError as error:
             raise StoreError(
-                f"catalog {self.folder}: {(error.strerror or str(error)).lower()}; "
+                f"catalog {self.folder}: {reason_of(error)}; "
                 "name another with --catalog or DEDUPE_CATALOG",
                 "catalog-unwritable",
             ) from error
@@ -239,6 +239,8 @@ def _scan_rows(scan: str, result: ScanResult) -> dict[str, list[dict[str, Any]]]
                 "kind": source.kind.value,
                 "stored_bytes": source.stored_bytes,
                 "orphan_bytes": source.orphan_bytes,
+                "orphan_blob_bytes": source.orphan_blob_bytes,
+                "orphan_unpacked_bytes": source.orphan_unpacked_bytes,
                 "allocated_bytes": source.allocated_bytes,
                 "other_bytes": source.other_bytes,
             }

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dedupe.errors import StoreError
-from dedupe.host.locks import alone
+from dedupe.host.locks import exclusive_lock
 from dedupe.store.catalog import LOCK, TEMPORARY, check_version, file_name, scan_ids
 
 #: a scan that was killed has left layers that no kept scan names yet
@@ -60,7 +60,7 @@ def collect(folder: Path) -> tuple[int, int]:
     Raises LockedError while a scan is under way: it names layers that are there when it begins.
     """
     check_version(folder)
-    with alone(folder / LOCK, "the catalog is being written to"):
+    with exclusive_lock(folder / LOCK, "the catalog is being written to"):
         return _collected(folder)
 
 

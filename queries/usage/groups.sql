@@ -185,16 +185,12 @@ summed AS (
     GROUP BY rows.kind, rows.name, rows.key, rows.images
 ),
 
--- Docker and containers/storage keep layers unpacked, other sources keep blobs. Nothing reads
--- orphans, so other granularities than that of their store are unknown.
+-- Some sources keep blobs, some keep layers unpacked, containerd keeps both. Orphans are not read,
+-- so only the granularity that they are kept in is known.
 unreferenced AS (
     SELECT
-        sum(orphan_bytes) FILTER (
-            WHERE kind NOT IN ('docker', 'containers-storage')
-        ) AS compressed_bytes,
-        sum(orphan_bytes) FILTER (
-            WHERE kind IN ('docker', 'containers-storage')
-        ) AS unpacked_bytes
+        sum(orphan_blob_bytes) AS compressed_bytes,
+        sum(orphan_unpacked_bytes) AS unpacked_bytes
     FROM scan_sources
 ),
 

@@ -170,12 +170,8 @@ dead_layers AS (
 
 unreferenced AS (
     SELECT
-        sum(orphan_bytes) FILTER (
-            WHERE kind NOT IN ('docker', 'containers-storage')
-        ) AS compressed_bytes,
-        sum(orphan_bytes) FILTER (
-            WHERE kind IN ('docker', 'containers-storage')
-        ) AS unpacked_bytes
+        sum(orphan_blob_bytes) AS compressed_bytes,
+        sum(orphan_unpacked_bytes) AS unpacked_bytes
     FROM scan_sources
 ),
 

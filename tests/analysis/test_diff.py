@@ -1,4 +1,4 @@
-"""Comparisons: two images against their unpacked trees, two scans, two groups of sources."""
+"""Comparisons of two images (judged by their unpacked trees), two scans, and groups of sources."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 from builders import Image, Member, file, symlink, tar_of, whiteout, write_oci_layout
+from helpers.commands import invoke
+from helpers.judges import EDGES, need
+from helpers.scanning import scan_images, scan_only, scanned
+from helpers.strategies import stacks
 from hypothesis import HealthCheck, given, settings
-from scanning import scan_only, scanned
-from strategies import stacks
-from test_judges import need
-from test_paths import EDGES, run, scan_images
 
-from dedupe.analysis.diff import compare_images, compare_scans, compare_sources, summarised
+from dedupe.analysis.diff import compare_images, compare_scans, compare_sources, summarise
 from dedupe.errors import DedupeError, StoreError
 from dedupe.model.paths import path_text
 from dedupe.store.catalog import scan_ids
@@ -26,27 +26,30 @@ METADATA = {"mode", "uid", "gid", "mtime", "xattrs"}
 
 
 def image_of(name: str, *layers: Sequence[Member]) -> Image:
+    """An image of these layers with a name."""
     return Image([tar_of(layer) for layer in layers], names=[name], settings={"Hostname": name})
 
 
 def differences(session: Session, old: str, new: str) -> tuple[dict, list[dict], list[dict]]:
-    """Summary, rows, and why the first layer differs."""
+    """Summary, rows, and the row about the first layer that differs."""
     comparison = compare_images(session, old, new)
-    found = summarised(session, comparison)
+    found = summarise(session, comparison)
     first = found.first_difference
     return found.summary, session.rows(comparison.rows), [first] if first else []
 
 
 def changes(rows: list[dict]) -> dict[str, tuple]:
+    """The rows without those of directories that only a time changed."""
     return {row["path"]: (row["change"], tuple(row["fields"])) for row in rows}
 
 
 def content_of(path: bytes) -> bytes:
+    """The content hash of a file on disk."""
     return blake3(Path(os.fsdecode(path)).read_bytes()).digest()
 
 
 def tree_of(root: Path) -> dict[str, dict]:
-    """Path -> fields, of a folder on disk."""
+    """Fields by path of a folder on disk."""
     found = {}
     for folder, folders, files in os.walk(os.fsencode(root)):
         for entry in (*folders, *files):
@@ -67,6 +70,7 @@ def tree_of(root: Path) -> dict[str, dict]:
 
 
 def agrees_with_umoci(layout: Path, old: str, new: str, folder: Path) -> None:
+    """Check a comparison against the two trees that umoci unpacks."""
     show = need("umoci")
     session = scanned(folder / "catalog", layout)[1]
     with show(layout, old, folder) as root:
@@ -96,8 +100,8 @@ def agrees_with_umoci(layout: Path, old: str, new: str, folder: Path) -> None:
 
 
 @pytest.mark.tools
-def test_umoci_agrees(tmp_path: Path) -> None:
-    """Added, removed, changed and fields are those of the two unpacked trees, both ways round."""
+def test_a_comparison_is_that_of_the_unpacked_trees(tmp_path: Path) -> None:
+    """Added, removed, changed and fields are those of both unpacked trees, in both directions."""
     need("umoci")
     more = [
         whiteout("d"),
@@ -114,18 +118,18 @@ def test_umoci_agrees(tmp_path: Path) -> None:
 
 @pytest.mark.estate
 @pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
-def test_umoci_agrees_on_real_images(tmp_path: Path) -> None:
-    """The same of two tags of a real image."""
+def test_a_comparison_of_real_images_is_that_of_the_unpacked_trees(tmp_path: Path) -> None:
+    """The same for two tags of a real image."""
     layout = Path(os.environ["DEDUPE_ESTATE"]) / "oci"
     agrees_with_umoci(layout, "localhost/app/web:1.2", "localhost/app/web:1.3", tmp_path)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(old=stacks(), new=stacks())
-def test_mirrors(old: Sequence, new: Sequence) -> None:
-    """An image does not differ from itself; the way back undoes the way there."""
+def test_comparing_backwards_mirrors_the_differences(old: Sequence, new: Sequence) -> None:
+    """An image does not differ from itself; comparing backwards swaps added and removed."""
     with tempfile.TemporaryDirectory() as folder:
-        session = scan_images(Path(folder), image_of("old:1", *old), image_of("new:1", *new))
+        session = scan_images(Path(folder), [image_of("old:1", *old), image_of("new:1", *new)])
         assert differences(session, "old:1", "old:1")[1:] == ([], [])
         there, rows, _ = differences(session, "old:1", "new:1")
         back, mirrored, _ = differences(session, "new:1", "old:1")
@@ -138,17 +142,19 @@ def test_mirrors(old: Sequence, new: Sequence) -> None:
     assert there["changed_old_bytes"] == back["changed_new_bytes"]
 
 
-def test_first_difference_and_pull(tmp_path: Path) -> None:
-    """Times alone, other entries, a longer stack; only blobs that are missing are pulled."""
+def test_the_first_differing_layer_has_a_reason(tmp_path: Path) -> None:
+    """The reason is times, content or a longer stack; only blobs that are missing are pulled."""
     base = [file("a", b"1" * 10)]
     timed = [file("a", b"1" * 10, mtime=9)]
     other = [file("a", b"2" * 10, mtime=9), file("b", b"3")]
     session = scan_images(
         tmp_path,
-        image_of("base:1", base),
-        image_of("timed:1", timed),
-        image_of("other:1", other),
-        image_of("more:1", base, other),
+        [
+            image_of("base:1", base),
+            image_of("timed:1", timed),
+            image_of("other:1", other),
+            image_of("more:1", base, other),
+        ],
     )
     reasons = {}
     for new in ("timed:1", "other:1", "more:1"):
@@ -168,8 +174,8 @@ def test_first_difference_and_pull(tmp_path: Path) -> None:
     ]
 
 
-def test_two_scans(tmp_path: Path) -> None:
-    """What appeared and what was freed make the difference; a name that moved is told."""
+def test_scans_differ_by_what_appeared_and_what_was_freed(tmp_path: Path) -> None:
+    """What appeared less what was freed is the difference; a moved name is reported."""
     kept, gone, come = ([file("f", text)] for text in (b"1" * 10, b"2" * 20, b"3" * 40))
     store, catalog = tmp_path / "store", tmp_path / "catalog"
     write_oci_layout(store, [image_of("kept:1", kept), image_of("tag:1", kept, gone)], "none")
@@ -181,7 +187,7 @@ def test_two_scans(tmp_path: Path) -> None:
     old, new = scan_ids(catalog)
     session = Session(catalog)
     comparison = compare_scans(session, old, new)
-    row = summarised(session, comparison).summary
+    row = summarise(session, comparison).summary
     assert (row["unpacked_appeared_bytes"], row["unpacked_freed_bytes"]) == (40, 20)
     for unit in ("unpacked", "compressed"):
         grown = row[f"new_{unit}_bytes"] - row[f"old_{unit}_bytes"]
@@ -200,14 +206,14 @@ def test_two_scans(tmp_path: Path) -> None:
         compare_scans(session, old, "1999")
 
 
-def test_two_groups_of_sources(tmp_path: Path) -> None:
-    """Units that both hold, and that one holds; a glob that fits nothing names the sources."""
+def test_groups_of_sources_share_units(tmp_path: Path) -> None:
+    """Units are in both groups or in one; a glob that matches nothing gets the sources' names."""
     one, two = [file("f", b"1" * 10), file("g", b"5")], [file("h", b"1" * 10)]
     write_oci_layout(tmp_path / "a", [image_of("one:1", one)], "none")
     write_oci_layout(tmp_path / "b", [image_of("one:1", one), image_of("two:1", two)], "none")
     session = scanned(tmp_path / "catalog", tmp_path / "a", tmp_path / "b")[1]
     comparison = compare_sources(session, "*/a", "*/b")
-    rows = {row["granularity"]: row for row in summarised(session, comparison).summary}
+    rows = {row["granularity"]: row for row in summarise(session, comparison).summary}
     for granularity in ("image", "layer", "unpacked"):
         row = rows[granularity]
         assert (row["shared"], row["only_first"], row["only_second"]) == (1, 0, 1)
@@ -224,17 +230,17 @@ def test_two_groups_of_sources(tmp_path: Path) -> None:
         compare_sources(session, "*/c", "*/b")
 
 
-def test_command(tmp_path: Path) -> None:
-    """Summary first, then rows; rows alone in other forms; the summary as a document."""
+def test_the_command_prints_a_summary_and_then_rows(tmp_path: Path) -> None:
+    """Text has the summary first; other forms have rows, or the summary as a document."""
     base = [file("a", b"1")]
-    scan_images(tmp_path, image_of("old:1", base), image_of("new:1", base, [file("b", b"22")]))
+    scan_images(tmp_path, [image_of("old:1", base), image_of("new:1", base, [file("b", b"22")])])
     catalog = ("--catalog", str(tmp_path / "catalog"))
-    text = run("diff", "old:1", "new:1", *catalog)
+    text = invoke("diff", "old:1", "new:1", *catalog)
     assert text.index("1  added, 2 B") < text.index("old_bytes")
-    assert json.loads(run("diff", "old", "new", "-f", "json", *catalog))[0]["path"] == "b"
-    document = json.loads(run("diff", "old", "new", "--summary", "-f", "json", *catalog))
+    assert json.loads(invoke("diff", "old", "new", "-f", "json", *catalog))[0]["path"] == "b"
+    document = json.loads(invoke("diff", "old", "new", "--summary", "-f", "json", *catalog))
     assert (document["compared"], document["summary"]["added_bytes"]) == ("images", 2)
     assert document["first_difference"]["reason"] == "added"
-    assert "queries/diff/files.sql" in run("diff", "old", "new", "--explain", *catalog)
+    assert "queries/diff/files.sql" in invoke("diff", "old", "new", "--explain", *catalog)
     with pytest.raises(DedupeError, match="expected two images"):
-        run("diff", "old", *catalog)
+        invoke("diff", "old", *catalog)

@@ -1,4 +1,4 @@
-"""ls, find, which and history: one image as a container sees it, and what is below what it sees."""
+"""ls, find, which and history: one image as a container sees it, and what layers hide."""
 
 import json
 import os
@@ -17,70 +17,42 @@ from builders import (
     directory,
     file,
     hardlink,
-    opaque,
     raw,
     symlink,
     tar_of,
     whiteout,
     write_oci_layout,
 )
+from helpers.commands import invoke
+from helpers.judges import EDGES, JUDGES, need
+from helpers.scanning import scan_images, scanned
+from helpers.strategies import stacks
 from here import PROJECT
 from hypothesis import HealthCheck, given, settings
-from scanning import scanned
-from strategies import stacks
-from test_judges import JUDGES, need
-from typer.testing import CliRunner
 
 from dedupe.analysis.paths.globs import pattern_of
-from dedupe.analysis.paths.lookup import existing, locate, typed_path
+from dedupe.analysis.paths.lookup import existing_path, resolve_path, typed_path
 from dedupe.analysis.paths.which import branches_of
 from dedupe.analysis.selection import one_image
-from dedupe.cli.app import app
 from dedupe.errors import StoreError
 from dedupe.model.paths import path_text
 from dedupe.model.questions import Question
 from dedupe.store.session import Session
 
-EDGES = [
-    [
-        directory("d", mode=0o1777, uid=7, gid=8),
-        file("d/x", b"1" * 10),
-        file("d/e/y", b"2" * 20, mode=0o4755),
-        file("turned/into/file", b"3"),
-        file("linked", b"4" * 40),
-        hardlink("again", "linked"),
-        symlink("points", "../nowhere"),
-        symlink("to-d", "/d"),
-        raw(b"odd\n\xff\\name", content=b"5" * 80),
-        file("implied/deep/z", b"6"),
-    ],
-    [whiteout("d/e"), file("turned/into", b"33"), whiteout("again"), whiteout("never")],
-    [
-        directory("d"),
-        opaque("d"),
-        file("d/new", b"7" * 160, uid=9),
-        file("points", b"no link now"),
-        file("linked", b"4" * 40, mode=0o600),
-    ],
-]
-
-
-def scan_images(folder: Path, *images: Image) -> Session:
-    write_oci_layout(folder / "store", images, "none")
-    return scanned(folder / "catalog", folder / "store")[1]
-
 
 def scan_stack(folder: Path, layers: Sequence[Sequence[Member]]) -> tuple[Session, str]:
+    """Scan an image of these layers; also returns its image ID."""
     image = Image([tar_of(layer) for layer in layers], names=["i:1"])
-    return scan_images(folder, image), image.image_id
+    return scan_images(folder, [image]), image.image_id
 
 
 def ask(session: Session, image: str, query: str, **parameters: object) -> list[dict]:
+    """Rows of a question about one image."""
     return session.answer(Question(query, parameters, (image,))).dicts()
 
 
 def listed(session: Session, image: str) -> dict[str, tuple]:
-    """All that ``ls --recursive /`` says: path -> mode, owner, size, link."""
+    """The listing of ``ls --recursive /``: mode, owner, size and link by path."""
     rows = ask(session, image, "paths/ls", path="", recursive=True)
     assert [row["path"] for row in rows] == sorted(row["path"] for row in rows)
     return {
@@ -90,10 +62,12 @@ def listed(session: Session, image: str) -> dict[str, tuple]:
 
 
 def which(session: Session, image: str, path: str) -> list[dict]:
+    """Rows of ``which`` for a path."""
     return ask(session, image, "paths/which", path=path, container=None)
 
 
 def states(rows: Sequence[dict]) -> list[tuple]:
+    """Position, mode, state, kind and cause of every entry; absent ones are left out."""
     return [
         (row["position"], row["mode"], row["state"], row["kind"], row["cause"])
         for row in rows
@@ -102,7 +76,7 @@ def states(rows: Sequence[dict]) -> list[tuple]:
 
 
 def shown(root: Path) -> dict[str, tuple]:
-    """The same of a folder on disk, as the file system says it."""
+    """Mode, owner, size and link by path of a folder on disk."""
     found = {}
     for folder, folders, files in os.walk(os.fsencode(root)):
         for entry in (*folders, *files):
@@ -120,7 +94,7 @@ def shown(root: Path) -> dict[str, tuple]:
 
 
 def agrees_with(judge: str, layout: Path, names: Sequence[str], folder: Path) -> None:
-    """A listing shows the tool's tree; ``which`` names one provider of each path."""
+    """Check that a listing is the tool's tree, and ``which`` names one provider of each path."""
     show = need(judge)
     session = scanned(folder / "catalog", layout)[1]
     for name in names:
@@ -144,8 +118,8 @@ def agrees_with(judge: str, layout: Path, names: Sequence[str], folder: Path) ->
 
 @pytest.mark.tools
 @pytest.mark.parametrize("judge", JUDGES)
-def test_tools_agree_on_edges(judge: str, tmp_path: Path) -> None:
-    """Modes with their special bits, owners, sizes, links, odd names, implied folders."""
+def test_tools_agree_on_edge_cases(judge: str, tmp_path: Path) -> None:
+    """Special mode bits, owners, sizes, links, odd names and implied folders are the tool's."""
     need(judge)
     image = Image([tar_of(layer) for layer in EDGES], names=["localhost/edges:1"])
     write_oci_layout(tmp_path / "store", [image])
@@ -155,7 +129,7 @@ def test_tools_agree_on_edges(judge: str, tmp_path: Path) -> None:
 @pytest.mark.tools
 @pytest.mark.parametrize("judge", JUDGES)
 def test_tools_agree_on_sample_images(judge: str, tmp_path: Path) -> None:
-    """The same of every sample image."""
+    """The tool shows every sample image as ls does."""
     need(judge)
     store = tmp_path / "store"
     subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(store)], check=True)
@@ -171,14 +145,14 @@ def test_tools_agree_on_sample_images(judge: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("judge", ["umoci", "podman overlay"])
 @pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
 def test_tools_agree_on_real_images(judge: str, tmp_path: Path) -> None:
-    """The same of two real images."""
+    """The tool shows two real images as ls does."""
     layout = Path(os.environ["DEDUPE_ESTATE"]) / "oci"
     names = ["localhost/app/web:1.3", "localhost/runtime/python:3.11"]
     agrees_with(judge, layout, names, tmp_path)
 
 
 def made_folders(stack: Sequence[Sequence[Member]]) -> set[str]:
-    """Folders that something lies or lay below: only a mark or another kind takes them away."""
+    """Implied folders: they exist until a mark or an entry of another kind removes them."""
     made: set[str] = set()
     for layer in stack:
         for member in layer:
@@ -196,8 +170,8 @@ def made_folders(stack: Sequence[Sequence[Member]]) -> set[str]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(stack=stacks())
-def test_random_stacks(stack: list) -> None:
-    """Which sees what the oracle sees; the oracle's hidden files are hidden by whom it says."""
+def test_which_agrees_with_the_oracle_on_random_stacks(stack: list) -> None:
+    """The visible entry is the oracle's, and hidden files are hidden by the layer it names."""
     truth = oracle.stack(stack)
     made = made_folders(stack) - truth.view.keys()
     kinds = {"f": "file", "d": "directory", "s": "symlink"}
@@ -229,8 +203,8 @@ def test_random_stacks(stack: list) -> None:
         ), lost
 
 
-def test_which_tells_every_copy(tmp_path: Path) -> None:
-    """From the top down: who is seen, who hides whom and why, marks on the path and above it."""
+def test_which_lists_every_copy_from_the_top_down(tmp_path: Path) -> None:
+    """Each copy is visible or has the layer and cause that hide it; marks are listed too."""
     session, image = scan_stack(
         tmp_path,
         [
@@ -263,8 +237,8 @@ def test_which_tells_every_copy(tmp_path: Path) -> None:
     ]
 
 
-def test_which_resolves_links_before_it_compares(tmp_path: Path) -> None:
-    """A hard link is what it leads to, in its layer or below; one to nothing dangles."""
+def test_which_compares_the_targets_of_hard_links(tmp_path: Path) -> None:
+    """A hard link has the content of its target, in its layer or below; without one it dangles."""
     session, image = scan_stack(
         tmp_path,
         [
@@ -283,7 +257,7 @@ def test_which_resolves_links_before_it_compares(tmp_path: Path) -> None:
 
 
 def test_links_are_followed_as_in_a_container(tmp_path: Path) -> None:
-    """Links above the path, absolute ones from the image's root; the last only before a slash."""
+    """Symlinks above the path are followed inside the image; the last only before a slash."""
     session, image = scan_stack(
         tmp_path,
         [
@@ -296,30 +270,30 @@ def test_links_are_followed_as_in_a_container(tmp_path: Path) -> None:
             ]
         ],
     )
-    found = locate(session, image, "/bin/tool")
+    found = resolve_path(session, image, "/bin/tool")
     assert (found.path, found.kind) == ("usr/bin/tool", "file")
     assert found.links == ("bin -> usr/bin",)
-    assert locate(session, image, "bin").path == "bin"
-    assert locate(session, image, "bin/").path == "usr/bin"
-    assert locate(session, image, "away/again/tool").path == "usr/bin/tool"
-    assert locate(session, image, "bin/../../..//usr/./bin").path == "usr/bin"
+    assert resolve_path(session, image, "bin").path == "bin"
+    assert resolve_path(session, image, "bin/").path == "usr/bin"
+    assert resolve_path(session, image, "away/again/tool").path == "usr/bin/tool"
+    assert resolve_path(session, image, "bin/../../..//usr/./bin").path == "usr/bin"
     with pytest.raises(StoreError, match="more than 40 links") as caught:
-        locate(session, image, "round/x")
+        resolve_path(session, image, "round/x")
     assert caught.value.code == "link-loop"
 
 
-def test_a_wrong_path_is_told_what_became_of_it(tmp_path: Path) -> None:
-    """The nearest folder that exists; the layer that deleted what some layer had."""
+def test_a_wrong_path_gets_the_nearest_folder_or_its_deletion(tmp_path: Path) -> None:
+    """The error names the nearest folder that exists, or the layer that deleted the path."""
     session, image = scan_stack(
         tmp_path, [[file("d/e/a", b"1")], [whiteout("d/e")], [file("d/b", b"2")]]
     )
     with pytest.raises(StoreError) as caught:
-        existing(session, image, "i:1", "/d/e/a")
+        existing_path(session, image, "i:1", "/d/e/a")
     assert caught.value.code == "no-path"
     assert caught.value.message.startswith("/d/e/a: no such path in i:1; the nearest that exists")
     assert "is /d; layer 0 had it, and layer 1 has deleted it" in caught.value.message
     with pytest.raises(StoreError, match=r"exists is /d$"):
-        existing(session, image, "i:1", "d/never")
+        existing_path(session, image, "i:1", "d/never")
     with pytest.raises(StoreError, match=r"exists is /$"):
         branches_of(session, image, "i:1", "never", None)
     # a path that is gone still has branches to tell of
@@ -327,15 +301,15 @@ def test_a_wrong_path_is_told_what_became_of_it(tmp_path: Path) -> None:
     assert question.parameters["path"] == "d/e/a"
 
 
-def test_paths_that_are_not_text(tmp_path: Path) -> None:
-    """The printable form that answers give can be typed; so can the bytes themselves."""
+def test_a_path_can_be_given_as_bytes_or_as_printed(tmp_path: Path) -> None:
+    """A path that is not UTF-8 is found by its bytes and by its printable form."""
     name = b"odd\n\xff\\name"
     session, image = scan_stack(tmp_path, [[raw(name, content=b"1")]])
     (row,) = ask(session, image, "paths/ls", path="", recursive=False)
     assert row["path"] == path_text(name)
     for typed in (row["path"], os.fsdecode(name)):
         assert typed_path(typed) == row["path"]
-        assert existing(session, image, "i:1", typed).kind == "file"
+        assert existing_path(session, image, "i:1", typed).kind == "file"
     assert [
         each["path"] for each in ask(session, image, "paths/find", pattern=pattern_of("odd??*"))
     ]
@@ -357,8 +331,8 @@ def test_paths_that_are_not_text(tmp_path: Path) -> None:
         ("*[", set()),
     ],
 )
-def test_globs(glob: str, fits: set[str], tmp_path: Path) -> None:
-    """Names at any depth without a slash, whole paths with one; two stars cross slashes."""
+def test_globs_match_names_or_whole_paths(glob: str, fits: set[str], tmp_path: Path) -> None:
+    """Without a slash a glob matches names at any depth; ``**`` matches slashes too."""
     session, image = scan_stack(
         tmp_path, [[file("a.py"), file("d/b.py"), file("d/e/c.py"), file("d/e/[x]")]]
     )
@@ -366,8 +340,8 @@ def test_globs(glob: str, fits: set[str], tmp_path: Path) -> None:
     assert {row["path"] for row in found} == fits
 
 
-def test_history_adds_up(tmp_path: Path) -> None:
-    """Each step's bytes are live or shadowed; what steps hide is what is shadowed later."""
+def test_the_bytes_of_each_step_add_up(tmp_path: Path) -> None:
+    """Each step's bytes are live or shadowed; hidden bytes of all steps are the shadowed ones."""
     session, image = scan_stack(
         tmp_path,
         [
@@ -388,10 +362,10 @@ def test_history_adds_up(tmp_path: Path) -> None:
 
 
 def test_a_question_about_one_image_reads_no_other(tmp_path: Path) -> None:
-    """Entries of other images' layers are not needed, and their images are not there."""
+    """Entries of other images are not read, and answers do not have those images."""
     one = Image([tar_of([file("a", b"1")])], names=["one:1"])
     two = Image([tar_of([file("b", b"2" * 9)])], names=["two:1"])
-    session = scan_images(tmp_path, one, two)
+    session = scan_images(tmp_path, [one, two])
     unread = (
         tmp_path / "catalog" / "entries" / f"{two.diff_ids[0].removeprefix('sha256:')}-0.parquet"
     )
@@ -402,24 +376,17 @@ def test_a_question_about_one_image_reads_no_other(tmp_path: Path) -> None:
     assert len(session.rows("image_names")) == 2
 
 
-def run(*words: str) -> str:
-    done = CliRunner().invoke(app, list(words))
-    if done.exception and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    return done.stdout
-
-
-def test_commands(tmp_path: Path) -> None:
-    """The commands find the image by a short name, and answer in every form."""
+def test_commands_find_the_image_by_a_short_name(tmp_path: Path) -> None:
+    """ls, find, which and history accept a short name and answer in every form."""
     scan_stack(tmp_path, EDGES)
     catalog = ("--catalog", str(tmp_path / "catalog"))
-    rows = json.loads(run("ls", "i", "to-d/", "--format", "json", *catalog))
+    rows = json.loads(invoke("ls", "i", "to-d/", "--format", "json", *catalog))
     assert [(row["path"], row["position"]) for row in rows] == [("d/new", 2)]
-    assert "d/new" in run("find", "i", "ne*", *catalog)
-    assert "metadata_only" in run("which", "i", "/linked", "--format", "csv", *catalog)
-    assert len(json.loads(run("history", "i", "--format", "json", *catalog))) == 3
-    assert "-- of image sha256:" in run("ls", "i", "--explain", *catalog)
+    assert "d/new" in invoke("find", "i", "ne*", *catalog)
+    assert "metadata_only" in invoke("which", "i", "/linked", "--format", "csv", *catalog)
+    assert len(json.loads(invoke("history", "i", "--format", "json", *catalog))) == 3
+    assert "-- of image sha256:" in invoke("ls", "i", "--explain", *catalog)
     with pytest.raises(StoreError, match="no such path in i"):
-        run("ls", "i", "nothing", *catalog)
+        invoke("ls", "i", "nothing", *catalog)
     with pytest.raises(StoreError, match="there are: none"):
-        run("which", "i", "d", "--container", "c", *catalog)
+        invoke("which", "i", "d", "--container", "c", *catalog)

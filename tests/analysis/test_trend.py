@@ -1,17 +1,17 @@
-"""How stores have grown over all scans of a catalog."""
+"""Growth of stores over all scans of a catalog."""
 
 import json
 from pathlib import Path
 
 from builders import file, image, write_oci_layout
-from scanning import scan_only
-from test_cli import run
+from helpers.commands import run
+from helpers.scanning import scan_only
 
 from dedupe.store.session import Session
 
 
-def test_trend(tmp_path: Path) -> None:
-    """A row a scan; growth is against the last scan of the same sources, not the one between."""
+def test_growth_is_against_the_last_scan_of_the_same_sources(tmp_path: Path) -> None:
+    """There is one row per scan; scans of other sources in between do not count."""
     store, other, catalog = tmp_path / "store", tmp_path / "other", tmp_path / "c"
     shared = [file("lib", b"L" * 3000)]
     images = [image(shared, names=["r/lib:1"])]

@@ -1,4 +1,4 @@
-"""Who pays for what: rows that add up, against the oracle, under every grouping."""
+"""Usage by image, group, layer and so on: rows add up, and agree with the oracle."""
 
 import json
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 import oracle
 import polars as pl
 import pytest
-from accounting import GRANULARITIES, images_of, named_stores, scan_store, units
 from builders import Image, file, image, tar_of, write_bare_tar, write_docker_archive
+from helpers.commands import run
+from helpers.scanning import scan_images, scanned
+from helpers.strategies import images_of, named_stores
 from hypothesis import HealthCheck, given, settings
-from scanning import scanned
-from test_cli import run
+from oracle import GRANULARITIES
 
-from dedupe.model.questions import Row
 from dedupe.store.session import Session
 
 BY = ("image", "repository", "namespace", "tag-series", "base", "group")
@@ -27,13 +27,15 @@ TOTALS = {
 }
 
 
-def usage(session: Session, by: str, *globs: str) -> list[Row]:
+def usage(session: Session, by: str, *globs: str) -> list[dict]:
+    """Rows of one grouping."""
     if by == "layer":
         return session.rows("usage/layers", granularity="unpacked")
     return session.rows("usage/groups", by=by, globs=list(globs), granularity="unpacked")
 
 
-def assert_adds_up(session: Session, rows: list[Row]) -> None:
+def assert_adds_up(session: Session, rows: list[dict]) -> None:
+    """Check that exclusive and attributed bytes of all rows are the totals."""
     (totals,) = session.rows("totals")
     for granularity, column in TOTALS.items():
         whole = totals[column] + (totals["orphan_bytes"] if granularity == "compressed" else 0)
@@ -47,14 +49,17 @@ def assert_adds_up(session: Session, rows: list[Row]) -> None:
 
 
 def repository(name: str) -> str:
+    """The repository of a name."""
     return name.rpartition(":")[0]
 
 
 def namespace(name: str) -> str:
+    """The namespace of a name."""
     return repository(name).rpartition("/")[0] or "(no namespace)"
 
 
 def tag_series(name: str) -> str:
+    """The tag series of a name."""
     return name if name.endswith("latest") else f"{repository(name)}:*"
 
 
@@ -68,13 +73,13 @@ GROUPS: dict[str, Callable[[str], str]] = {
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=named_stores())
-def test_random_stores(drawn: tuple) -> None:
-    """Every grouping of every store adds up, and each group has what the oracle gives it."""
+def test_groups_of_random_stores_are_the_oracles(drawn: tuple) -> None:
+    """In every grouping the rows add up, and each group has the bytes that the oracle gives it."""
     store, names = drawn
     images = images_of(store, names)
     ids = {image.image_id: name for name, image in images.items()}
     with tempfile.TemporaryDirectory() as folder:
-        session = scan_store(Path(folder), images.values())
+        session = scan_images(Path(folder), images.values())
         rows = {by: usage(session, by, "*web*", "r.*") for by in (*BY, "layer")}
         known = {ids[row["image_id"]] for row in session.rows("image_names")}
         for by in (*BY, "layer"):
@@ -84,7 +89,9 @@ def test_random_stores(drawn: tuple) -> None:
             image: {group_of(name) for name in names[image]} or {"(no name)"} for image in known
         }
         for granularity in GRANULARITIES:
-            found = units(store, known, granularity)
+            found = oracle.units(
+                store.layers, {name: store.images[name] for name in known}, granularity
+            )
             expected = oracle.partition(found, groups)
             exclusive = {
                 "shared" if row["kind"] == "between" else row["name"]: row[
@@ -107,11 +114,11 @@ def test_random_stores(drawn: tuple) -> None:
             )
 
 
-def test_names_in_two_groups(tmp_path: Path) -> None:
-    """An image with names in two groups is exclusive to neither; its bytes lie between them."""
+def test_an_image_with_names_in_two_groups_is_shared(tmp_path: Path) -> None:
+    """An image with names in two groups is exclusive to neither."""
     both = image([file("a", b"1" * 10)], names=["x/app:1", "y/app:1"])
     one = image([file("b", b"2" * 5)], names=["x/tool:1"])
-    session = scan_store(tmp_path, [both, one])
+    session = scan_images(tmp_path, [both, one])
     rows = {row["name"]: row for row in usage(session, "namespace")}
     assert rows["x"]["exclusive_unpacked"] == 5
     assert rows["y"]["exclusive_unpacked"] == 0
@@ -122,12 +129,12 @@ def test_names_in_two_groups(tmp_path: Path) -> None:
     assert rows["(between groups)"]["images"] == 1
 
 
-def test_bases(tmp_path: Path) -> None:
-    """The base is the longest other image below; an image without one is its own."""
+def test_an_image_is_grouped_under_its_longest_base(tmp_path: Path) -> None:
+    """The base is the longest other image below it; an image without one is its own base."""
     low, middle, high = ([file(name, name * size)] for name, size in (("a", 1), ("b", 2), ("c", 4)))
     debian, python = image(low, names=["debian"]), image(low, middle, names=["python"])
     app = image(low, middle, high, names=["app"])
-    session = scan_store(tmp_path, [debian, python, app])
+    session = scan_images(tmp_path, [debian, python, app])
     rows = {row["name"]: row for row in usage(session, "base") if row["kind"] == "group"}
     assert {name: row["images"] for name, row in rows.items()} == {"debian": 2, "python": 1}
     # debian's layer is in all three, python's in python and in app, whose group is another
@@ -149,15 +156,17 @@ def test_bases(tmp_path: Path) -> None:
         ("h:5000/web", "h:5000/web"),
     ],
 )
-def test_tag_series(name: str, series: str, tmp_path: Path) -> None:
+def test_a_tag_series_cuts_versions_dates_and_commits(
+    name: str, series: str, tmp_path: Path
+) -> None:
     """Versions, dates and commits are cut from a tag; words stay."""
-    session = scan_store(tmp_path, [image([file("a", b"1")], names=[name])])
+    session = scan_images(tmp_path, [image([file("a", b"1")], names=[name])])
     assert usage(session, "tag-series")[0]["name"] == series
 
 
-def test_hostile_names_lose_nothing(tmp_path: Path) -> None:
-    """A name that is empty before its tag, or spelt as a row of ours, is a group as any other."""
-    session = scan_store(
+def test_odd_names_are_groups_like_others(tmp_path: Path) -> None:
+    """A name that is empty before its tag, or equal to a row of ours, is a group like others."""
+    session = scan_images(
         tmp_path,
         [
             image([file("a", b"1" * 7)], names=[":1"]),
@@ -170,8 +179,8 @@ def test_hostile_names_lose_nothing(tmp_path: Path) -> None:
     assert groups == {"(empty)", "(between groups)"}
 
 
-def test_layers_known_by_name_keep_their_weight(tmp_path: Path) -> None:
-    """A docker archive scanned again names no digest of its blobs; they weigh what they weighed."""
+def test_reused_layers_keep_their_size(tmp_path: Path) -> None:
+    """Layers of a docker archive that is scanned again have the size that they had before."""
     one = Image([tar_of([file("a", b"1" * 100)])], names=["x:1"])
     write_docker_archive(tmp_path / "a.tar", [one])
     write_bare_tar(tmp_path / "b.tar", one.layers[0], "none")
@@ -182,7 +191,7 @@ def test_layers_known_by_name_keep_their_weight(tmp_path: Path) -> None:
 
 
 def assert_all_adds_up(session: Session) -> None:
-    """Every grouping adds up, and deleting every image frees all that images reference."""
+    """Check every grouping, and that deleting all images frees all that they reference."""
     for by in (*BY, "layer"):
         assert_adds_up(session, usage(session, by, "*"))
     (totals,) = session.rows("totals")
@@ -195,7 +204,7 @@ def assert_all_adds_up(session: Session) -> None:
 
 
 @pytest.mark.external
-def test_images_of_others(fixtures_folder: Path, tmp_path: Path) -> None:
+def test_images_made_by_others_add_up(fixtures_folder: Path, tmp_path: Path) -> None:
     """Images that others made add up, each alone and all as one store."""
     archives = sorted(fixtures_folder.glob("*-archive/*.tar"))
     assert archives
@@ -205,7 +214,7 @@ def test_images_of_others(fixtures_folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.estate
-def test_estate(tmp_path: Path) -> None:
+def test_real_images_add_up(tmp_path: Path) -> None:
     """Real images, as a layout and as archives in one store, add up."""
     folder = os.environ.get("DEDUPE_ESTATE")
     if not folder:
@@ -214,12 +223,12 @@ def test_estate(tmp_path: Path) -> None:
     assert_all_adds_up(scanned(tmp_path, *sources)[1])
 
 
-def test_figures_beyond_53_bits(tmp_path: Path) -> None:
-    """Sums that no floating number holds are exact, and shares of them too."""
+def test_large_sums_and_shares_are_exact(tmp_path: Path) -> None:
+    """Sums and shares beyond 53 bits, which no floating-point number holds, are exact."""
     huge = 2**60 + 1
     layer = [file("big", b"1")]
     both = [image(layer, [file("n", n)], names=[f"big:{n}"]) for n in "12"]
-    scan_store(tmp_path, [*both, image([file("m", "3")], layer, names=["other:1"])])
+    scan_images(tmp_path, [*both, image([file("m", "3")], layer, names=["other:1"])])
     (path,) = tmp_path.glob(f"catalog/layers/{both[0].diff_ids[0][7:]}.parquet")
     pl.read_parquet(path).with_columns(content_bytes=pl.lit(huge)).write_parquet(path)
     session = Session(tmp_path / "catalog")
@@ -230,9 +239,9 @@ def test_figures_beyond_53_bits(tmp_path: Path) -> None:
     assert sorted(shares) == [huge // 2 + 1, huge // 2 + 2, huge + 1]
 
 
-def test_command(tmp_path: Path) -> None:
-    """The table shows one granularity and a total; JSON has three; own groups and layers work."""
-    scan_store(tmp_path, [image([file("a", b"1" * 1000)], names=["x/app:1"])])
+def test_the_command_prints_one_granularity_and_json_three(tmp_path: Path) -> None:
+    """The table has one granularity and a total, JSON has three; own groups and layers work."""
+    scan_images(tmp_path, [image([file("a", b"1" * 1000)], names=["x/app:1"])])
     done = run(tmp_path / "catalog", "usage", "--by", "namespace")
     assert (done.returncode, done.stderr) == (0, "")
     header, group, *_ = done.stdout.splitlines()

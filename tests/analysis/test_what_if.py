@@ -1,4 +1,4 @@
-"""What deleting images frees: against two full scans, all subsets, and a tool that deletes."""
+"""What deleting images frees: judged by two full scans, all subsets, and a tool that deletes."""
 
 import itertools
 import json
@@ -11,18 +11,20 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from accounting import GRANULARITIES, images_of, named_stores, scan_store
 from builders import file, image, write_docker_archive, write_oci_layout
+from helpers.commands import run
+from helpers.scanning import scan_images, scanned
+from helpers.strategies import images_of, named_stores
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scanning import scanned
-from test_cli import run
+from oracle import GRANULARITIES
 
 from dedupe.analysis.amounts import moment, size_bytes
 from dedupe.analysis.freeing import by_age, by_gain, freed
 from dedupe.analysis.removal import removals
-from dedupe.analysis.what_if import Choice, Order, Target, what_if
+from dedupe.analysis.what_if import DeletionFilter, Target, what_if
 from dedupe.errors import StoreError, UsageError
+from dedupe.model.choices import DeletionOrder
 from dedupe.store.session import Session
 
 NOW = datetime(2026, 1, 1)
@@ -36,15 +38,15 @@ TOTALS = {
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=named_stores(), data=st.data())
 def test_freed_is_the_difference_of_two_scans(drawn: tuple, data: st.DataObject) -> None:
-    """Deleting S frees what a scan with S has more than one without, at each granularity."""
+    """Freed bytes are the difference of scans with and without the images, per granularity."""
     store, _ = drawn
     # an untagged prefix is a cache image while what it is a prefix of is there
     images = images_of(store, {name: [f"x/{name}:1"] for name in store.images})
     gone = data.draw(st.sets(st.sampled_from(sorted(images))))
     with tempfile.TemporaryDirectory() as folder:
-        before = scan_store(Path(folder) / "all", images.values())
+        before = scan_images(Path(folder) / "all", images.values())
         rest = [image for name, image in images.items() if name not in gone]
-        after = scan_store(Path(folder) / "rest", rest) if rest else None
+        after = scan_images(Path(folder) / "rest", rest) if rest else None
         rows = before.rows("what_if/freed", images=[images[name].image_id for name in gone])
         whole = before.rows("totals")[0]
         left = after.rows("totals")[0] if after else dict.fromkeys(whole, 0)
@@ -61,8 +63,8 @@ unit_maps = st.dictionaries(sets_of_images, st.integers(1, 40), max_size=8)
 
 @settings(max_examples=300, deadline=None)
 @given(units=unit_maps, target=st.integers(0, 200))
-def test_sets_that_free_enough(units: dict, target: int) -> None:
-    """Either order frees enough or all that can be freed, and no image of it could be left out."""
+def test_chosen_images_free_enough_and_none_is_superfluous(units: dict, target: int) -> None:
+    """Either order frees enough, or all that can be freed; without any image it would not."""
     wanted = min(target, sum(units.values()))
     for found in (by_gain(units, target), by_age(units, "abcdef", target)):
         assert found.freed_bytes == freed(units, found.images) >= wanted
@@ -73,8 +75,8 @@ def test_sets_that_free_enough(units: dict, target: int) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(weights=st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 40)), data=st.data())
-def test_gain_is_exact_without_sharing(weights: dict, data: st.DataObject) -> None:
-    """Where images share nothing that only they hold, no smaller set frees enough."""
+def test_without_sharing_no_smaller_set_frees_enough(weights: dict, data: st.DataObject) -> None:
+    """If images share nothing exclusive to a few, the chosen set is the smallest."""
     units = {frozenset(name): size for name, size in weights.items()}
     target = data.draw(st.integers(0, sum(weights.values())))
     found = by_gain(units, target)
@@ -83,13 +85,13 @@ def test_gain_is_exact_without_sharing(weights: dict, data: st.DataObject) -> No
             assert freed(units, images) < target
 
 
-def test_twins_are_taken_together() -> None:
+def test_images_of_one_large_layer_are_chosen_together() -> None:
     """Two images of one large layer free it together, though each frees nothing alone."""
     units = {frozenset("ab"): 100, frozenset("c"): 10, frozenset("d"): 9}
     assert sorted(by_gain(units, 90).images) == ["a", "b"]
 
 
-def test_oldest_first() -> None:
+def test_the_oldest_images_are_chosen_first() -> None:
     """By age, younger images stay although they would free more."""
     units = {frozenset("a"): 1, frozenset("b"): 2, frozenset("c"): 100}
     assert by_age(units, "abc", 3).images == ("a", "b")
@@ -113,13 +115,14 @@ def store(tmp_path: Path) -> Path:
 
 
 def names_of(rows: list[dict]) -> list[str]:
+    """Names of the rows, sorted."""
     return sorted(row["name"] for row in rows)
 
 
-def test_made_up_dates_are_told_apart(store: Path) -> None:
-    """Epoch and future dates are listed and left alone, unless they are asked for."""
+def test_dates_that_cannot_be_true_are_left_out(store: Path) -> None:
+    """Epoch and future dates are listed apart, and chosen only if asked for."""
     session = Session(store / "catalog")
-    old = Choice(older_than=moment("90d", NOW))
+    old = DeletionFilter(older_than=moment("90d", NOW))
     found = what_if(session, old, NOW)
     assert names_of(found.images) == ["r/base:1"]
     assert {row["name"]: row["doubt"] for row in found.doubtful} == {
@@ -128,8 +131,8 @@ def test_made_up_dates_are_told_apart(store: Path) -> None:
     }
     found = what_if(session, replace(old, any_date=True), NOW)
     assert names_of(found.images) == ["prod/app:live", "r/base:1", "r/other:1"]
-    with pytest.raises(StoreError, match="2 have no date to be believed"):
-        what_if(session, Choice(older_than=datetime(2014, 1, 1)), NOW)
+    with pytest.raises(StoreError, match="2 have no trustworthy date"):
+        what_if(session, DeletionFilter(older_than=datetime(2014, 1, 1)), NOW)
 
 
 @pytest.mark.parametrize(
@@ -144,31 +147,33 @@ def test_made_up_dates_are_told_apart(store: Path) -> None:
         ("", None),
     ],
 )
-def test_dates(text: str, utc: datetime | None, tmp_path: Path) -> None:
-    """Zones count; what is no time, or no time of an image, is null."""
-    session = scan_store(tmp_path, [image([file("a", b"1")], names=["a"], created=text)])
+def test_dates_are_read_with_their_time_zones(
+    text: str, utc: datetime | None, tmp_path: Path
+) -> None:
+    """Time zones count; a date that does not exist, or not for images, is null."""
+    session = scan_images(tmp_path, [image([file("a", b"1")], names=["a"], created=text)])
     (row,) = session.rows("what_if/dates", now=NOW)
     assert row["time"] == utc
     assert (row["doubt"] is None) == (utc is not None)
 
 
-def test_layers_that_stay_name_their_keepers(store: Path) -> None:
-    """A layer stays for the images that hold it too, and they are named."""
+def test_layers_that_stay_name_the_images_that_keep_them(store: Path) -> None:
+    """A layer that other images also have stays, and names those images."""
     session = Session(store / "catalog")
-    found = what_if(session, Choice(delete=["r/app:*"]), NOW)
+    found = what_if(session, DeletionFilter(delete=["r/app:*"]), NOW)
     stays = [row for row in found.layers if not row["freed"]]
     assert [(row["content_bytes"], row["kept_by"]) for row in stays] == [(1000, ["r/base:1"])]
     assert sorted(row["content_bytes"] for row in found.layers if row["freed"]) == [10, 100]
     (live,) = (row for row in found.images if row["name"] == "prod/app:live")
     assert live["names"] == ["prod/app:live", "r/app:1"]
-    assert names_of(what_if(session, Choice(keep=["r/app:2", "r/base:1"]), NOW).images) == [
+    assert names_of(what_if(session, DeletionFilter(keep=["r/app:2", "r/base:1"]), NOW).images) == [
         "prod/app:live",
         "r/other:1",
     ]
 
 
-def test_containers_stand_in_the_way(store: Path) -> None:
-    """An image with a container is told, taken out of what goes now, and never chosen by --free."""
+def test_images_with_containers_are_not_freed(store: Path) -> None:
+    """An image with a container is listed, frees nothing, and is never chosen by --free."""
     (folder,) = (store / "catalog/scans").iterdir()
     session = Session(store / "catalog")
     ids = {row["names"][0]: row["image_id"] for row in session.rows("image_names")}
@@ -178,33 +183,33 @@ def test_containers_stand_in_the_way(store: Path) -> None:
     schema = pl.read_parquet_schema(path)
     pl.DataFrame([row], schema=schema).write_parquet(path)
     session = Session(store / "catalog")
-    found = what_if(session, Choice(delete=["r/other:1", "r/app:2"]), NOW)
+    found = what_if(session, DeletionFilter(delete=["r/other:1", "r/app:2"]), NOW)
     assert [row["name"] for row in found.containers] == ["web"]
     freed_now = {row["granularity"]: row["freed_bytes"] for row in found.freed_now}
     assert freed_now["unpacked"] == 10
-    found = what_if(session, Choice(target=Target(15, Order.GAIN)), NOW)
+    found = what_if(session, DeletionFilter(target=Target(15, DeletionOrder.GAIN)), NOW)
     assert "r/other:1" not in names_of(found.images)
-    assert found.reached
-    assert found.reached.enough
+    assert found.target_result
+    assert found.target_result.enough
 
 
 def test_free_takes_no_more_than_needed(store: Path) -> None:
-    """The target is reached with one image where one does; out of reach is said."""
+    """One image is chosen if it is enough; a target out of reach is reported."""
     session = Session(store / "catalog")
-    found = what_if(session, Choice(target=Target(100)), NOW)
+    found = what_if(session, DeletionFilter(target=Target(100)), NOW)
     assert names_of(found.images) == ["prod/app:live"]
-    found = what_if(session, Choice(delete=["r/app:*"], target=Target(5000)), NOW)
-    assert found.reached
-    assert (found.reached.freed_bytes, found.reached.enough) == (110, False)
+    found = what_if(session, DeletionFilter(delete=["r/app:*"], target=Target(5000)), NOW)
+    assert found.target_result
+    assert (found.target_result.freed_bytes, found.target_result.enough) == (110, False)
 
 
 @pytest.mark.tools
 @pytest.mark.skipif(shutil.which("umoci") is None, reason="umoci is not installed")
-def test_umoci_frees_what_is_said(store: Path) -> None:
-    """The printed commands, run, take from the store the bytes that were foretold."""
+def test_the_printed_commands_free_the_stated_bytes(store: Path) -> None:
+    """The printed commands, run by umoci, free the bytes that were stated."""
     session = Session(store / "catalog")
     before = session.rows("totals")[0]["compressed_bytes"]
-    found = what_if(session, Choice(delete=["r/app:*"]), NOW)
+    found = what_if(session, DeletionFilter(delete=["r/app:*"]), NOW)
     for step in found.removals:
         subprocess.run(["sh", "-c", step.shell], check=True)
     after = scanned(store / "catalog", store / "store")[1].rows("totals")[0]
@@ -214,6 +219,7 @@ def test_umoci_frees_what_is_said(store: Path) -> None:
 
 
 def place(kind: str, **more: object) -> dict:
+    """A row of the question which places hold an image."""
     row = {"source": "/a b", "kind": kind, "image_id": "sha256:ff", "names": ["r/x:1"]}
     return row | {"digests": ["sha256:00"], "others": []} | more
 
@@ -233,8 +239,8 @@ def place(kind: str, **more: object) -> dict:
         (place("docker", names=["a\\x0arm"]), ""),
     ],
 )
-def test_commands(row: dict, shell: str) -> None:
-    """Each kind of store has its tool; every word is quoted; what no command does has a note."""
+def test_each_kind_of_store_has_its_own_command(row: dict, shell: str) -> None:
+    """Each kind of store has its tool, with every word quoted; otherwise there is a note."""
     step = removals([row])[0]
     assert step.shell == shell
     assert step.command or step.note
@@ -243,21 +249,21 @@ def test_commands(row: dict, shell: str) -> None:
 @pytest.mark.parametrize(
     ("text", "size"), [("50GB", 50 * 10**9), ("1.5 GiB", 3 * 2**29), ("1000", 1000), ("2k", 2000)]
 )
-def test_sizes(text: str, size: int) -> None:
-    """Powers of 1000, of 1024 with an i, and plain bytes, exactly."""
+def test_sizes_are_powers_of_1000_or_1024(text: str, size: int) -> None:
+    """A unit is a power of 1000, or of 1024 with an i; without one it is bytes."""
     assert size_bytes(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "GB", "-1", "1 XB", "1e9", "1i"])
-def test_bad_sizes_and_dates(text: str) -> None:
-    """What is no size is no date either; both are errors of usage."""
+def test_a_bad_size_or_date_is_a_usage_error(text: str) -> None:
+    """Text that is neither a size nor a date is a usage error for both."""
     for read in (size_bytes, lambda text: moment(text, NOW)):
         with pytest.raises(UsageError):
             read(text)
 
 
-def test_command(store: Path) -> None:
-    """The text says that nothing was deleted; JSON has its keys, errors their codes."""
+def test_the_command_deletes_nothing_and_says_so(store: Path) -> None:
+    """Text states that nothing was deleted; JSON has its keys and errors their exit codes."""
     catalog = store / "catalog"
     done = run(catalog, "what-if", "--delete", "r/app:*")
     assert (done.returncode, done.stderr) == (0, "")
@@ -278,19 +284,19 @@ def test_command(store: Path) -> None:
     assert "closest" in done.stderr
 
 
-def test_archives_of_one_image(tmp_path: Path) -> None:
-    """An archive goes as a file when all its images go; else it has to be saved again."""
+def test_an_archive_is_deleted_with_its_last_image(tmp_path: Path) -> None:
+    """An archive is deleted if all its images are; otherwise it has to be saved again."""
     images = [image([file(name, name)], names=[f"x/{name}:1"]) for name in "ab"]
     write_docker_archive(tmp_path / "one.tar", images[:1])
     write_docker_archive(tmp_path / "two.tar", images)
     session = scanned(tmp_path / "catalog", tmp_path / "one.tar", tmp_path / "two.tar")[1]
-    one, two = what_if(session, Choice(delete=["x/a:1"]), NOW).removals
+    one, two = what_if(session, DeletionFilter(delete=["x/a:1"]), NOW).removals
     assert one.command == ("rm", "--", str(tmp_path / "one.tar"))
     assert "x/b:1" in two.note
 
 
-def test_rows_for_programs(store: Path) -> None:
-    """CSV and Parquet hold one table of the answer, as its query gives it; JSON agrees."""
+def test_csv_and_parquet_hold_one_table(store: Path) -> None:
+    """CSV and Parquet hold one table of the answer, with the same rows as JSON."""
     asked = ("what-if", "--delete", "r/app:*")
     document = json.loads(run(store / "catalog", *asked, "-f", "json").stdout)
     for rows in ("images", "layers", "containers"):
@@ -309,13 +315,13 @@ def test_rows_for_programs(store: Path) -> None:
     ]
 
 
-def test_every_figure_is_explained(store: Path) -> None:
+def test_explain_names_every_query_and_its_images(store: Path) -> None:
     """--explain names each query that was asked, with the images that it was asked about."""
     session = Session(store / "catalog")
     shown = run(store / "catalog", "what-if", "--free", "1kB", "--explain").stdout
-    found = what_if(session, Choice(target=Target(1000)), NOW)
+    found = what_if(session, DeletionFilter(target=Target(1000)), NOW)
     heads = [line for line in shown.splitlines() if line.startswith("-- queries/")]
-    assert heads == [f"-- queries/{question.name}.sql" for question in found.asked.values()]
+    assert heads == [f"-- queries/{question.name}.sql" for question in found.questions.values()]
     assert "-- queries/what_if/units.sql" in heads
     chosen = [row["image_id"] for row in found.images]
     assert f"-- $images = {sorted(chosen)!r}" in shown

@@ -1,4 +1,4 @@
-"""Audits: one call for all, never two at once, a history that is whole whenever they are killed."""
+"""Audits: one call does all, two never run at once, and a killed one leaves a whole history."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 from builders import Image, file, image, tar_of, whiteout, write_oci_layout
+from helpers.endless import PATIENCE_SECONDS, finished_layers, write_endless_layer
+from helpers.scanning import scan_only
 from prometheus_client.parser import text_string_to_metric_families
-from scanning import scan_only
-from test_interruption import PATIENCE_SECONDS, finished_layers, write_endless_layer
 
 from dedupe.audit import read_audit
 from dedupe.errors import LockedError, UsageError
-from dedupe.host.locks import alone, together
-from dedupe.host.writing import write_whole
+from dedupe.host.locks import exclusive_lock, shared_lock
+from dedupe.host.writing import write_atomically
 from dedupe.store.catalog import LOCK, scan_ids
 from dedupe.store.retention import collect, expired, forget
 from dedupe.store.session import Session
@@ -50,11 +50,13 @@ def prepare(folder: Path, more: str = "", limit: str = "1MB") -> Path:
 
 
 def command(config: Path, *words: str) -> list[str]:
+    """The command of an audit."""
     return [sys.executable, "-m", "dedupe", "audit", "-q", "--config", str(config), *words]
 
 
 def run(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
     # a folder of its own: paths of the settings must not depend on it
+    """Run an audit from ``/``, as paths of the settings must not depend on the working folder."""
     return subprocess.run(
         command(config, *words), cwd="/", capture_output=True, text=True, check=False
     )
@@ -71,7 +73,7 @@ def keep_input(path: Path) -> list[str]:
 
 
 def history(folder: Path) -> dict[str, dict]:
-    """Summaries by scan; every file of the history is one."""
+    """Summaries by scan; each file of the history is one summary."""
     found = {}
     for path in (folder / "state/history").glob("[!.]*"):
         found[path.stem] = json.loads(path.read_text())
@@ -80,6 +82,7 @@ def history(folder: Path) -> dict[str, dict]:
 
 
 def wait_for(there: Callable[[], object], running: subprocess.Popen[str]) -> None:
+    """Wait until something is there, while an audit runs."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while not there():
         assert running.poll() is None
@@ -87,8 +90,8 @@ def wait_for(there: Callable[[], object], running: subprocess.Popen[str]) -> Non
         time.sleep(0.02)
 
 
-def test_one_call_for_all(tmp_path: Path) -> None:
-    """Scan, reports, metrics, history and notice agree; paths are those of the settings' folder."""
+def test_one_call_scans_reports_and_notifies(tmp_path: Path) -> None:
+    """Scan, reports, metrics, history and notice agree; paths are relative to the settings."""
     done = run(prepare(tmp_path, f"notify = {keep_input(tmp_path / 'told.json')}"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     catalog = tmp_path / "state/catalog"
@@ -108,8 +111,8 @@ def test_one_call_for_all(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob(".tmp-*"))
 
 
-def test_metrics_are_accepted(tmp_path: Path) -> None:
-    """A parser of the text format reads the metrics, rules among them."""
+def test_metrics_are_read_by_a_prometheus_parser(tmp_path: Path) -> None:
+    """A parser of the text format reads the metrics, those of rules included."""
     assert run(prepare(tmp_path, limit="1kB")).returncode == 10
     text = (tmp_path / "out/dedupe.prom").read_text()
     found = {
@@ -122,8 +125,8 @@ def test_metrics_are_accepted(tmp_path: Path) -> None:
     assert found["dedupe_check_threshold", rule] == 1000
 
 
-def test_exit_codes(tmp_path: Path) -> None:
-    """10 where a rule failed, 1 where something was skipped, 3 where there was nothing to read."""
+def test_exit_code_says_failed_skipped_or_nothing_read(tmp_path: Path) -> None:
+    """10 if a rule failed, 1 if something was skipped, 3 if nothing could be read."""
     config = prepare(tmp_path, limit="8999")
     done = run(config)
     assert done.returncode == 10
@@ -149,8 +152,8 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert len(history(tmp_path)) == 3
 
 
-def test_what_cannot_be_written_or_told_is_said(tmp_path: Path) -> None:
-    """A report's folder that is a file, a command that is not there: the rest is done; exit 1."""
+def test_an_audit_goes_on_if_a_report_cannot_be_written(tmp_path: Path) -> None:
+    """A file in place of a report's folder or a missing command is reported; the exit code is 1."""
     config = prepare(tmp_path)
     (tmp_path / "out").write_text("a file")
     done = run(config, "--notify", "./no-such-command --flag")
@@ -161,7 +164,7 @@ def test_what_cannot_be_written_or_told_is_said(tmp_path: Path) -> None:
     assert len(summary["faults"]) == 2
 
 
-def test_the_command_meets_no_shell(tmp_path: Path) -> None:
+def test_the_notify_command_runs_without_a_shell(tmp_path: Path) -> None:
     """Words of --notify are arguments, whatever a shell would make of them."""
     said = f"{sys.executable} -c 'import sys; print(sys.argv[1:])' $HOME `id` ; touch {tmp_path}/x"
     done = run(prepare(tmp_path), "--notify", said)
@@ -187,7 +190,7 @@ def test_the_command_meets_no_shell(tmp_path: Path) -> None:
         ("[audit]\nsources = 'x'\nstate = 's'\n[check]\nflor = 1", "unknown key flor"),
     ],
 )
-def test_bad_settings(text: str, said: str, tmp_path: Path) -> None:
+def test_bad_settings_end_an_audit_before_it_reads(text: str, said: str, tmp_path: Path) -> None:
     """All mistakes are found before anything is read or written."""
     (tmp_path / "dedupe.toml").write_text(text)
     with pytest.raises(UsageError) as caught:
@@ -195,8 +198,8 @@ def test_bad_settings(text: str, said: str, tmp_path: Path) -> None:
     assert said in caught.value.message
 
 
-def test_two_at_once(tmp_path: Path) -> None:
-    """The second says who holds the lock and exits with 6; the first is not disturbed."""
+def test_a_second_audit_names_the_holder_of_the_lock(tmp_path: Path) -> None:
+    """The second audit exits with 6 and names the process; the first is not disturbed."""
     hold = "import sys, time, os\nwhile not os.path.exists(sys.argv[1]): time.sleep(0.02)"
     config = prepare(tmp_path)
     first = subprocess.Popen(
@@ -220,7 +223,7 @@ def test_two_at_once(tmp_path: Path) -> None:
 
 
 def test_a_killed_audit_holds_no_lock(tmp_path: Path) -> None:
-    """Killed in the middle of a layer: its workers, wherever they are, keep nobody out."""
+    """Workers of an audit that was killed in the middle of a layer do not hold its lock."""
     write_endless_layer(tmp_path / "endless")
     config = prepare(tmp_path)
     settings = config.read_text()
@@ -280,8 +283,10 @@ def scan_long_ago(catalog: Path, store: Path, monkeypatch: pytest.MonkeyPatch, d
     return found
 
 
-def test_killed_at_any_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before each rename, removal and flush: what is kept is whole, and the next audit goes on."""
+def test_an_audit_killed_at_any_moment_leaves_whole_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before any rename, removal or flush, it leaves whole scans, and the next one runs."""
     config = prepare(tmp_path, more='keep = "30d"')
     catalog, images = tmp_path / "state/catalog", [APP]
     known: dict[str, dict] = {}
@@ -322,17 +327,17 @@ def _now():
 
 
 def assert_whole(catalog: Path, known: Mapping[str, dict]) -> None:
-    """Every scan that is kept answers as it did when it was made."""
+    """Check that every scan that is kept answers as it did when it was made."""
     for scan in scan_ids(catalog):
         totals = Session(catalog, scan).rows("totals")[0]
         assert totals["incomplete_images"] == 0
         assert scan not in known or known[scan]["totals"] == totals
 
 
-def test_retention_keeps_what_kept_scans_need(
+def test_retention_keeps_the_rows_of_kept_scans(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Old scans go, with the rows that only they need; every other scan answers as before."""
+    """Old scans are deleted with the rows that only they need; other scans answer as before."""
     catalog, store = tmp_path / "state/catalog", tmp_path / "old"
     shared = [file("lib", b"L" * 500)]
     totals = {}
@@ -355,8 +360,8 @@ def test_retention_keeps_what_kept_scans_need(
     assert len(scan_ids(catalog)) == 1
 
 
-def test_the_baseline_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A scan that the rules compare with is never too old."""
+def test_retention_keeps_the_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scan that rules compare with is kept, whatever its age."""
     catalog = tmp_path / "state/catalog"
     config = prepare(tmp_path, more='keep = "30d"')
     baseline = scan_long_ago(catalog, tmp_path / "store", monkeypatch, days=90)
@@ -369,11 +374,11 @@ def test_the_baseline_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_rows_are_not_removed_under_a_scan(tmp_path: Path) -> None:
-    """While a scan is under way, it may name any layer that is there: collecting has to wait."""
+    """Removal waits for a running scan, which may reuse any layer."""
     catalog = tmp_path / "c"
     write_oci_layout(tmp_path / "store", [APP])
     scan = scan_only(catalog, tmp_path / "store").scan_id
-    with together(catalog / LOCK), pytest.raises(LockedError) as caught:
+    with shared_lock(catalog / LOCK), pytest.raises(LockedError) as caught:
         collect(catalog)
     assert caught.value.exit_code == 6
     forget(catalog, scan)
@@ -389,36 +394,41 @@ def test_rows_are_not_removed_under_a_scan(tmp_path: Path) -> None:
     assert list((catalog / "entries").iterdir()) == [young]
 
 
-def test_locks(tmp_path: Path) -> None:
-    """Alone excludes all, together excludes alone; both end with their body; links are refused."""
+def test_an_exclusive_lock_excludes_all_others(tmp_path: Path) -> None:
+    """Exclusive and shared locks exclude each other and end with their block; links are refused."""
     path = tmp_path / "lock"
     with (
-        alone(path, "x"),
+        exclusive_lock(path, "x"),
         pytest.raises(LockedError, match=f"process {os.getpid()} on"),
-        alone(path, "x"),
+        exclusive_lock(path, "x"),
     ):
         pass
-    with together(path), together(path), pytest.raises(LockedError), alone(path, "x"):
+    with (
+        shared_lock(path),
+        shared_lock(path),
+        pytest.raises(LockedError),
+        exclusive_lock(path, "x"),
+    ):
         pass
-    with alone(path, "x"):
+    with exclusive_lock(path, "x"):
         pass
     path.write_text("\x1b[31m{}")
     with (
-        together(path),
+        shared_lock(path),
         pytest.raises(LockedError, match=r"^x: another process holds"),
-        alone(path, "x"),
+        exclusive_lock(path, "x"),
     ):
         pass
 
 
-def test_write_whole(tmp_path: Path) -> None:
-    """A file is replaced at once; a link in the way of the new one is not followed."""
+def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
+    """A file is replaced in one step; a link in place of the temporary file is not followed."""
     target = tmp_path / "a.prom"
     target.write_text("old")
-    write_whole(target, "new")
+    write_atomically(target, "new")
     assert target.read_text() == "new"
     assert [path.name for path in tmp_path.iterdir()] == ["a.prom"]
     (tmp_path / ".tmp-a.prom.part").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError, match="symbolic"):
-        write_whole(target, "newer")
+        write_atomically(target, "newer")
     assert not (tmp_path / "victim").exists()

@@ -22,7 +22,7 @@ from builders import (
     write_docker_archive,
     write_oci_layout,
 )
-from scanning import codes, scanned
+from helpers.scanning import codes, scanned
 
 GOOD = Image([tar_of([file("good", b"3" * 77)])], names=["localhost/good:1"])
 OTHER = Image([tar_of([file("other", b"4" * 88)])], names=["localhost/other:1"])

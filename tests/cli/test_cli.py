@@ -8,22 +8,13 @@ from pathlib import Path
 
 import polars as pl
 from builders import Image, file, raw, tar_of, whiteout, write_oci_layout
+from helpers.commands import run
 
 IMAGE = Image(
     [tar_of([file("a", b"1" * 100), file("b", b"1" * 100)]), tar_of([whiteout("a")])],
     names=["localhost/app:1"],
     history=[{"created_by": "COPY a b"}, {"created_by": "RUN rm a"}],
 )
-
-
-def run(catalog: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dedupe", *words],
-        env={**os.environ, "DEDUPE_CATALOG": str(catalog), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_scan_names_next_commands_and_report_has_figures(tmp_path: Path) -> None:

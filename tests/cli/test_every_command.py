@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 from builders import directory, file, image, write_oci_layout
-from scanning import scan_only
-from test_cli import run
+from helpers.commands import run
+from helpers.scanning import scan_only
 
 NAME = "{name}"
 #: every command that takes the name of an image

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from builders import Image, file, tar_of, write_oci_layout
+from helpers.scanning import scanned
 from here import PROJECT
-from scanning import scanned
 
 from dedupe.analysis.advice import GENERAL, Reason, advice
 from dedupe.report.advice import render

@@ -1,4 +1,4 @@
-"""bbolt files: what their writers put in comes out, whatever else is a named error."""
+"""bbolt files: what was written is read, and anything else is a named error."""
 
 import fcntl
 import struct
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from containerd_store import PAGE, BoltWriter, branch_body, fnv1a, leaf_body
+from builders.bolt import PAGE, BoltWriter, branch_body, fnv1a, leaf_body
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +35,7 @@ def all_of(bucket: Bucket | None) -> dict[bytes, Any]:
 
 
 def read(data: bytes) -> dict[bytes, Any]:
+    """Everything in a file."""
     return all_of(BoltFile("test.db", data).bucket())
 
 
@@ -55,12 +56,12 @@ trees = st.recursive(
 def test_what_was_written_is_read(
     tree: dict[bytes, Any], fanout: int, inline: bool, page_size: int
 ) -> None:
-    """Any tree, page size, depth of branches, buckets inline or on pages of their own."""
+    """Any tree, page size, depth of branches, and buckets inline or on pages of their own."""
     assert read(BoltWriter(page_size, fanout, inline).file(tree)) == tree
 
 
-def test_bucket_of_a_path() -> None:
-    """Buckets are found by their path; what is no bucket or is not there is None."""
+def test_a_bucket_is_found_by_its_path() -> None:
+    """A path that leads to no bucket gives None."""
     file = BoltFile("test.db", BoltWriter().file(TREE))
     large = file.bucket(b"v1", b"default", b"large")
     assert large is not None
@@ -71,14 +72,14 @@ def test_bucket_of_a_path() -> None:
 
 @pytest.mark.parametrize("lost", [0, 1])
 @pytest.mark.parametrize("page_size", [1024, 4096, 65536])
-def test_one_meta_is_enough(lost: int, page_size: int) -> None:
-    """A torn write of a meta page leaves the other, wherever it lies."""
+def test_one_sound_meta_page_is_enough(lost: int, page_size: int) -> None:
+    """If one meta page is torn the other is used, wherever it is."""
     data = bytearray(BoltWriter(page_size).file(TREE))
     data[lost * page_size + 20] ^= 1
     assert read(bytes(data)) == TREE
 
 
-def test_newest_meta_wins() -> None:
+def test_the_newest_meta_page_counts() -> None:
     """The tree is that of the higher transaction."""
     writer = BoltWriter()
     old, new = writer.bucket({b"a": b"old"}), writer.bucket({b"a": b"new"})
@@ -100,6 +101,7 @@ def with_root(flags: int, count: int, body: bytes, **page: int) -> bytes:
 
 
 def patch_page(writer: BoltWriter, number: int, name: str, value: int) -> None:
+    """Change a field in the header of a page."""
     names = ("id", "flags", "count", "overflow")
     fields = dict(zip(names, PAGE.unpack_from(writer.pages[number - 2]), strict=True))
     fields[name] = value
@@ -107,10 +109,12 @@ def patch_page(writer: BoltWriter, number: int, name: str, value: int) -> None:
 
 
 def element(flags: int, position: int, key_size: int, value_size: int) -> bytes:
+    """The header of a leaf element."""
     return struct.pack("<IIII", flags, position, key_size, value_size)
 
 
 def nested(root: int) -> bytes:
+    """A leaf with one bucket, whose root is this page."""
     return leaf_body([(1, b"a", struct.pack("<QQ", root, 0))])
 
 
@@ -152,15 +156,15 @@ DAMAGED: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_damage_is_named(name: str) -> None:
-    """Nothing that no bbolt writes is believed, and nothing of it takes for ever."""
+def test_damage_is_a_named_error(name: str) -> None:
+    """What no bbolt writes is refused with a code, and in bounded time."""
     with pytest.raises(SourceError) as caught:
         read(DAMAGED[name]())
     assert caught.value.code == "bolt-damaged"
 
 
-def test_buckets_that_share_a_page() -> None:
-    """Without an owner a page, buckets that all lead to one page would multiply at each level."""
+def test_a_page_with_two_owners_is_refused() -> None:
+    """Otherwise buckets that all lead to one page would multiply at each level."""
     writer = BoltWriter()
     shared = writer.bucket({b"k": b"v"})
     pointer = struct.pack("<QQ", shared, 0)
@@ -170,8 +174,8 @@ def test_buckets_that_share_a_page() -> None:
         read(data)
 
 
-def test_pages_that_overlap() -> None:
-    """A page's overflow may not hold another page."""
+def test_pages_that_overlap_are_refused() -> None:
+    """The overflow of a page may not hold another page."""
     writer = BoltWriter()
     inner = writer.add(2, 1, leaf_body([(0, b"b", b"v")]))
     big = writer.add(2, 1, leaf_body([(0, b"a", bytes(5000))]))
@@ -191,7 +195,9 @@ def test_pages_that_overlap() -> None:
     sealed=st.booleans(),
 )
 @settings(max_examples=300, deadline=None)
-def test_flipped_bytes(changes: list[tuple[int, int]], cut: int | None, sealed: bool) -> None:
+def test_flipped_bytes_are_read_or_refused(
+    changes: list[tuple[int, int]], cut: int | None, sealed: bool
+) -> None:
     """Whatever bytes change, the file is read or refused by its error."""
     data = bytearray(BoltWriter(1024, 4).file(TREE))
     for position, value in changes:
@@ -208,8 +214,8 @@ def test_flipped_bytes(changes: list[tuple[int, int]], cut: int | None, sealed: 
         assert error.code == "bolt-damaged"  # noqa: PT017
 
 
-def test_opened_below_a_root(tmp_path: Path) -> None:
-    """A file is read through no link, and its absence and size are named."""
+def test_a_file_is_not_opened_through_a_link(tmp_path: Path) -> None:
+    """A link, an absent file and a file that is too large are named errors."""
     (tmp_path / "a").mkdir()
     (tmp_path / "a/meta.db").write_bytes(BoltWriter().file(TREE))
     assert all_of(BoltFile.open(tmp_path, ("a", "meta.db")).bucket()) == TREE
@@ -227,8 +233,8 @@ def test_opened_below_a_root(tmp_path: Path) -> None:
     assert caught.value.code == "bolt-too-large"
 
 
-def test_no_lock_is_taken(tmp_path: Path) -> None:
-    """A writer holds the file's exclusive lock for as long as it runs; a reader does not ask."""
+def test_reading_takes_no_lock(tmp_path: Path) -> None:
+    """A writer holds the file's exclusive lock while it runs; reading does not wait for it."""
     path = tmp_path / "meta.db"
     path.write_bytes(BoltWriter().file(TREE))
     with path.open("rb") as writer:
@@ -236,7 +242,9 @@ def test_no_lock_is_taken(tmp_path: Path) -> None:
         assert all_of(BoltFile.open(tmp_path, ("meta.db",)).bucket()) == TREE
 
 
-def test_a_file_that_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_is_copied_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A commit during the copy makes another copy; a file that never rests is an error."""
     path = tmp_path / "meta.db"
     copy = bolt._copy

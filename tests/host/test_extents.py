@@ -1,4 +1,4 @@
-"""Extents that files share count once, on a real btrfs."""
+"""Extents that files share are counted once, on a real btrfs."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dedupe.sources.disk_usage import OTHER, measure
+from dedupe.sources.disk_usage import OTHER, measure_parts
 
 
 @pytest.fixture
@@ -28,23 +28,23 @@ def btrfs(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.tools
-def test_reflinks_count_once(btrfs: Path) -> None:
-    """A reflinked copy adds nothing, a plain one all of itself, a changed one what changed."""
+def test_reflinks_are_counted_once(btrfs: Path) -> None:
+    """A reflinked copy adds nothing, a plain copy its size, a changed one the changed bytes."""
     (btrfs / "one").write_bytes(bytes(range(256)) * 16_384)
     subprocess.run(["sync", "-f", str(btrfs)], check=True)
-    alone = measure(btrfs, {}).of(OTHER).allocated_bytes
+    alone = measure_parts(btrfs, {}).of(OTHER).allocated_bytes
     assert alone >= 4 << 20
     subprocess.run(["cp", "--reflink=always", str(btrfs / "one"), str(btrfs / "two")], check=True)
     subprocess.run(["sync", "-f", str(btrfs)], check=True)
-    shared = measure(btrfs, {}).of(OTHER).allocated_bytes
+    shared = measure_parts(btrfs, {}).of(OTHER).allocated_bytes
     assert shared - alone < 64 << 10
     subprocess.run(["cp", "--reflink=never", str(btrfs / "one"), str(btrfs / "three")], check=True)
     subprocess.run(["sync", "-f", str(btrfs)], check=True)
-    plain = measure(btrfs, {}).of(OTHER).allocated_bytes
+    plain = measure_parts(btrfs, {}).of(OTHER).allocated_bytes
     assert plain - shared >= 4 << 20
     with (btrfs / "two").open("r+b") as file:
         file.write(b"changed" * 10_000)
     subprocess.run(["sync", "-f", str(btrfs)], check=True)
-    changed = measure(btrfs, {}).of(OTHER).allocated_bytes
+    changed = measure_parts(btrfs, {}).of(OTHER).allocated_bytes
     assert 64 << 10 <= changed - plain < 1 << 20
-    assert measure(btrfs, {}).of(OTHER).file_bytes == 3 * (4 << 20)
+    assert measure_parts(btrfs, {}).of(OTHER).file_bytes == 3 * (4 << 20)

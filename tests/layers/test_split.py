@@ -1,4 +1,4 @@
-"""Layers made again from tar-split data: the rows of the tar, or a walk that says why not."""
+"""Layers read by tar-split data: the rows of the tar, or a walk with a note that says why not."""
 
 import os
 from collections.abc import Callable
@@ -18,7 +18,8 @@ from builders import (
     tar_of,
     whiteout,
 )
-from unpacked import packed, rows_of, rows_of_tar, split_lines, split_of
+from builders.tar_split import packed, split_lines, split_of
+from helpers.layers import rows_of, rows_of_tar
 
 from dedupe.model.images import TreeRef
 
@@ -50,7 +51,7 @@ BODIES = {
 
 
 def store(folder: Path, split: bytes) -> TreeRef:
-    """The layer as a store keeps it; owners, times and whiteouts are lost in the folder."""
+    """A layer as a store keeps it; the folder has lost owners, times and whiteouts."""
     tree = os.fsencode(folder / "diff")
     for path, content in BODIES.items():
         target = os.path.join(tree, path)
@@ -61,8 +62,8 @@ def store(folder: Path, split: bytes) -> TreeRef:
 
 
 @pytest.mark.parametrize("raw_names", [False, True])
-def test_rows_of_the_tar(tmp_path: Path, raw_names: bool) -> None:
-    """Every field of every entry and the diff ID are those of the tar."""
+def test_tar_split_data_gives_the_rows_of_the_tar(tmp_path: Path, raw_names: bool) -> None:
+    """Every field of every entry, and the diff ID, are those of the tar."""
     rows, facts = rows_of(store(tmp_path, split_of(TAR, raw_names=raw_names)))
     expected, of_tar = rows_of_tar(TAR, tmp_path)
     assert rows == expected
@@ -72,8 +73,8 @@ def test_rows_of_the_tar(tmp_path: Path, raw_names: bool) -> None:
     assert (facts.digest, facts.compressed_bytes, facts.notes) == (None, None, ())
 
 
-def test_changed_content(tmp_path: Path) -> None:
-    """A content of the right size that is another gives another diff ID, which claims refute."""
+def test_changed_content_gives_another_diff_id(tmp_path: Path) -> None:
+    """Other content of the right size gives another diff ID, which is not the claimed one."""
     ref = store(tmp_path, split_of(TAR))
     (tmp_path / "diff/x").write_bytes(b"777")
     rows, facts = rows_of(ref)
@@ -82,45 +83,55 @@ def test_changed_content(tmp_path: Path) -> None:
     assert len(rows) == len(MEMBERS)
 
 
-def missing(tree: Path) -> None:
+def remove_file(tree: Path) -> None:
+    """The file is deleted."""
     (tree / "x").unlink()
 
 
-def short(tree: Path) -> None:
+def shorten_file(tree: Path) -> None:
+    """The file lost its last byte."""
     (tree / "x").write_bytes(b"2")
 
 
-def a_link(tree: Path) -> None:
+def replace_by_link(tree: Path) -> None:
+    """The file is a link to a copy of it."""
     (tree / "x").unlink()
     (tree / "y").write_bytes(b"2" * 3)
     (tree / "x").symlink_to("y")
 
 
-def a_link_above(tree: Path) -> None:
+def link_folder_above(tree: Path) -> None:
+    """The folder above the file is a link."""
     (tree / "etc").rename(tree / "real")
     (tree / "etc").symlink_to("real")
 
 
-def a_fifo(tree: Path) -> None:
+def replace_by_fifo(tree: Path) -> None:
+    """The file is a FIFO."""
     (tree / "x").unlink()
     os.mkfifo(tree / "x")
 
 
-@pytest.mark.parametrize("damage", [missing, short, a_link, a_link_above, a_fifo])
-def test_contents_gone(tmp_path: Path, damage: Callable[[Path], None]) -> None:
-    """Where a content is not as it was, the folder is walked, and a note says which."""
+@pytest.mark.parametrize(
+    "damage", [remove_file, shorten_file, replace_by_link, link_folder_above, replace_by_fifo]
+)
+def test_a_missing_content_falls_back_to_the_walk(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """If a content is not as it was, the folder is walked, and a note names it."""
     ref = store(tmp_path, split_of(TAR))
     damage(tmp_path / "diff")
     rows, facts = rows_of(ref)
     ((code, message),) = [note for note in facts.notes if note[0] != "xattrs-unseen"]
     assert code == "split-unusable"
-    assert ("etc/a" if damage is a_link_above else "x") in message
+    assert ("etc/a" if damage is link_folder_above else "x") in message
     assert facts.diff_id is None
     assert facts.rows_digest
     assert "up" in {row["path"] for row in rows}
 
 
 def changed_header(lines: list[dict[str, Any]]) -> bytes:
+    """tar-split data in which the first header has other bytes."""
     head = lines[0]
     return packed([{**head, "payload": "AAAA" + head["payload"][4:]}, *lines[1:]])
 
@@ -145,8 +156,8 @@ def changed_header(lines: list[dict[str, Any]]) -> bytes:
         pytest.param(changed_header(split_lines(TAR)), id="checksum"),
     ],
 )
-def test_damaged_data(tmp_path: Path, split: bytes) -> None:
-    """Damaged tar-split data never costs the layer: its folder is walked, and a note says why."""
+def test_damaged_tar_split_data_falls_back_to_the_walk(tmp_path: Path, split: bytes) -> None:
+    """Damaged data never costs the layer: its folder is walked, and a note says why."""
     rows, facts = rows_of(store(tmp_path, split))
     codes = [code for code, _ in facts.notes if code != "xattrs-unseen"]
     assert codes == ["split-unusable"]
@@ -155,8 +166,8 @@ def test_damaged_data(tmp_path: Path, split: bytes) -> None:
     assert facts.diff_id is None
 
 
-def test_missing_data(tmp_path: Path) -> None:
-    """The same where the file is not there."""
+def test_missing_tar_split_data_falls_back_to_the_walk(tmp_path: Path) -> None:
+    """Without the file of tar-split data the folder is walked, and a note says why."""
     ref = store(tmp_path, b"")
     (tmp_path / "tar-split.json.gz").unlink()
     _, facts = rows_of(ref)

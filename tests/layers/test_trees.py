@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unpacked import as_nobody, rows_of, rows_of_tar
+from helpers.layers import rows_of, rows_of_tar
+from helpers.privileges import as_nobody
 
 from dedupe.errors import LayerError
 from dedupe.host import trees
@@ -21,17 +22,17 @@ as_root = pytest.mark.skipif(not ROOT, reason="devices, owners and mounts are fo
 
 
 def walked(folder: Path, *parts: str, **fields: Any) -> list[dict[str, Any]]:
-    """Rows of the folder."""
+    """Rows of a folder."""
     return rows_of(TreeRef(folder, parts, **fields))[0]
 
 
 def kinds(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Path -> kind; an opaque mark stands beside its folder's path."""
+    """Kind by path; an opaque mark has its folder's path with a slash."""
     return {row["path"] + ("/" * (row["kind"] == "opaque")): row["kind"] for row in rows}
 
 
 def populate(folder: Path) -> None:
-    """Every kind of file, and names that are hard to write."""
+    """Make files of every kind, with names that are hard to write."""
     (folder / "b/deep").mkdir(parents=True)
     (folder / "b.d").mkdir(mode=0o1777)
     (folder / "b/deep/file").write_bytes(os.urandom(3 << 20))
@@ -53,7 +54,7 @@ def populate(folder: Path) -> None:
 
 
 def judged(folder: Path, scratch: Path) -> list[dict[str, Any]]:
-    """Rows of what GNU tar makes of the folder, its root apart."""
+    """Rows of the tar that GNU tar makes of the folder, without its root."""
     options = ["--sort=name", "--format=posix", "--xattrs", "--numeric-owner"]
     command = ["tar", "--create", *options, "--directory", str(folder), "."]
     done = subprocess.run(command, check=True, capture_output=True)
@@ -61,14 +62,14 @@ def judged(folder: Path, scratch: Path) -> list[dict[str, Any]]:
 
 
 def same(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> None:
-    """Equal in all but the numbers of members and the spelling of names."""
+    """Check that rows are equal but for the numbers of members and the spelling of names."""
     spelling = ("member", "raw_name")
     assert [{k: v for k, v in row.items() if k not in spelling} for row in ours] == [
         {k: v for k, v in row.items() if k not in spelling} for row in theirs
     ]
 
 
-def test_as_tar_has_it(tmp_path: Path) -> None:
+def test_a_walk_gives_the_rows_of_the_tar(tmp_path: Path) -> None:
     """The walk gives the rows of the tar that GNU tar makes, in its order."""
     folder = tmp_path / "tree"
     folder.mkdir()
@@ -84,8 +85,8 @@ def test_as_tar_has_it(tmp_path: Path) -> None:
     assert links == {"b/deep/file": "a-link", "empty": "b/empty-too"}
 
 
-def test_facts(tmp_path: Path) -> None:
-    """What the file system gives, an inode once, as ``du`` has it; rows are known by a digest."""
+def test_a_walk_counts_an_inode_once(tmp_path: Path) -> None:
+    """Sizes on disk count each inode once, as ``du`` does; a digest identifies the rows."""
     folder = tmp_path / "tree"
     folder.mkdir()
     populate(folder)
@@ -101,8 +102,8 @@ def test_facts(tmp_path: Path) -> None:
     assert rows_of(ref)[1].rows_digest != facts.rows_digest
 
 
-def test_sockets_are_ignored(tmp_path: Path) -> None:
-    """Nobody listens behind a socket of a layer: a row says that it was there."""
+def test_sockets_are_ignored_with_a_row(tmp_path: Path) -> None:
+    """A socket in a layer has no listener; a row says that it was there."""
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(os.path.relpath(tmp_path / "s"))
     (row,) = walked(tmp_path)
@@ -114,7 +115,7 @@ def test_sockets_are_ignored(tmp_path: Path) -> None:
 
 @pytest.fixture
 def overlay() -> Iterator[Path]:
-    """A folder with lower, upper and, where the kernel mounts it, their merged view."""
+    """A folder with lower, upper and, if the kernel can mount it, their merged view."""
     base = Path(tempfile.mkdtemp(prefix="trees"))
     for name in ("lower", "upper", "work", "merged"):
         (base / name).mkdir()
@@ -124,7 +125,7 @@ def overlay() -> Iterator[Path]:
 
 
 def mount(base: Path, *options: str) -> Path:
-    """The merged view; what lies in lower by now is seen in it."""
+    """Mount the merged view over the lower folder as it is now."""
     words = ",".join((f"lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work", *options))
     done = subprocess.run(
         ["mount", "-t", "overlay", "overlay", "-o", words, str(base / "merged")],
@@ -138,6 +139,7 @@ def mount(base: Path, *options: str) -> Path:
 
 
 def fill(lower: Path) -> None:
+    """Write the folders and files of the lower layer."""
     for name in ("d", "again", "renamed", "kept"):
         (lower / name).mkdir()
         (lower / name / "x").write_bytes(b"below " + name.encode())
@@ -146,8 +148,8 @@ def fill(lower: Path) -> None:
 
 
 @as_root
-def test_kernel_whiteouts(overlay: Path) -> None:
-    """What a container did on top of overlayfs is read from its upper directory."""
+def test_kernel_whiteouts_are_read_from_the_upper_folder(overlay: Path) -> None:
+    """What a container did on overlayfs is read from its upper directory."""
     fill(overlay / "lower")
     view = mount(overlay, "redirect_dir=off", "metacopy=off")
     (view / "gone").unlink()
@@ -185,8 +187,8 @@ def test_kernel_whiteouts(overlay: Path) -> None:
 
 
 @as_root
-def test_redirects_and_metadata(overlay: Path) -> None:
-    """Renamed folders, and files whose mode alone is new: flagged, no zeros taken for content."""
+def test_redirects_and_metacopies_are_flagged(overlay: Path) -> None:
+    """Renamed folders and files with only a new mode are flagged; their zeros are not content."""
     fill(overlay / "lower")
     view = mount(overlay, "redirect_dir=on", "metacopy=on")
     (view / "renamed").rename(view / "moved")
@@ -201,8 +203,8 @@ def test_redirects_and_metadata(overlay: Path) -> None:
     assert rows["chmod"]["mode"] == 0o600
 
 
-def test_marks_of_users(tmp_path: Path) -> None:
-    """Where root is not at hand, overlayfs keeps its marks in user xattrs."""
+def test_whiteouts_in_user_xattrs_are_read(tmp_path: Path) -> None:
+    """Without root, overlayfs keeps its marks in user xattrs."""
     (tmp_path / "opaque").mkdir()
     (tmp_path / "plain").mkdir()
     for name in ("hides", "says-more"):
@@ -223,8 +225,8 @@ def test_marks_of_users(tmp_path: Path) -> None:
     assert all(row["xattrs"] is None for row in rows)
 
 
-def test_aufs_whiteouts(tmp_path: Path) -> None:
-    """fuse-overlayfs writes the names that a tar has."""
+def test_whiteouts_of_fuse_overlayfs_are_read(tmp_path: Path) -> None:
+    """fuse-overlayfs writes whiteouts by the names that a tar has."""
     (tmp_path / "d").mkdir()
     for name in ("d/.wh..wh..opq", ".wh.gone", "d/kept"):
         (tmp_path / name).touch()
@@ -239,8 +241,8 @@ def test_aufs_whiteouts(tmp_path: Path) -> None:
     assert all(row["xattrs"] is None for row in rows)
 
 
-def test_difference_of_whole_trees(tmp_path: Path) -> None:
-    """Of two whole trees: what is new or changed, and whiteouts for what went."""
+def test_a_layer_of_whole_trees_is_their_difference(tmp_path: Path) -> None:
+    """It is what is new or changed in the upper tree, and whiteouts for what was deleted."""
     below, above = tmp_path / "below", tmp_path / "above"
     below.mkdir()
     fill(below)
@@ -276,8 +278,8 @@ def test_difference_of_whole_trees(tmp_path: Path) -> None:
 
 
 @as_root
-def test_shifted_ids(tmp_path: Path) -> None:
-    """IDs that a user namespace shifted are those of the image again; others stay."""
+def test_ids_shifted_by_a_user_namespace_are_shifted_back(tmp_path: Path) -> None:
+    """IDs that a user namespace shifted are those of the image again; others are kept."""
     for name, uid, gid in (("root", 100_000, 200_000), ("www", 100_033, 200_033), ("host", 7, 7)):
         (tmp_path / name).touch()
         os.chown(tmp_path / name, uid, gid)
@@ -291,7 +293,7 @@ def test_shifted_ids(tmp_path: Path) -> None:
     }
 
 
-def test_owners_in_xattrs(tmp_path: Path) -> None:
+def test_owners_are_read_from_the_stores_xattr(tmp_path: Path) -> None:
     """Owner, mode and kind that a store could not set are read from its xattr."""
     for name, text in {
         "file": b"0:5:4755:file",
@@ -322,20 +324,22 @@ def test_owners_in_xattrs(tmp_path: Path) -> None:
 # What goes wrong
 
 
-def test_vanishing_and_changing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that goes or grows while it is read is said once, and the rest goes on."""
+def test_a_file_that_changes_during_the_walk_is_reported_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that is deleted or grows while it is read is one problem; the rest is read."""
     for name in ("changes", "stays", "vanishes"):
         (tmp_path / name).write_bytes(b"1" * 10)
-    really = trees.Node.open
+    really = trees.TreeEntry.open
 
-    def meanwhile(node: trees.Node) -> int:
+    def meanwhile(node: trees.TreeEntry) -> int:
         if node.path == b"vanishes":
             (tmp_path / "vanishes").unlink()
         if node.path == b"changes":
             (tmp_path / "changes").write_bytes(b"2" * 15)
         return really(node)
 
-    monkeypatch.setattr(trees.Node, "open", meanwhile)
+    monkeypatch.setattr(trees.TreeEntry, "open", meanwhile)
     rows, facts = rows_of(TreeRef(tmp_path, (), whiteouts=Whiteouts.NONE))
     assert {row["path"]: row["size_bytes"] for row in rows} == {"changes": 15, "stays": 10}
     assert dict(facts.notes) == {
@@ -344,8 +348,8 @@ def test_vanishing_and_changing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     }
 
 
-def test_sparse_without_end(tmp_path: Path) -> None:
-    """A file that claims more than can be read is refused, not read for days."""
+def test_a_file_too_large_to_read_is_refused(tmp_path: Path) -> None:
+    """A sparse file that claims more than can be read is refused at once."""
     with (tmp_path / "huge").open("wb") as file:
         try:
             file.truncate(3 << 40)
@@ -356,7 +360,7 @@ def test_sparse_without_end(tmp_path: Path) -> None:
     assert caught.value.code == "layer-too-large"
 
 
-def test_folders_without_end(tmp_path: Path) -> None:
+def test_folders_nested_too_deep_are_refused(tmp_path: Path) -> None:
     """Folders nested so deep that descriptors would run out are refused."""
     current = os.open(tmp_path, os.O_RDONLY)
     for _ in range(trees.MAX_DEPTH + 5):
@@ -374,8 +378,8 @@ def test_folders_without_end(tmp_path: Path) -> None:
 
 
 @as_root
-def test_without_rights(overlay: Path) -> None:
-    """A closed folder fails the layer; hidden trusted xattrs are a note, and say what to do."""
+def test_a_folder_without_permission_fails_the_layer(overlay: Path) -> None:
+    """A closed folder fails the layer; hidden trusted xattrs are a note that says what to do."""
     overlay.chmod(0o755)
     upper = overlay / "upper"
     (upper / "open").mkdir()

@@ -1,4 +1,4 @@
-"""Writable branches of containers: against the oracle, and against what podman's containers do."""
+"""Writable layers of containers: judged by the oracle and by podman's containers."""
 
 import json
 import os
@@ -14,12 +14,12 @@ from pathlib import Path
 import oracle
 import pytest
 from builders import Image, Layer, directory, file, tar_of, write_bare_tar, write_oci_layout
+from helpers.scanning import Silence, codes, scanned
+from helpers.strategies import layers as random_layers
+from helpers.strategies import stacks
 from here import PROJECT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scanning import Silence, codes, scanned
-from strategies import layers as random_layers
-from strategies import stacks
 
 from dedupe.model.images import BlobRef, FoundContainer, FoundSource
 from dedupe.scan import scan
@@ -42,8 +42,8 @@ def branches(draw: st.DrawFn) -> tuple[tuple[Layer, ...], Layer]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(branch=branches())
-def test_random_branches(branch: tuple[tuple[Layer, ...], Layer]) -> None:
-    """SQL and the oracle agree on every figure of a container, and it counts in no other."""
+def test_random_containers_are_the_oracles(branch: tuple[tuple[Layer, ...], Layer]) -> None:
+    """Every figure of a container is the oracle's, and the container counts nowhere else."""
     below, upper = branch
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -71,7 +71,7 @@ def test_random_branches(branch: tuple[tuple[Layer, ...], Layer]) -> None:
 
 @pytest.fixture
 def podman(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """Podman with roots of its own, its store holding one image of two layers."""
+    """Podman with folders of its own, whose store has one image of two layers."""
     driver = getattr(request, "param", "overlay")
     if shutil.which("podman") is None or shutil.which("skopeo") is None:
         pytest.skip("podman and skopeo are not installed")
@@ -105,8 +105,8 @@ def podman(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[str]
 
 
 @pytest.mark.tools
-def test_a_container_of_podman(podman: list[str], tmp_path: Path) -> None:
-    """Written, appended, changed in mode, renamed and deleted files are what they are."""
+def test_changes_of_a_podman_container_are_classified(podman: list[str], tmp_path: Path) -> None:
+    """Files that were written, appended to, renamed, deleted or only got a mode are counted so."""
 
     def do(*words: str) -> str:
         done = subprocess.run([*podman, *words], check=False, capture_output=True, text=True)
@@ -146,8 +146,10 @@ def test_a_container_of_podman(podman: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.tools
 @pytest.mark.parametrize("podman", ["overlay", "vfs"], indirect=True)
-def test_containers_storage_is_its_layout(podman: list[str], tmp_path: Path) -> None:
-    """The same images, layers, entries and figures as the layout that was copied in."""
+def test_containers_storage_has_the_figures_of_its_layout(
+    podman: list[str], tmp_path: Path
+) -> None:
+    """Images, layers, entries and figures are those of the layout that was copied in."""
     _, layout = scanned(tmp_path / "a", tmp_path / "layout")
     outcome, store = scanned(tmp_path / "b", tmp_path / "root")
     assert codes(outcome) == []
@@ -180,8 +182,8 @@ SPOILS = {
 
 @pytest.mark.tools
 @pytest.mark.parametrize("name", SPOILS)
-def test_damaged_records(name: str, podman: list[str], tmp_path: Path) -> None:
-    """Each damage is said once, and the sound store beside it is read."""
+def test_a_damaged_record_is_reported_once(name: str, podman: list[str], tmp_path: Path) -> None:
+    """Each damage is one problem, and the sound store beside it is read."""
     how, where, expected = SPOILS[name]
     target = tmp_path / "root" / where
     records = json.loads(target.read_bytes())
@@ -206,8 +208,8 @@ def test_damaged_records(name: str, podman: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.tools
-def test_borrowed_layers(podman: list[str], tmp_path: Path) -> None:
-    """An image whose layers lie in another root is whole once that root is scanned too."""
+def test_layers_of_another_root_complete_an_image(podman: list[str], tmp_path: Path) -> None:
+    """An image with layers in another root is complete if that root is scanned too."""
     other = tmp_path / "other"
     shutil.copytree(tmp_path / "root/overlay-images", other / "overlay-images")
     alone, _ = scanned(tmp_path / "a", other)
@@ -220,8 +222,8 @@ def test_borrowed_layers(podman: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.tools
-def test_a_body_that_changed(podman: list[str], tmp_path: Path) -> None:
-    """Where tar-split data no longer fits its folder, the folder is walked and proves nothing."""
+def test_a_changed_file_makes_the_folder_walked(podman: list[str], tmp_path: Path) -> None:
+    """If tar-split data no longer fits its folder, the folder is walked, and proves no diff ID."""
     (changed,) = (tmp_path / "root/overlay").glob("*/diff/srv/f5")
     changed.write_bytes(b"longer than it was" * 100)
     outcome, session = scanned(tmp_path / "c", tmp_path / "root")
@@ -234,8 +236,10 @@ def test_a_body_that_changed(podman: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.tools
 @pytest.mark.parametrize("podman", ["vfs"], indirect=True)
-def test_a_container_on_whole_trees(podman: list[str], tmp_path: Path) -> None:
-    """Where a container's branch is a copy of the whole tree, only what differs is its own."""
+def test_a_container_on_a_whole_tree_counts_the_difference(
+    podman: list[str], tmp_path: Path
+) -> None:
+    """If a container has a copy of the whole tree, only what differs counts as its own."""
     subprocess.run([*podman, "create", "--name", "box", "localhost/app:1", "/none"], check=True)
     place = subprocess.run(
         [*podman, "mount", "box"], check=True, capture_output=True, text=True
@@ -248,8 +252,10 @@ def test_a_container_on_whole_trees(podman: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.tools
-def test_a_live_store(podman: list[str], tmp_path: Path) -> None:
-    """Images come and go while scans run: no scan fails, no command of podman's waits for one."""
+def test_a_live_store_is_scanned_without_disturbing_podman(
+    podman: list[str], tmp_path: Path
+) -> None:
+    """While images come and go, no scan fails and no podman command waits for one."""
     image = Image(
         [tar_of([file(f"f{number}", bytes([number]) * 3000) for number in range(50)])],
         names=["localhost/guest:1"],
@@ -289,8 +295,8 @@ def test_a_live_store(podman: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.tools
-def test_a_closed_store(podman: list[str], tmp_path: Path) -> None:
-    """Another user's store: said once, with what to do, and nothing is passed off as empty."""
+def test_a_store_of_another_user_is_one_error(podman: list[str], tmp_path: Path) -> None:
+    """A store without permission is one error with advice, and not listed as empty."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
         pytest.skip("only root can become somebody else, by setpriv")
     for folder in (tmp_path, *tmp_path.parents[:-2]):
@@ -320,8 +326,8 @@ def test_a_closed_store(podman: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.estate
 @pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
-def test_the_estate_in_place(tmp_path: Path) -> None:
-    """What buildah keeps of 14 images: the entries and figures of their layout."""
+def test_real_images_in_place_have_the_figures_of_their_layout(tmp_path: Path) -> None:
+    """Entries and figures of 14 images of buildah are those of their layout."""
     estate = Path(os.environ["DEDUPE_ESTATE"])
     _, layout = scanned(tmp_path / "a", estate / "oci")
     outcome, store = scanned(tmp_path / "b", estate / "storage")
@@ -345,8 +351,10 @@ def edit_layers(root: Path, number: int, **fields: object) -> str:
 
 
 @pytest.mark.tools
-def test_partial_pulls_and_composefs(podman: list[str], tmp_path: Path) -> None:
-    """A layer that was pulled file by file is walked and says so; composefs is not read."""
+def test_partial_pulls_are_walked_and_composefs_is_not_read(
+    podman: list[str], tmp_path: Path
+) -> None:
+    """A layer pulled file by file is walked with a note; one in composefs is not read."""
     root = tmp_path / "root"
     partial = edit_layers(root, 0, **{"toc-digest": "sha256:" + "0" * 64})
     (root / f"overlay-layers/{partial}.tar-split.gz").unlink()
@@ -363,7 +371,7 @@ def test_partial_pulls_and_composefs(podman: list[str], tmp_path: Path) -> None:
 
 
 @pytest.mark.tools
-def test_shifted_owners(podman: list[str], tmp_path: Path) -> None:
+def test_owners_are_shifted_back_to_those_of_the_image(podman: list[str], tmp_path: Path) -> None:
     """Owners on disk are those of a user namespace; rows have those of the image."""
     if os.geteuid() != 0:
         pytest.skip("owners are set by root only")
@@ -381,7 +389,7 @@ def test_shifted_owners(podman: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.tools
 def test_a_layer_of_many_stores_is_read_once(podman: list[str], tmp_path: Path) -> None:
-    """A layout, an archive and an unpacked store of the same images are one set of rows."""
+    """A layout, an archive and an unpacked store of the same images give one set of rows."""
     subprocess.run(
         [
             *("skopeo", "--insecure-policy", "copy", "-q", f"oci:{tmp_path / 'layout'}"),

@@ -1,13 +1,13 @@
-"""What is found wrong, each on an image that has just that."""
+"""Findings, each on an image that has just that."""
 
 import tempfile
 from pathlib import Path
 
 import pytest
 from builders import file, image, whiteout, write_oci_layout
+from helpers.scanning import scanned
+from helpers.strategies import stores
 from hypothesis import HealthCheck, given, settings
-from scanning import scanned
-from strategies import stores
 
 from dedupe.store.session import needed_relations, relations
 
@@ -137,8 +137,8 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_findings(name: str, tmp_path: Path) -> None:
-    """Each image has the findings that it was made for, and no other."""
+def test_an_image_has_the_findings_it_was_made_for(name: str, tmp_path: Path) -> None:
+    """Each image has the findings that it was made for, and no others."""
     images, expected = CASES[name]
     write_oci_layout(tmp_path / "store", images)
     _, session = scanned(tmp_path / "catalog", tmp_path / "store")
@@ -151,8 +151,8 @@ def test_findings(name: str, tmp_path: Path) -> None:
     assert len({row["id"] for row in found}) == len(found)
 
 
-def test_maximal_folders(tmp_path: Path) -> None:
-    """Equal folders are one row, at the outermost; one inside with more copies is another."""
+def test_equal_folders_are_one_row_at_the_outermost(tmp_path: Path) -> None:
+    """Equal folders are one row; one inside with more copies is another."""
     shared = [("lib/f1", b"1" * 100), ("lib/sub/f2", b"2" * 50)]
     images = [
         image([file(f"{top}/{path}", data) for path, data in shared], names=f"i{top}")
@@ -170,8 +170,8 @@ def test_maximal_folders(tmp_path: Path) -> None:
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(store=stores())
-def test_classes_of_duplicates_sum_to_all(store) -> None:
-    """By package manager, extension or size: the rows sum to the duplicate bytes."""
+def test_classes_of_duplicates_sum_to_the_duplicate_bytes(store) -> None:
+    """The rows by package manager, extension or size sum to the duplicate bytes."""
     images = [
         image(*(store.layers[layer] for layer in stack), names=name)
         for name, stack in store.images.items()
@@ -185,8 +185,8 @@ def test_classes_of_duplicates_sum_to_all(store) -> None:
             assert sum(row["duplicate_bytes"] for row in rows) == totals["duplicate_content_bytes"]
 
 
-def test_only_needed_relations_are_made() -> None:
-    """A query's relations, and those that they are made of, in their order; no other."""
+def test_a_query_makes_only_the_relations_it_needs() -> None:
+    """A query makes its relations and those they are made of, in order, and no others."""
     assert needed_relations("SELECT 1") == []
     assert needed_relations("SELECT * FROM node -- shadow") == ["image", "stack", "node"]
     needed = needed_relations("SELECT * FROM dead")

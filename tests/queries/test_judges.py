@@ -1,19 +1,12 @@
-"""The real tools as judges: what umoci and podman show is the merged view that our tables give."""
+"""The merged view of our tables is what umoci and podman show."""
 
 import json
 import os
-import shutil
-import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
-from blake3 import blake3
 from builders import (
     Image,
     device,
@@ -29,81 +22,13 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
+from helpers.judges import JUDGES, Judge, need, walked
+from helpers.scanning import scanned
 from here import PROJECT
-from scanning import scanned
-
-from dedupe.model.paths import path_text
-
-#: shows the tree of an image of a layout, as long as the context lasts
-Judge = Callable[[Path, str, Path], AbstractContextManager[Path]]
-
-
-@contextmanager
-def unpacked_by_umoci(layout: Path, name: str, scratch: Path) -> Iterator[Path]:
-    """The root of a bundle that umoci makes of an image."""
-    bundle = scratch / "bundle"
-    command = ["umoci", "unpack", "--image", f"{layout}:{name}", str(bundle)]
-    subprocess.run(command, check=True, capture_output=True)
-    yield bundle / "rootfs"
-    shutil.rmtree(bundle)
-
-
-@contextmanager
-def mounted_by_podman(driver: str, layout: Path, name: str, scratch: Path) -> Iterator[Path]:
-    """Where podman mounts an image that it has taken into a storage of its own."""
-    storage = tempfile.mkdtemp(dir=scratch)
-    # podman refuses a runroot of more than 50 characters, and pytest's folders are longer
-    run = tempfile.mkdtemp(prefix="podman-")
-    options = ["--root", storage, "--runroot", run, "--storage-driver", driver]
-
-    def podman(*words: str) -> str:
-        done = subprocess.run(
-            ["podman", *options, *words], check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
-    try:
-        identity = podman("pull", "--quiet", f"oci:{layout}:{name}").splitlines()[-1]
-        yield Path(podman("image", "mount", identity))
-        podman("image", "unmount", identity)
-        podman("rmi", "--force", identity)
-    finally:
-        # the overlay driver leaves its folder mounted on itself
-        subprocess.run(["umount", f"{storage}/overlay"], check=False, capture_output=True)
-        shutil.rmtree(run)
-        shutil.rmtree(storage)
-
-
-JUDGES: dict[str, Judge] = {
-    "umoci": unpacked_by_umoci,
-    "podman vfs": partial(mounted_by_podman, "vfs"),
-    "podman overlay": partial(mounted_by_podman, "overlay"),
-}
-
-
-def walked(root: Path) -> dict[str, tuple]:
-    """What is below a folder: path -> kind, size, mode, owner, link, content."""
-    found: dict[str, tuple] = {}
-    for folder, folders, files in os.walk(os.fsencode(root)):
-        for entry in (*folders, *files):
-            path = os.path.join(folder, entry)
-            status = os.lstat(path)
-            kind, size, link, content = "directory", 0, None, None
-            if stat.S_ISLNK(status.st_mode):
-                kind, link = "symlink", path_text(os.readlink(path))
-            elif stat.S_ISREG(status.st_mode):
-                kind, size = "file", status.st_size
-                content = blake3(Path(os.fsdecode(path)).read_bytes()).digest()
-            elif not stat.S_ISDIR(status.st_mode):
-                kind = "other"
-            mode = None if kind == "symlink" else stat.S_IMODE(status.st_mode)
-            name_below = path_text(os.path.relpath(path, os.fsencode(root)))
-            found[name_below] = (kind, size, mode, status.st_uid, status.st_gid, link, content)
-    return found
 
 
 def viewed(rows: list[dict]) -> dict[str, tuple]:
-    """The same of our merged view."""
+    """The same entries from the rows of our merged view."""
     return {
         row["path"]: (
             row["kind"] if row["kind"] in ("file", "directory", "symlink") else "other",
@@ -119,6 +44,7 @@ def viewed(rows: list[dict]) -> dict[str, tuple]:
 
 
 def judged(judge: Judge, layout: Path, names: list[str], tmp_path: Path) -> None:
+    """Check that the merged view of each image is the tool's."""
     _, session = scanned(tmp_path / "catalog", layout)
     identity = {name: row["image_id"] for row in session.rows("images") for name in row["names"]}
     rows = session.rows("merged_view")
@@ -131,20 +57,10 @@ def judged(judge: Judge, layout: Path, names: list[str], tmp_path: Path) -> None
         assert {path: entry for path, entry in theirs.items() if path not in implied} == ours
 
 
-def need(judge: str) -> Judge:
-    """The judge, where its tool is there and may set owners; else the test is skipped."""
-    tool = judge.split()[0]
-    if shutil.which(tool) is None:
-        pytest.skip(f"{tool} is not installed")
-    if os.geteuid() != 0:
-        pytest.skip("owners are set by root only")
-    return JUDGES[judge]
-
-
 @pytest.mark.tools
 @pytest.mark.parametrize("judge", JUDGES)
-def test_sample_images(judge: str, tmp_path: Path) -> None:
-    """Paths, kinds, sizes, modes, owners, links and contents of every sample image."""
+def test_tools_show_the_merged_view_of_sample_images(judge: str, tmp_path: Path) -> None:
+    """Paths, kinds, sizes, modes, owners, links and contents are the tool's."""
     show = need(judge)
     store = tmp_path / "store"
     subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(store)], check=True)
@@ -158,8 +74,8 @@ def test_sample_images(judge: str, tmp_path: Path) -> None:
 
 @pytest.mark.tools
 @pytest.mark.parametrize("judge", JUDGES)
-def test_edges_on_which_stores_agree(judge: str, tmp_path: Path) -> None:
-    """Whiteouts, opaque folders, kind changes, links, names and owners at their edges."""
+def test_tools_show_the_merged_view_of_edge_cases(judge: str, tmp_path: Path) -> None:
+    """Whiteouts, opaque folders, changes of kind, links, names and owners are the tool's."""
     show = need(judge)
     layers = [
         [
@@ -221,7 +137,9 @@ REFUSED_BY_UMOCI = {
 @pytest.mark.tools
 @pytest.mark.parametrize("form", GO_FORMS)
 @pytest.mark.parametrize("judge", JUDGES)
-def test_forms_that_go_reads_its_own_way(judge: str, form: str, tmp_path: Path) -> None:
+def test_tools_show_the_merged_view_of_forms_that_only_go_reads_so(
+    judge: str, form: str, tmp_path: Path
+) -> None:
     """Global headers and names that end in a slash hide nothing from us that tools unpack."""
     show = need(judge)
     base = [file("a", b"aa"), directory("d"), file("d/x", b"x")]
@@ -237,7 +155,7 @@ def test_forms_that_go_reads_its_own_way(judge: str, form: str, tmp_path: Path) 
 @pytest.mark.estate
 @pytest.mark.parametrize("judge", JUDGES)
 @pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
-def test_estate(judge: str, tmp_path: Path) -> None:
-    """The same of three real images."""
+def test_tools_show_the_merged_view_of_real_images(judge: str, tmp_path: Path) -> None:
+    """The merged view of three real images is the tool's."""
     names = ["localhost/app/web:1.3", "localhost/app/data:2.0", "localhost/app/front:1.0"]
     judged(need(judge), Path(os.environ["DEDUPE_ESTATE"]) / "oci", names, tmp_path)

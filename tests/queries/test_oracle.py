@@ -26,9 +26,10 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
+from helpers.strategies import agreed_stacks, stacks, stores
 from here import CASES
 from hypothesis import HealthCheck, given, reject, settings
-from strategies import Store, agreed_stacks, stacks, stores
+from oracle import Store
 
 STACKS = json.loads((CASES / "stacks.json").read_text())
 STORES = json.loads((CASES / "stores.json").read_text())
@@ -61,7 +62,7 @@ def unpacked(layers: Sequence[Layer]) -> Iterator[Path]:
 
 
 def seen_on_disk(root: Path) -> tuple[dict[str, tuple[str, bytes]], int]:
-    """Kind and content (or link target) by path; the bytes of regular files, an inode once."""
+    """Kind and content (or link target) by path; bytes of regular files, each inode once."""
     found: dict[str, tuple[str, bytes]] = {}
     sizes: dict[int, int] = {}
     for folder, folders, files in os.walk(root):
@@ -79,7 +80,7 @@ def seen_on_disk(root: Path) -> tuple[dict[str, tuple[str, bytes]], int]:
 
 
 def assert_same(layers: Sequence[Layer], root: Path) -> None:
-    """The unpacked tree has the oracle's names, kinds, contents and live bytes."""
+    """Check that the unpacked tree has the oracle's names, kinds, contents and live bytes."""
     told = oracle.stack(layers)
     found, live_bytes = seen_on_disk(root)
     # directories that no layer lists (any more) exist on a disk because something is, or was,
@@ -97,7 +98,7 @@ def assert_same(layers: Sequence[Layer], root: Path) -> None:
 
 
 @pytest.mark.parametrize("case", STACKS, ids=lambda case: case["name"])
-def test_case_stacks(case: dict[str, Any]) -> None:
+def test_the_oracle_gives_the_figures_of_the_stacks(case: dict[str, Any]) -> None:
     """Every figure of cases/stacks.json is the oracle's."""
     told, expect = oracle.stack(layers_of(case)), case["expect"]
     rows = [asdict(row) for row in told.shadowed]
@@ -111,7 +112,7 @@ def test_case_stacks(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", STORES["stores"], ids=lambda case: case["name"])
-def test_case_stores(case: dict[str, Any]) -> None:
+def test_the_oracle_gives_the_figures_of_the_stores(case: dict[str, Any]) -> None:
     """Every figure of cases/stores.json is the oracle's."""
     images, expect = case["images"], case["expect"]
     totals = oracle.totals(LAYERS, images)
@@ -213,8 +214,10 @@ def test_case_stores(case: dict[str, Any]) -> None:
         ),
     ],
 )
-def test_rules(layers: list[Layer], rows: list[tuple[Any, ...]], merged: str) -> None:
-    """Each rule of docs/measures.md that no case shows holds: path, cause, positions, fields."""
+def test_the_oracle_follows_each_rule(
+    layers: list[Layer], rows: list[tuple[Any, ...]], merged: str
+) -> None:
+    """Rules of docs/measures.md that no case shows: path, cause, positions, fields."""
     told = oracle.stack(layers)
     found = [
         (row.path, row.cause, row.added_position, row.hidden_position, row.changed_fields)
@@ -224,21 +227,21 @@ def test_rules(layers: list[Layer], rows: list[tuple[Any, ...]], merged: str) ->
     assert list(told.merged) == merged.split()
 
 
-def test_largest_remainder() -> None:
-    """Rounded shares keep the sum; what is left goes to large remainders, ties by name."""
+def test_rounded_shares_keep_the_sum() -> None:
+    """Bytes left over go to the largest remainders, and among equals by name."""
     shares = {"i": Fraction(4, 3), "j": Fraction(4, 3), "k": Fraction(7, 3)}
     assert oracle.rounded(shares) == {"i": 2, "j": 1, "k": 2}
 
 
-def test_dead_bytes_of_a_layer_held_twice() -> None:
-    """A file is not dead while one place of its layer shows it."""
+def test_a_file_that_one_place_shows_is_not_dead() -> None:
+    """A layer that is held twice has a dead file only if both places hide it."""
     layers = {"a": (file("a", "1"),), "b": (whiteout("a"),)}
     assert oracle.dead_bytes(layers, {"i": ["a", "b"]}) == 1
     assert oracle.dead_bytes(layers, {"i": ["a", "b", "a"]}) == 0
 
 
 @given(stacks())
-def test_live_and_shadowed_are_all(layers: tuple[Layer, ...]) -> None:
+def test_every_file_is_live_or_shadowed(layers: tuple[Layer, ...]) -> None:
     """Every regular file is live or has one row, and the rows sum to the shadowed bytes."""
     told = oracle.stack(layers)
     assert told.content_bytes == sum(map(oracle.layer_bytes, layers))
@@ -248,14 +251,14 @@ def test_live_and_shadowed_are_all(layers: tuple[Layer, ...]) -> None:
 
 
 @given(stacks())
-def test_an_upper_layer_never_changes_a_row(layers: tuple[Layer, ...]) -> None:
-    """What a stack has hidden stays hidden in the same way under further layers."""
+def test_an_upper_layer_does_not_change_rows_below(layers: tuple[Layer, ...]) -> None:
+    """What a stack has hidden is hidden in the same way under further layers."""
     lower, whole = oracle.stack(layers[:-1]), oracle.stack(layers)
     assert lower.hidden.items() <= whole.hidden.items()
 
 
 @given(stores())
-def test_accounting_adds_up(store: Store) -> None:
+def test_shares_and_partitions_add_up(store: Store) -> None:
     """Shares, rounded shares and the rows of a partition each sum to the total."""
     for granularity in ("unpacked", "content", "layers"):
         units = oracle.units(store.layers, store.images, granularity)
@@ -273,7 +276,7 @@ def test_accounting_adds_up(store: Store) -> None:
 @pytest.mark.tools
 @umoci
 @pytest.mark.parametrize("case", STACKS, ids=lambda case: case["name"])
-def test_umoci_unpacks_the_cases(case: dict[str, Any]) -> None:
+def test_umoci_unpacks_the_cases_as_the_oracle_does(case: dict[str, Any]) -> None:
     """Umoci's root file system has the merged names and live bytes of each case."""
     if case["name"] == "implied directory over file":
         with pytest.raises(RefusedError, match="not a directory"), unpacked(layers_of(case)):
@@ -287,8 +290,8 @@ def test_umoci_unpacks_the_cases(case: dict[str, Any]) -> None:
 @umoci
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(agreed_stacks())
-def test_umoci_unpacks_random_stacks(layers: tuple[Layer, ...]) -> None:
-    """Umoci's root file system is the oracle's view for stacks that both read alike."""
+def test_umoci_unpacks_random_stacks_as_the_oracle_does(layers: tuple[Layer, ...]) -> None:
+    """Umoci's root file system is the oracle's view, for stacks that both read alike."""
     try:
         with unpacked(layers) as root:
             assert_same(layers, root)

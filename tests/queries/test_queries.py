@@ -1,4 +1,4 @@
-"""Every query says in its header what it answers, and the header says what is true."""
+"""Every query has a header that says what it answers, and the header is true."""
 
 import re
 import subprocess
@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from builders import Image, tar_of, write_oci_layout
 from headers import FIELDS, columns_of, header_of, parameters_of, questions_in
+from helpers.scanning import scan_only
+from helpers.tracked import tracked_files
 from here import PROJECT
-from scanning import scan_only
-from tracked import tracked_files
 
 from dedupe.store.catalog import scan_ids
 from dedupe.store.session import connect
@@ -32,7 +32,7 @@ CITED = re.compile(r'(docs/[\w-]+\.md)((?:,\s+"[^"]+")+)')
 
 @pytest.fixture(scope="module")
 def described(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, str]]:
-    """Columns that each query really gives, over the relations of an empty image."""
+    """Columns of each query, over the relations of an empty image."""
     folder = tmp_path_factory.mktemp("queries")
     write_oci_layout(folder / "store", [Image([tar_of([])], names=["i"])])
     scan_only(folder / "catalog", folder / "store")
@@ -49,13 +49,15 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, 
 
 
 def _short(kind: str) -> str:
-    """A type as headers spell it: names of fields need no quotes."""
+    """A type as headers spell it: field names need no quotes."""
     return kind.replace('"', "")
 
 
 @pytest.mark.parametrize("path", [*RELATIONS, *QUESTIONS], ids=lambda path: path.stem)
-def test_header(path: Path, described: dict[Path, dict[str, str]]) -> None:
-    """All five fields in order; columns and types in order, as the query gives them."""
+def test_a_header_has_all_fields_and_the_real_columns(
+    path: Path, described: dict[Path, dict[str, str]]
+) -> None:
+    """All five fields are in order; columns and types are those of the query."""
     fields = header_of(path)
     assert tuple(fields) == FIELDS
     assert all(lines[0] for lines in fields.values())
@@ -66,7 +68,7 @@ def test_header(path: Path, described: dict[Path, dict[str, str]]) -> None:
 
 
 @pytest.mark.parametrize("path", [*RELATIONS, *QUESTIONS], ids=lambda path: path.stem)
-def test_parameters(path: Path) -> None:
+def test_a_header_has_the_real_parameters(path: Path) -> None:
     """The parameters of the header are those of the query."""
     text = path.read_text()
     body = "\n".join(line.partition("--")[0] for line in text.splitlines())
@@ -77,8 +79,8 @@ def test_parameters(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", QUESTIONS, ids=lambda path: path.stem)
-def test_total_order(path: Path) -> None:
-    """Every answer of several rows has an order, so that two runs print the same."""
+def test_an_answer_of_several_rows_has_an_order(path: Path) -> None:
+    """Every answer of several rows has an order, so two runs print the same."""
     if header_of(path)["Grain"] == ["one row"]:
         return
     last = path.read_text().rstrip().rpartition("ORDER BY")[2]
@@ -87,8 +89,8 @@ def test_total_order(path: Path) -> None:
     assert "SELECT" not in last
 
 
-def test_relations_have_a_number_each() -> None:
-    """Relations are made in the order of their numbers; each number and name is there once."""
+def test_relations_have_numbers_and_names_once() -> None:
+    """Relations are made in the order of their numbers; no number or name is used twice."""
     assert len({path.name[:2] for path in RELATIONS}) == len(RELATIONS)
     assert len({path.stem.partition("_")[2] for path in RELATIONS}) == len(RELATIONS)
 
@@ -125,7 +127,7 @@ def unknown_sections(name: str, sections: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("path", [*RELATIONS, *QUESTIONS], ids=lambda path: path.stem)
-def test_source(path: Path) -> None:
+def test_a_header_names_sources_that_exist(path: Path) -> None:
     """A header names documents and their sections; remarks follow after an empty line."""
     lines = header_of(path)["Source"]
     text = " ".join(lines[: lines.index("")] if "" in lines else lines)

@@ -1,4 +1,4 @@
-"""Live and shadowed bytes in SQL: the given cases, an oracle, and images that others made."""
+"""Live and shadowed bytes in SQL: given cases, an oracle, and images that others made."""
 
 import json
 import tempfile
@@ -21,10 +21,10 @@ from builders import (
     write_bare_tar,
     write_oci_layout,
 )
+from helpers.scanning import scanned
+from helpers.strategies import stacks, stores
 from here import CASES
 from hypothesis import HealthCheck, given, settings
-from scanning import scanned
-from strategies import stacks, stores
 
 from dedupe.store.session import Session
 
@@ -34,17 +34,19 @@ FIELDS = ("path", "size_bytes", "cause", "added_position", "hidden_position")
 
 
 def scan_stack(folder: Path, layers: list[bytes]) -> Session:
+    """Scan an image of these layers."""
     write_oci_layout(folder / "store", [Image(layers, names=["i"])], "none")
     return scanned(folder / "catalog", folder / "store")[1]
 
 
 def shadowed(session: Session) -> list[tuple]:
+    """Rows of shadowed files."""
     return sorted(tuple(row[field] for field in FIELDS) for row in session.rows("shadowed_files"))
 
 
 @pytest.mark.parametrize("case", STACKS, ids=[case["name"] for case in STACKS])
-def test_given_stacks(case: dict, tmp_path: Path) -> None:
-    """Every figure of the given stacks comes out of SQL."""
+def test_sql_gives_the_figures_of_the_stacks(case: dict, tmp_path: Path) -> None:
+    """Every figure of the given stacks is the answer of SQL."""
     layers = [tar_of(members_of_case(layer)) for layer in case["layers"]]
     session = scan_stack(tmp_path, layers)
     (image,) = session.rows("images")
@@ -57,8 +59,8 @@ def test_given_stacks(case: dict, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("case", STORES["stores"], ids=[s["name"] for s in STORES["stores"]])
-def test_given_stores(case: dict, tmp_path: Path) -> None:
-    """Totals, exclusive and attributed bytes of the given stores come out of SQL."""
+def test_sql_gives_the_figures_of_the_stores(case: dict, tmp_path: Path) -> None:
+    """Totals, exclusive and attributed bytes of the given stores are the answers of SQL."""
     layers = {name: tar_of(members_of_case(rows)) for name, rows in STORES["layers"].items()}
     images = [
         Image([layers[name] for name in stack], names=[image])
@@ -81,8 +83,8 @@ def test_given_stores(case: dict, tmp_path: Path) -> None:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(stack=stacks())
-def test_random_stacks(stack: list) -> None:
-    """SQL and the oracle agree on live bytes, every shadowed file, its cause and its layers."""
+def test_random_stacks_are_the_oracles(stack: list) -> None:
+    """Live bytes, every shadowed file, its cause and its layers are the oracle's."""
     truth = oracle.stack(stack)
     with tempfile.TemporaryDirectory() as folder:
         session = scan_stack(Path(folder), [tar_of(layer) for layer in stack])
@@ -101,16 +103,16 @@ def test_random_stacks(stack: list) -> None:
         assert [row["path"] for row in session.rows("merged_view")] == list(truth.merged)
 
 
-def test_hard_link_to_a_folder_dangles(tmp_path: Path) -> None:
-    """A folder of the same layer has no second name: the link shows nothing and is reported."""
+def test_a_hard_link_to_a_folder_dangles(tmp_path: Path) -> None:
+    """A folder has no second name: the link shows nothing and is reported."""
     session = scan_stack(tmp_path, [tar_of([directory("d"), hardlink("again", "d")])])
     assert [row["path"] for row in session.rows("merged_view")] == ["d"]
     (problem,) = session.rows("problems")
     assert (problem["code"], problem["severity"]) == ("dangling-hard-link", "note")
 
 
-def test_hard_link_to_a_dangling_one_dangles(tmp_path: Path) -> None:
-    """Its target is a member of its own layer, so the lower file of that path is not meant."""
+def test_a_hard_link_to_a_dangling_one_dangles(tmp_path: Path) -> None:
+    """Its target is a member of its own layer, not the lower file at that path."""
     upper = [hardlink("a", "nowhere"), hardlink("b", "a")]
     base = [file("a", b"1" * 10)]
     assert oracle.stack([base, upper]).merged == ()
@@ -121,8 +123,8 @@ def test_hard_link_to_a_dangling_one_dangles(tmp_path: Path) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(store=stores())
-def test_random_stores(store) -> None:
-    """Totals and shares of random stores agree with the oracle, and the columns add up."""
+def test_random_stores_are_the_oracles(store) -> None:
+    """Totals and shares of random stores are the oracle's, and the columns add up."""
     names = {name: tar_of(members) for name, members in store.layers.items()}
     images = [
         # two images of one config would be one image with two names
@@ -146,8 +148,10 @@ def test_random_stores(store) -> None:
 
 
 @pytest.mark.external
-def test_image_of_dive(fixtures_folder: Path, tmp_path: Path) -> None:
-    """Dive's own test image: its five shadowed files, one by one, not only their sum."""
+def test_the_image_of_dive_has_its_five_shadowed_files(
+    fixtures_folder: Path, tmp_path: Path
+) -> None:
+    """The five shadowed files of dive's own test image are found one by one."""
     path = fixtures_folder / "docker-archive" / "dive-test-docker-image.tar"
     session = scanned(tmp_path, path)[1]
     (image,) = session.rows("images")
@@ -171,7 +175,9 @@ def test_image_of_dive(fixtures_folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.external
 @pytest.mark.parametrize("name", ["overwritten_file", "whiteout_image"])
-def test_images_of_others(name: str, fixtures_folder: Path, tmp_path: Path) -> None:
+def test_images_of_others_have_their_shadowed_bytes(
+    name: str, fixtures_folder: Path, tmp_path: Path
+) -> None:
     """Four of eight bytes are shadowed, by an overwrite and by a whiteout."""
     session = scanned(tmp_path, fixtures_folder / "docker-archive" / f"{name}.tar")[1]
     (image,) = session.rows("images")
@@ -198,15 +204,15 @@ def one_image(folder: Path, *layers: Sequence[Member]) -> tuple[dict, list[tuple
     return image, shadowed(session)
 
 
-def test_removed_directory(tmp_path: Path) -> None:
-    """All below a directory that a whiteout removes is shadowed, at any depth; the rest lives."""
+def test_all_below_a_deleted_directory_is_shadowed(tmp_path: Path) -> None:
+    """Entries below a directory that a whiteout deletes are shadowed, at any depth."""
     base = [file("d/a", b"1" * 10), file("d/e/f/b", b"2" * 20), file("da", b"3" * 40)]
     image, rows = one_image(tmp_path, base, [whiteout("d")])
     assert rows == [("d/a", 10, "deleted", 0, 1), ("d/e/f/b", 20, "deleted", 0, 1)]
     assert (image["live_bytes"], image["shadowed_bytes"], image["deleted"]) == (40, 30, 30)
 
 
-def test_opaque_directory(tmp_path: Path) -> None:
+def test_an_opaque_mark_hides_lower_layers_only(tmp_path: Path) -> None:
     """An opaque mark hides what lower layers have below it, and nothing of its own layer."""
     base = [file("d/a", b"1" * 10), file("d/e/b", b"2" * 20), file("c", b"3" * 40)]
     upper = [directory("d"), file("d/new", b"4" * 80), opaque("d")]
@@ -215,8 +221,8 @@ def test_opaque_directory(tmp_path: Path) -> None:
     assert (image["live_bytes"], image["shadowed_bytes"], image["opaque"]) == (120, 30, 30)
 
 
-def test_dangling_whiteout(tmp_path: Path) -> None:
-    """A whiteout of what is not there, or of what another has removed already, hides nothing."""
+def test_a_whiteout_of_nothing_hides_nothing(tmp_path: Path) -> None:
+    """A whiteout of what never was, or of what is already deleted, hides nothing."""
     image, rows = one_image(
         tmp_path,
         [file("a", b"1" * 10), file("b", b"2" * 20)],
@@ -227,8 +233,8 @@ def test_dangling_whiteout(tmp_path: Path) -> None:
     assert (image["live_bytes"], image["shadowed_bytes"]) == (20, 10)
 
 
-def test_chmod_only_copy(tmp_path: Path) -> None:
-    """A copy that differs in its mode alone shadows the lower one; one copy stays live."""
+def test_a_copy_with_another_mode_shadows_the_lower_one(tmp_path: Path) -> None:
+    """Of two copies that differ only in mode, one is live."""
     image, rows = one_image(
         tmp_path, [file("a", b"1" * 10, mode=0o644)], [file("a", b"1" * 10, mode=0o755)]
     )
@@ -238,8 +244,8 @@ def test_chmod_only_copy(tmp_path: Path) -> None:
     assert row["changed_fields"] == ["mode"]
 
 
-def test_same_content_at_two_paths(tmp_path: Path) -> None:
-    """Equal contents at two paths are duplicates, and both live: nothing is shadowed."""
+def test_equal_contents_at_two_paths_are_both_live(tmp_path: Path) -> None:
+    """Equal contents at two paths are duplicates, and nothing is shadowed."""
     image, rows = one_image(tmp_path, [file("a", b"1" * 10)], [file("b", b"1" * 10)])
     assert rows == []
     assert (image["content_bytes"], image["live_bytes"], image["efficiency"]) == (20, 20, 1.0)
@@ -247,8 +253,8 @@ def test_same_content_at_two_paths(tmp_path: Path) -> None:
     assert (totals["unique_content_bytes"], totals["duplicate_content_bytes"]) == (10, 10)
 
 
-def test_file_rewritten_three_times(tmp_path: Path) -> None:
-    """Each version but the last is shadowed by the next; the survivor is never counted."""
+def test_each_version_but_the_last_is_shadowed(tmp_path: Path) -> None:
+    """Each version of a file is shadowed by the next; the last is live."""
     versions = [[file("log", str(number) * 10 * 2**number)] for number in range(4)]
     image, rows = one_image(tmp_path, *versions)
     assert rows == [
@@ -260,7 +266,7 @@ def test_file_rewritten_three_times(tmp_path: Path) -> None:
 
 
 def test_many_files_under_many_whiteouts(tmp_path: Path) -> None:
-    """50,000 files in 1,000 directories, each removed by its own whiteout: all are shadowed."""
+    """50,000 files in 1,000 directories, each deleted by its own whiteout, are all shadowed."""
     base = [
         file(f"d{number % 1000}/f{number}", str(number % 10) * (number % 10))
         for number in range(50_000)

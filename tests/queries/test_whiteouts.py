@@ -1,4 +1,4 @@
-"""Whiteouts and names at their edges: the specification's view, and a flag where stores differ."""
+"""Edge cases of whiteouts and names: the view of the specification, flagged if stores differ."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,8 +20,8 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
+from helpers.scanning import scanned
 from here import PROJECT
-from scanning import scanned
 
 from dedupe.store.session import Session
 
@@ -39,6 +39,7 @@ ALL = ["d", "d/x", "e", "e/sub/1", "f", "real", "sl"]
 
 
 def session_of(folder: Path, *layers: Sequence[Member]) -> Session:
+    """A scan of an image of these layers."""
     image = Image([tar_of(layer) for layer in layers], names=["i"])
     write_oci_layout(folder / "store", [image], "none")
     outcome, session = scanned(folder / "catalog", folder / "store")
@@ -47,10 +48,12 @@ def session_of(folder: Path, *layers: Sequence[Member]) -> Session:
 
 
 def seen(session: Session) -> list[str]:
+    """Paths of the merged view."""
     return [row["path"] for row in session.rows("merged_view")]
 
 
 def flagged(session: Session) -> list[str]:
+    """Flags with their paths."""
     rows = session.rows("problems")
     assert {row["severity"] for row in rows} <= {"note"}
     return [row["message"] for row in rows if row["code"] == "entry-flagged"]
@@ -198,16 +201,16 @@ ONE_LAYER = {
 
 
 @pytest.mark.parametrize("case", ONE_LAYER)
-def test_layer_over_base(case: str, tmp_path: Path) -> None:
-    """The merged view is the specification's; the flags are those of docs/catalog.md."""
+def test_a_layer_over_a_base_shows_the_specified_view(case: str, tmp_path: Path) -> None:
+    """The merged view is the specification's, and the flags are those of docs/catalog.md."""
     layer, view, flags = ONE_LAYER[case]
     session = session_of(tmp_path, BASE, layer)
     assert seen(session) == sorted(view)
     assert flagged(session) == flags
 
 
-def test_flags_are_in_the_catalog(tmp_path: Path) -> None:
-    """What is ignored stays a row with its flag, its bytes no content of the layer."""
+def test_ignored_entries_are_rows_with_flags(tmp_path: Path) -> None:
+    """An ignored entry is a row with its flag; its bytes are not content of the layer."""
     session = session_of(
         tmp_path,
         [raw(b".wh..wh.plnk/123", content=b"4" * 80), raw(b"d/.wh...", content=b"x"), file("f")],
@@ -248,8 +251,8 @@ def test_no_form_of_tar_hides_content(tmp_path: Path) -> None:
     assert (row["content_bytes"], row["live_bytes"]) == (500_010, 500_010)
 
 
-def test_symlink_that_is_gone(tmp_path: Path) -> None:
-    """A symlink that a layer between has removed or replaced is no reason for a flag."""
+def test_a_deleted_symlink_gives_no_flag(tmp_path: Path) -> None:
+    """A symlink that a layer between has deleted or replaced is not a reason for a flag."""
     through = [file("sl/through", b"1")]
     for number, between in enumerate(([whiteout("sl")], [directory("sl")])):
         session = session_of(tmp_path / str(number), BASE, between, through)
@@ -258,7 +261,7 @@ def test_symlink_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_every_flag_is_documented() -> None:
-    """docs/catalog.md explains each case that a test here expects."""
+    """docs/catalog.md explains each flag that a test here expects."""
     text = (PROJECT / "docs/catalog.md").read_text()
     cases = {flag.partition(":")[0] for _, _, flags in ONE_LAYER.values() for flag in flags}
     for case in (*cases, "dotdot", "name-too-long", "unknown-type", "number-out-of-range"):

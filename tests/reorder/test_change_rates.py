@@ -8,8 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from accounting import scan_store
 from builders import file, image
+from helpers.scanning import scan_images
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -33,21 +33,23 @@ def series_stores(draw: st.DrawFn) -> list[tuple[Steps, list[str]]]:
 
 
 def series_of(tag: str) -> str:
+    """The series of a tag: its name with a star for the version."""
     return re.sub(r"\d+(\.\d+)*", "*", tag)
 
 
 def text_of(step: str | None) -> str:
+    """A step without its version numbers and digests."""
     return re.sub(r"\d+(\.\d+)*", "*", (step or "").replace("0123456789ab", "*"))
 
 
 def keys(steps: Steps) -> list[tuple[str, int]]:
-    """Each step's text, and which of the steps with that text it is."""
+    """Each step's text, and the number of steps before it with the same text."""
     texts = [text_of(step) for step, _, _ in steps]
     return [(text, texts[:place].count(text)) for place, text in enumerate(texts)]
 
 
 def line_of(store: Sequence[tuple[Steps, list[str]]], series: str) -> list[int]:
-    """Numbers of the images of a series, the oldest first."""
+    """Numbers of the images of a series, oldest first."""
 
     def version(number: int) -> list[list[int]]:
         tags = [tag for tag in store[number][1] if series_of(tag) == series]
@@ -79,7 +81,9 @@ def rates(store: Sequence[tuple[Steps, list[str]]]) -> dict[tuple[int, int], tup
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(store=series_stores())
-def test_rates_of_random_series(store: list[tuple[Steps, list[str]]]) -> None:
+def test_rates_of_random_series_are_those_of_plain_python(
+    store: list[tuple[Steps, list[str]]],
+) -> None:
     """Series, their order, changes and transitions are those of plain Python."""
     images = [
         image(
@@ -94,7 +98,7 @@ def test_rates_of_random_series(store: list[tuple[Steps, list[str]]]) -> None:
     ]
     numbers = {made.image_id: number for number, made in enumerate(images)}
     with tempfile.TemporaryDirectory() as folder:
-        session = scan_store(Path(folder), images)
+        session = scan_images(Path(folder), images)
         rows, steps = session.rows("reorder/change_rates"), session.rows("reorder/tag_steps")
 
     # a layer's place is part of its path here, so a moved layer is another
@@ -131,8 +135,8 @@ def test_rates_of_random_series(store: list[tuple[Steps, list[str]]]) -> None:
     ] == expected
 
 
-def test_a_release_series(tmp_path: Path) -> None:
-    """The step that every release rewrites has a high rate, wherever it stands; the base none."""
+def test_a_step_that_each_release_changes_has_a_high_rate(tmp_path: Path) -> None:
+    """The step that each release rewrites has a high rate, at any position; the base has none."""
     base, lib = [file("base", b"b" * 9)], [file("lib", b"l" * 5)]
     history = ["ADD base", "COPY file:{:064x} in /app", "RUN lib"]
     images = [
@@ -146,7 +150,7 @@ def test_a_release_series(tmp_path: Path) -> None:
         for number in (8, 9, 10)
     ]
     lonely = image(base, lib, names=["tool:latest"], history=["ADD base", "RUN lib"])
-    session = scan_store(tmp_path, [*images, lonely])
+    session = scan_images(tmp_path, [*images, lonely])
     rows = session.rows("reorder/change_rates")
     for made in images:
         found = [row["rate"] for row in rows if row["image_id"] == made.image_id]

@@ -1,4 +1,4 @@
-"""Layers that commute may change places and show the same; those that do not have a witness."""
+"""Layers that commute may swap and show the same; layers that do not have a witness."""
 
 import os
 import tempfile
@@ -22,11 +22,11 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from commuting import Meeting, allowed, meetings, seen
+from helpers.scanning import Silence, codes
+from helpers.strategies import loose_stacks, stacks
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from scanning import Silence, codes
-from strategies import loose_stacks, stacks
+from oracle.orders import Meeting, allowed, meetings, seen
 
 from dedupe.model.paths import path_text
 from dedupe.scan import scan
@@ -39,8 +39,8 @@ GRADES = ("identical", "equivalent")
 Conflicts = dict[tuple[str, str], tuple[str, str, str, str, int]]
 
 
-def asked(folder: Path, built: Sequence[Sequence[Layer]]) -> Conflicts:
-    """What the catalog says of images of these layers."""
+def conflicts_of(folder: Path, built: Sequence[Sequence[Layer]]) -> Conflicts:
+    """The conflicts that the catalog finds between layers of these images."""
     images = [image(*stack, names=f"i{number}") for number, stack in enumerate(built)]
     write_oci_layout(folder / "store", images, "none")
     found_images = discover([folder / "store"], Selection())
@@ -56,15 +56,19 @@ def asked(folder: Path, built: Sequence[Sequence[Layer]]) -> Conflicts:
 
 
 def key(layer: Layer) -> str:
+    """The diff ID of a layer."""
     return digest_of(tar_of(layer))
 
 
 def printed(path: str) -> str:
+    """A path as the catalog prints it."""
     return path_text(os.fsencode(path))
 
 
-def told(lower: Layer, upper: Layer) -> tuple[str, int, set[tuple[str, str, str, str]]] | None:
-    """Grade, number of meetings in it, and every true witness of it; None if they commute."""
+def expected_conflict(
+    lower: Layer, upper: Layer
+) -> tuple[str, int, set[tuple[str, str, str, str]]] | None:
+    """Grade, number of meetings in it, and all true witnesses; None if the layers commute."""
     found = meetings(lower, upper)
     if not found:
         return None
@@ -74,22 +78,23 @@ def told(lower: Layer, upper: Layer) -> tuple[str, int, set[tuple[str, str, str,
 
 
 def _witness(met: Meeting) -> tuple[str, str, str, str]:
+    """A meeting as the catalog has it."""
     return met.grade, met.rule, printed(met.lower_path), printed(met.upper_path)
 
 
 # a scan an example costs most: many stacks are asked about at once
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(loose_stacks() | stacks(tallest=5), min_size=4, max_size=12))
-def test_the_catalog_says_what_the_definition_says(built: list[tuple[Layer, ...]]) -> None:
-    """The same pairs in the same grade, and each witness is a true one."""
+def test_conflicts_are_those_of_the_definition(built: list[tuple[Layer, ...]]) -> None:
+    """The same pairs conflict in the same grade, and each witness is a true one."""
     expected = {
-        (key(stack[low]), key(stack[high])): told(stack[low], stack[high])
+        (key(stack[low]), key(stack[high])): expected_conflict(stack[low], stack[high])
         for stack in built
         for high in range(len(stack))
         for low in range(high)
     }
     with tempfile.TemporaryDirectory() as folder:
-        found = asked(Path(folder), built)
+        found = conflicts_of(Path(folder), built)
     assert found.keys() == {pair for pair, truth in expected.items() if truth}
     for pair, (*witness, count) in found.items():
         truth = expected[pair]
@@ -102,7 +107,7 @@ def test_the_catalog_says_what_the_definition_says(built: list[tuple[Layer, ...]
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(loose_stacks() | stacks(tallest=5, largest=4), st.sampled_from(GRADES))
 def test_every_allowed_order_shows_the_same(stack: tuple[Layer, ...], grade: str) -> None:
-    """All linear extensions of the partial order have one merged view."""
+    """All linear extensions of the partial order have the same merged view."""
     orders = allowed(stack, grade)
     event(f"{min(len(orders), 6)} orders or more" if len(orders) > 5 else f"{len(orders)} orders")
     today = seen(stack, grade)
@@ -112,7 +117,7 @@ def test_every_allowed_order_shows_the_same(stack: tuple[Layer, ...], grade: str
 
 @pytest.mark.parametrize("grade", GRADES)
 def test_random_stacks_have_several_orders(grade: str) -> None:
-    """The property above is about something: many stacks have many orders that differ."""
+    """Many random stacks have several orders, so the property above is not empty."""
     counts: list[int] = []
 
     @settings(max_examples=200, database=None, derandomize=True, deadline=None)
@@ -126,8 +131,8 @@ def test_random_stacks_have_several_orders(grade: str) -> None:
     assert sum(orders >= 6 for orders in several) > 10
 
 
-def test_the_grades_differ_by_what_they_say() -> None:
-    """In grade equivalent the mtime of a folder that both carry is that of the upper one."""
+def test_grades_differ_in_times_of_shared_folders() -> None:
+    """In grade equivalent the mtime of a folder in both layers is that of the upper one."""
     stack = ((directory("d", mtime=1), file("d/x")), (directory("d", mtime=9), file("d/y")))
     assert allowed(stack, "identical") == [(0, 1)]
     assert allowed(stack, "equivalent") == [(0, 1), (1, 0)]
@@ -265,13 +270,13 @@ FREE: dict[str, tuple[Layer, Layer]] = {
 
 @pytest.fixture(scope="module")
 def conflicts(tmp_path_factory: pytest.TempPathFactory) -> Conflicts:
-    """The answers for all cases, each way up."""
+    """The conflicts of all cases, in both orders."""
     pairs = [(one, other) for _, one, other, _ in HELD.values()] + list(FREE.values())
-    return asked(tmp_path_factory.mktemp("cases"), [*pairs, *((b, a) for a, b in pairs)])
+    return conflicts_of(tmp_path_factory.mktemp("cases"), [*pairs, *((b, a) for a, b in pairs)])
 
 
 @pytest.mark.parametrize("case", HELD)
-def test_held_by(case: str, conflicts: Conflicts) -> None:
+def test_a_rule_holds_two_layers_in_their_order(case: str, conflicts: Conflicts) -> None:
     """Each rule holds two layers in their order, whichever is the lower."""
     rule, one, other, _ = HELD[case]
     grade = "identical" if rule == "directory mtime" else "equivalent"
@@ -282,27 +287,27 @@ def test_held_by(case: str, conflicts: Conflicts) -> None:
 
 
 @pytest.mark.parametrize("case", [case for case in HELD if HELD[case][3] is not None])
-def test_the_order_shows(case: str) -> None:
-    """Over some base the two orders of a held pair show different things."""
+def test_held_layers_show_something_else_if_swapped(case: str) -> None:
+    """Over some base the two orders of a held pair have different views."""
     _, one, other, base = HELD[case]
     assert base is not None
     assert oracle.stack([base, one, other]).view != oracle.stack([base, other, one]).view
 
 
 @pytest.mark.parametrize("case", FREE)
-def test_free(case: str, conflicts: Conflicts) -> None:
-    """What both may carry, and what does not meet, holds nothing."""
+def test_layers_without_a_conflict_may_swap(case: str, conflicts: Conflicts) -> None:
+    """Entries that both may have, or that do not meet, hold nothing."""
     one, other = FREE[case]
     for lower, upper in ((one, other), (other, one)):
         assert meetings(lower, upper) == []
         assert (key(lower), key(upper)) not in conflicts
 
 
-def test_a_mode_stands_before_an_mtime(tmp_path: Path) -> None:
-    """The witness is of the grade that holds more, and only its meetings are counted."""
+def test_the_witness_is_of_the_stricter_grade(tmp_path: Path) -> None:
+    """A mode is the witness rather than an mtime, and only meetings of its grade count."""
     lower: list[Member] = [directory(f"d{number}") for number in range(3)]
     upper = [directory("d0", mtime=9), directory("d1", mode=0o700), directory("d2", mtime=9)]
-    found = asked(tmp_path, [(tuple(lower), tuple(upper))])
+    found = conflicts_of(tmp_path, [(tuple(lower), tuple(upper))])
     assert found[key(tuple(lower)), key(tuple(upper))] == (
         "equivalent",
         "directory metadata",
@@ -312,22 +317,22 @@ def test_a_mode_stands_before_an_mtime(tmp_path: Path) -> None:
     )
 
 
-def test_a_path_stands_before_a_mode(tmp_path: Path) -> None:
-    """A person sees a file that both write rather than a folder that sorts before it."""
+def test_the_witness_is_a_file_rather_than_a_folder(tmp_path: Path) -> None:
+    """A file in both layers is the witness, not a folder that sorts before it."""
     lower = (directory("a"), file("b", "1"))
     upper = (directory("a", mode=0o700), file("b", "2"))
-    found = asked(tmp_path, [(lower, upper)])
+    found = conflicts_of(tmp_path, [(lower, upper)])
     assert found[key(lower), key(upper)] == ("equivalent", "same path", "b", "b", 2)
 
 
-def test_only_layers_of_one_image_are_asked_about(tmp_path: Path) -> None:
+def test_only_layers_of_one_image_conflict(tmp_path: Path) -> None:
     """Two layers that no image holds together have no order to keep."""
     base, one, other = (file("b"),), (file("x", "1"),), (file("x", "2"),)
-    assert asked(tmp_path, [(base, one), (base, other)]) == {}
+    assert conflicts_of(tmp_path, [(base, one), (base, other)]) == {}
 
 
-def test_a_layer_that_comes_twice_stays(tmp_path: Path) -> None:
+def test_a_layer_at_two_positions_conflicts_with_itself(tmp_path: Path) -> None:
     """It meets itself by its files, not by its folders."""
     files, folders, between = (file("x"),), (_D,), (file("y"),)
-    found = asked(tmp_path, [(files, between, files), (folders, between, folders)])
+    found = conflicts_of(tmp_path, [(files, between, files), (folders, between, folders)])
     assert found == {(key(files), key(files)): ("equivalent", "same path", "x", "x", 1)}

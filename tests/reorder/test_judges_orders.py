@@ -1,4 +1,4 @@
-"""Umoci as the judge: an image whose layers changed places unpacks to the same tree."""
+"""An image whose layers swapped is unpacked by umoci to the same tree."""
 
 import os
 import stat
@@ -16,8 +16,8 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from commuting import allowed, carried_twice
-from test_judges import need, walked
+from helpers.judges import need, walked
+from oracle.orders import allowed, carried_twice
 
 XATTRS = {"user.note": b"\x00\xff"}
 
@@ -56,7 +56,7 @@ LATER: Layer = (directory("srv", mode=0o2775, gid=8, mtime=6), file("srv/later",
 
 
 def tree(root: Path, without: set[str]) -> dict[str, tuple]:
-    """The tree with mtimes, xattrs and which names are one file; no mtime of some folders."""
+    """The tree with mtimes (but those of some folders), xattrs and names of one file."""
     found = {}
     inodes: dict[int, list[str]] = {}
     for path, facts in {"": (), **walked(root)}.items():
@@ -78,6 +78,7 @@ def tree(root: Path, without: set[str]) -> dict[str, tuple]:
 
 
 def unpacked(stack: list[Layer], tmp_path: Path, without: set[str]) -> dict[str, tuple]:
+    """The tree that umoci unpacks from a stack."""
     name = "localhost/orders:1"
     layout = tmp_path / f"layout{len(list(tmp_path.iterdir()))}"
     write_oci_layout(layout, [image(*stack, names=name)])
@@ -88,7 +89,7 @@ def unpacked(stack: list[Layer], tmp_path: Path, without: set[str]) -> dict[str,
 @pytest.mark.tools
 @pytest.mark.parametrize("grade", ["identical", "equivalent"])
 def test_every_allowed_order_unpacks_to_one_tree(grade: str, tmp_path: Path) -> None:
-    """Kinds, modes, owners, links, xattrs, contents, mtimes: all but what the grade leaves out."""
+    """Kinds, modes, owners, links, xattrs, contents and mtimes are equal, as the grade says."""
     stack = [BASE, MODEL, TOOLS, CONF, LATER]
     orders = allowed(stack, grade)
     # others delete what is in the base; the layer that only has a folder with it may lie below it
@@ -103,7 +104,7 @@ def test_every_allowed_order_unpacks_to_one_tree(grade: str, tmp_path: Path) -> 
 
 @pytest.mark.tools
 def test_an_order_that_is_not_allowed_unpacks_to_another_tree(tmp_path: Path) -> None:
-    """The judge sees a difference where there is one: in the folder's mtime alone."""
+    """Another order unpacks to another tree, even if only the mtime of a folder differs."""
     stack = [BASE, MODEL, TOOLS, CONF, LATER]
     swapped = [BASE, MODEL, TOOLS, LATER, CONF]
     one, other = unpacked(stack, tmp_path, set()), unpacked(swapped, tmp_path, set())

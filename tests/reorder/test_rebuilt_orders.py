@@ -1,4 +1,4 @@
-"""The figure of a plan is checked by building it: buildah makes the images in their new orders."""
+"""Images in the planned orders are built by buildah, to check the plan's figures."""
 
 import os
 import random
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from scanning import codes, scanned
+from helpers.scanning import codes, scanned
 
-from dedupe.reorder.problem import Order, Stack, stack_of, unpacked_bytes
+from dedupe.reorder.stack import Order, Stack, stack_of, unpacked_bytes
 from dedupe.reorder.storage import storage_orders
 from dedupe.store.session import Session
 
@@ -73,17 +73,19 @@ class Builder:
 
 @pytest.fixture
 def builder(tmp_path: Path) -> Builder:
+    """A buildah of its own with a base image."""
     if shutil.which("buildah") is None or os.geteuid() != 0:
         pytest.skip("buildah is not installed, or not for root")
     return Builder(tmp_path / "build")
 
 
 def copies(step: str) -> str:
+    """The COPY of a step."""
     return f'COPY ["{step}", "{SOURCES[step.split()[0]]}"]'
 
 
 def problem(session: Session) -> tuple[list[str], list[Stack], list[int]]:
-    """Names, stacks and sizes as the catalog has them, with what the relation holds."""
+    """Names, stacks and sizes from the catalog, with the pairs that must keep their order."""
     pairs = set(
         session.ask("SELECT lower_layer, upper_layer FROM conflict WHERE grade = 'equivalent'").rows
     )
@@ -112,7 +114,7 @@ def problem(session: Session) -> tuple[list[str], list[Stack], list[int]]:
 @pytest.mark.slow
 @pytest.mark.tools
 def test_the_planned_bytes_are_those_of_the_built_images(builder: Builder, tmp_path: Path) -> None:
-    """Today's figure, the plan's and that of what buildah builds by it agree to the byte."""
+    """Today's bytes and the plan's are those of the images that buildah builds."""
     base = "localhost/base:1"
     for name, steps in STEPS.items():
         builder.build(name, base, [copies(step) for step in steps])

@@ -5,17 +5,17 @@ from collections import defaultdict
 from pathlib import Path
 
 import oracle
-from accounting import images_of, scan_store
 from builders import file, hardlink, image
+from helpers.scanning import scan_images
+from helpers.strategies import images_of, stores
 from hypothesis import HealthCheck, given, settings
-from strategies import Store, stores
-from test_kinship import stacks
+from oracle import Store
 
 
 def joined_bytes(store: Store, pair: tuple) -> int:
-    """What the store holds unpacked once the two top layers of this chain are one."""
+    """Bytes of the store, unpacked, if the two top layers of this chain were one."""
     units = {}
-    for built in stacks(store).values():
+    for built in store.stacks.values():
         for position, layer in enumerate(built):
             chain = built[: position + 1]
             if chain[: len(pair)] != pair:
@@ -42,7 +42,7 @@ def joined_bytes(store: Store, pair: tuple) -> int:
 def classes(store: Store) -> dict[frozenset[str], tuple[int, int]]:
     """Files and bytes by the set of images that show them."""
     holders = defaultdict(set)
-    for name, built in stacks(store).items():
+    for name, built in store.stacks.items():
         seen = oracle.stack(built)
         names = defaultdict(list)
         for path, inode in seen.inodes.items():
@@ -61,17 +61,17 @@ def classes(store: Store) -> dict[frozenset[str], tuple[int, int]]:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(store=stores(most_images=5))
-def test_random_stores(store: Store) -> None:
-    """Joins and classes of random stores are those of plain Python."""
+def test_joins_and_classes_of_random_stores_are_those_of_plain_python(store: Store) -> None:
+    """Joins and classes of files are those of plain Python."""
     images = images_of(store, {name: [f"x/{name}:1"] for name in store.images})
     with tempfile.TemporaryDirectory() as folder:
-        session = scan_store(Path(folder), images.values())
+        session = scan_images(Path(folder), images.values())
         joins, found = session.rows("reorder/joins"), session.rows("reorder/relayer_classes")
         numbered, (totals,) = (
             session.rows("reorder/relayer_images"),
             session.rows("reorder/relayer_totals"),
         )
-    built = stacks(store)
+    built = store.stacks
     unpacked = oracle.total(oracle.units(store.layers, store.images))
     assert totals["unpacked_bytes"] == unpacked
 
@@ -99,11 +99,11 @@ def test_random_stores(store: Store) -> None:
     } == classes(store)
 
 
-def test_a_shared_layer_is_no_place_to_join(tmp_path: Path) -> None:
-    """Joining frees what is hidden; where others need the lower layer, all of it is held again."""
+def test_joining_a_shared_layer_stores_it_again(tmp_path: Path) -> None:
+    """Joining frees hidden files, but stores a lower layer again if other images need it."""
     base, lists = [file("base", b"b" * 10)], [file("lists", b"l" * 100), file("lib", b"s" * 7)]
     clean = [file("lists", b"")]
-    session = scan_store(
+    session = scan_images(
         tmp_path,
         [
             image(base, lists, clean, names=["a:1"], history=["ADD base", "RUN get", "RUN rm"]),
@@ -120,10 +120,10 @@ def test_a_shared_layer_is_no_place_to_join(tmp_path: Path) -> None:
     assert (second["images"], second["other_images"]) == (1, 1)
 
 
-def test_names_of_a_file_stay_together(tmp_path: Path) -> None:
-    """A file with two names is another than one with one of them, and counts once."""
+def test_a_file_with_two_names_counts_once(tmp_path: Path) -> None:
+    """A file with two names is another class than one with one of them, and counts once."""
     pair = [file("bin/a", b"x" * 5), hardlink("bin/b", "bin/a")]
-    session = scan_store(
+    session = scan_images(
         tmp_path,
         [
             image(pair, names=["a:1"]),

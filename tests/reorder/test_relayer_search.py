@@ -1,4 +1,4 @@
-"""New layers: every image keeps exactly its files, and no division costs more than no sharing."""
+"""New layers: each image keeps exactly its files, at no more bytes than without sharing."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ sets = st.sets(st.integers(0, 6), min_size=1).map(lambda found: tuple(sorted(fou
 
 @st.composite
 def problems(draw: st.DrawFn, most: int = 40) -> tuple[list[FileClass], list[tuple[int, int]]]:
-    """Classes, each with images of its own, and steps from image to image."""
+    """Classes, each with its images, and steps from image to image."""
     signatures = draw(st.lists(sets, max_size=most, unique=True))
     sizes = st.integers(0, 9) | st.just(1000)
     classes = [FileClass(images, draw(st.integers(1, 5)), draw(sizes)) for images in signatures]
@@ -20,6 +20,7 @@ def problems(draw: st.DrawFn, most: int = 40) -> tuple[list[FileClass], list[tup
 
 
 def pulled(layers: list[NewLayer], steps: list[tuple[int, int]]) -> int:
+    """Bytes that a step from image to image pulls."""
     return sum(
         layer.size_bytes
         for older, newer in steps
@@ -29,8 +30,10 @@ def pulled(layers: list[NewLayer], steps: list[tuple[int, int]]) -> int:
 
 
 @given(problems(), st.integers(1, 6), st.sampled_from(Prefer))
-def test_images_stay_the_same(problem, budget: int, prefer: Prefer) -> None:
-    """Each image has each of its classes once, within the budget; bytes lie between the bounds."""
+def test_each_image_keeps_its_classes_within_the_budget(
+    problem, budget: int, prefer: Prefer
+) -> None:
+    """Each image has each of its classes once, and bytes are between the bounds."""
     classes, steps = problem
     layers = new_layers(classes, budget, prefer, steps)
     for image in range(7):
@@ -51,7 +54,7 @@ def test_images_stay_the_same(problem, budget: int, prefer: Prefer) -> None:
 
 @given(problems(most=12))
 def test_enough_layers_store_each_file_once(problem) -> None:
-    """Where the budget holds all classes, nothing is merged."""
+    """If the budget holds all classes, none are merged."""
     classes, steps = problem
     layers = new_layers(classes, 12, Prefer.STORAGE, steps)
     assert [layer.size_bytes for layer in layers] == sorted(
@@ -59,8 +62,8 @@ def test_enough_layers_store_each_file_once(problem) -> None:
     )
 
 
-def test_the_cheapest_merge() -> None:
-    """What is stored again is the small class, not the base; a release pulls what changed alone."""
+def test_the_smallest_class_is_merged_first() -> None:
+    """The small class is stored again, not the base; a release pulls only what changed."""
     base, tools, first, second = (
         FileClass((0, 1, 2), 1, 1000),
         FileClass((0, 1), 1, 10),

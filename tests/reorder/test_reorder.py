@@ -1,4 +1,4 @@
-"""Proposed orders: what they win comes true, what they show stays, and forms agree on it."""
+"""Proposed orders: they save what they claim, show the same, and all forms agree on them."""
 
 import json
 import tempfile
@@ -6,22 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from accounting import scan_store
 from builders import Image, directory, file, image, whiteout, write_oci_layout
-from commuting import allowed, seen
+from helpers.commands import run
+from helpers.scanning import scan_images, scanned
+from helpers.strategies import loose_stacks, stacks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scanning import scanned
-from strategies import loose_stacks, stacks
-from test_cli import run
+from oracle.orders import allowed, seen
 
+from dedupe.analysis.interface import Question, Questions
 from dedupe.analysis.page import page
-from dedupe.analysis.reorder.layers import reorder
-from dedupe.analysis.reorder.plans import Grade, Objective, Plan, Wish
-from dedupe.analysis.reorder.steps import step_orders
+from dedupe.analysis.reorder.input import reorder_input
+from dedupe.analysis.reorder.layers import plan_layers
+from dedupe.analysis.reorder.plans import Plan, ReorderOptions, StepPlan
+from dedupe.analysis.reorder.steps import plan_steps
 from dedupe.errors import StoreError
+from dedupe.model.choices import Grade, Objective
 from dedupe.reorder.choices import best_mix, not_worse
-from dedupe.reorder.problem import stack_of, unpacked_bytes
+from dedupe.reorder.stack import stack_of, unpacked_bytes
 from dedupe.reorder.steps import StepKind, rebuild_check, step_of
 from dedupe.report import html
 from dedupe.store.session import Session
@@ -33,11 +35,12 @@ HOSTILE = "RUN echo '<script>alert(1)</script>' `id` | tee \u202e\x1b[31m\n# end
 
 
 def conf(text: str) -> tuple:
+    """A layer with this text."""
     return (file("etc/conf", text),)
 
 
 def tool_images() -> list[Image]:
-    """Two images with the same two layers on other parents, over a base that is an image."""
+    """Two images with the same two layers on different parents, over a base that is an image."""
     steps = ["ADD rootfs /", "COPY model /opt", "COPY lib /opt", "COPY conf /etc"]
     return [
         image(BASE, names="r.example/base:1", history=steps[:1]),
@@ -51,15 +54,49 @@ def tool_images() -> list[Image]:
 
 
 def tools(folder: Path) -> Session:
-    return scan_store(folder, tool_images())
+    """A scan of these images."""
+    return scan_images(folder, tool_images())
+
+
+def reorder(session: Session, options: ReorderOptions) -> Plan:
+    """A plan of layer orders."""
+    return plan_layers(session, reorder_input(session, options))
+
+
+def step_orders(session: Session, options: ReorderOptions) -> StepPlan:
+    """A plan of step orders."""
+    return plan_steps(session, reorder_input(session, options))
+
+
+class RecordedQuestions:
+    """A session that records the names of the questions it is asked."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.names: list[str] = []
+
+    def rows(self, question: Question) -> list:
+        """Rows of the session."""
+        self.names.append(question.name)
+        return self._session.rows(question)
+
+    def answer(self, question: Question) -> object:
+        """The session's answer."""
+        self.names.append(question.name)
+        return self._session.answer(question)
+
+    def beside(self, orders: dict) -> Questions:
+        """The session with other orders; its questions are not recorded."""
+        return self._session.beside(orders)
 
 
 def by_name(plan: Plan) -> dict[str, tuple[int, ...]]:
+    """Proposed orders by image name."""
     return {each.name: each.order for each in plan.proposals}
 
 
 def rebuilt(images: list[Image], plan: Plan) -> list[Image]:
-    """The images as they would be, their layers really in the other order."""
+    """The images with their layers in the planned order."""
     orders = {each.image_id: each.order for each in plan.proposals}
     return [
         replace(
@@ -70,9 +107,9 @@ def rebuilt(images: list[Image], plan: Plan) -> list[Image]:
     ]
 
 
-def test_one_order_wins_the_shared_layers_back(tmp_path: Path) -> None:
-    """All of the 28,000 bytes that two parents cost, the base kept, proven, free to edit."""
-    plan = reorder(tools(tmp_path), Wish())
+def test_one_order_saves_layers_with_two_parents(tmp_path: Path) -> None:
+    """The order saves all 28,000 bytes, keeps the base, is proven, and is free to edit."""
+    plan = reorder(tools(tmp_path), ReorderOptions())
     assert plan.today_bytes - plan.proposed_bytes == 28_000
     assert plan.proposed_bytes == plan.least_bytes == plan.bases_kept_bytes
     (found,) = plan.proposals
@@ -83,7 +120,7 @@ def test_one_order_wins_the_shared_layers_back(tmp_path: Path) -> None:
     assert found.proof.equal
     assert found.proof.paths == 6
     built = rebuilt(tool_images(), plan)
-    again = scan_store(tmp_path / "again", built).rows("totals")[0]
+    again = scan_images(tmp_path / "again", built).rows("totals")[0]
     assert again["unpacked_bytes"] == plan.proposed_bytes
     assert again["position_loss_bytes"] == 0
 
@@ -111,9 +148,9 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
         for number, stack in enumerate(built)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        session = scan_store(Path(folder), images)
-        wish = Wish(objective=objective, grade=grade, budget_seconds=0)
-        plan = reorder(session, wish)
+        session = scan_images(Path(folder), images)
+        options = ReorderOptions(objective=objective, grade=grade, budget_seconds=0)
+        plan = reorder(session, options)
         known = {one.image_id: stack for one, stack in zip(images, built, strict=True)}
         assert session.rows("totals")[0]["unpacked_bytes"] == plan.today_bytes
         for each in plan.proposals:
@@ -127,14 +164,14 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
             assert plan.proposed_bytes <= plan.today_bytes
         else:
             assert plan.pull_proposed <= plan.pull_today
-        again = scan_store(Path(folder) / "again", rebuilt(images, plan))
+        again = scan_images(Path(folder) / "again", rebuilt(images, plan))
         assert again.rows("totals")[0]["unpacked_bytes"] == plan.proposed_bytes
 
 
 def test_a_forbidden_order_is_not_proven(tmp_path: Path) -> None:
-    """The hash tells orders apart that show something else: it is no formality."""
+    """The hash of the view differs for an order that shows something else."""
     one = image(BASE, (file("etc/os", b"n" * 500),), (whiteout("etc/os"),), names="r/a:1")
-    session = scan_store(tmp_path, [one])
+    session = scan_images(tmp_path, [one])
     for order in ((1, 0, 2), (0, 2, 1), (2, 1, 0)):
         beside = session.beside({one.image_id: order})
         rows = beside.rows("reorder/view_proof", grade="equivalent")
@@ -147,80 +184,85 @@ def test_a_forbidden_order_is_not_proven(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("field", ["mode", "uid", "gid", "mtime"])
 def test_the_proof_sees_every_field(tmp_path: Path, field: str) -> None:
-    """Two layers that give one file another owner, mode or time."""
+    """An owner, mode or time that depends on the order changes the hash."""
     lower, upper = file("f", "x"), file("f", "x", **{field: 7})
     one = image((lower,), (upper,), names="r/a:1")
-    beside = scan_store(tmp_path, [one]).beside({one.image_id: (1, 0)})
+    beside = scan_images(tmp_path, [one]).beside({one.image_id: (1, 0)})
     (row,) = beside.rows("reorder/view_proof", grade="equivalent")
     assert row["today_hash"] != row["proposed_hash"]
 
 
-def test_mtimes_of_shared_folders_part_the_grades(tmp_path: Path) -> None:
-    """Equivalent leaves them aside, and counts them; identical does not let the layers swap."""
+def test_only_grade_equivalent_ignores_mtimes_of_shared_folders(tmp_path: Path) -> None:
+    """Equivalent counts such mtimes and lets the layers swap; identical does not."""
     one = (directory("srv", mtime=1), file("srv/a", b"a" * 900))
     two = (directory("srv", mtime=2), file("srv/b", b"b" * 800))
     images = [
         image(one, two, (file("x", "1"),), names="r/a:1"),
         image(two, one, (file("x", "2"),), names="r/b:1"),
     ]
-    session = scan_store(tmp_path, images)
-    plan = reorder(session, Wish())
+    session = scan_images(tmp_path, images)
+    plan = reorder(session, ReorderOptions())
     assert plan.today_bytes - plan.proposed_bytes == 1_700
     assert plan.proposals[0].proof is not None
     assert plan.proposals[0].proof.folder_mtimes == 1
-    strict = reorder(session, Wish(grade=Grade.IDENTICAL, explain="a"))
+    strict = reorder(session, ReorderOptions(grade=Grade.IDENTICAL, explain="a"))
     assert strict.proposals == []
     assert strict.explained is not None
     (held,) = strict.explained.constraints
     assert (held.rule, held.lower_path) == ("directory mtime", "srv")
 
 
-def test_layers_below_a_base_move_only_where_that_wins_and_is_allowed(tmp_path: Path) -> None:
-    """No build file can say so: it is marked, and --keep-bases forbids it."""
+def test_layers_of_a_base_move_unless_bases_are_kept(tmp_path: Path) -> None:
+    """No build file can do so: the proposal is marked, and --keep-bases forbids it."""
     small, large = (file("s", b"s" * 10),), (file("l", b"l" * 5_000),)
     images = [
         image(small, names="r/base:1"),
         image(small, large, names="r/app:1"),
         image(large, (file("z", "z"),), names="r/other:1"),
     ]
-    session = scan_store(tmp_path, images)
-    plan = reorder(session, Wish())
+    session = scan_images(tmp_path, images)
+    plan = reorder(session, ReorderOptions())
     (found,) = plan.proposals
     assert (found.name, found.order, found.below_base) == ("r/app:1", (1, 0), True)
     assert not found.free
     assert plan.today_bytes - plan.proposed_bytes == 4_990
     assert plan.bases_kept_bytes == plan.today_bytes
-    assert reorder(session, Wish(keep_bases=True)).proposals == []
+    assert reorder(session, ReorderOptions(keep_bases=True)).proposals == []
 
 
 def test_only_images_that_are_asked_about_move(tmp_path: Path) -> None:
+    """Only images that match the given names get another order; an unknown name is an error."""
     session = tools(tmp_path)
     # b holds its own file below what both have: it is b that must move
-    assert by_name(reorder(session, Wish(images=["*tool:a"]))) == {}
-    assert list(by_name(reorder(session, Wish(images=["tool:b"])))) == ["r.example/tool:b"]
-    assert by_name(reorder(session, Wish(images=["*base*"]))) == {}
+    assert by_name(reorder(session, ReorderOptions(images=["*tool:a"]))) == {}
+    assert list(by_name(reorder(session, ReorderOptions(images=["tool:b"])))) == [
+        "r.example/tool:b"
+    ]
+    assert by_name(reorder(session, ReorderOptions(images=["*base*"]))) == {}
     with pytest.raises(StoreError, match=r"no such image; the closest are r\.example/tool"):
-        reorder(session, Wish(images=["tool:c"]))
+        reorder(session, ReorderOptions(images=["tool:c"]))
 
 
-def test_an_image_that_is_not_read_wholly_keeps_its_order(tmp_path: Path) -> None:
+def test_an_incomplete_image_keeps_its_order(tmp_path: Path) -> None:
+    """An image with an unreadable layer gets no proposal, and is counted."""
     first, second, third = tool_images()
     folder = tmp_path / "store"
     write_oci_layout(folder, [first, second, third], "none")
     blob = folder / "blobs" / "sha256" / tar_digest(conf("a"))
     blob.write_bytes(b"no tar")
     _, session = scanned(tmp_path / "catalog", folder)
-    plan = reorder(session, Wish())
+    plan = reorder(session, ReorderOptions())
     assert plan.incomplete_images == 1
     assert by_name(plan) == {"r.example/tool:b": (0, 3, 2, 1)}
 
 
 def tar_digest(layer: tuple) -> str:
+    """The encoded digest of a layer's tar."""
     return image(layer).diff_ids[0].partition(":")[2]
 
 
-def test_what_changes_often_goes_up(tmp_path: Path) -> None:
-    """Three tags change the copied files and install the same: to pull less, install first."""
+def test_for_pulls_frequent_changes_move_up(tmp_path: Path) -> None:
+    """Three tags change the copied files, not the packages: the packages are installed first."""
     app = [(file("srv/app", bytes([number]) * 300),) for number in range(3)]
     packages = (file("usr/lib/packages", b"p" * 9_000),)
     steps = ["ADD rootfs /", "COPY app /srv", "RUN pip install flask"]
@@ -229,28 +271,30 @@ def test_what_changes_often_goes_up(tmp_path: Path) -> None:
         for number in range(3)
     ]
     images.append(image(BASE, names="r/base:1", history=steps[:1]))
-    plan = reorder(scan_store(tmp_path, images), Wish(objective=Objective.PULLS))
+    plan = reorder(scan_images(tmp_path, images), ReorderOptions(objective=Objective.PULLS))
     assert by_name(plan) == {f"r/web:1.{number}": (0, 2, 1) for number in range(3)}
     assert plan.images_with_history == 3
     for each in plan.proposals:
         rates = [layer.rate for layer in each.layers]
         assert rates == pytest.approx([1 / 6, 5 / 6, 1 / 6])
         (swap,) = each.swaps
-        assert swap.reason == "the RUN can read the files that the other copies"
+        assert swap.reason == "the RUN can read the files that the other step copies"
         assert not each.free
         assert each.pull_proposed < each.pull_today
     # the same install on one parent is stored once
     assert plan.today_bytes - plan.proposed_bytes == 18_000
 
 
-def test_without_tags_nothing_is_known_of_pulls(tmp_path: Path) -> None:
+def test_without_a_tag_series_pulls_are_not_estimated(tmp_path: Path) -> None:
+    """Names without versions give no rate of change, and the command reports it."""
     done = tools(tmp_path) and run(tmp_path / "catalog", "reorder", "--for", "pulls", "tool:a")
     assert done.returncode == 0
     # a and b read as no series of versions: nothing tells how often their layers change
     assert "nothing tells how often" in done.stdout
 
 
-def test_choices_between_storage_and_pulls() -> None:
+def test_choices_are_not_worse_in_both_storage_and_pulls() -> None:
+    """Choices that are worse in both are left out; each image may choose for itself."""
     assert not_worse([(5, 5), (4, 6), (6, 4), (6, 6), (5, 5)]) == [1, 0, 2]
     stacks_ = [stack_of([0, 1], []), stack_of([1, 2], [])]
     sizes = [1, 100, 1]
@@ -265,8 +309,8 @@ def test_choices_between_storage_and_pulls() -> None:
     assert unpacked_bytes(stacks_, dear, sizes) == 202
 
 
-def test_step_order_and_repeats(tmp_path: Path) -> None:
-    """One step at two positions is built once; a base that holds it is named."""
+def test_steps_at_two_positions_are_built_once(tmp_path: Path) -> None:
+    """One step at two positions is built once, and a base that has it is named."""
     runtime = (file("usr/python", b"p" * 70_000), file("var/cache/apt/x", b"1" * 9_000))
     runtime_again = (file("usr/python", b"p" * 70_000, mtime=9), file("var/cache/apt/x", b"2"))
     packages = (file("lib/numpy", b"n" * 50_000), file("lib/a.pyc", b"1" * 400))
@@ -285,8 +329,8 @@ def test_step_order_and_repeats(tmp_path: Path) -> None:
         ),
         image(BASE, app[2], runtime_again, names="r/ml:1", history=[base, add, apt]),
     ]
-    session = scan_store(tmp_path, images)
-    found = step_orders(session, Wish())
+    session = scan_images(tmp_path, images)
+    found = step_orders(session, ReorderOptions())
     assert {each.name: each.order for each in found.proposals} in (
         {"r/two:1": (0, 1, 3, 2), "r/ml:1": (0, 2, 1)},
     )
@@ -318,7 +362,8 @@ def test_step_order_and_repeats(tmp_path: Path) -> None:
         (None, StepKind.UNKNOWN, "# step not known"),
     ],
 )
-def test_steps_of_every_builder(text: str | None, kind: StepKind, line: str) -> None:
+def test_steps_of_every_builder_are_read(text: str | None, kind: StepKind, line: str) -> None:
+    """History of docker, buildkit and podman becomes lines of a build file."""
     step = step_of(text)
     assert (step.kind, step.line) == (kind, line)
 
@@ -337,19 +382,22 @@ def test_steps_of_every_builder(text: str | None, kind: StepKind, line: str) -> 
         ("COPY a /a", None, "does not say"),
     ],
 )
-def test_what_a_rebuild_must_check(lower: str, upper: str | None, reason: str | None) -> None:
-    """Only files from outside are free; every RUN reads what it finds."""
+def test_a_swap_of_run_steps_must_be_checked(
+    lower: str, upper: str | None, reason: str | None
+) -> None:
+    """Only files from outside are free to move; a RUN may read what it finds."""
     said = rebuild_check(step_of(lower), step_of(upper))
     assert said is None if reason is None else reason in (said or "")
 
 
 def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
+    """Text, JSON and Markdown have the same figures, and no escape or markup of an image."""
     images = tool_images()
     images = [
         replace(one, history=[HOSTILE if "conf" in step else step for step in one.history or ()])
         for one in images
     ]
-    scan_store(tmp_path, images)
+    scan_images(tmp_path, images)
     catalog = tmp_path / "catalog"
     text, told, marked, said = (
         run(catalog, "reorder", *words)
@@ -357,7 +405,7 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
             (),
             ("-f", "json"),
             ("-f", "markdown"),
-            ("explain", "tool:b"),
+            ("--explain", "tool:b"),
         )
     )
     for done in (text, told, marked, said):
@@ -378,13 +426,13 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
 
 
 def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
-    """Both orders, the hash, the build file; text of images stays text."""
+    """The page has both orders, the hash and the build file; text of images stays text."""
     images = [
         replace(one, history=[HOSTILE if "conf" in step else step for step in one.history or ()])
         for one in tool_images()
     ]
-    session = scan_store(tmp_path, images)
-    (found,) = reorder(session, Wish()).proposals
+    session = scan_images(tmp_path, images)
+    (found,) = reorder(session, ReorderOptions()).proposals
     assert found.proof is not None
     text = html.render(page(session))
     assert "Other orders of the layers that are there store 28.0 kB less" in text
@@ -395,7 +443,37 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert" in text
 
 
-def test_entries_on_demand(tmp_path: Path) -> None:
+def test_the_page_reads_the_stacks_once(tmp_path: Path) -> None:
+    """Layer orders and step orders start from one input: each question is asked once."""
+    questions = RecordedQuestions(tools(tmp_path))
+    found = page(questions)
+    assert found.plan.proposals
+    assert found.steps.today_bytes == found.plan.today_bytes
+    names = [name for name in questions.names if name.startswith("reorder/")]
+    assert sorted(names) == [
+        "reorder/change_rates",
+        "reorder/conflicts",
+        "reorder/layers",
+        "reorder/step_repeats",
+    ]
+
+
+def test_bases_kept_bytes_keep_the_bases_for_every_objective(tmp_path: Path) -> None:
+    """Only a base could move, so the figure is today's, also if both objectives count."""
+    small, large = (file("s", b"s" * 10),), (file("l", b"l" * 5_000),)
+    images = [
+        image(small, names="r/base:1"),
+        image(small, large, names="r/app:1"),
+        image(large, (file("z", "z"),), names="r/other:1"),
+    ]
+    session = scan_images(tmp_path, images)
+    for objective in Objective:
+        plan = reorder(session, ReorderOptions(objective=objective))
+        assert plan.bases_kept_bytes == plan.today_bytes
+
+
+def test_entries_lists_every_entry_with_its_proof(tmp_path: Path) -> None:
+    """--entries lists every path of the image, and whether it is the same in both orders."""
     tools(tmp_path)
     done = run(tmp_path / "catalog", "reorder", "compare", "tool:b", "-f", "json", "--limit", "0")
     rows = json.loads(done.stdout)
@@ -408,10 +486,11 @@ def test_entries_on_demand(tmp_path: Path) -> None:
     [
         (("nosuch",), "nosuch: no such image"),
         (("explain", "nosuch"), "nosuch: no such image"),
-        (("--budget", "long"), "expected a time as 30s"),
+        (("--budget", "long"), "expected a time like 30s"),
     ],
 )
-def test_errors_name_the_thing(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+def test_a_bad_argument_is_named(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    """An unknown image or a bad budget is one error, and nothing else is printed."""
     tools(tmp_path)
     done = run(tmp_path / "catalog", "reorder", *words)
     assert message in done.stderr

@@ -1,4 +1,4 @@
-"""Search over orders: what is allowed, what it costs, and how near to the best it comes."""
+"""Search over orders: they are allowed, cost what is claimed, and are near the optimum."""
 
 import random
 from itertools import permutations, product
@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from dedupe.reorder.exact import TooLargeError, exact_orders
 from dedupe.reorder.greedy import greedy_orders
-from dedupe.reorder.problem import Stack, fixed, stack_of, unpacked_bytes
 from dedupe.reorder.pulls import expected_bytes, pull_order
+from dedupe.reorder.stack import Stack, fixed_stack, stack_of, unpacked_bytes
 from dedupe.reorder.storage import storage_orders
 from dedupe.reorder.trie import Trie
 
 
 @st.composite
 def problems(draw, most_stacks=4, most_layers=5, tallest=4):
-    """Stacks over a few layers, each with some pairs that must stay; sizes by layer."""
+    """Stacks over a few layers, each with some pairs that must keep their order; sizes by layer."""
     sizes = draw(
         st.lists(st.integers(0, 9) | st.just(100), min_size=most_layers, max_size=most_layers)
     )
@@ -35,11 +35,12 @@ def problems(draw, most_stacks=4, most_layers=5, tallest=4):
 
 
 def orders_of(stack: Stack) -> list[tuple[int, ...]]:
+    """All allowed orders of a stack."""
     return [order for order in permutations(stack.today) if stack.allows(order)]
 
 
 def least(stacks, sizes) -> int:
-    """By trying every plan."""
+    """The least bytes of all plans."""
     return min(
         unpacked_bytes(stacks, plan, sizes)
         for plan in product(*(orders_of(stack) for stack in stacks))
@@ -47,7 +48,8 @@ def least(stacks, sizes) -> int:
 
 
 @given(problems(most_stacks=3, tallest=4))
-def test_exact_is_the_least(problem):
+def test_exact_search_finds_the_optimum(problem):
+    """No plan of allowed orders stores fewer bytes."""
     stacks, sizes = problem
     orders = exact_orders(stacks, sizes)
     assert all(stack.allows(order) for stack, order in zip(stacks, orders, strict=True))
@@ -56,6 +58,7 @@ def test_exact_is_the_least(problem):
 
 @given(problems(most_stacks=9, most_layers=7, tallest=6), st.booleans())
 def test_greedy_orders_are_allowed(problem, ahead):
+    """Greedy search proposes allowed orders only."""
     stacks, sizes = problem
     orders = greedy_orders(stacks, sizes, ahead=ahead)
     assert all(stack.allows(order) for stack, order in zip(stacks, orders, strict=True))
@@ -63,6 +66,7 @@ def test_greedy_orders_are_allowed(problem, ahead):
 
 @given(problems(most_stacks=9, most_layers=7, tallest=6))
 def test_a_plan_is_never_worse_than_today(problem):
+    """A plan stores no more bytes than today, and changes nothing if it saves nothing."""
     stacks, sizes = problem
     orders = storage_orders(stacks, sizes)
     today = [stack.today for stack in stacks]
@@ -74,60 +78,65 @@ def test_a_plan_is_never_worse_than_today(problem):
 
 
 @given(problems(most_stacks=6, most_layers=6, tallest=5), st.randoms(use_true_random=False))
-def test_a_tree_of_chains_counts_as_the_definition(problem, chance):
+def test_a_trie_counts_bytes_as_the_definition_does(problem, chance):
+    """Bytes of a trie are those of its stacks, and its best order is the cheapest."""
     stacks, sizes = problem
     trie = Trie(sizes)
     orders = [chance.choice(orders_of(stack)) for stack in stacks]
     for stack, order in zip(stacks, orders, strict=True):
-        cost = trie.cost(stack.arranged(order))
-        before = trie.total
-        trie.add(stack.arranged(order))
-        assert trie.total == before + cost
+        cost = trie.cost(stack.layers_in(order))
+        before = trie.total_bytes
+        trie.add(stack.layers_in(order))
+        assert trie.total_bytes == before + cost
     gone = chance.randrange(len(stacks))
-    trie.remove(stacks[gone].arranged(orders[gone]))
+    trie.remove(stacks[gone].layers_in(orders[gone]))
     left = [each for each in range(len(stacks)) if each != gone]
-    assert trie.total == unpacked_bytes(
+    assert trie.total_bytes == unpacked_bytes(
         [stacks[each] for each in left], [orders[each] for each in left], sizes
     )
     # the best way through what is there is the best of all ways
     best = trie.best_order(stacks[gone])
     assert stacks[gone].allows(best)
-    assert trie.cost(stacks[gone].arranged(best)) == min(
-        trie.cost(stacks[gone].arranged(order)) for order in orders_of(stacks[gone])
+    assert trie.cost(stacks[gone].layers_in(best)) == min(
+        trie.cost(stacks[gone].layers_in(order)) for order in orders_of(stacks[gone])
     )
 
 
-def test_one_order_joins_what_two_parents_split():
+def test_one_order_joins_layers_with_two_parents():
     # conf, lib, model over one base, in another order in each image
+    """Layers in different orders on one base get one order and are stored once."""
     stacks = [stack_of([0, 1, 2, 3], []), stack_of([0, 4, 2, 1], [])]
     sizes = [100, 20, 8, 1, 1]
     orders = storage_orders(stacks, sizes)
     assert unpacked_bytes(stacks, orders, sizes) == 130
     assert orders[0] == stacks[0].today
-    assert stacks[1].arranged(orders[1]) == (0, 1, 2, 4)
+    assert stacks[1].layers_in(orders[1]) == (0, 1, 2, 4)
 
 
-def test_a_small_layer_that_opens_the_way_is_shared_too():
+def test_an_empty_layer_moves_if_a_large_one_needs_it():
     # 2 is large and waits for 1, which has no bytes
+    """A large layer that must be above an empty one is shared together with it."""
     stacks = [stack_of([1, 2, 3], [(0, 1)]), stack_of([4, 1, 2], [(1, 2)])]
     sizes = [0, 0, 50, 1, 1]
     assert unpacked_bytes(stacks, storage_orders(stacks, sizes), sizes) == 52
 
 
-def test_a_fixed_stack_draws_others_to_it():
-    stacks = [fixed([1, 0]), stack_of([0, 1], [])]
+def test_other_stacks_follow_a_fixed_one():
+    """A stack that cannot change gives its order to others."""
+    stacks = [fixed_stack([1, 0]), stack_of([0, 1], [])]
     orders = storage_orders(stacks, [5, 7])
     assert orders == [(0, 1), (1, 0)]
 
 
-def test_exact_gives_up_where_it_would_take_too_long():
+def test_exact_search_stops_at_its_limit():
+    """Exact search of too many states ends in an error."""
     stacks = [stack_of(list(range(8)), []) for _ in range(8)]
     with pytest.raises(TooLargeError):
         exact_orders(stacks, [1] * 8, most_states=50)
 
 
 def random_problem(chance: random.Random):
-    """A store as real ones are: a few bases, layers in common, some constraints."""
+    """A store like real ones: a few bases, layers in common, some constraints."""
     sizes = [chance.choice([0, 1, 5, 20, 50, 100, 200]) for _ in range(8)]
     stacks = []
     for _ in range(chance.randint(2, 5)):
@@ -142,7 +151,7 @@ def random_problem(chance: random.Random):
     return stacks, sizes
 
 
-def test_the_gap_between_greedy_and_exact():
+def test_plans_of_random_stores_are_optimal_and_greedy_ones_near():
     """The figures of docs/reorder.md; bench/reorder.py measures more of them."""
     chance = random.Random(11)
     greedy_gaps, planned_gaps = [], []
@@ -165,7 +174,8 @@ rates = st.sampled_from([0.01, 0.1, 0.5, 0.9])
 
 
 @given(problems(most_stacks=1, tallest=6), st.data())
-def test_the_order_for_pulls_is_the_least(problem, data):
+def test_the_order_for_pulls_is_the_optimum(problem, data):
+    """No allowed order has fewer expected bytes to pull."""
     (stack,), sizes = problem
     own = [sizes[layer] for layer in stack.layers]
     changes = [data.draw(rates) for _ in stack.layers]
@@ -175,8 +185,9 @@ def test_the_order_for_pulls_is_the_least(problem, data):
     assert expected_bytes(order, own, changes) <= best + 0.5
 
 
-def test_many_layers_are_ordered_by_the_rule_alone():
+def test_many_free_layers_are_ordered_by_smiths_rule():
     # without constraints Smith's rule is the best order
+    """Without constraints Smith's rule gives the best order."""
     chance = random.Random(3)
     count = 20
     sizes = [chance.randint(1, 1000) for _ in range(count)]
@@ -191,6 +202,7 @@ def test_many_layers_are_ordered_by_the_rule_alone():
     )
 
 
-def test_expected_bytes_of_a_stack():
+def test_expected_bytes_count_layers_above_a_change():
     # the base changes in one release of four, what lies above it with it
+    """If the base changes, the layers above it are pulled with it."""
     assert expected_bytes((0, 1), [100, 10], [0.25, 0.5]) == pytest.approx(25 + 10 * (1 - 0.375))

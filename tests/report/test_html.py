@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from builders import Image, directory, file, image, tar_of, whiteout, write_oci_layout
-from scanning import scanned
+from helpers.scanning import scanned
 
 from dedupe.analysis.page import page
 from dedupe.report import html
@@ -34,7 +34,7 @@ HOSTILE = [
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report of a store of ordinary images and one with hostile names, after two scans."""
+    """A report of ordinary images and one with hostile names, after two scans."""
     folder = tmp_path_factory.mktemp("html")
     base = tar_of([directory("usr"), *(file(f"usr/lib/f{n}", b"x" * 3000) for n in range(40))])
     upper = tar_of([whiteout("usr/lib/f1"), file("srv/a", b"y" * 90_000)])
@@ -81,14 +81,15 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def opened(browser: Any, report: Path) -> Any:
+    """The browser with the report loaded."""
     browser.get_log("browser")
     browser.get_log("performance")
     browser.get(report.as_uri())
     return browser
 
 
-def test_nothing_is_loaded_and_nothing_complains(opened: Any, report: Path) -> None:
-    """No console message, and no request but for the file itself."""
+def test_the_page_loads_nothing_and_logs_nothing(opened: Any, report: Path) -> None:
+    """There is no console message, and no request but for the file itself."""
     assert opened.get_log("browser") == []
     asked = [
         message["params"]["request"]["url"]
@@ -100,8 +101,8 @@ def test_nothing_is_loaded_and_nothing_complains(opened: Any, report: Path) -> N
     assert "dedupe: " in opened.title
 
 
-def test_hostile_text_is_text(opened: Any, report: Path) -> None:
-    """Names of every nasty kind stand on the page as they are, and do nothing."""
+def test_hostile_text_stays_text_on_the_page(opened: Any, report: Path) -> None:
+    """Hostile names are on the page as they are, and do nothing."""
     assert "owned" not in opened.title
     assert len(opened.find_elements("css selector", "script")) == 2
     text = opened.find_element("css selector", "body").text
@@ -113,7 +114,7 @@ def test_hostile_text_is_text(opened: Any, report: Path) -> None:
 
 
 def test_tables_sort_and_search(opened: Any) -> None:
-    """A click on a heading sorts, again turns; words that are typed choose rows."""
+    """A click on a heading sorts, a second reverses; typed words choose rows."""
     table = opened.find_element("css selector", "[data-table=images]")
     head = table.find_elements("css selector", "th")[0]
     head.find_element("css selector", "button").click()
@@ -134,8 +135,8 @@ def test_tables_sort_and_search(opened: Any) -> None:
     assert len(rows) == 1
 
 
-def test_treemap_goes_in_and_out(opened: Any) -> None:
-    """Enter goes into an image and a layer, Escape comes back."""
+def test_the_treemap_is_walked_by_keyboard(opened: Any) -> None:
+    """Enter opens an image and a layer, Escape goes back."""
     tree = opened.find_element("id", "treemap")
     home = tree.get_dom_attribute("viewBox")
     wait = WebDriverWait(opened, 5)
@@ -152,8 +153,8 @@ def test_treemap_goes_in_and_out(opened: Any) -> None:
     )
 
 
-def test_dark_mode_and_widths(opened: Any, report: Path) -> None:
-    """The button turns the page dark; at 380 pixels nothing but tables is wider than the page."""
+def test_the_page_has_dark_mode_and_fits_a_phone(opened: Any, report: Path) -> None:
+    """A button turns the page dark; at 380 pixels only tables are wider than the page."""
     colour = "return getComputedStyle(document.body).backgroundColor"
     before = opened.execute_script(colour)
     opened.find_element("id", "theme").click()
@@ -172,7 +173,7 @@ def test_dark_mode_and_widths(opened: Any, report: Path) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious(opened: Any, theme: str) -> None:
-    """axe-core has no finding of serious or critical impact, in either theme."""
+    """axe-core has no finding of serious or critical impact in either theme."""
     axe = pytest.importorskip("axe_core_python")
     source = next(Path(axe.__file__).parent.rglob("axe.min.js")).read_text()
     opened.execute_script(f"document.documentElement.dataset.theme = '{theme}'")
@@ -199,7 +200,7 @@ def test_the_page_is_whole_without_javascript(report: Path) -> None:
 
 
 def test_the_page_stays_small(tmp_path: Path) -> None:
-    """However many images, findings and folders there are, and however long their texts."""
+    """The page is bounded, however many images, findings and folders there are."""
     write_oci_layout(tmp_path / "store", [image([file("a", b"1")], [whiteout("a")], names="a")])
     _, session = scanned(tmp_path / "catalog", tmp_path / "store")
     small = page(session)
@@ -222,13 +223,13 @@ def test_the_page_stays_small(tmp_path: Path) -> None:
 
 
 def test_assets_are_in_the_package() -> None:
-    """The template, style and script lie where the renderer looks for them."""
+    """Template, style and script are where the renderer looks for them."""
     folder = resources.files("dedupe.report.html").joinpath("assets")
     assert {"page.html", "style.css", "script.js"} <= {item.name for item in folder.iterdir()}
 
 
-def test_boxes_fill_their_box() -> None:
-    """Areas are in proportion, nothing overlaps, all lies inside."""
+def test_boxes_of_the_treemap_fill_their_parent() -> None:
+    """Areas are in proportion, do not overlap, and are within the parent."""
     weights = [50.0, 20.0, 9.0, 9.0, 6.0, 4.0, 1.0, 1.0]
     outer = Box(10, 20, 300, 100)
     boxes = squarify(weights, outer)

@@ -1,4 +1,4 @@
-"""The JSON report is what docs/report.schema.json says, and every key is described there."""
+"""The JSON report follows docs/report.schema.json, which describes every key."""
 
 import json
 import subprocess
@@ -16,6 +16,7 @@ SCHEMA = json.loads((PROJECT / "docs/report.schema.json").read_bytes())
 
 
 def report_of(tmp_path: Path, store: Path, *words: str) -> dict[str, Any]:
+    """The JSON report of a store."""
     catalog = ["--catalog", str(tmp_path / "catalog")]
     command = [sys.executable, "-m", "dedupe"]
     subprocess.run([*command, "scan", "-q", *catalog, str(store)], check=False, capture_output=True)
@@ -26,7 +27,7 @@ def report_of(tmp_path: Path, store: Path, *words: str) -> dict[str, Any]:
 
 
 def objects(schema: dict[str, Any], place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object schema below this one, and where it is."""
+    """Every object schema below this one, with its place."""
     if schema.get("type") == "object":
         yield place, schema
     for name, below in schema.get("properties", {}).items():
@@ -35,8 +36,8 @@ def objects(schema: dict[str, Any], place: str = "") -> Iterator[tuple[str, dict
         yield from objects(schema["items"], f"{place}[]")
 
 
-def test_schema_is_closed_and_described() -> None:
-    """Each object names all its keys as required and takes no others; each key has its meaning."""
+def test_the_schema_names_and_describes_every_key() -> None:
+    """Each object requires all its keys, allows no others, and describes each."""
     Draft202012Validator.check_schema(SCHEMA)
     found = dict(objects(SCHEMA))
     assert {"", ".totals", ".images[]", ".images[].shadowed", ".layers[].blobs[]"} <= set(found)
@@ -47,8 +48,8 @@ def test_schema_is_closed_and_described() -> None:
             assert below.get("description"), f"{place}.{name}"
 
 
-def test_report_of_the_sample_store(tmp_path: Path) -> None:
-    """The sample store's report, whole and cut short, is valid, its keys in the schema's order."""
+def test_the_report_of_the_sample_store_is_valid(tmp_path: Path) -> None:
+    """The report, whole and limited, is valid, with its keys in the order of the schema."""
     store = tmp_path / "store"
     subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(store)], check=True)
     validator = Draft202012Validator(SCHEMA)
@@ -64,8 +65,8 @@ def test_report_of_the_sample_store(tmp_path: Path) -> None:
         assert list(report[name]) == SCHEMA["properties"][name]["required"]
 
 
-def test_report_of_a_store_with_problems(tmp_path: Path) -> None:
-    """So is the report of broken, nameless, empty and hostile images, with many a null."""
+def test_the_report_of_a_store_with_problems_is_valid(tmp_path: Path) -> None:
+    """So is the report of broken, nameless, empty and hostile images, with many nulls."""
     odd = Image(
         [
             tar_of([raw(b"\xff\\\n", content=b"1" * 9), raw(b".wh..wh.aufs")]),

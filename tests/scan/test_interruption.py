@@ -1,4 +1,4 @@
-"""Scans that meet or end early: the catalog stays whole, and what was read stays read."""
+"""Scans that run together or end early: catalogs are whole, and finished layers are kept."""
 
 import json
 import os
@@ -9,22 +9,13 @@ import time
 from pathlib import Path
 
 from builders import (
-    CONFIG,
-    LAYER,
-    MANIFEST,
-    Contents,
     Image,
     file,
-    json_of,
     tar_of,
     write_oci_layout,
 )
-from scanning import scanned
-
-#: far more than any machine needs: a test that waits longer has failed
-PATIENCE_SECONDS = 60
-#: bytes of zeros that take every machine longer to hash than the test lasts
-ENDLESS_BYTES = 64 << 30
+from helpers.endless import PATIENCE_SECONDS, finished_layers, write_endless_layer
+from helpers.scanning import scanned
 
 SMALL = [
     Image([tar_of([file(f"f{number}", str(number) * 1000)])], names=[f"localhost/small:{number}"])
@@ -33,38 +24,13 @@ SMALL = [
 
 
 def start(catalog: Path, *words: str) -> subprocess.Popen[str]:
+    """Start a scan."""
     command = [sys.executable, "-m", "dedupe", "scan", "--catalog", str(catalog), *words]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
-def finished_layers(catalog: Path) -> int:
-    return len(list((catalog / "layers").glob("[!.]*.parquet")))
-
-
-def write_endless_layer(folder: Path) -> None:
-    """A layout of one image whose layer is one file of zeros; on disk it is a hole."""
-    contents = Contents()
-    claimed = "sha256:" + "e" * 64
-    image = Image([b""], names=["localhost/endless:1"], claimed_diff_ids=[claimed])
-    header = tar_of([file("zeros", size=ENDLESS_BYTES)], trailer=0)
-    size = len(header) + ENDLESS_BYTES
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": contents.add(image.config, CONFIG),
-        "layers": [{"mediaType": LAYER, "digest": "sha256:" + "d" * 64, "size": size}],
-    }
-    contents.entries = [contents.add(json_of(manifest), MANIFEST)]
-    for member in contents.members():
-        (folder / member.path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / member.path).write_bytes(member.content)
-    blob = folder / "blobs/sha256" / ("d" * 64)
-    blob.write_bytes(header)
-    os.truncate(blob, size)
-
-
-def test_interrupt(tmp_path: Path) -> None:
-    """Ctrl-C ends a scan at once, in the middle of a layer, and keeps the layers that are done."""
+def test_ctrl_c_ends_a_scan_and_keeps_finished_layers(tmp_path: Path) -> None:
+    """Ctrl-C ends a scan in the middle of a layer at once; finished layers are kept."""
     write_endless_layer(tmp_path / "endless")
     write_oci_layout(tmp_path / "small", SMALL)
     catalog = tmp_path / "catalog"
@@ -90,8 +56,8 @@ def test_interrupt(tmp_path: Path) -> None:
     assert session.rows("totals")[0]["layer_bytes"] == 5000
 
 
-def test_workers_go_with_a_killed_scan(tmp_path: Path) -> None:
-    """SIGKILL leaves no worker behind, neither one that reads nor one that waits for a task."""
+def test_workers_end_with_a_killed_scan(tmp_path: Path) -> None:
+    """After SIGKILL no worker is left, neither one that reads nor one that waits."""
     write_endless_layer(tmp_path / "endless")
     write_oci_layout(tmp_path / "small", SMALL)
     running = start(tmp_path / "catalog", "--jobs", "3", str(tmp_path))
@@ -108,8 +74,8 @@ def test_workers_go_with_a_killed_scan(tmp_path: Path) -> None:
     assert running.returncode == -signal.SIGKILL
 
 
-def test_two_scans_at_once(tmp_path: Path) -> None:
-    """Two processes scan overlapping stores into one catalog: both are whole, as one by one."""
+def test_two_scans_into_one_catalog_are_both_whole(tmp_path: Path) -> None:
+    """Two processes scan stores with layers in common: both scans are as if made alone."""
     shared = [tar_of([file(f"s{number}", os.urandom(400_000))]) for number in range(6)]
     stores = []
     for name in ("one", "two"):

@@ -1,4 +1,4 @@
-"""containerd itself as a judge: what it has pulled in, unpacked and started is what is read."""
+"""What a real containerd has pulled, unpacked and started is what is read."""
 
 import os
 import re
@@ -24,8 +24,7 @@ from builders import (
     write_oci_archive,
     write_oci_layout,
 )
-from scanning import codes, scanned
-from test_containerd import errors, figures, only
+from helpers.scanning import codes, errors, figures, only, scanned
 
 from dedupe.formats.bolt import BoltFile
 from dedupe.model.images import FoundSource, TreeRef
@@ -113,7 +112,7 @@ class Daemon:
         seen: list[set[str]] = []
         for _ in range(50):
             seen.append({path.name for path in blobs.iterdir()})
-            if len(seen) > 5 and all(names == seen[-1] for names in seen[-6:]):
+            if len(seen) > 15 and all(names == seen[-1] for names in seen[-16:]):
                 return
             time.sleep(0.1)
         raise AssertionError(f"containerd still changes its blobs: {seen[-2:]}")
@@ -126,7 +125,7 @@ class Daemon:
 
 @pytest.fixture
 def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
-    """A fresh one; with CRI where the test asks for it."""
+    """A containerd of its own, with CRI if the test asks for it."""
     # a socket's path has 108 bytes at most
     folder = Path(tempfile.mkdtemp(prefix="ctd"))
     with_cri = getattr(request, "param", None) == "cri"
@@ -138,8 +137,10 @@ def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
         shutil.rmtree(folder)
 
 
-def test_images(daemon: Daemon, tmp_path: Path) -> None:
-    """Two namespaces and CRI's three names: the images and entries of the layout, once."""
+def test_images_of_a_real_containerd_have_the_figures_of_their_layout(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    """Two namespaces and CRI's three names give the images and entries of the layout, once."""
     daemon.load(APP, WEB)
     daemon.load(APP, namespace="k8s.io")
     digest = re.search(r"sha256:\w+", daemon.ctr("images", "ls", "name==" + APP.names[0]).stdout)
@@ -170,8 +171,8 @@ def test_images(daemon: Daemon, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("daemon", ["cri"], indirect=True)
-def test_names_of_cri(daemon: Daemon) -> None:
-    """The name that CRI itself adds, the image's ID, is none of ours."""
+def test_the_id_that_cri_adds_is_not_a_name(daemon: Daemon) -> None:
+    """CRI names an image by its ID too, which is not listed as a name."""
     if not re.search(r"\bcri .* ok", daemon.ctr("plugins", "ls").stdout):
         pytest.skip("this containerd has no CRI that starts here")
     daemon.load(APP, namespace="k8s.io")
@@ -187,14 +188,14 @@ def test_names_of_cri(daemon: Daemon) -> None:
 
 
 def names_in(tree: TreeRef) -> set[str]:
-    """Everything below a folder, but for overlay's own marks."""
+    """Everything below a folder, without overlay's own marks."""
     root = tree.root.joinpath(*tree.parts)
     return {str(path.relative_to(root)) for path in root.rglob("*")}
 
 
 @pytest.mark.parametrize("snapshotter", ["overlayfs", "native"])
-def test_discarded_blobs(snapshotter: str, daemon: Daemon) -> None:
-    """Without their blobs, layers are the folders that containerd unpacked them to."""
+def test_without_blobs_layers_are_their_unpacked_folders(snapshotter: str, daemon: Daemon) -> None:
+    """Without their blobs, layers are read from the folders that containerd unpacked them to."""
     daemon.load(APP, snapshotter=snapshotter)
     before = only(daemon.root)
     for layer in before.images[0].layers:
@@ -215,8 +216,8 @@ def test_discarded_blobs(snapshotter: str, daemon: Daemon) -> None:
     assert all(tree.size > 0 for tree in trees if tree)
 
 
-def test_containers(daemon: Daemon) -> None:
-    """A container that was made and never begun, one that runs, the same when it has ended."""
+def test_a_real_container_is_read_in_every_state(daemon: Daemon) -> None:
+    """A container that never started, one that runs, and the same once it has ended."""
     if shutil.which("runc") is None:
         pytest.skip("runc is not installed")
     programs = ["/bin/sh", "/bin/sleep", "/bin/rm"]
@@ -275,7 +276,7 @@ def test_containers(daemon: Daemon) -> None:
     assert states() == {"idle": False, "busy": False}
 
 
-def test_live_store(daemon: Daemon) -> None:
+def test_a_live_store_is_read_without_disturbing_the_daemon(daemon: Daemon) -> None:
     """While images come and go, each reading is of one moment, and the daemon never waits."""
     daemon.load(APP, WEB)
     path = daemon.root.joinpath(*METADATA)
@@ -306,7 +307,7 @@ def test_live_store(daemon: Daemon) -> None:
         end = time.monotonic() + 5
         while time.monotonic() < end:
             metadata = read_metadata(BoltFile.open(daemon.root, METADATA))
-            assert metadata.damages == []
+            assert metadata.errors == []
             seen.add(frozenset(record.name for record in metadata.images))
             sources.append(only(daemon.root))
     finally:
@@ -327,8 +328,8 @@ def test_live_store(daemon: Daemon) -> None:
     )
 
 
-def test_nothing_is_touched(daemon: Daemon, tmp_path: Path) -> None:
-    """No file of the store has another time of access or change after a scan."""
+def test_a_scan_changes_no_time_of_a_file(daemon: Daemon, tmp_path: Path) -> None:
+    """After a scan no file of the store has another time of access or change."""
     daemon.load(APP)
     daemon.stop()
     files = [path for path in daemon.root.rglob("*") if path.is_file() and not path.is_symlink()]

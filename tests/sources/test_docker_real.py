@@ -1,4 +1,4 @@
-"""dockerd itself as a judge: what it has loaded, built and started is what is read."""
+"""What a real dockerd has loaded, built and started is what is read."""
 
 import hashlib
 import os
@@ -25,9 +25,8 @@ from builders import (
     write_docker_archive,
     write_oci_layout,
 )
-from scanning import codes, scanned
-from test_containerd import errors, found, only
-from unpacked import as_nobody
+from helpers.privileges import as_nobody
+from helpers.scanning import codes, errors, found, only, scanned
 
 from dedupe.model.images import FoundSource, Severity
 
@@ -106,7 +105,7 @@ class Daemon:
 
 @pytest.fixture(params=["overlay2", "vfs"])
 def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
-    """A fresh one of each driver."""
+    """A dockerd of its own, for each driver."""
     # a socket's path has 108 bytes at most
     folder = Path(tempfile.mkdtemp(prefix="dkr"))
     started = Daemon(folder, request.param)
@@ -120,12 +119,15 @@ def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
 
 
 def du(*paths: Path) -> int:
+    """Bytes on disk of these paths, by ``du``."""
     done = subprocess.run(["du", "-scx", "-B1", *paths], check=True, capture_output=True)
     return int(done.stdout.split()[-2])
 
 
-def test_images(daemon: Daemon, tmp_path: Path) -> None:
-    """Diff IDs, entries, hashes and figures of the layout of the same images; sizes as docker's."""
+def test_images_of_a_real_docker_have_the_figures_of_their_layout(
+    daemon: Daemon, tmp_path: Path
+) -> None:
+    """Diff IDs, entries, hashes and figures are the layout's; sizes are docker's."""
     daemon.load(APP, WEB)
     write_oci_layout(tmp_path / "layout", [APP, WEB])
     ours, session = scanned(tmp_path / "a", daemon.root)
@@ -156,8 +158,8 @@ def test_images(daemon: Daemon, tmp_path: Path) -> None:
         assert content <= size <= content + 2
 
 
-def test_walk_agrees(daemon: Daemon, tmp_path: Path) -> None:
-    """Without tar-split data the folders give the same entries, but for what folders lose."""
+def test_a_walk_gives_the_entries_of_tar_split_data(daemon: Daemon, tmp_path: Path) -> None:
+    """Without tar-split data the folders give the same entries, except for what folders lose."""
     daemon.load(APP, WEB)
     daemon.stop()
     _, session = scanned(tmp_path / "a", daemon.root)
@@ -190,7 +192,7 @@ def test_walk_agrees(daemon: Daemon, tmp_path: Path) -> None:
 
 @pytest.fixture
 def busy(daemon: Daemon) -> tuple[Daemon, Image]:
-    """A container that has written, deleted, changed modes and renamed, and still runs."""
+    """A container that wrote, deleted, renamed and changed modes, and still runs."""
     if shutil.which("runc") is None:
         pytest.skip("runc is not installed")
     programs = [f"/bin/{name}" for name in ("sh", "sleep", "rm", "chmod", "mv")]
@@ -226,8 +228,10 @@ def busy(daemon: Daemon) -> tuple[Daemon, Image]:
     return daemon, image
 
 
-def test_containers(busy: tuple[Daemon, Image], tmp_path: Path) -> None:
-    """What a running container did is what ``docker diff`` says; name, image, state, disk usage."""
+def test_changes_of_a_running_container_are_dockers_diff(
+    busy: tuple[Daemon, Image], tmp_path: Path
+) -> None:
+    """Changes are those of ``docker diff``; name, image, state and disk usage are docker's."""
     daemon, image = busy
     outcome, session = scanned(tmp_path / "catalog", daemon.root)
     assert codes(outcome) == []
@@ -260,8 +264,8 @@ def test_containers(busy: tuple[Daemon, Image], tmp_path: Path) -> None:
     assert outcome.errors == 0
 
 
-def test_old_builder(daemon: Daemon, tmp_path: Path) -> None:
-    """Intermediate images of the old builder have no names; all share their layers."""
+def test_images_of_the_old_builder_share_their_layers(daemon: Daemon, tmp_path: Path) -> None:
+    """Intermediate images of the old builder have no names, and all share their layers."""
     daemon.load(APP)
     context = tmp_path / "context"
     context.mkdir()
@@ -281,6 +285,7 @@ def test_old_builder(daemon: Daemon, tmp_path: Path) -> None:
 
 
 def hashes_of(root: Path) -> dict[str, str]:
+    """SHA-256 of every file, by path."""
     return {
         str(path): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(root.rglob("*"))
@@ -289,8 +294,8 @@ def hashes_of(root: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("daemon", ["overlay2"], indirect=True)
-def test_nothing_is_touched(daemon: Daemon, tmp_path: Path) -> None:
-    """On a strictatime mount no time of any file or folder changes; a read-only one is enough."""
+def test_a_scan_changes_no_time_of_a_file(daemon: Daemon, tmp_path: Path) -> None:
+    """On a strictatime mount no time of a file or folder changes; a read-only mount is enough."""
     daemon.load(APP, WEB)
     daemon.stop()
     disk, place = tmp_path / "disk", tmp_path / "mount"
@@ -336,8 +341,8 @@ def test_nothing_is_touched(daemon: Daemon, tmp_path: Path) -> None:
         subprocess.run(["umount", str(place)], check=False)
 
 
-def test_live_store(daemon: Daemon) -> None:
-    """While images come and go the store is read again and again, and the daemon never waits."""
+def test_a_live_store_is_read_without_disturbing_the_daemon(daemon: Daemon) -> None:
+    """While images come and go, the store is read again and again, and the daemon never waits."""
     daemon.load(APP)
     archive = daemon.folder / "web.tar"
     write_docker_archive(archive, [WEB])
@@ -373,8 +378,8 @@ def test_live_store(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize("daemon", ["overlay2"], indirect=True)
-def test_without_rights(daemon: Daemon) -> None:
-    """The whole root is closed to others: one row says so."""
+def test_a_store_without_permission_is_one_error(daemon: Daemon) -> None:
+    """A root that is closed to other users is one error."""
     daemon.load(APP)
     daemon.folder.chmod(0o755)
     (problem,) = as_nobody(lambda: found(daemon.root))

@@ -1,4 +1,4 @@
-"""Docker's store with a graph driver, written by hand: what is found, and what damage costs."""
+"""A docker store with a graph driver, written by hand: what is read, and what damage costs."""
 
 import json
 import os
@@ -21,10 +21,9 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from docker_store import DockerRoot, folder_name, write
-from scanning import codes, scanned
-from test_containerd import errors, found, only
-from unpacked import as_nobody
+from builders.docker import DockerRoot, folder_name, write
+from helpers.privileges import as_nobody
+from helpers.scanning import codes, errors, found, only, scanned
 
 from dedupe.model.images import IdRange, LayerState, Problem, Severity, SourceKind, Whiteouts
 
@@ -54,7 +53,7 @@ def store(tmp_path: Path) -> DockerRoot:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_same_figures_as_a_layout(driver: str, tmp_path: Path) -> None:
+def test_docker_has_the_figures_of_a_layout(driver: str, tmp_path: Path) -> None:
     """Images, entries and figures are those of an image layout of the same images."""
     DockerRoot(tmp_path / "docker", driver).add(APP, WEB)
     write_oci_layout(tmp_path / "layout", [APP, WEB])
@@ -74,8 +73,8 @@ def test_same_figures_as_a_layout(driver: str, tmp_path: Path) -> None:
     }
 
 
-def test_names(store: DockerRoot, tmp_path: Path) -> None:
-    """Tags are names; a digest is one only where the repository has no tag; none is dangling."""
+def test_a_digest_is_a_name_only_without_a_tag(store: DockerRoot, tmp_path: Path) -> None:
+    """Tags are names; a digest is one only if the repository has no tag."""
     dangling = image([file("d", b"d")])
     store.add(dangling)
     digest = "@sha256:" + "0" * 64
@@ -93,8 +92,8 @@ def test_names(store: DockerRoot, tmp_path: Path) -> None:
     assert [(each.subject, each.code) for each in source.problems] == [("gone:1", "blob-missing")]
 
 
-def test_layers_are_hashed_once(store: DockerRoot, tmp_path: Path) -> None:
-    """A layer that a layout has given is not read again, though the store keeps it unpacked."""
+def test_a_layer_of_a_layout_is_not_read_again(store: DockerRoot, tmp_path: Path) -> None:
+    """A layer that a layout gave is reused, though the store keeps it unpacked."""
     write_oci_layout(tmp_path / "layout", [APP])
     scanned(tmp_path / "catalog", tmp_path / "layout")
     outcome, _ = scanned(tmp_path / "catalog", store.root)
@@ -102,8 +101,8 @@ def test_layers_are_hashed_once(store: DockerRoot, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_without_tar_split(driver: str, tmp_path: Path) -> None:
-    """The folder is walked, its rows are not taken for those of the diff ID, a note says why."""
+def test_without_tar_split_data_the_folder_is_walked(driver: str, tmp_path: Path) -> None:
+    """Its rows are not taken for those of the diff ID, and a note says why."""
     made = DockerRoot(tmp_path / "docker", driver)
     plain = image([directory("d"), file("d/x", b"x" * 50)], [file("y", b"y")], names="plain:1")
     made.add(plain)
@@ -128,8 +127,8 @@ def test_without_tar_split(driver: str, tmp_path: Path) -> None:
     assert session.ask("SELECT DISTINCT verified FROM layers").rows == [("none",)]
 
 
-def test_content_that_changed(store: DockerRoot, tmp_path: Path) -> None:
-    """Bytes that are not those of the diff ID are an error, and kept under a key of their own."""
+def test_changed_content_is_an_error_with_its_own_key(store: DockerRoot, tmp_path: Path) -> None:
+    """Bytes that are not those of the diff ID are an error, and kept under another key."""
     (store.tree(APP.chain_ids[0]) / "etc/a").write_bytes(b"9" * 400)
     outcome, session = scanned(tmp_path / "catalog", store.root)
     assert codes(outcome) == ["diff-id-mismatch"]
@@ -141,7 +140,7 @@ def test_content_that_changed(store: DockerRoot, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
-def test_containers(driver: str, tmp_path: Path) -> None:
+def test_a_container_has_its_image_state_and_folder(driver: str, tmp_path: Path) -> None:
     """Name, image, state, and the writable folder read as a layer."""
     made = DockerRoot(tmp_path / "docker", driver)
     made.add(APP)
@@ -162,8 +161,8 @@ def test_containers(driver: str, tmp_path: Path) -> None:
     assert rows == [*expected, ("new", "file")]
 
 
-def test_containers_without_notes(store: DockerRoot) -> None:
-    """Without its config a container is known by its ID, its image by the chain that it is on."""
+def test_a_container_without_config_is_known_by_its_id(store: DockerRoot) -> None:
+    """Its image is the one whose chain it is on."""
     store.container(CONTAINER, APP)
     (store.root / "containers" / CONTAINER / "config.v2.json").unlink()
     source = only(store.root)
@@ -174,8 +173,10 @@ def test_containers_without_notes(store: DockerRoot) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"../../../etc", b"x" * 5000, b"\xff"])
-def test_bad_mounts(store: DockerRoot, content: bytes) -> None:
-    """A note that is no name of a folder makes no path; the container is listed all the same."""
+def test_a_bad_folder_name_of_a_container_is_not_followed(
+    store: DockerRoot, content: bytes
+) -> None:
+    """A folder name with a path in it is not followed; the container is still listed."""
     store.container(CONTAINER, APP, name="web")
     (store.layerdb / "mounts" / CONTAINER / "mount-id").write_bytes(content)
     source = only(store.root)
@@ -187,8 +188,8 @@ def test_bad_mounts(store: DockerRoot, content: bytes) -> None:
 # Roots
 
 
-def test_shifted_ids(tmp_path: Path) -> None:
-    """Below ``<uid>.<gid>`` IDs are shifted back; the root above it does not count it again."""
+def test_ids_below_a_remapped_root_are_shifted_back(tmp_path: Path) -> None:
+    """IDs below ``<uid>.<gid>`` are shifted back; the root above does not count it again."""
     inner = DockerRoot(tmp_path / "docker/100000.200000")
     inner.add(APP)
     outer = DockerRoot(tmp_path / "docker")
@@ -207,8 +208,8 @@ def test_shifted_ids(tmp_path: Path) -> None:
     assert total == int(du.stdout.split()[0])
 
 
-def test_two_drivers(tmp_path: Path) -> None:
-    """Images of both drivers are those of one source; a driver that is not read is said once."""
+def test_images_of_two_drivers_are_one_source(tmp_path: Path) -> None:
+    """A driver that is not read is reported once."""
     DockerRoot(tmp_path).add(APP)
     DockerRoot(tmp_path, "vfs").add(WEB)
     write(tmp_path / "image/zfs/repositories.json", b"{}")
@@ -226,8 +227,8 @@ def test_two_drivers(tmp_path: Path) -> None:
 # What the disk gives
 
 
-def test_allocated_bytes(store: DockerRoot) -> None:
-    """Layers, containers, orphans and the rest: together what ``du`` has."""
+def test_bytes_on_disk_sum_to_those_of_du(store: DockerRoot) -> None:
+    """Layers, containers, orphans and the rest are together what ``du`` counts."""
     upper = store.container(CONTAINER, APP)
     write(upper / "new", b"n" * 30_000)
     write(store.root / "containers" / CONTAINER / "x-json.log", b"l" * 50_000)
@@ -270,6 +271,8 @@ def test_allocated_bytes(store: DockerRoot) -> None:
 
 
 def zero(name: str) -> Callable[[DockerRoot], None]:
+    """Damage: an empty file among docker's notes of the layer."""
+
     def damage(store: DockerRoot) -> None:
         (store.record(APP.chain_ids[1]) / name).write_bytes(b"")
 
@@ -278,28 +281,34 @@ def zero(name: str) -> Callable[[DockerRoot], None]:
 
 
 def other_diff(store: DockerRoot) -> None:
+    """Damage: the diff ID of another layer."""
     (store.record(APP.chain_ids[1]) / "diff").write_text(APP.diff_ids[0])
 
 
 def no_record(store: DockerRoot) -> None:
+    """Damage: docker has no notes of the layer."""
     shutil.rmtree(store.record(APP.chain_ids[1]))
 
 
 def no_folder(store: DockerRoot) -> None:
+    """Damage: no folder of the layer."""
     shutil.rmtree(store.tree(APP.chain_ids[1]).parent)
 
 
 def link_for_folder(store: DockerRoot) -> None:
+    """Damage: a link in place of the layer's folder."""
     tree = store.tree(APP.chain_ids[1])
     shutil.rmtree(tree)
     tree.symlink_to("/etc")
 
 
 def outside(store: DockerRoot) -> None:
+    """Damage: a folder name that leads outside the root."""
     (store.record(APP.chain_ids[1]) / "cache-id").write_text("../../../etc")
 
 
 def fifo(store: DockerRoot) -> None:
+    """Damage: a FIFO among docker's notes of the layer."""
     (store.record(APP.chain_ids[1]) / "cache-id").unlink()
     os.mkfifo(store.record(APP.chain_ids[1]) / "cache-id")
 
@@ -319,13 +328,13 @@ def fifo(store: DockerRoot) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )
-def test_damaged_layers(
+def test_damage_of_a_layer_costs_only_that_layer(
     store: DockerRoot,
     damage: Callable[[DockerRoot], None],
     code: str | None,
     state: LayerState | None,
 ) -> None:
-    """What is wrong with one layer is said, and costs no other."""
+    """The damage is one problem, and other layers are read."""
     damage(store)
     source = only(store.root)
     assert code is None or code in errors(source)
@@ -339,16 +348,16 @@ def test_damaged_layers(
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b'{"Repositories": 5}', b'{"Repositories": {"a": 5}}']
 )
-def test_damaged_names(store: DockerRoot, content: bytes) -> None:
-    """Without repositories.json images have no names, and no less."""
+def test_without_repositories_json_images_have_no_names(store: DockerRoot, content: bytes) -> None:
+    """Everything else of the images is read."""
     (store.image / "repositories.json").write_bytes(content)
     source = only(store.root)
     assert {one.names for one in source.images} == {()}
     assert errors(source) == (["not-json"] if len(content) < 3 else [])
 
 
-def test_damaged_configs(store: DockerRoot) -> None:
-    """One problem for a config that is empty, no JSON or not what its name says."""
+def test_a_bad_config_is_one_problem(store: DockerRoot) -> None:
+    """The config is empty, not JSON, or not what its name says."""
     store.config(WEB).write_bytes(b"")
     other = replace(WEB, created="2001-01-01T00:00:00Z")
     (store.config(WEB).parent / ("a" * 64)).write_bytes(other.config)
@@ -361,8 +370,8 @@ def test_damaged_configs(store: DockerRoot) -> None:
     }
 
 
-def test_leftovers(store: DockerRoot) -> None:
-    """What a crash left behind is noted, and counts as orphan."""
+def test_leftovers_of_a_crash_are_orphans(store: DockerRoot) -> None:
+    """What a crash left is a note, and counts as orphaned."""
     write(store.layerdb / "tmp/write-set-123/diff", b"")
     tree = store.root / "overlay2" / (folder_name("x") + "-removing")
     write(tree / "diff/f", b"r" * 500)
@@ -373,8 +382,8 @@ def test_leftovers(store: DockerRoot) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to somebody else")
-def test_closed_stores(store: DockerRoot, tmp_path: Path) -> None:
-    """Where the store is closed to us it is said once, with what to do."""
+def test_a_store_without_permission_is_one_error(store: DockerRoot, tmp_path: Path) -> None:
+    """The error says what to do."""
     for folder in (*tmp_path.parents, tmp_path):
         if folder.owner() == "root" and folder.stat().st_mode & 0o007 == 0:
             folder.chmod(0o711)
@@ -395,7 +404,7 @@ def test_closed_stores(store: DockerRoot, tmp_path: Path) -> None:
     assert [code for _, code, _ in as_nobody(problems)] == ["permission-denied"]
 
 
-def test_options_of_images(store: DockerRoot) -> None:
+def test_steps_and_platform_are_those_of_the_config(store: DockerRoot) -> None:
     """Build steps and platform are those of the config."""
     built = Image([BASE], names=["built:1"], platform="linux/arm/v7", history=["COPY . /"])
     store.add(built)

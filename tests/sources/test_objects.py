@@ -1,4 +1,4 @@
-"""Stores in buckets, against a local S3 server: the rows of the disk, and what may go wrong."""
+"""Stores in buckets of a local S3 server: the rows of the disk, and failures."""
 
 import os
 import subprocess
@@ -18,15 +18,15 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from object_store import ENVIRONMENT, cutting_proxy, make_bucket, s3_server, upload
-from registry_store import RegistryStore
-from scanning import Silence, codes, scan_only, scanned
+from builders.object_store import ENVIRONMENT, cutting_proxy, make_bucket, s3_server, upload
+from builders.registry import RegistryStore
+from helpers.scanning import Silence, codes, scan_only, scanned
 
+from dedupe.host.objects import open_store
 from dedupe.layers.reader import read_layer
 from dedupe.model.images import BlobRef, FoundSource, ObjectRef
 from dedupe.scan import ScanOutcome, scan
 from dedupe.sources.discover import Selection, discover
-from dedupe.sources.holders.objects import open_store
 from dedupe.store.catalog import Catalog
 
 pytest.importorskip("moto", reason="moto is not installed")
@@ -39,12 +39,14 @@ OTHER = Image([BASE, tar_of([file("only", os.urandom(70_000))])], platform="linu
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the server."""
     with s3_server(tmp_path_factory.mktemp("moto") / "log") as address:
         yield address
 
 
 @pytest.fixture(autouse=True)
 def environment(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Credentials and address for the scans."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
@@ -55,6 +57,7 @@ def environment(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 @pytest.fixture
 def store(tmp_path: Path) -> RegistryStore:
+    """A registry on disk with images, an index, an upload, an orphan and a broken tag."""
     made = RegistryStore(tmp_path / "registry")
     one = made.image("app/deep", IMAGE, "1", "latest")
     made.index("multi", [one, made.image("multi", OTHER), made.attestation("multi", "x")], "2")
@@ -71,11 +74,12 @@ def own_layer(store: RegistryStore) -> Path:
 
 
 def key_of(store: RegistryStore, path: Path) -> str:
+    """The key of a file in the bucket."""
     return str(path.relative_to(store.root))
 
 
 def both(tmp_path: Path, folder: Path, address: str) -> tuple[list, list]:
-    """All tables of a folder and of an address, without what is named after the place."""
+    """All tables of a folder and of an address, without columns that name the place."""
     tables = []
     for number, place in enumerate((folder, address)):
         _, session = scanned(tmp_path / f"catalog{number}", place)
@@ -92,10 +96,10 @@ def both(tmp_path: Path, folder: Path, address: str) -> tuple[list, list]:
 
 
 @pytest.mark.parametrize("prefix", ["", "some/root", "with space & é"])
-def test_registry_in_a_bucket(
+def test_a_registry_in_a_bucket_has_the_rows_of_the_disk(
     prefix: str, endpoint: str, store: RegistryStore, tmp_path: Path
 ) -> None:
-    """The same store on disk and in a bucket: every row, figure and problem is the same."""
+    """Every row, figure and problem is the same on disk and in a bucket."""
     bucket = f"registry{len(prefix)}"
     upload(endpoint, bucket, prefix, store.root)
     disk, objects = both(tmp_path, store.root, f"s3://{bucket}/{prefix}")
@@ -108,8 +112,8 @@ def test_registry_in_a_bucket(
     assert source.other_bytes == store.all_bytes() - store.blob_bytes()
 
 
-def test_layouts_in_a_bucket(endpoint: str, tmp_path: Path) -> None:
-    """Image layouts are read too, several below one address, beside a registry."""
+def test_image_layouts_in_a_bucket_are_read(endpoint: str, tmp_path: Path) -> None:
+    """Several layouts below one address are read, beside a registry."""
     write_oci_layout(tmp_path / "all/a", [Image([BASE, UPPER], names=["localhost/x:1"])])
     write_oci_layout(tmp_path / "all/b/c", [Image([BASE], names=["localhost/y:1"])])
     RegistryStore(tmp_path / "all/r").image("z", OTHER, "1")
@@ -124,8 +128,10 @@ def test_layouts_in_a_bucket(endpoint: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("below", ["docker", "docker/registry", "docker/registry/v2"])
-def test_address_on_the_way_down(below: str, endpoint: str, store: RegistryStore) -> None:
-    """The address may be that of any folder down to v2."""
+def test_the_address_may_be_of_any_folder_down_to_v2(
+    below: str, endpoint: str, store: RegistryStore
+) -> None:
+    """Any folder of the registry down to v2 may be named."""
     bucket = f"down{len(below)}"
     upload(endpoint, bucket, "", store.root)
     (source,) = discover([f"s3://{bucket}/{below}"], Selection())
@@ -135,14 +141,16 @@ def test_address_on_the_way_down(below: str, endpoint: str, store: RegistryStore
 
 
 def after_listing(bucket: str, tmp_path: Path, change: Callable[[], object]) -> ScanOutcome:
-    """A scan of a bucket in which something changes once it was listed."""
+    """A scan of a bucket in which something changes after it was listed."""
     found = list(discover([f"s3://{bucket}"], Selection()))
     change()
     return scan(found, Catalog(tmp_path / "catalog"), Silence(), workers=2)
 
 
-def test_layer_that_vanishes(endpoint: str, store: RegistryStore, tmp_path: Path) -> None:
-    """A layer removed between listing and reading is one problem; the rest is read."""
+def test_a_layer_deleted_after_listing_is_one_problem(
+    endpoint: str, store: RegistryStore, tmp_path: Path
+) -> None:
+    """The rest is read."""
     objects = upload(endpoint, "vanish", "", store.root)
     gone = key_of(store, own_layer(store))
     outcome = after_listing("vanish", tmp_path, lambda: objects.delete(gone))
@@ -150,8 +158,10 @@ def test_layer_that_vanishes(endpoint: str, store: RegistryStore, tmp_path: Path
     assert outcome.layers_read == 2
 
 
-def test_layer_that_shrinks(endpoint: str, store: RegistryStore, tmp_path: Path) -> None:
-    """A layer that has become shorter than it was listed is truncated."""
+def test_a_layer_that_shrank_after_listing_is_truncated(
+    endpoint: str, store: RegistryStore, tmp_path: Path
+) -> None:
+    """A layer shorter than it was listed is one problem."""
     objects = upload(endpoint, "shrink", "", store.root)
     layer = own_layer(store)
     half = layer.read_bytes()[:-20]
@@ -160,19 +170,17 @@ def test_layer_that_shrinks(endpoint: str, store: RegistryStore, tmp_path: Path)
 
 
 @pytest.mark.parametrize("size", [1, 999, 70_123, 1 << 24])
-def test_ranges_make_the_layer(
+def test_rows_do_not_depend_on_the_length_of_ranges(
     size: int, endpoint: str, store: RegistryStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However long the ranges, a layer's rows and digests are those of its file."""
+    """However long the ranges, rows and digests of a layer are those of its file."""
     bucket = f"ranges{size}"
     objects = make_bucket(endpoint, bucket)
     # the largest blob: the layer of random bytes
     path = max(store.v2.glob("blobs/*/*/*/data"), key=lambda data: data.stat().st_size)
     objects.put("p/key", path.read_bytes())
     length = path.stat().st_size
-    monkeypatch.setattr(
-        "dedupe.sources.holders.objects._RANGE_BYTES", size if size > 1 else length - 1
-    )
+    monkeypatch.setattr("dedupe.host.objects._RANGE_BYTES", size if size > 1 else length - 1)
     read: list[list[tuple]] = []
     facts = []
     for ref in (BlobRef(path), ObjectRef(f"s3://{bucket}/p", "key", length)):
@@ -191,10 +199,10 @@ def test_ranges_make_the_layer(
     assert read[0] == read[1] != []
 
 
-def test_body_cut_short(
+def test_a_body_cut_short_costs_only_its_layer(
     endpoint: str, store: RegistryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A connection that ends in the middle of a body costs that layer, never an endless wait."""
+    """A connection that ends inside a body is one problem, without an endless wait."""
     upload(endpoint, "cut", "", store.root)
     layer = own_layer(store)
     with cutting_proxy(endpoint, layer.parent.name) as proxy:
@@ -215,8 +223,10 @@ ADDRESSES = {
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_addresses_that_hold_nothing(address: str, endpoint: str, tmp_path: Path) -> None:
-    """One clear problem, in which nothing of the server's answer but its code is repeated."""
+def test_an_address_without_a_store_is_one_error(
+    address: str, endpoint: str, tmp_path: Path
+) -> None:
+    """The error has the code of the server's answer, and no other text of it."""
     make_bucket(endpoint, "empty")
     outcome = scan_only(tmp_path / "catalog", address)
     assert codes(outcome) == [ADDRESSES[address]]
@@ -225,16 +235,20 @@ def test_addresses_that_hold_nothing(address: str, endpoint: str, tmp_path: Path
     assert "secret" not in problem.message + problem.subject
 
 
-def test_nobody_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endpoint where nothing listens is an error in a few tries."""
+def test_an_endpoint_that_does_not_answer_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scan gives up after a few tries."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     open_store.cache_clear()
     outcome = scan_only(tmp_path / "catalog", "s3://bucket")
     assert codes(outcome) == ["unreadable"]
 
 
-def test_command_line(endpoint: str, store: RegistryStore, tmp_path: Path) -> None:
-    """An address on the command line survives as it was typed, a folder beside it."""
+def test_the_command_takes_an_address_beside_a_folder(
+    endpoint: str, store: RegistryStore, tmp_path: Path
+) -> None:
+    """An address on the command line is used as it was typed."""
     (store.v2 / "repositories/broken/_manifests/tags/1/current/link").unlink()
     upload(endpoint, "command", "p/q", store.root)
     done = subprocess.run(

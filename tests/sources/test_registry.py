@@ -1,4 +1,4 @@
-"""The registry's storage, in place: names, gaps, damage, and what the real registry writes."""
+"""A registry's storage in place: names, gaps, damage, and what the real registry writes."""
 
 import json
 import os
@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from builders import Image, digest_of, file, hardlink, json_of, tar_of, whiteout, write_oci_layout
-from registry_store import RegistryStore
-from scanning import codes, scanned
+from builders.registry import RegistryStore
+from helpers.scanning import codes, scanned
 
 from dedupe.model.images import FoundSource
 from dedupe.sources.discover import Selection, discover
@@ -28,10 +28,12 @@ ARM = Image([tar_of([file("arm", b"8" * 80)])], platform="linux/arm64")
 
 @pytest.fixture
 def store(tmp_path: Path) -> RegistryStore:
+    """An empty registry."""
     return RegistryStore(tmp_path / "registry")
 
 
 def found(*places: Path | str) -> list[FoundSource]:
+    """The sources of these places."""
     sources = list(discover(places, Selection()))
     assert all(isinstance(source, FoundSource) for source in sources), sources
     return sources  # type: ignore[return-value]
@@ -46,11 +48,12 @@ def names_of(source: FoundSource) -> dict[str, list[str]]:
 
 
 def problems(source: FoundSource) -> list[tuple[str, str]]:
+    """Severity and code of each problem."""
     return [(problem.code, problem.severity.value) for problem in source.problems]
 
 
-def test_names(store: RegistryStore) -> None:
-    """Nested repositories of any depth, several tags, one image in many: one image, all names."""
+def test_an_image_in_many_repositories_has_all_names(store: RegistryStore) -> None:
+    """Nested repositories and several tags of one image are names of one image."""
     store.image("app", IMAGE, "1", "latest")
     store.image("app/deep/er", IMAGE, "1")
     store.image("app/deep", OTHER, "2")
@@ -65,8 +68,8 @@ def test_names(store: RegistryStore) -> None:
     assert len(source.images) == 2
 
 
-def test_figures(store: RegistryStore, tmp_path: Path) -> None:
-    """Stored bytes are the blobs', links and uploads are other bytes, orphans are told."""
+def test_stored_bytes_are_those_of_the_blobs(store: RegistryStore, tmp_path: Path) -> None:
+    """Links and uploads are other bytes; blobs of no image are orphans."""
     store.image("app", IMAGE, "1")
     store.upload("app", b"u" * 1000)
     orphan = store.blob(b"nobody's" * 100)
@@ -81,7 +84,7 @@ def test_figures(store: RegistryStore, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("below", ["", "docker", "docker/registry", "docker/registry/v2"])
-def test_any_folder_on_the_way_down(below: str, store: RegistryStore) -> None:
+def test_the_path_may_be_of_any_folder_down_to_v2(below: str, store: RegistryStore) -> None:
     """The root may be named, or any folder down to v2."""
     store.image("app", IMAGE, "1")
     (source,) = found(store.root / below)
@@ -89,15 +92,15 @@ def test_any_folder_on_the_way_down(below: str, store: RegistryStore) -> None:
     assert source.stored_bytes == store.blob_bytes()
 
 
-def test_beside_other_stores(store: RegistryStore) -> None:
-    """A store in the same root is found too, and nothing of the registry is found twice."""
+def test_a_store_beside_the_registry_is_found_too(store: RegistryStore) -> None:
+    """Nothing of the registry is found twice."""
     store.image("app", IMAGE, "1")
     write_oci_layout(store.root / "layout", [OTHER])
     assert sorted(source.kind for source in found(store.root.parent)) == ["oci-layout", "registry"]
 
 
-def test_untagged_revisions(store: RegistryStore) -> None:
-    """A revision is named by its digest only where its own repository has nothing above it."""
+def test_a_revision_is_named_by_digest_only_without_a_tag(store: RegistryStore) -> None:
+    """An index above it in its own repository names it too."""
     tagged = store.image("tagged", IMAGE, "1")["digest"]
     store.revision("bare", tagged)
     child = store.image("multi", ARM)
@@ -114,8 +117,8 @@ def test_untagged_revisions(store: RegistryStore) -> None:
 
 
 @pytest.mark.parametrize("tagged", [True, False])
-def test_index_of_everything(tagged: bool, store: RegistryStore) -> None:
-    """Platforms, attestations, an absent platform and nested indexes, in whatever order."""
+def test_an_index_may_hold_anything_in_any_order(tagged: bool, store: RegistryStore) -> None:
+    """Platforms, attestations, an absent platform and nested indexes."""
     children = [store.image("app", IMAGE), store.image("app", ARM)]
     children.append(store.attestation("app", children[0]["digest"]))
     children.append(
@@ -136,8 +139,8 @@ def test_index_of_everything(tagged: bool, store: RegistryStore) -> None:
     assert source.orphan_bytes == 0
 
 
-def test_artifacts(store: RegistryStore) -> None:
-    """A chart is no image; what it holds is in use."""
+def test_an_artifact_is_not_an_image(store: RegistryStore) -> None:
+    """The blobs of a chart are in use."""
     chart = store.blob(b"chart")
     manifest = {
         "schemaVersion": 2,
@@ -153,8 +156,8 @@ def test_artifacts(store: RegistryStore) -> None:
     assert (source.images, source.orphan_bytes) == ([], 0)
 
 
-def test_schema1(store: RegistryStore) -> None:
-    """A manifest of schema 1 is said; its layers are no orphans."""
+def test_a_manifest_of_schema_1_is_reported(store: RegistryStore) -> None:
+    """Its layers are not orphans."""
     layer = store.blob(b"old layer")
     store.document(
         "old", json_of({"schemaVersion": 1, "fsLayers": [{"blobSum": layer}], "history": []}), "1"
@@ -244,7 +247,7 @@ def spoil_bad_child(store: RegistryStore) -> None:
 
 
 def spoil_deep(store: RegistryStore) -> None:
-    """A tree deeper than any call stack, made a level at a time since no path is so long."""
+    """A tree deeper than any call stack, made level by level since no path is so long."""
     before = os.getcwd()
     try:
         (store.v2 / "repositories" / "bad").mkdir()
@@ -278,8 +281,8 @@ SPOILS: dict[str, tuple[Callable[[RegistryStore], None], str]] = {
 
 
 @pytest.mark.parametrize("name", SPOILS)
-def test_damage_costs_only_itself(name: str, store: RegistryStore, tmp_path: Path) -> None:
-    """One problem for each damage, and every other image is scanned as ever."""
+def test_each_damage_is_one_problem(name: str, store: RegistryStore, tmp_path: Path) -> None:
+    """Every other image is scanned as usual."""
     spoil, expected = SPOILS[name]
     store.image("good", IMAGE, "1")
     spoil(store)
@@ -294,8 +297,8 @@ def test_damage_costs_only_itself(name: str, store: RegistryStore, tmp_path: Pat
     assert rows["good:1"]["live_bytes"] == 700
 
 
-def test_pull_through_cache(store: RegistryStore) -> None:
-    """A cache holds what was asked for; what was not is a note, no damage."""
+def test_what_a_cache_has_not_pulled_is_a_note(store: RegistryStore) -> None:
+    """A pull-through cache holds what was pulled; that the rest is missing is not an error."""
     own_layer(store).unlink()
     (store.root / "scheduler-state.json").write_text("{}")
     (source,) = found(store.root)
@@ -309,20 +312,20 @@ def test_each_document_is_read_once(store: RegistryStore, monkeypatch: pytest.Mo
     for number in range(50):
         store.index("app", [child | {"annotations": {"number": str(number)}}], f"i{number}")
     read: list[str] = []
-    checked = ManifestReader._checked
+    checked = ManifestReader._read_checked
 
     def counted(self: ManifestReader, descriptor: object, limit: int) -> bytes:
         read.append(descriptor.digest)  # type: ignore[attr-defined]
         return checked(self, descriptor, limit)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(ManifestReader, "_checked", counted)
+    monkeypatch.setattr(ManifestReader, "_read_checked", counted)
     (source,) = found(store.root)
     assert len(read) == len(set(read)) == 52
     assert len(source.images[0].names) == 100
 
 
-def test_indexes_that_name_each_other_often(store: RegistryStore) -> None:
-    """A chain of indexes, each naming the next a hundred times, ends as fast as it began."""
+def test_indexes_that_name_each_other_often_are_read_quickly(store: RegistryStore) -> None:
+    """A chain of indexes, each naming the next a hundred times, takes no longer."""
     entry = store.image("app", IMAGE)
     for _ in range(20):
         entry = store.index("app", [entry] * 100)
@@ -335,7 +338,7 @@ def test_indexes_that_name_each_other_often(store: RegistryStore) -> None:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A docker-registry of our own: its root, and where it listens."""
+    """A real docker-registry: its root and its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -369,6 +372,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def push(layout: Path, name: str, to: str) -> None:
+    """Push an image of a layout."""
     subprocess.run(
         [
             "skopeo",
@@ -392,8 +396,10 @@ FIGURES = ("image_id", "content_bytes", "live_bytes", "shadowed_bytes", "layers"
     shutil.which("docker-registry") is None, reason="docker-registry is not installed"
 )
 @pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
-def test_what_the_real_registry_keeps(served: tuple[Path, str], tmp_path: Path) -> None:
-    """Pushed images are those of their layout: entries, layers, figures; deletes leave orphans."""
+def test_pushed_images_have_the_figures_of_their_layout(
+    served: tuple[Path, str], tmp_path: Path
+) -> None:
+    """Entries, layers and figures are the layout's; deletes leave orphans."""
     root, address = served
     images = [
         Image([BASE, UPPER], names=["one"]),
@@ -448,5 +454,5 @@ def test_what_the_real_registry_keeps(served: tuple[Path, str], tmp_path: Path) 
 
 
 def drop_names(row: dict) -> dict:
-    """The row without what names differ in: images and names of images."""
+    """The row without columns that depend on names."""
     return {key: value for key, value in row.items() if "image" not in key and "name" not in key}

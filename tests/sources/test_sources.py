@@ -27,9 +27,12 @@ from builders import (
     write_oci_archive,
     write_oci_layout,
 )
-from scanning import codes, scan_only, scanned
+from helpers.scanning import codes, scan_only, scanned
+from here import PROJECT
 
+from dedupe.model.images import SourceKind
 from dedupe.sources.discover import Selection
+from dedupe.sources.source_types import SOURCE_TYPES
 
 BASE = tar_of([directory("etc"), file("etc/a", b"1" * 400), hardlink("etc/b", "etc/a")])
 UPPER = tar_of([whiteout("etc/a"), file("etc/c", b"2" * 300)])
@@ -57,9 +60,18 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 }
 
 
+def test_kinds_are_listed_once() -> None:
+    """Each kind of source has one class, and the JSON schema of reports has the same kinds."""
+    kinds = [source_type.kind for source_type in SOURCE_TYPES]
+    assert sorted(kinds) == sorted(SourceKind)
+    schema = json.loads((PROJECT / "docs/report.schema.json").read_text())
+    source = schema["properties"]["sources"]["items"]["properties"]
+    assert source["kind"]["enum"] == [kind.value for kind in SourceKind]
+
+
 @pytest.mark.parametrize("kind", WRITERS)
-def test_every_kind_of_source(kind: str, tmp_path: Path) -> None:
-    """The same image out of every format: its identity, layers and figures."""
+def test_every_kind_of_source_gives_the_same_image(kind: str, tmp_path: Path) -> None:
+    """Identity, layers and figures are the same in every format."""
     WRITERS[kind](tmp_path / "store")
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
     assert codes(outcome) == []
@@ -72,8 +84,8 @@ def test_every_kind_of_source(kind: str, tmp_path: Path) -> None:
         assert "localhost/app:1" in row["names"]
 
 
-def test_folder_of_everything(tmp_path: Path) -> None:
-    """A folder is walked for all it holds: one image, its sources named, its layers read once."""
+def test_a_folder_is_searched_for_all_kinds_of_sources(tmp_path: Path) -> None:
+    """The same image in many sources is one image, and its layers are read once."""
     for number, write in enumerate(WRITERS.values()):
         place = tmp_path / "images" / f"deep{number % 3}" / str(number)
         place.mkdir(parents=True)
@@ -87,8 +99,8 @@ def test_folder_of_everything(tmp_path: Path) -> None:
     assert (totals["images"], totals["layer_bytes"], totals["unpacked_bytes"]) == (1, 700, 1100)
 
 
-def test_rootfs_tar_is_an_image(tmp_path: Path) -> None:
-    """A bare tar is an image of one layer, named after its file, its identity its diff ID."""
+def test_a_bare_tar_is_an_image_of_one_layer(tmp_path: Path) -> None:
+    """It is named after its file, and its image ID is its diff ID."""
     write_bare_tar(tmp_path / "rootfs.tar.gz", BASE, "gzip")
     _, session = scanned(tmp_path / "catalog", tmp_path / "rootfs.tar.gz")
     (row,) = session.rows("images")
@@ -97,8 +109,8 @@ def test_rootfs_tar_is_an_image(tmp_path: Path) -> None:
     assert row["live_bytes"] == 400
 
 
-def test_second_scan_reads_nothing(tmp_path: Path) -> None:
-    """Known layers are named, not read; --verify reads them all the same."""
+def test_a_second_scan_reuses_all_layers(tmp_path: Path) -> None:
+    """Known layers are not read again; --verify reads them all the same."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     first, _ = scanned(tmp_path / "catalog", tmp_path / "store")
     again, session = scanned(tmp_path / "catalog", tmp_path / "store")
@@ -108,7 +120,7 @@ def test_second_scan_reads_nothing(tmp_path: Path) -> None:
     assert verified.layers_read == 2
 
 
-def test_selection(tmp_path: Path) -> None:
+def test_images_are_selected_by_name_and_platform(tmp_path: Path) -> None:
     """Images are chosen by a glob of their names and by platform."""
     write_oci_layout(tmp_path / "store", [IMAGE, GOOD])
     chosen, _ = scanned(
@@ -120,11 +132,12 @@ def test_selection(tmp_path: Path) -> None:
 
 
 def blob(store: Path, data: bytes) -> Path:
+    """The file of a blob."""
     return store / "blobs" / "sha256" / digest_of(data)[7:]
 
 
 def layer_blob(store: Path) -> Path:
-    """The blob of GOOD's layer in a layout where it alone is compressed by gzip."""
+    """The blob of GOOD's layer in a layout in which only that is compressed by gzip."""
     found = [
         path for path in (store / "blobs/sha256").iterdir() if path.read_bytes()[:2] == b"\x1f\x8b"
     ]
@@ -144,7 +157,7 @@ def spoil_truncate_zstd(store: Path) -> None:
 
 
 def spoil_truncate_tar(store: Path) -> None:
-    """A sound gzip, its digest right, of a tar that ends in a member."""
+    """A sound gzip, its digest right, of a tar that ends inside a member."""
     replace_layer(store, layer_blob(store), compress(GOOD.layers[0][:530], "gzip"))
 
 
@@ -193,7 +206,7 @@ def spoil_digest_path(store: Path) -> None:
 
 
 def spoil_own_index(store: Path) -> None:
-    """An index below index.json whose only entry is named by its own file's digest."""
+    """An index below index.json whose only entry is named by the digest of its own file."""
     name = "0" * 64
     entry = {"mediaType": INDEX, "digest": f"sha256:{name}"}
     (store / "blobs/sha256" / name).write_bytes(json_of({"manifests": [entry]}))
@@ -242,7 +255,7 @@ def spoil_folder(store: Path) -> None:
 
 
 def replace_layer(store: Path, old: Path, data: bytes) -> None:
-    """Another blob for the only layer; the manifest and index name it rightly."""
+    """Another blob as the only layer, with the right manifest and index."""
     old.unlink()
     index = json.loads((store / "index.json").read_bytes())
     (entry,) = index["manifests"]
@@ -284,8 +297,8 @@ SPOILS = {
 
 
 @pytest.mark.parametrize("name", SPOILS)
-def test_bad_input_costs_only_itself(name: str, tmp_path: Path) -> None:
-    """One clear error for a spoilt store, and the store beside it is scanned as ever."""
+def test_each_bad_store_is_one_error(name: str, tmp_path: Path) -> None:
+    """A bad store is one clear error, and the store beside it is scanned as usual."""
     spoil, expected = SPOILS[name]
     if spoil is spoil_device and os.geteuid() != 0:
         pytest.skip("only root makes device nodes")
@@ -300,8 +313,8 @@ def test_bad_input_costs_only_itself(name: str, tmp_path: Path) -> None:
     assert rows[IMAGE.image_id]["live_bytes"] == 700
 
 
-def test_count_mismatch(tmp_path: Path) -> None:
-    """An image whose config names another number of layers is refused, with both numbers."""
+def test_a_config_with_another_number_of_layers_is_refused(tmp_path: Path) -> None:
+    """The error has both numbers."""
     bad = Image([BASE, UPPER], names=["bad"], claimed_diff_ids=[digest_of(BASE)])
     write_oci_layout(tmp_path / "store", [bad, GOOD])
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
@@ -310,8 +323,8 @@ def test_count_mismatch(tmp_path: Path) -> None:
     assert len(session.rows("images")) == 1
 
 
-def test_wrong_diff_id_never_answers_for_the_real_layer(tmp_path: Path) -> None:
-    """Rows of a layer that lies about its diff ID stay, under a key of their source."""
+def test_rows_of_a_wrong_diff_id_have_their_own_key(tmp_path: Path) -> None:
+    """They stay under a key of their source, and never stand for the real layer."""
     real = tar_of([file("real", b"5" * 50)])
     fake = tar_of([file("fake", b"6" * 60)])
     liar = Image([fake], names=["liar"], claimed_diff_ids=[digest_of(real)])
@@ -325,8 +338,8 @@ def test_wrong_diff_id_never_answers_for_the_real_layer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["empty", "text", "absent"])
-def test_named_files_that_are_no_image(name: str, tmp_path: Path) -> None:
-    """A file that was named and holds no image is an error that says so."""
+def test_a_given_file_without_an_image_is_an_error(name: str, tmp_path: Path) -> None:
+    """A file that was given and holds no image is an error that says so."""
     path = tmp_path / name
     if name != "absent":
         path.write_bytes(b"" if name == "empty" else b"hello, world\n" * 100)
@@ -337,8 +350,8 @@ def test_named_files_that_are_no_image(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.external
-def test_archives_of_others(fixtures_folder: Path, tmp_path: Path) -> None:
-    """Archives made by docker 25, go-containerregistry and stereoscope are read without error."""
+def test_archives_made_by_others_are_read(fixtures_folder: Path, tmp_path: Path) -> None:
+    """Archives by docker 25, go-containerregistry and stereoscope are read without error."""
     outcome, _ = scanned(
         tmp_path, fixtures_folder / "docker-archive", fixtures_folder / "oci-archive"
     )

@@ -1,18 +1,33 @@
-"""The gate: rules about a scan, and whether it keeps them."""
+"""The command check: rules about a scan, and whether the scan breaks them."""
 
-from dedupe.analysis.check.judge import Breach, Checked, EvidenceTable, Outcome, Verdict, check
-from dedupe.analysis.check.rules import RULES, Gate, Limits, Override, Rule, Subject, Unit
+from dedupe.analysis.check.judge import (
+    Breach,
+    CheckResult,
+    EvidenceTable,
+    Outcome,
+    Verdict,
+    check,
+)
+from dedupe.analysis.check.rules import (
+    RULES,
+    CheckSettings,
+    Override,
+    Rule,
+    RuleLimits,
+    Subject,
+    Unit,
+)
 
 __all__ = [
     "RULES",
     "Breach",
-    "Checked",
+    "CheckResult",
+    "CheckSettings",
     "EvidenceTable",
-    "Gate",
-    "Limits",
     "Outcome",
     "Override",
     "Rule",
+    "RuleLimits",
     "Subject",
     "Unit",
     "Verdict",

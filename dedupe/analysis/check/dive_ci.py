@@ -1,38 +1,38 @@
-"""The rules of a ``.dive-ci`` file, with what their names promise.
+"""The rules of a ``.dive-ci`` file, judged by what their names say.
 
-dive counts, for each path that several layers have, *all* its copies as wasted, the one that
-containers read too; and it overlooks files of deleted directories. Here a rule of its name looks
-at bytes that no container can read, each once:
+For each path that several layers have, dive counts *all* copies as wasted, also the one that
+containers read. It does not count files of deleted directories. Here, the rule of the same name
+counts the bytes that no container can read, each once:
 
     lowestEfficiency          lowest_efficiency
     highestWastedBytes        highest_shadowed_bytes
     highestUserWastedPercent  highest_upper_shadowed_percent (dive writes it as a share of 1)
 
-So the same limits are easier to keep where files are rewritten, and harder where directories are
-deleted. A rule that the file leaves out stands at dive's own default. There is no floor: dive has
-none.
+So the same limits are easier to keep for images that rewrite files, and harder for images that
+delete directories. A rule that the file leaves out has dive's own default. There is no floor,
+because dive has none.
 
-The file is YAML of one shape, ``rules:`` and below it ``name: value``. Only that is read, and
-anything else refused: a parser of all of YAML would be a dependency for three lines.
+The file is YAML of one shape: ``rules:``, and below it lines of ``name: value``. Anything else is
+an error: a parser for all of YAML would be a dependency for three lines.
 """
 
 import re
 from pathlib import Path
 
 from dedupe.analysis.amounts import size_bytes
-from dedupe.analysis.check.rules import Gate, Limits
-from dedupe.errors import UsageError
+from dedupe.analysis.check.rules import CheckSettings, RuleLimits
+from dedupe.errors import UsageError, reason_of
 from dedupe.installed import locate_pages
 
 _MOST_BYTES = 1 << 16
 _LINE = re.compile(r"""(\s*)([A-Za-z-]+)\s*:\s*("[^"]*"|'[^']*'|[^"'#\s][^#]*)?(?:\s*|\s+#.*)""")
-#: dive's rule -> what it is when the file leaves it out
+#: dive's rule -> its value if the file leaves it out
 _DEFAULTS = {
     "lowestEfficiency": "0.9",
     "highestWastedBytes": "disabled",
     "highestUserWastedPercent": "0.1",
 }
-#: newer versions of dive write names with hyphens
+#: newer versions of dive spell the names with hyphens
 _SPELLINGS = {
     **{name: name for name in _DEFAULTS},
     "lowest-efficiency": "lowestEfficiency",
@@ -40,23 +40,26 @@ _SPELLINGS = {
     "highest-user-wasted-percent": "highestUserWastedPercent",
 }
 _NOTE = (
-    "rules of dive, by what no container can read: dive also counts the copy that stays, and "
-    "misses files of deleted directories (docs/check.md)"
+    "dive's rules are judged by the bytes that no container can read: dive itself also counts the "
+    "copy that containers read, and does not count files of deleted directories (docs/check.md)"
 )
 
 
-def read_dive_ci(path: Path) -> Gate:
-    """The gate that the file asks for; raises UsageError for anything that is not of its shape."""
+def read_dive_ci(path: Path) -> CheckSettings:
+    """The settings in the file.
+
+    Raises UsageError: ``unknown-key``, ``bad-value``, ``bad-settings``, ``unreadable-settings``.
+    """
     try:
         with path.open("rb") as file:
             text = file.read(_MOST_BYTES + 1).decode()
     except OSError as error:
         raise UsageError(
-            f"{path}: cannot be read: {(error.strerror or str(error)).lower()}",
+            f"{path}: cannot be read: {reason_of(error)}",
             "unreadable-settings",
         ) from error
     except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: no text: {error}", "bad-settings") from error
+        raise UsageError(f"{path}: is not text: {error}", "bad-settings") from error
     given = _rules(path, text[:_MOST_BYTES])
     rules = _DEFAULTS | given
     limits = {
@@ -67,10 +70,10 @@ def read_dive_ci(path: Path) -> Gate:
     absent = [f"{name} {value}" for name, value in _DEFAULTS.items() if name not in given]
     notes = (
         locate_pages(_NOTE),
-        *([f"dive's defaults stand: {', '.join(absent)}"] if absent else []),
+        *([f"dive's defaults apply: {', '.join(absent)}"] if absent else []),
     )
-    return Gate(
-        limits={name: Limits(fail=value) for name, value in limits.items()},
+    return CheckSettings(
+        limits={name: RuleLimits(fail=value) for name, value in limits.items()},
         floor_bytes=0,
         notes=notes,
     )
@@ -110,7 +113,7 @@ def _share(path: Path, name: str, rules: dict[str, str], scale: int) -> float | 
     if text == "disabled":
         return None
     if not re.fullmatch(r"[01](\.\d{1,9})?|\.\d{1,9}", text) or float(text) > 1:
-        raise UsageError(f"{path}: {name}: expected a share as 0.9, found {text!r}", "bad-value")
+        raise UsageError(f"{path}: {name}: expected a share like 0.9, found {text!r}", "bad-value")
     return float(text) * scale
 
 

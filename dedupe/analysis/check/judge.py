@@ -1,23 +1,30 @@
-"""Whether a scan keeps the rules of a gate, and the evidence where it does not."""
+"""Check a scan by rules: the figures, the verdicts, and the evidence for rules that are broken."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from dedupe.analysis import queries
-from dedupe.analysis.check.rules import RULES, Evidence, Gate, Limits, Rule, Subject
-from dedupe.analysis.diff import one_scan
+from dedupe.analysis.check.rules import (
+    RULES,
+    CheckSettings,
+    Evidence,
+    Figure,
+    Rule,
+    RuleLimits,
+    Subject,
+)
 from dedupe.analysis.interface import Questions
 from dedupe.analysis.paths.globs import pattern_of
-from dedupe.analysis.selection import images_matching
+from dedupe.analysis.selection import images_matching, one_scan
 from dedupe.errors import StoreError
 
-#: layers, paths and subjects that a broken rule shows
+#: rows of each table of evidence
 MOST_SHOWN = 10
 
 
 class Verdict(StrEnum):
-    """What became of a rule, the worst last."""
+    """Result of one rule or of the whole check, the worst last."""
 
     NOT_JUDGED = "not judged"
     PASSED = "passed"
@@ -25,17 +32,21 @@ class Verdict(StrEnum):
     FAILED = "failed"
 
 
+#: verdicts, the worst last
+_SEVERITY = list(Verdict)
+
+
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """Something that is beyond a limit, or the nearest to it of all that are not."""
+    """One subject of a rule and its value; beyond a limit unless its verdict is ``passed``."""
 
     subject: str
-    #: of an image
+    #: if the subject is an image
     image_id: str | None
     verdict: Verdict
     value: float
     limit: float | None
-    #: of so few bytes that its share breaks nothing
+    #: whether its bytes are below the floor, so that its share breaks nothing
     under_floor: bool = False
 
 
@@ -49,24 +60,24 @@ class EvidenceTable:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A rule, and what the scan makes of it."""
+    """The result of one rule."""
 
     rule: Rule
     verdict: Verdict
-    #: images, repositories or stores that the rule was asked of
+    #: images, repositories or stores that the rule was checked for
     judged: int
-    #: the one that is the nearest to its limit, or the farthest beyond; None where none was judged
+    #: the subject farthest beyond its limit, else nearest to it; None if none was judged
     worst: Breach | None
-    #: all that are beyond a limit, the worst first
+    #: all subjects beyond a limit, the worst first
     breaches: tuple[Breach, ...]
     evidence: tuple[EvidenceTable, ...] = ()
-    #: why it was not judged
+    #: why the rule was not judged
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """The outcome of every rule that has a limit."""
+class CheckResult:
+    """The outcomes of all rules that have a limit."""
 
     scan: str
     baseline: str | None
@@ -75,222 +86,229 @@ class Checked:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    """What rules judge of one image, one repository, or the whole store."""
+def check(questions: Questions, settings: CheckSettings) -> CheckResult:
+    """Check the scan by every rule that has a limit.
 
-    subject: str
-    #: names and IDs that limits may be given for
-    known_as: list[str]
-    #: column -> value; None when it is not known
-    values: Mapping[str, float | None]
-    image_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """What all rules look at."""
-
-    questions: Questions
-    gate: Gate
-    base_images: list[str]
-    base_layers: list[str]
-    ignored: str | None
-    baseline: str | None
-    subjects: dict[Subject, list[_Figures]]
-
-
-def check(questions: Questions, gate: Gate) -> Checked:
-    """Judge every rule that has a limit for something.
-
-    Raises StoreError ``no-scan`` or ``ambiguous-scan`` for a baseline that the catalog lacks.
+    Raises StoreError ``no-scan`` or ``ambiguous-scan`` if the baseline is not one scan.
     """
-    notes = list(gate.notes)
-    ignored = "|".join(f"(?:{pattern_of(glob)})" for glob in gate.ignored_paths) or None
-    base_images = list(_base_images(questions, gate, notes))
-    baseline = _baseline(questions, gate)
-    scene = _Scene(questions, gate, base_images, list(gate.base_layers), ignored, baseline, {})
-    outcomes = tuple(found for rule in RULES if (found := _outcome(scene, rule)))
-    order = list(Verdict)
-    return Checked(
+    base_images, notes = _base_images(questions, settings)
+    judge = _Judge(questions, settings, base_images)
+    outcomes = tuple(found for rule in RULES if (found := judge.outcome(rule)))
+    verdicts = [each.verdict for each in outcomes]
+    return CheckResult(
         scan=questions.rows(queries.scan())[0]["scan"],
-        baseline=baseline,
-        verdict=max(
-            (outcome.verdict for outcome in outcomes), key=order.index, default=Verdict.PASSED
-        ),
+        baseline=judge.baseline,
+        verdict=max(verdicts, key=_SEVERITY.index, default=Verdict.PASSED),
         outcomes=outcomes,
-        notes=tuple(notes),
+        notes=(*settings.notes, *notes),
     )
 
 
-def _base_images(questions: Questions, gate: Gate, notes: list[str]) -> Iterator[str]:
-    """IDs of the base images; a glob that fits none is noted, as one file serves many stores."""
-    for glob in gate.base:
+def _base_images(questions: Questions, settings: CheckSettings) -> tuple[list[str], list[str]]:
+    """IDs of the base images, and notes about globs that match no image.
+
+    One file of settings is used for many stores, so such a glob is not an error.
+    """
+    images: list[str] = []
+    notes = []
+    for glob in settings.base:
         try:
-            yield from images_matching(questions, [glob])
+            images += images_matching(questions, [glob])
         except StoreError as error:
             if error.code != "no-image":
                 raise
             notes.append(f"base {glob}: the scan has no such image")
+    return images, notes
 
 
-def _baseline(questions: Questions, gate: Gate) -> str | None:
-    if gate.baseline:
-        return one_scan(questions, gate.baseline)
-    return next((row["scan"] for row in questions.rows(queries.check_baseline())), None)
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """The figures of one image, one repository, or the whole store."""
+
+    subject: str
+    #: names and IDs that overrides may match
+    names: list[str]
+    #: None for a figure that is not known
+    values: Mapping[Figure, float | None]
+    image_id: str | None = None
 
 
-def _outcome(scene: _Scene, rule: Rule) -> Outcome | None:
-    """The rule judged on all that it has a limit for; None where that is nothing."""
-    limited = [
-        (row, *found)
-        for row in _subjects(scene, rule.subject)
-        if (found := scene.gate.limits_of(rule.name, row.known_as))[0] != Limits()
-    ]
-    if not limited:
-        return None
-    judged = [
-        _judge(rule, row, value, limits, floor)
-        for row, limits, floor in limited
-        if (value := row.values[rule.column]) is not None
-    ]
-    if not judged:
-        reason = "there is no earlier scan of these sources to compare with"
-        return Outcome(rule, Verdict.NOT_JUDGED, 0, None, (), (), reason)
-    order = list(Verdict)
-    ranked = sorted(
-        judged,
-        key=lambda each: (
-            -order.index(each.verdict),
-            each.under_floor,
-            each.value if rule.lowest else -each.value,
-            each.subject,
-        ),
-    )
-    breaches = tuple(each for each in ranked if each.verdict is not Verdict.PASSED)
-    return Outcome(
-        rule,
-        ranked[0].verdict,
-        len(judged),
-        ranked[0],
-        breaches,
-        _evidence(scene, rule, breaches) if breaches else (),
-    )
+class _Judge:
+    """Judges rules one by one; the figures of a subject are read once for all its rules."""
+
+    def __init__(
+        self, questions: Questions, settings: CheckSettings, base_images: Sequence[str]
+    ) -> None:
+        self._questions = questions
+        self._settings = settings
+        self._base_images = base_images
+        self._base_layers = list(settings.base_layers)
+        self._ignored = (
+            "|".join(f"(?:{pattern_of(glob)})" for glob in settings.ignored_paths) or None
+        )
+        #: ID of the scan to compare with, if there is one
+        self.baseline = self._find_baseline()
+        self._read: dict[Subject, list[_Figures]] = {}
+
+    def outcome(self, rule: Rule) -> Outcome | None:
+        """The result of a rule; None if it has no limit for any of its subjects."""
+        judged = []
+        has_limits = False
+        for figures in self._figures(rule.subject):
+            limits, floor = self._settings.limits_of(rule.name, figures.names)
+            if limits != RuleLimits():
+                has_limits = True
+                value = figures.values[rule.figure]
+                if value is not None:
+                    judged.append(_compare(rule, figures, value, limits, floor))
+        if not has_limits:
+            return None
+        if not judged:
+            reason = "there is no earlier scan of these sources to compare with"
+            return Outcome(rule, Verdict.NOT_JUDGED, 0, None, (), (), reason)
+        judged.sort(
+            key=lambda each: (
+                -_SEVERITY.index(each.verdict),
+                each.under_floor,
+                each.value if rule.lowest else -each.value,
+                each.subject,
+            )
+        )
+        breaches = tuple(each for each in judged if each.verdict is not Verdict.PASSED)
+        evidence = tuple(self._evidence(rule, breaches)) if breaches else ()
+        return Outcome(rule, judged[0].verdict, len(judged), judged[0], breaches, evidence)
+
+    def _find_baseline(self) -> str | None:
+        if self._settings.baseline:
+            return one_scan(self._questions, self._settings.baseline)
+        rows = self._questions.rows(queries.check_baseline())
+        return rows[0]["scan"] if rows else None
+
+    def _figures(self, subject: Subject) -> list[_Figures]:
+        if subject not in self._read:
+            match subject:
+                case Subject.IMAGE:
+                    self._read[subject] = self._image_figures()
+                case Subject.REPOSITORY:
+                    self._read[subject] = self._repository_figures()
+                case Subject.STORE:
+                    self._read[subject] = [self._store_figures()]
+        return self._read[subject]
+
+    def _image_figures(self) -> list[_Figures]:
+        images = queries.check_images(
+            base_images=self._base_images,
+            base_layers=self._base_layers,
+            ignored=self._ignored,
+        )
+        return [
+            _Figures(
+                row["image"],
+                [*row["names"], row["image_id"], row["digest"] or ""],
+                {
+                    "efficiency": row["efficiency"],
+                    "shadowed_bytes": row["shadowed_bytes"],
+                    "shadowed_percent": row["shadowed_percent"],
+                    "upper_shadowed_bytes": row["upper_shadowed_bytes"],
+                    "upper_shadowed_percent": row["upper_shadowed_percent"],
+                    "base_shadowed_bytes": row["base_shadowed_bytes"],
+                },
+                row["image_id"],
+            )
+            for row in self._questions.rows(images)
+        ]
+
+    def _repository_figures(self) -> list[_Figures]:
+        usage = queries.usage_groups(by="repository", globs=[], granularity="unpacked")
+        return [
+            _Figures(row["name"], [row["name"]], {"exclusive_unpacked": row["exclusive_unpacked"]})
+            for row in self._questions.rows(usage)
+            if row["kind"] == "group"
+        ]
+
+    def _store_figures(self) -> _Figures:
+        (store,) = self._questions.rows(queries.check_store(ignored=self._ignored))
+        values: dict[Figure, float | None] = {
+            "duplicate_bytes": store["duplicate_bytes"],
+            "duplicate_percent": store["duplicate_percent"],
+            "incomplete_images": store["incomplete_images"],
+            "growth_bytes": None,
+            "growth_percent": None,
+        }
+        if self.baseline:
+            (growth,) = self._questions.rows(queries.check_growth(baseline=self.baseline))
+            values["growth_bytes"] = growth["growth_bytes"]
+            values["growth_percent"] = growth["growth_percent"]
+        return _Figures("the whole store", [], values)
+
+    def _evidence(self, rule: Rule, breaches: Sequence[Breach]) -> Iterator[EvidenceTable]:
+        """The worst layers and paths behind the breaches of a rule."""
+        ask = self._questions.rows
+        match rule.evidence:
+            case Evidence.SHADOWED:
+                yield from self._shadowed(rule, breaches)
+            case Evidence.DUPLICATES:
+                layers = queries.check_duplicate_layers(ignored=self._ignored, most=MOST_SHOWN)
+                contents = queries.check_duplicates(ignored=self._ignored, most=MOST_SHOWN)
+                yield EvidenceTable("worst layers", ask(layers))
+                yield EvidenceTable("worst contents", ask(contents))
+            case Evidence.EXCLUSIVE:
+                names = [each.subject for each in breaches]
+                exclusive = queries.check_exclusive(repositories=names, most=MOST_SHOWN)
+                yield EvidenceTable("largest layers", ask(exclusive))
+            case Evidence.GROWTH:
+                yield from self._growth()
+            case Evidence.PROBLEMS:
+                errors = [row for row in ask(queries.problems()) if row["severity"] == "error"]
+                yield EvidenceTable("what could not be read", errors[:MOST_SHOWN])
+
+    def _shadowed(self, rule: Rule, breaches: Sequence[Breach]) -> Iterator[EvidenceTable]:
+        images = [each.image_id for each in breaches if each.image_id]
+        layers = queries.check_layers(
+            images=images,
+            held=rule.scope.value,
+            base_images=self._base_images,
+            base_layers=self._base_layers,
+            ignored=self._ignored,
+            most=MOST_SHOWN,
+        )
+        paths = queries.check_paths(
+            images=images,
+            held=rule.scope.value,
+            base_images=self._base_images,
+            base_layers=self._base_layers,
+            ignored=self._ignored,
+            most=MOST_SHOWN,
+        )
+        yield EvidenceTable("worst layers", self._questions.rows(layers))
+        yield EvidenceTable("worst paths", self._questions.rows(paths))
+
+    def _growth(self) -> Iterator[EvidenceTable]:
+        if self.baseline is None:
+            return
+        (scan,) = self._questions.rows(queries.scan())
+        changes = queries.diff_scan_changes(old=self.baseline, new=scan["scan"])
+        added = [
+            row for row in self._questions.rows(changes) if row["change"] in ("appeared", "grew")
+        ]
+        for title, what in (
+            ("sources that are new or grew", "source"),
+            ("new images", "image"),
+            ("new layers", "layer"),
+        ):
+            yield EvidenceTable(title, [row for row in added if row["what"] == what][:MOST_SHOWN])
 
 
-def _judge(rule: Rule, row: _Figures, value: float, limits: Limits, floor: int) -> Breach:
-    counted = row.values[rule.floor_column] if rule.floor_column else None
-    small = counted is not None and counted < floor
-    verdict, limit = Verdict.PASSED, limits.fail if limits.fail is not None else limits.warn
+def _compare(
+    rule: Rule, figures: _Figures, value: float, limits: RuleLimits, floor_bytes: int
+) -> Breach:
+    """One subject compared with its limits; shares below the floor pass."""
+    size_bytes = figures.values[rule.floor_figure] if rule.floor_figure else None
+    small = size_bytes is not None and size_bytes < floor_bytes
+    verdict, limit = Verdict.PASSED, limits.warn if limits.fail is None else limits.fail
     if not small:
         if limits.fail is not None and rule.breaks(value, limits.fail):
             verdict = Verdict.FAILED
         elif limits.warn is not None and rule.breaks(value, limits.warn):
             verdict, limit = Verdict.WARNED, limits.warn
-    return Breach(row.subject, row.image_id, verdict, value, limit, small)
-
-
-def _subjects(scene: _Scene, subject: Subject) -> list[_Figures]:
-    """The figures of all images, repositories, or of the store; asked once."""
-    if subject not in scene.subjects:
-        scene.subjects[subject] = list(_asked(scene, subject))
-    return scene.subjects[subject]
-
-
-def _asked(scene: _Scene, subject: Subject) -> Iterator[_Figures]:
-    match subject:
-        case Subject.IMAGE:
-            images = scene.questions.rows(
-                queries.check_images(
-                    base_images=scene.base_images,
-                    base_layers=scene.base_layers,
-                    ignored=scene.ignored,
-                )
-            )
-            for image in images:
-                known_as = [*image["names"], image["image_id"], image["digest"] or ""]
-                yield _Figures(image["image"], known_as, _numbers(image), image["image_id"])
-        case Subject.REPOSITORY:
-            usage = queries.usage_groups(by="repository", globs=[], granularity="unpacked")
-            for group in scene.questions.rows(usage):
-                if group["kind"] == "group":
-                    yield _Figures(group["name"], [group["name"]], _numbers(group))
-        case Subject.STORE:
-            (store,) = scene.questions.rows(queries.check_store(ignored=scene.ignored))
-            values: dict[str, float | None] = {"growth_bytes": None, "growth_percent": None}
-            if scene.baseline:
-                (grown,) = scene.questions.rows(queries.check_growth(baseline=scene.baseline))
-                values |= _numbers(grown)
-            yield _Figures("the whole store", [], {**_numbers(store), **values})
-
-
-def _numbers(row: Mapping[str, object]) -> dict[str, float | None]:
-    return {
-        name: value
-        for name, value in row.items()
-        if value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-    }
-
-
-def _evidence(scene: _Scene, rule: Rule, breaches: tuple[Breach, ...]) -> tuple[EvidenceTable, ...]:
-    """The worst layers and paths behind the breaches of a rule."""
-    ask = scene.questions.rows
-    match rule.evidence:
-        case Evidence.DUPLICATES:
-            layers = queries.check_duplicate_layers(ignored=scene.ignored, most=MOST_SHOWN)
-            contents = queries.check_duplicates(ignored=scene.ignored, most=MOST_SHOWN)
-            return (
-                EvidenceTable("worst layers", ask(layers)),
-                EvidenceTable("worst contents", ask(contents)),
-            )
-        case Evidence.GROWTH:
-            return _grown(scene)
-        case Evidence.PROBLEMS:
-            errors = [row for row in ask(queries.problems()) if row["severity"] == "error"]
-            return (EvidenceTable("what could not be read", errors[:MOST_SHOWN]),)
-        case Evidence.EXCLUSIVE:
-            names = [each.subject for each in breaches]
-            exclusive = queries.check_exclusive(repositories=names, most=MOST_SHOWN)
-            return (EvidenceTable("largest layers", ask(exclusive)),)
-        case Evidence.SHADOWED:
-            return _shadowed(scene, rule, breaches)
-
-
-def _shadowed(scene: _Scene, rule: Rule, breaches: tuple[Breach, ...]) -> tuple[EvidenceTable, ...]:
-    images = [each.image_id for each in breaches if each.image_id]
-    layers = queries.check_layers(
-        images=images,
-        held=rule.held.value,
-        base_images=scene.base_images,
-        base_layers=scene.base_layers,
-        ignored=scene.ignored,
-        most=MOST_SHOWN,
-    )
-    paths = queries.check_paths(
-        images=images,
-        held=rule.held.value,
-        base_images=scene.base_images,
-        base_layers=scene.base_layers,
-        ignored=scene.ignored,
-        most=MOST_SHOWN,
-    )
-    return (
-        EvidenceTable("worst layers", scene.questions.rows(layers)),
-        EvidenceTable("worst paths", scene.questions.rows(paths)),
-    )
-
-
-def _grown(scene: _Scene) -> tuple[EvidenceTable, ...]:
-    if scene.baseline is None:
-        return ()
-    (scan,) = scene.questions.rows(queries.scan())
-    changes = queries.diff_scan_changes(old=scene.baseline, new=scan["scan"])
-    came = [row for row in scene.questions.rows(changes) if row["change"] in ("appeared", "grew")]
-    return tuple(
-        EvidenceTable(title, [row for row in came if row["what"] == what][:MOST_SHOWN])
-        for title, what in (
-            ("sources that came or grew", "source"),
-            ("images that came", "image"),
-            ("layers that came", "layer"),
-        )
-    )
+    return Breach(figures.subject, figures.image_id, verdict, value, limit, small)

@@ -1,16 +1,18 @@
-"""What a gate can demand: its rules, their limits, and for which images these differ."""
+"""The rules that a scan can be checked by, and the settings: their limits and exceptions."""
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
+from typing import Literal
 
-#: shares of less are noise: a tiny image that rewrites one file would break them
+#: a small image that rewrites one file shadows a large share of itself, which is not worth a
+#: failure
 DEFAULT_FLOOR_BYTES = 10_000_000
 
 
 class Subject(StrEnum):
-    """What a rule is asked of."""
+    """What a rule is checked for: each image, each repository, or the whole store."""
 
     IMAGE = "image"
     REPOSITORY = "repository"
@@ -18,7 +20,7 @@ class Subject(StrEnum):
 
 
 class Unit(StrEnum):
-    """What a rule's values are."""
+    """Unit of a rule's figure and limits."""
 
     BYTES = "bytes"
     PERCENT = "percent"
@@ -27,7 +29,7 @@ class Unit(StrEnum):
 
 
 class Evidence(Enum):
-    """What is behind a broken rule, to be shown beside it."""
+    """Rows to show beside a broken rule."""
 
     SHADOWED = "shadowed"
     EXCLUSIVE = "exclusive"
@@ -36,30 +38,52 @@ class Evidence(Enum):
     PROBLEMS = "problems"
 
 
-class Held(StrEnum):
-    """Whose shadowed files an image's rule counts."""
+class Scope(StrEnum):
+    """The layers of an image whose shadowed files a rule counts; values of a query's parameter."""
 
+    #: all layers but base layers
     OWN = "own"
+    #: these, but not the lowest layer of the image
     UPPER = "upper"
+    #: base layers, for files that other layers hide
     BASE = "base"
+
+
+#: figures that rules look at: columns of check_images, usage_groups, check_store and check_growth
+Figure = Literal[
+    "efficiency",
+    "shadowed_bytes",
+    "shadowed_percent",
+    "upper_shadowed_bytes",
+    "upper_shadowed_percent",
+    "base_shadowed_bytes",
+    "exclusive_unpacked",
+    "duplicate_bytes",
+    "duplicate_percent",
+    "growth_bytes",
+    "growth_percent",
+    "incomplete_images",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A figure of a query, and what it means that it is too high or too low."""
+    """A figure that can be too high or too low."""
 
     name: str
     subject: Subject
     unit: Unit
-    #: of check_images, usage, check_store or check_growth
-    column: str
+    figure: Figure
+    #: what the figure is
     meaning: str
+    #: what to do if the rule is broken
     fix: str
     evidence: Evidence
-    #: the figure in bytes that must reach the floor before a share can break the rule
-    floor_column: str | None = None
-    held: Held = Held.OWN
-    #: the limit is the least that is allowed, not the most
+    #: for a share: the figure in bytes that must reach the floor before the share can break the
+    #: rule
+    floor_figure: Figure | None = None
+    scope: Scope = Scope.OWN
+    #: whether the limit is the lowest value allowed; else it is the highest
     lowest: bool = False
 
     def breaks(self, value: float, limit: float) -> bool:
@@ -67,130 +91,134 @@ class Rule:
         return value < limit if self.lowest else value > limit
 
 
-_FIX_SHADOWED = "see the repair of each layer; 'dedupe findings' lists all"
+_FIX_SHADOWED = "each layer above is listed with its fix; 'dedupe findings' lists all of them"
 _FIX_DUPLICATES = (
-    "put what several images copy into a layer of its own that all of them start with; "
-    "'dedupe duplicates --by folder' shows whole folders"
+    "put files that several images copy into one layer that all of them start with; "
+    "'dedupe duplicates --by folder' lists whole folders"
 )
-_FIX_GROWTH = "'dedupe diff --scans' lists all that came; 'dedupe what-if' says what deleting frees"
+_FIX_GROWTH = (
+    "'dedupe diff --scans' lists everything that was added; 'dedupe what-if' shows what deleting "
+    "images frees"
+)
 _FIX_EXCLUSIVE = (
-    "build on a base that others use, or delete old tags: 'dedupe what-if' says what that frees"
+    "build on a base that other repositories use, or delete old tags: 'dedupe what-if' shows what "
+    "that frees"
 )
 
 RULES: tuple[Rule, ...] = (
     Rule(
-        "lowest_efficiency",
-        Subject.IMAGE,
-        Unit.RATIO,
-        "efficiency",
-        "share of an image's own bytes that a container can read",
-        _FIX_SHADOWED,
-        Evidence.SHADOWED,
-        "shadowed_bytes",
+        name="lowest_efficiency",
+        subject=Subject.IMAGE,
+        unit=Unit.RATIO,
+        figure="efficiency",
+        meaning="share of an image's own bytes that a container can read",
+        fix=_FIX_SHADOWED,
+        evidence=Evidence.SHADOWED,
+        floor_figure="shadowed_bytes",
         lowest=True,
     ),
     Rule(
-        "highest_shadowed_bytes",
-        Subject.IMAGE,
-        Unit.BYTES,
-        "shadowed_bytes",
-        "an image's own bytes that no container can read",
-        _FIX_SHADOWED,
-        Evidence.SHADOWED,
+        name="highest_shadowed_bytes",
+        subject=Subject.IMAGE,
+        unit=Unit.BYTES,
+        figure="shadowed_bytes",
+        meaning="an image's own bytes that no container can read",
+        fix=_FIX_SHADOWED,
+        evidence=Evidence.SHADOWED,
     ),
     Rule(
-        "highest_shadowed_percent",
-        Subject.IMAGE,
-        Unit.PERCENT,
-        "shadowed_percent",
-        "of an image's own bytes, what no container can read",
-        _FIX_SHADOWED,
-        Evidence.SHADOWED,
-        "shadowed_bytes",
+        name="highest_shadowed_percent",
+        subject=Subject.IMAGE,
+        unit=Unit.PERCENT,
+        figure="shadowed_percent",
+        meaning="share of an image's own bytes that no container can read",
+        fix=_FIX_SHADOWED,
+        evidence=Evidence.SHADOWED,
+        floor_figure="shadowed_bytes",
     ),
     Rule(
-        "highest_upper_shadowed_percent",
-        Subject.IMAGE,
-        Unit.PERCENT,
-        "upper_shadowed_percent",
-        "of an image's own bytes above the lowest layer, what no container can read",
-        _FIX_SHADOWED,
-        Evidence.SHADOWED,
-        "upper_shadowed_bytes",
-        Held.UPPER,
+        name="highest_upper_shadowed_percent",
+        subject=Subject.IMAGE,
+        unit=Unit.PERCENT,
+        figure="upper_shadowed_percent",
+        meaning="share of an image's own bytes above the lowest layer that no container can read",
+        fix=_FIX_SHADOWED,
+        evidence=Evidence.SHADOWED,
+        floor_figure="upper_shadowed_bytes",
+        scope=Scope.UPPER,
     ),
     Rule(
-        "highest_base_shadowed_bytes",
-        Subject.IMAGE,
-        Unit.BYTES,
-        "base_shadowed_bytes",
-        "bytes of base layers that an image's own layers hide",
-        "change the files in the base, or start from one without them",
-        Evidence.SHADOWED,
-        held=Held.BASE,
+        name="highest_base_shadowed_bytes",
+        subject=Subject.IMAGE,
+        unit=Unit.BYTES,
+        figure="base_shadowed_bytes",
+        meaning="bytes of base layers that an image's own layers hide",
+        fix="change these files in the base, or build on a base that does not have them",
+        evidence=Evidence.SHADOWED,
+        scope=Scope.BASE,
     ),
     Rule(
-        "highest_exclusive_bytes",
-        Subject.REPOSITORY,
-        Unit.BYTES,
-        "exclusive_unpacked",
-        "layers, unpacked, that no other repository has",
-        _FIX_EXCLUSIVE,
-        Evidence.EXCLUSIVE,
+        name="highest_exclusive_bytes",
+        subject=Subject.REPOSITORY,
+        unit=Unit.BYTES,
+        figure="exclusive_unpacked",
+        meaning="unpacked bytes of layers that no other repository has",
+        fix=_FIX_EXCLUSIVE,
+        evidence=Evidence.EXCLUSIVE,
     ),
     Rule(
-        "highest_duplicate_bytes",
-        Subject.STORE,
-        Unit.BYTES,
-        "duplicate_bytes",
-        "files stored again in distinct layers",
-        _FIX_DUPLICATES,
-        Evidence.DUPLICATES,
+        name="highest_duplicate_bytes",
+        subject=Subject.STORE,
+        unit=Unit.BYTES,
+        figure="duplicate_bytes",
+        meaning="bytes of repeated copies of file contents in distinct layers",
+        fix=_FIX_DUPLICATES,
+        evidence=Evidence.DUPLICATES,
     ),
     Rule(
-        "highest_duplicate_percent",
-        Subject.STORE,
-        Unit.PERCENT,
-        "duplicate_percent",
-        "of the files of distinct layers, what is stored again",
-        _FIX_DUPLICATES,
-        Evidence.DUPLICATES,
-        "duplicate_bytes",
+        name="highest_duplicate_percent",
+        subject=Subject.STORE,
+        unit=Unit.PERCENT,
+        figure="duplicate_percent",
+        meaning="share of the bytes of distinct layers that is repeated copies of file contents",
+        fix=_FIX_DUPLICATES,
+        evidence=Evidence.DUPLICATES,
+        floor_figure="duplicate_bytes",
     ),
     Rule(
-        "highest_growth_bytes",
-        Subject.STORE,
-        Unit.BYTES,
-        "growth_bytes",
-        "bytes on disk that came since the baseline",
-        _FIX_GROWTH,
-        Evidence.GROWTH,
+        name="highest_growth_bytes",
+        subject=Subject.STORE,
+        unit=Unit.BYTES,
+        figure="growth_bytes",
+        meaning="growth of the bytes stored on disk since the baseline",
+        fix=_FIX_GROWTH,
+        evidence=Evidence.GROWTH,
     ),
     Rule(
-        "highest_growth_percent",
-        Subject.STORE,
-        Unit.PERCENT,
-        "growth_percent",
-        "of the bytes on disk at the baseline, what came since",
-        _FIX_GROWTH,
-        Evidence.GROWTH,
-        "growth_bytes",
+        name="highest_growth_percent",
+        subject=Subject.STORE,
+        unit=Unit.PERCENT,
+        figure="growth_percent",
+        meaning="growth of the bytes stored on disk since the baseline, in percent",
+        fix=_FIX_GROWTH,
+        evidence=Evidence.GROWTH,
+        floor_figure="growth_bytes",
     ),
     Rule(
-        "highest_incomplete_images",
-        Subject.STORE,
-        Unit.COUNT,
-        "incomplete_images",
-        "images with a layer that could not be read, whose figures leave it out",
-        "'dedupe report -f json' lists the problems; scan again once they are fixed",
-        Evidence.PROBLEMS,
+        name="highest_incomplete_images",
+        subject=Subject.STORE,
+        unit=Unit.COUNT,
+        figure="incomplete_images",
+        meaning="images with a layer that could not be read; other figures leave that layer out",
+        fix="'dedupe report -f json' lists the problems; fix them and scan again",
+        evidence=Evidence.PROBLEMS,
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """From where on a rule warns and fails; None is never."""
+class RuleLimits:
+    """The limits beyond which a rule warns and fails; None for never."""
 
     warn: float | None = None
     fail: float | None = None
@@ -198,57 +226,56 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """Other limits for the images, or the repositories, whose name fits the glob."""
+    """Other limits for the images or repositories whose name matches a glob."""
 
     match: str
+    #: whether no rule applies, but for the limits given here
     ignore: bool = False
     floor_bytes: int | None = None
-    limits: Mapping[str, Limits] = field(default_factory=dict)
+    #: name of the rule -> limits
+    limits: Mapping[str, RuleLimits] = field(default_factory=dict)
 
 
-#: a gate that vouches for what nobody has read says so at least
-_UNREAD: Mapping[str, Limits] = {"highest_incomplete_images": Limits(warn=0)}
+#: figures leave out layers that could not be read, so a check always warns about them
+_ALWAYS: Mapping[str, RuleLimits] = {"highest_incomplete_images": RuleLimits(warn=0)}
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """All that is demanded of a scan."""
+class CheckSettings:
+    """Limits of rules, and what they apply to."""
 
-    #: rule -> limits
-    limits: Mapping[str, Limits] = field(default_factory=dict)
+    #: name of the rule -> limits
+    limits: Mapping[str, RuleLimits] = field(default_factory=dict)
+    #: shares of fewer bytes break no rule
     floor_bytes: int = DEFAULT_FLOOR_BYTES
-    #: globs of images whose layers are not held against those built on them
+    #: globs of base images: their layers do not count for the images built on them
     base: tuple[str, ...] = ()
-    #: diff IDs of further such layers
+    #: diff IDs of further base layers
     base_layers: tuple[str, ...] = ()
-    #: globs of paths
+    #: globs of paths that count as readable
     ignored_paths: tuple[str, ...] = ()
-    #: a scan; None is the last one before that read one of the sources
+    #: scan to compare with; None for the last scan before that read one of the same sources
     baseline: str | None = None
+    #: later ones have priority
     overrides: tuple[Override, ...] = ()
-    #: what the file that it comes from leaves to say
+    #: remarks to show, about the file that the settings are from
     notes: tuple[str, ...] = ()
 
     @property
-    def demanded(self) -> bool:
-        """Whether there is any limit but those that always stand."""
+    def has_limits(self) -> bool:
+        """Whether any limit is set, besides those that always apply."""
         every = (self.limits, *(override.limits for override in self.overrides))
-        return any(limits != Limits() for each in every for limits in each.values())
+        return any(limits != RuleLimits() for each in every for limits in each.values())
 
-    def limits_of(self, rule: str, names: Iterable[str | None]) -> tuple[Limits, int]:
-        """Limits and floor for something of these names; later overrides go before earlier ones."""
+    def limits_of(self, rule: str, names: Iterable[str | None]) -> tuple[RuleLimits, int]:
+        """Limits of a rule, and the floor, for a subject with these names."""
         known = [name for name in names if name]
-        limits = self.limits.get(rule) or _UNREAD.get(rule) or Limits()
+        limits = self.limits.get(rule) or _ALWAYS.get(rule) or RuleLimits()
         floor = self.floor_bytes
         for override in self.overrides:
             if any(fnmatch.fnmatchcase(name, override.match) for name in known):
                 if override.ignore:
-                    limits = Limits()
+                    limits = RuleLimits()
                 limits = override.limits.get(rule, limits)
                 floor = floor if override.floor_bytes is None else override.floor_bytes
         return limits, floor
-
-
-def rule_names() -> Sequence[str]:
-    """Names of all rules."""
-    return [rule.name for rule in RULES]

@@ -1,47 +1,53 @@
-"""Rules of a gate as people write them: the table ``check`` of dedupe.toml, and options."""
+"""Reads the settings of a check: the table ``check`` of dedupe.toml, a .dive-ci, and options."""
 
 import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from dedupe.analysis.amounts import size_bytes
 from dedupe.analysis.check.dive_ci import read_dive_ci
-from dedupe.analysis.check.rules import RULES, Gate, Limits, Override, Rule, Unit
+from dedupe.analysis.check.rules import RULES, CheckSettings, Override, Rule, RuleLimits, Unit
 from dedupe.errors import UsageError
 from dedupe.formats.toml import Section, read_toml
 
 _RULES = {rule.name: rule for rule in RULES}
 _NUMBER = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*(%?)")
-#: files that are read where none is named, the first that is there
+_EXPECTED = {
+    Unit.BYTES: "a size like 50MB",
+    Unit.PERCENT: 'a percentage like 10 or "10 %"',
+    Unit.RATIO: 'a share like 0.9 or "90 %"',
+    Unit.COUNT: "a whole number",
+}
+#: names of files that are read if no file is named; the first that exists is used
 SETTINGS_FILES = ("dedupe.toml", ".dive-ci")
 
 
 def settings_file(folder: Path) -> Path | None:
-    """The file of settings in a folder, if any."""
+    """The file of settings in a folder, if there is one."""
     return next((folder / name for name in SETTINGS_FILES if (folder / name).is_file()), None)
 
 
-def read_gate(path: Path) -> Gate:
-    """The gate of a dedupe.toml, or of a .dive-ci (also ``*.yaml``, ``*.yml``).
+def read_check_settings(path: Path) -> CheckSettings:
+    """The settings in a dedupe.toml, or in a .dive-ci (also ``*.yaml``, ``*.yml``).
 
     Raises UsageError: ``unknown-key``, ``bad-value``, ``bad-settings``, ``unreadable-settings``.
     """
     if path.name == ".dive-ci" or path.suffix in (".yaml", ".yml"):
         return read_dive_ci(path)
     top = read_toml(path)
-    gate = gate_of(top.section("check"))
+    settings = check_settings(top.section("check"))
+    # the same file may have settings of an audit, which reads them itself
     top.take("audit", dict)
     top.done()
-    return gate
+    return settings
 
 
-def gate_of(section: Section) -> Gate:
-    """The gate that a table describes."""
+def check_settings(section: Section) -> CheckSettings:
+    """The settings in a table; raises UsageError ``unknown-key`` or ``bad-value``."""
     floor = _size(section, "floor")
-    gate = Gate(
+    settings = CheckSettings(
         limits=_limits(section),
         base=section.texts("base"),
         base_layers=section.texts("base_layers"),
@@ -50,32 +56,39 @@ def gate_of(section: Section) -> Gate:
         overrides=tuple(_override(each) for each in section.sections("override")),
     )
     section.done()
-    return gate if floor is None else replace(gate, floor_bytes=floor)
+    return settings if floor is None else replace(settings, floor_bytes=floor)
 
 
-def with_limits(gate: Gate, fail: Sequence[str], warn: Sequence[str]) -> Gate:
-    """The gate with limits of options, ``RULE=VALUE`` each, in place of its own."""
-    limits = dict(gate.limits)
-    for level, words in (("fail", fail), ("warn", warn)):
-        for word in words:
-            name, equals, text = word.partition("=")
-            rule = _RULES.get(name.strip().replace("-", "_"))
-            if rule is None or not equals:
-                raise UsageError(_no_rule(word, name.strip().replace("-", "_")), "unknown-rule")
-            value = _value(rule, text.strip())
-            if value is None:
-                raise UsageError(f"{word}: expected {_EXPECTED[rule.unit]}", "bad-value")
-            known = limits.get(rule.name, Limits())
-            limits[rule.name] = (
-                replace(known, fail=value) if level == "fail" else replace(known, warn=value)
-            )
-    return replace(gate, limits=limits)
+def with_limits(settings: CheckSettings, fail: Sequence[str], warn: Sequence[str]) -> CheckSettings:
+    """The settings with limits from options, ``RULE=VALUE`` each, which replace their own.
+
+    Raises UsageError: ``unknown-rule``, ``bad-value``.
+    """
+    limits = dict(settings.limits)
+    for word in fail:
+        rule, value = _limit_option(word)
+        limits[rule.name] = replace(limits.get(rule.name, RuleLimits()), fail=value)
+    for word in warn:
+        rule, value = _limit_option(word)
+        limits[rule.name] = replace(limits.get(rule.name, RuleLimits()), warn=value)
+    return replace(settings, limits=limits)
 
 
-def _no_rule(word: str, name: str) -> str:
-    close = difflib.get_close_matches(name, _RULES, n=1)
-    hint = f"; the nearest is {close[0]}" if close else ""
-    return f"{word}: expected RULE=VALUE{hint}; rules are {', '.join(_RULES)}"
+def _limit_option(word: str) -> tuple[Rule, float]:
+    """The rule and limit of ``RULE=VALUE``."""
+    name, equals, text = word.partition("=")
+    name = name.strip().replace("-", "_")
+    rule = _RULES.get(name)
+    if rule is None or not equals:
+        close = difflib.get_close_matches(name, _RULES, n=1)
+        hint = f"; the nearest is {close[0]}" if close else ""
+        raise UsageError(
+            f"{word}: expected RULE=VALUE{hint}; rules are {', '.join(_RULES)}", "unknown-rule"
+        )
+    value = _value(rule, text.strip())
+    if value is None:
+        raise UsageError(f"{word}: expected {_EXPECTED[rule.unit]}", "bad-value")
+    return rule, value
 
 
 def _override(section: Section) -> Override:
@@ -92,29 +105,28 @@ def _override(section: Section) -> Override:
     return found
 
 
-def _limits(section: Section) -> dict[str, Limits]:
-    """A value is where the rule fails; a table has both levels; "off" neither."""
-    limits: dict[str, Limits] = {}
+def _limits(section: Section) -> dict[str, RuleLimits]:
+    """Limits by rule: a value is the limit to fail, a table has both limits, "off" removes them."""
+    limits: dict[str, RuleLimits] = {}
     for rule in RULES:
         if rule.name not in section:
+            # the key is known, so that a misspelt one gets it as a hint
             section.take(rule.name)
             continue
         found = section.take(rule.name, int, float, str, dict)
         if isinstance(found, dict):
-            levels = Section(section.file, f"{section.name}.{rule.name}", found)
-            limits[rule.name] = Limits(
-                *(
-                    _checked(levels, rule, level, levels.take(level, int, float, str))
-                    for level in ("warn", "fail")
-                )
+            both = Section(section.file, f"{section.name}.{rule.name}", found)
+            limits[rule.name] = RuleLimits(
+                warn=_limit(both, rule, "warn", both.take("warn", int, float, str)),
+                fail=_limit(both, rule, "fail", both.take("fail", int, float, str)),
             )
-            levels.done()
+            both.done()
         else:
-            limits[rule.name] = Limits(fail=_checked(section, rule, rule.name, found))
+            limits[rule.name] = RuleLimits(fail=_limit(section, rule, rule.name, found))
     return limits
 
 
-def _checked(section: Section, rule: Rule, key: str, found: Any) -> float | None:
+def _limit(section: Section, rule: Rule, key: str, found: float | str | None) -> float | None:
     if found is None or found == "off":
         return None
     value = _value(rule, found)
@@ -123,16 +135,8 @@ def _checked(section: Section, rule: Rule, key: str, found: Any) -> float | None
     return value
 
 
-_EXPECTED = {
-    Unit.BYTES: "a size as 50MB",
-    Unit.PERCENT: 'a percentage as 10 or "10 %"',
-    Unit.RATIO: 'a share as 0.9 or "90 %"',
-    Unit.COUNT: "a whole number",
-}
-
-
 def _value(rule: Rule, found: float | str) -> float | None:
-    """A limit in the rule's unit; None for what is none."""
+    """A limit in the rule's unit; None if the value is not a limit."""
     if rule.unit is Unit.BYTES:
         if isinstance(found, float):
             return None
@@ -161,4 +165,4 @@ def _size(section: Section, key: str) -> int | None:
     try:
         return size_bytes(str(found))
     except UsageError:
-        raise section.wrong(key, found, "a size as 50MB") from None
+        raise section.wrong(key, found, "a size like 50MB") from None

@@ -1,1 +1,1 @@
-"""Paths in one image: what a container sees there, and which layer it is from."""
+"""Paths in one image: what a container sees at a path, and which layer provides it."""

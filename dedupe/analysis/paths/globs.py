@@ -1,16 +1,16 @@
-"""Globs over paths inside images, as regular expressions that DuckDB understands."""
+"""Globs for paths inside images, as regular expressions for DuckDB."""
 
 import re
 
-#: one byte or character of a path's printable form, but no slash
+#: one character, or one escaped byte, of a printable path; not a slash
 _ONE = r"(?:\\x[0-9a-f]{2}|\\\\|[^/\\])"
 
 
 def pattern_of(glob: str) -> str:
     """The regular expression of a glob, for whole paths from the root.
 
-    ``*`` and ``?`` stop at a slash, ``**`` does not, ``[a-z]`` and ``[!a-z]`` are one of a set. A
-    glob without a slash fits names at any depth, one with a slash the whole path.
+    ``*`` and ``?`` do not match a slash, ``**`` does, ``[a-z]`` and ``[!a-z]`` match one character.
+    A glob without a slash matches names at any depth, one with a slash the whole path.
     """
     text = glob if "/" in glob else f"**/{glob}"
     text = text.lstrip("/")

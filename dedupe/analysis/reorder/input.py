@@ -1,4 +1,4 @@
-"""The images of a scan as stacks of numbered layers, with what forbids these to move."""
+"""What every search for orders starts from: the images of a scan as stacks of numbered layers."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,112 +6,120 @@ from dataclasses import dataclass
 
 from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
-from dedupe.analysis.reorder.plans import Wish
+from dedupe.analysis.reorder.plans import ReorderOptions
 from dedupe.analysis.selection import images_matching
-from dedupe.reorder.problem import Order, Stack, fixed, stack_of, unpacked_bytes
 from dedupe.reorder.pulls import expected_bytes
+from dedupe.reorder.stack import Order, Stack, fixed_stack, stack_of, unpacked_bytes
+
+#: layers of one image, the base first
+ImageLayers = list[queries.ReorderLayersRow]
+#: (lower layer, upper layer) -> why the two must keep their order
+Conflicts = Mapping[tuple[str, str], queries.ReorderConflictsRow]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """The images of a scan as stacks of numbered layers."""
+class ReorderInput:
+    """The images of a scan as stacks; lists have one element per image, in the same order."""
 
-    #: rows of ``queries/reorder/layers.sql`` by image, the base first
-    rows: list[list[queries.ReorderLayersRow]]
+    options: ReorderOptions
+    images: list[ImageLayers]
     stacks: list[Stack]
-    #: the same with the base of each image held at its bottom
-    kept: list[Stack]
+    #: the same stacks, with the layers of each image's base kept at its bottom
+    base_kept_stacks: list[Stack]
     #: content bytes by number of the layer
     sizes: list[int]
-    constraints: Mapping[tuple[str, str], queries.ReorderConflictsRow]
-    #: by image and position; an image without tags around it has none
+    conflicts: Conflicts
+    #: image ID -> change rate by position; an image without tags before or after it has none
     rates: Mapping[str, list[float]]
 
     @property
     def today(self) -> list[Order]:
-        """The orders as they are."""
+        """Today's order of every image."""
         return [stack.today for stack in self.stacks]
 
-    def stored(self, orders: Sequence[Order]) -> int:
-        """Unpacked bytes of the store in these orders."""
+    def unpacked_bytes(self, orders: Sequence[Order]) -> int:
+        """Unpacked bytes of the store if its images have these orders."""
         return unpacked_bytes(self.stacks, orders, self.sizes)
 
-    def pulled(self, number: int, order: Order) -> float:
-        """Bytes of an image that a release is expected to pull again; 0 without a history."""
-        rates = self.rates.get(self.rows[number][0]["image_id"])
-        return expected_bytes(order, self.pull_sizes(number), rates) if rates else 0.0
+    def rates_of(self, number: int) -> list[float] | None:
+        """Change rates of one image by position; None if it has no history."""
+        return self.rates.get(self.images[number][0]["image_id"])
 
     def pull_sizes(self, number: int) -> list[int]:
-        """Bytes of an image's layers as a registry sends them."""
-        return [row["pull_bytes"] for row in self.rows[number]]
+        """Bytes of one image's layers as a registry sends them, by position."""
+        return [row["pull_bytes"] for row in self.images[number]]
 
-    def all_pulled(self, orders: Sequence[Order]) -> float:
-        """The sum of ``pulled`` over all images."""
-        return sum(self.pulled(number, order) for number, order in enumerate(orders))
+    def pull_bytes(self, number: int, order: Order) -> float:
+        """Bytes of one image that a release is expected to pull again; 0 without a history."""
+        rates = self.rates_of(number)
+        return expected_bytes(order, self.pull_sizes(number), rates) if rates else 0.0
+
+    def total_pull_bytes(self, orders: Sequence[Order]) -> float:
+        """The sum of ``pull_bytes`` over all images."""
+        return sum(self.pull_bytes(number, order) for number, order in enumerate(orders))
 
 
-def problem_of(questions: Questions, wish: Wish) -> Problem:
-    """The stacks of a scan with what forbids their layers to move.
+def reorder_input(questions: Questions, options: ReorderOptions) -> ReorderInput:
+    """Read the stacks of a scan and the pairs of layers that must keep their order.
 
-    Raises StoreError, as ``images_matching``, for an image that is asked about and is not there.
+    Images that are incomplete, or that the options leave out, get stacks that cannot change.
+    Raises StoreError, as ``images_matching``, if no image matches one of the options' names.
     """
-    chosen = set(images_matching(questions, wish.images)) if wish.images else None
-    rows: dict[str, list[queries.ReorderLayersRow]] = defaultdict(list)
+    selected = set(images_matching(questions, options.images)) if options.images else None
+    images: dict[str, ImageLayers] = defaultdict(list)
     for row in questions.rows(queries.reorder_layers()):
-        rows[row["image_id"]].append(row)
+        images[row["image_id"]].append(row)
     numbers: dict[str, int] = {}
     sizes: list[int] = []
-    for stack in rows.values():
-        for row in stack:
+    for layers in images.values():
+        for row in layers:
             if row["layer"] not in numbers:
                 numbers[row["layer"]] = len(sizes)
                 sizes.append(row["content_bytes"])
-    constraints = {
+    conflicts = {
         (row["lower_layer"], row["upper_layer"]): row
-        for row in questions.rows(queries.reorder_conflicts(grade=wish.grade.value))
+        for row in questions.rows(queries.reorder_conflicts(grade=options.grade.value))
     }
-    free, kept = [], []
-    for image, stack in rows.items():
-        layers = [numbers[row["layer"]] for row in stack]
-        if not stack[0]["complete"] or (chosen is not None and image not in chosen):
-            free.append(fixed(layers))
-            kept.append(fixed(layers))
+    stacks, base_kept_stacks = [], []
+    for image, layers in images.items():
+        stack = [numbers[row["layer"]] for row in layers]
+        if not layers[0]["complete"] or (selected is not None and image not in selected):
+            stacks.append(fixed_stack(stack))
+            base_kept_stacks.append(fixed_stack(stack))
             continue
-        pairs = list(pairs_of(stack, constraints))
-        free.append(stack_of(layers, pairs))
-        kept.append(stack_of(layers, [*pairs, *based(stack)]))
-    return Problem(
-        rows=list(rows.values()),
-        stacks=free,
-        kept=kept,
+        pairs = list(conflicting_pairs(layers, conflicts))
+        stacks.append(stack_of(stack, pairs))
+        base_kept_stacks.append(stack_of(stack, [*pairs, *_base_pairs(layers)]))
+    return ReorderInput(
+        options=options,
+        images=list(images.values()),
+        stacks=stacks,
+        base_kept_stacks=base_kept_stacks,
         sizes=sizes,
-        constraints=constraints,
+        conflicts=conflicts,
         rates=_rates(questions),
     )
 
 
-def pairs_of(
-    stack: Sequence[queries.ReorderLayersRow],
-    constraints: Mapping[tuple[str, str], queries.ReorderConflictsRow],
-) -> Iterable[tuple[int, int]]:
-    """Positions whose layers must keep their order."""
-    for upper, above in enumerate(stack):
-        for lower, below in enumerate(stack[:upper]):
-            if (below["layer"], above["layer"]) in constraints:
+def conflicting_pairs(layers: ImageLayers, conflicts: Conflicts) -> Iterable[tuple[int, int]]:
+    """Pairs (lower position, upper position) of an image that must keep their order."""
+    for upper, above in enumerate(layers):
+        for lower, below in enumerate(layers[:upper]):
+            if (below["layer"], above["layer"]) in conflicts:
                 yield lower, upper
 
 
-def based(stack: Sequence[queries.ReorderLayersRow]) -> Iterable[tuple[int, int]]:
-    """Pairs of positions that hold the base of an image at its bottom."""
+def _base_pairs(layers: ImageLayers) -> Iterable[tuple[int, int]]:
+    """Pairs that keep the layers of an image's base in their order, below all others."""
     return (
         (lower, upper)
-        for lower in range(stack[0]["base_layers"])
-        for upper in range(lower + 1, len(stack))
+        for lower in range(layers[0]["base_layers"])
+        for upper in range(lower + 1, len(layers))
     )
 
 
 def _rates(questions: Questions) -> dict[str, list[float]]:
-    """Change rates by image and position; a step that a series has but once has even chances."""
+    """Change rates by image and position, for images with at least one tag before or after them."""
     found: dict[str, list[queries.ReorderChangeRatesRow]] = defaultdict(list)
     for row in questions.rows(queries.reorder_change_rates()):
         found[row["image_id"]].append(row)

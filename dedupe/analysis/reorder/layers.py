@@ -1,216 +1,194 @@
-"""Orders of existing layers that store or pull less, each with its proof."""
+"""A plan of other orders for existing layers, so that images store or pull less.
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+Definitions
+-----------
+- A *stack* is the layers of one image as numbers, with the pairs that must keep their order; an
+  *order* lists today's positions in the new order (see ``dedupe.reorder.stack``). ``ReorderInput``
+  has the stacks of all images, and a second set of stacks in which no layer moves into or out of an
+  image's *base*, the image that it is built on.
+- The *stored* bytes of a set of orders, one per image, are the unpacked bytes of the whole store:
+  each layer counts once per chain of layers below it.
+- The *pulled* bytes of an order are the bytes of one image that a release is expected to pull
+  again. They depend on how often each layer changed in the image's tag series. Images without a
+  series have none, and keep their order if only pulls count.
+- A *proposal* is one image with another order. Its proof shows that both orders have the same
+  merged view. A *plan* is all proposals, with the bytes of the whole store before and after.
 
-from dedupe.analysis import queries
+Phases
+------
+1. Search. For storage, two searches share the time: one keeps the bases, one may move every layer.
+   The second is used only if it stores less, because no build file can move a layer into a base.
+   For pulls, each image has a best order of its own, and bases are kept. For both objectives, each
+   image takes one of three orders: today's, the one for storage, the one for pulls. One plan is
+   made for each of ``_WEIGHTS``; those that no other plan beats in both figures are the *choices*,
+   and the one with the fewest stored and pulled bytes together is taken.
+2. Describe every image that moves, and what its order saves: the bytes that the plan would store
+   more if this image alone kept today's order.
+3. Prove every proposal, unless the options say otherwise. The rules that forbid pairs of layers to
+   change places imply that the views are equal; the proof checks that on the merged views
+   themselves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 from dedupe.analysis.interface import Questions
-from dedupe.analysis.reorder.input import Problem, pairs_of, problem_of
-from dedupe.analysis.reorder.plans import (
-    Choice,
-    Constraint,
-    Objective,
-    PlacedLayer,
-    Plan,
-    Proposal,
-    Wish,
-)
-from dedupe.analysis.reorder.proofs import Comparable, proven
+from dedupe.analysis.reorder.input import ReorderInput
+from dedupe.analysis.reorder.plans import Plan, PlanChoice, Proposal
+from dedupe.analysis.reorder.proofs import ReorderQuestions, with_proofs
+from dedupe.analysis.reorder.proposals import ProposalBuilder
 from dedupe.analysis.selection import one_image
 from dedupe.errors import StoreError
+from dedupe.model.choices import Objective
 from dedupe.reorder.choices import best_mix, not_worse
-from dedupe.reorder.problem import Order
 from dedupe.reorder.pulls import pull_order
+from dedupe.reorder.stack import Order
 from dedupe.reorder.storage import storage_orders
 from dedupe.reorder.trie import Trie
 
-#: bytes of pulls a release that weigh as much as one stored byte, for the mixes of both objectives
+#: stored bytes that one byte pulled by a release counts for; one plan for both objectives per
+#: weight
 _WEIGHTS = (1 / 16, 1 / 4, 1.0, 4.0, 16.0)
 
 
-#: chain of numbered layers, lowest first -> images
-Holders = Mapping[tuple[int, ...], int]
+@dataclass(frozen=True, slots=True)
+class _SearchResult:
+    """Orders of all images, one per image."""
+
+    orders: list[Order]
+    #: the orders that store least of those found that keep the bases; may be ``orders``
+    base_kept_orders: list[Order]
+    #: what ``orders`` were chosen from, if both objectives count
+    choices: list[PlanChoice] = field(default_factory=list)
 
 
-def reorder(session: Comparable, wish: Wish) -> Plan:
-    """The best plan found for what is wished, its images proven.
+def plan_layers(questions: ReorderQuestions, given: ReorderInput) -> Plan:
+    """The best plan found for the options of the input, with proofs.
 
-    Raises StoreError as ``problem_of``.
+    Raises StoreError, as ``one_image``, if the image to explain does not exist.
     """
-    problem = problem_of(session, wish)
-    orders, kept, choices = _planned(problem, wish)
-    proposals = moved(problem, orders)
-    if wish.prove:
-        proposals = proven(session, proposals, wish.grade)
-    explained = _explained(session, problem, wish.explain, orders) if wish.explain else None
+    options = given.options
+    explained = _number_of(questions, given, options.explain) if options.explain else None
+    found = _search(given)
+    builder = ProposalBuilder(given, given.stacks, found.orders)
+    proposals = _proposals(given, found.orders, builder)
+    if options.prove:
+        proposals = with_proofs(questions, proposals, options.grade)
     return Plan(
-        wish=wish,
-        images=len(problem.rows),
-        incomplete_images=sum(not stack[0]["complete"] for stack in problem.rows),
-        images_with_history=sum(stack[0]["image_id"] in problem.rates for stack in problem.rows),
-        today_bytes=problem.stored(problem.today),
-        proposed_bytes=problem.stored(orders),
-        least_bytes=sum(problem.sizes),
-        bases_kept_bytes=problem.stored(kept),
-        pull_today=problem.all_pulled(problem.today),
-        pull_proposed=problem.all_pulled(orders),
+        options=options,
+        images=len(given.images),
+        incomplete_images=sum(not layers[0]["complete"] for layers in given.images),
+        images_with_history=sum(layers[0]["image_id"] in given.rates for layers in given.images),
+        today_bytes=given.unpacked_bytes(given.today),
+        proposed_bytes=given.unpacked_bytes(found.orders),
+        least_bytes=sum(given.sizes),
+        bases_kept_bytes=given.unpacked_bytes(found.base_kept_orders),
+        pull_today=given.total_pull_bytes(given.today),
+        pull_proposed=given.total_pull_bytes(found.orders),
         proposals=proposals,
-        choices=choices,
-        explained=next((each for each in proposals if _same(each, explained)), explained),
+        choices=found.choices,
+        explained=None if explained is None else _explained(explained, builder, proposals),
     )
 
 
-def moved(problem: Problem, orders: Sequence[Order]) -> list[Proposal]:
-    """The images that move, what wins most first."""
-    today, proposed = holders(problem, problem.today), holders(problem, orders)
-    trie = Trie(problem.sizes)
-    for stack, order in zip(problem.stacks, orders, strict=True):
-        trie.add(stack.arranged(order))
-    found = []
-    for number, (stack, order) in enumerate(zip(problem.stacks, orders, strict=True)):
-        if order == stack.today:
-            continue
-        trie.remove(stack.arranged(order))
-        wins = trie.cost(stack.arranged(stack.today)) - trie.cost(stack.arranged(order))
-        trie.add(stack.arranged(order))
-        found.append(replace(proposal(problem, number, order, today, proposed), saves_bytes=wins))
-    return sorted(found, key=lambda each: (-each.saves_bytes, -_spared(each), each.name))
+def _search(given: ReorderInput) -> _SearchResult:
+    """Phase 1: orders for the objective of the options."""
+    match given.options.objective:
+        case Objective.PULLS:
+            orders = _pull_orders(given)
+            return _SearchResult(orders, base_kept_orders=orders)
+        case Objective.STORAGE:
+            return _storage_orders(given)
+        case Objective.BOTH:
+            return _orders_for_both(given)
 
 
-def holders(problem: Problem, orders: Sequence[Order]) -> Holders:
-    """Of each chain of layers, how many images run through it."""
-    return Counter(
-        chain[: length + 1]
-        for stack, order in zip(problem.stacks, orders, strict=True)
-        for chain in (stack.arranged(order),)
-        for length in range(len(chain))
-    )
+def _storage_orders(given: ReorderInput) -> _SearchResult:
+    """Orders that store least."""
+    budget = given.options.budget_seconds
+    if given.options.keep_bases:
+        orders = storage_orders(given.base_kept_stacks, given.sizes, budget)
+        return _SearchResult(orders, base_kept_orders=orders)
+    base_kept = storage_orders(given.base_kept_stacks, given.sizes, budget / 2)
+    free = storage_orders(given.stacks, given.sizes, budget / 2)
+    less = given.unpacked_bytes(free) < given.unpacked_bytes(base_kept)
+    return _SearchResult(free if less else base_kept, base_kept_orders=base_kept)
 
 
-def proposal(
-    problem: Problem, number: int, order: Order, today: Holders, proposed: Holders
-) -> Proposal:
-    """What an order does to one image; of each chain, how many images run through it."""
-    stack, rows = problem.stacks[number], problem.rows[number]
-    places = {position: place for place, position in enumerate(order)}
-    rates = problem.rates.get(rows[0]["image_id"])
-    return Proposal(
-        image_id=rows[0]["image_id"],
-        name=rows[0]["name"],
-        names=rows[0]["names"],
-        base=rows[0]["base"],
-        base_layers=rows[0]["base_layers"],
-        stack=stack,
-        order=order,
-        layers=tuple(
-            PlacedLayer(
-                position=position,
-                proposed=places[position],
-                diff_id=row["diff_id"],
-                created_by=row["created_by"],
-                content_bytes=row["content_bytes"],
-                pull_bytes=row["pull_bytes"],
-                rate=rates[position] if rates else None,
-                images_today=today[stack.layers[: position + 1]],
-                images_proposed=proposed[stack.arranged(order)[: places[position] + 1]],
-                step_class=row["step_class"],
-            )
-            for position, row in enumerate(rows)
-        ),
-        constraints=tuple(_constraints(rows, problem.constraints)),
-        saves_bytes=0,
-        pull_today=problem.pulled(number, stack.today) if rates else None,
-        pull_proposed=problem.pulled(number, order) if rates else None,
-    )
-
-
-def _explained(
-    questions: Questions, problem: Problem, name: str, orders: Sequence[Order]
-) -> Proposal:
-    """What the plan does to the image of this name; raises StoreError as ``one_image``."""
-    image = one_image(questions, name)
-    for number, rows in enumerate(problem.rows):
-        if rows[0]["image_id"] == image:
-            counts = holders(problem, problem.today), holders(problem, orders)
-            return proposal(problem, number, orders[number], *counts)
-    raise StoreError(f"{name}: has no layers, or is a cache image", "no-image")
-
-
-def _same(one: Proposal, other: Proposal | None) -> bool:
-    return other is not None and one.image_id == other.image_id
-
-
-def _planned(problem: Problem, wish: Wish) -> tuple[list[Order], list[Order], list[Choice]]:
-    """Orders for the objective, the best that keep bases, and the choices between objectives."""
-    if wish.objective is Objective.PULLS:
-        orders = _pull_orders(problem)
-        return orders, orders, []
-    half = wish.budget_seconds if wish.keep_bases else wish.budget_seconds / 2
-    kept = storage_orders(problem.kept, problem.sizes, half)
-    stored = kept
-    if not wish.keep_bases:
-        free = storage_orders(problem.stacks, problem.sizes, half)
-        # a build file can follow a plan that leaves bases alone
-        stored = free if problem.stored(free) < problem.stored(kept) else kept
-    if wish.objective is Objective.STORAGE:
-        return stored, kept, []
-    return _both(problem, stored)
-
-
-def _pull_orders(problem: Problem) -> list[Order]:
-    """The order of each image that pulls least; bases stay, other images are built on them."""
+def _pull_orders(given: ReorderInput) -> list[Order]:
+    """The order of each image that pulls least and keeps its base."""
     orders = []
-    for number, stack in enumerate(problem.kept):
-        rates = problem.rates.get(problem.rows[number][0]["image_id"])
-        orders.append(
-            pull_order(stack, problem.pull_sizes(number), rates) if rates else stack.today
-        )
+    for number, stack in enumerate(given.base_kept_stacks):
+        rates = given.rates_of(number)
+        orders.append(pull_order(stack, given.pull_sizes(number), rates) if rates else stack.today)
     return orders
 
 
-def _both(problem: Problem, stored: list[Order]) -> tuple[list[Order], list[Order], list[Choice]]:
-    """The plan whose stored and pulled bytes are fewest together, and what it was chosen from."""
-    pulled = _pull_orders(problem)
-    plans = {"today": problem.today, "storage": stored, "pulls": pulled}
+def _orders_for_both(given: ReorderInput) -> _SearchResult:
+    """Orders with the fewest stored and pulled bytes together, chosen from several plans."""
+    storage, pulls = _storage_orders(given), _pull_orders(given)
+    plans = {"today": given.today, "storage": storage.orders, "pulls": pulls}
     candidates = [
-        list(dict.fromkeys((stack.today, stored[number], pulled[number])))
-        for number, stack in enumerate(problem.stacks)
+        list(dict.fromkeys((stack.today, storage.orders[number], pulls[number])))
+        for number, stack in enumerate(given.stacks)
     ]
     for weight in _WEIGHTS:
         plans[f"between, pulls weigh {weight:g}"] = best_mix(
-            problem.stacks, problem.sizes, candidates, problem.pulled, weight
+            given.stacks, given.sizes, candidates, given.pull_bytes, weight
         )
-    costs = [(problem.stored(plan), problem.all_pulled(plan)) for plan in plans.values()]
-    kept = not_worse(costs)
     names = list(plans)
+    costs = [(given.unpacked_bytes(plan), given.total_pull_bytes(plan)) for plan in plans.values()]
+    kept = not_worse(costs)
     choices = [
-        Choice(
+        PlanChoice(
             name=names[number],
             unpacked_bytes=int(costs[number][0]),
             pull_bytes=costs[number][1],
             moved_images=sum(
                 order != stack.today
-                for order, stack in zip(plans[names[number]], problem.stacks, strict=True)
+                for order, stack in zip(plans[names[number]], given.stacks, strict=True)
             ),
         )
         for number in kept
     ]
     best = min(kept, key=lambda number: sum(costs[number]))
-    return plans[names[best]], stored, choices
+    return _SearchResult(plans[names[best]], storage.base_kept_orders, choices)
 
 
-def _constraints(
-    stack: Sequence[queries.ReorderLayersRow],
-    constraints: Mapping[tuple[str, str], queries.ReorderConflictsRow],
-) -> Iterable[Constraint]:
-    for lower, upper in pairs_of(stack, constraints):
-        row = constraints[stack[lower]["layer"], stack[upper]["layer"]]
-        yield Constraint(
-            lower, upper, row["rule"], row["lower_path"], row["upper_path"], row["paths"]
-        )
+def _proposals(
+    given: ReorderInput, orders: Sequence[Order], builder: ProposalBuilder
+) -> list[Proposal]:
+    """Phase 2: the images that move, the one that saves most first."""
+    trie = Trie(given.sizes)
+    for stack, order in zip(given.stacks, orders, strict=True):
+        trie.add(stack.layers_in(order))
+    found = []
+    for number, (stack, order) in enumerate(zip(given.stacks, orders, strict=True)):
+        if order == stack.today:
+            continue
+        proposed = stack.layers_in(order)
+        trie.remove(proposed)
+        saves = trie.cost(stack.layers) - trie.cost(proposed)
+        trie.add(proposed)
+        found.append(builder.build(number, saves))
+    return sorted(found, key=lambda each: (-each.saves_bytes, -_pulls_saved(each), each.name))
 
 
-def _spared(each: Proposal) -> float:
-    """Bytes a release that the order spares."""
+def _pulls_saved(each: Proposal) -> float:
+    """Bytes that the order saves per release."""
     return (each.pull_today or 0) - (each.pull_proposed or 0)
+
+
+def _number_of(questions: Questions, given: ReorderInput, name: str) -> int:
+    """Index of the image to explain; raises StoreError as ``one_image``."""
+    image = one_image(questions, name)
+    for number, layers in enumerate(given.images):
+        if layers[0]["image_id"] == image:
+            return number
+    raise StoreError(f"{name}: has no layers, or is a cache image", "no-image")
+
+
+def _explained(number: int, builder: ProposalBuilder, proposals: Sequence[Proposal]) -> Proposal:
+    """The image to explain: its proposal with the proof if it moves, else with today's order."""
+    found = builder.build(number)
+    return next((each for each in proposals if each.image_id == found.image_id), found)

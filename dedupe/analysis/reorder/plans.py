@@ -1,59 +1,43 @@
-"""Proposed orders of layers: the answers that reports show."""
+"""Plans of other orders for layers or build steps, as reports show them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from dedupe.analysis import queries
-from dedupe.reorder.problem import Order, Stack
+from dedupe.model.choices import Grade, Objective
+from dedupe.reorder.stack import Order, Stack
 from dedupe.reorder.steps import Step, rebuild_check, step_of
 
 
-class Objective(StrEnum):
-    """What an order is to save."""
-
-    STORAGE = "storage"
-    PULLS = "pulls"
-    BOTH = "both"
-
-
-class Grade(StrEnum):
-    """How alike the merged view must stay."""
-
-    #: all but mtimes of directories that several layers of the image carry
-    EQUIVALENT = "equivalent"
-    IDENTICAL = "identical"
-
-
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What is asked for."""
+class ReorderOptions:
+    """What to search for, and among which images."""
 
     objective: Objective = Objective.STORAGE
     grade: Grade = Grade.EQUIVALENT
-    #: time for improving a plan
+    #: time to improve the plan
     budget_seconds: float = 10
     #: names or globs of images that may change; empty means all
     images: Sequence[str] = ()
-    #: layers of an image that others are built on stay at the bottom of those
+    #: whether no layer may move into or out of a base image
     keep_bases: bool = False
-    #: hash the merged views of both orders
+    #: whether to hash the merged views of both orders
     prove: bool = True
-    #: name of an image to say more of, also where it does not move
+    #: name of an image to describe even if it does not move; empty for none
     explain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """Two layers that must keep their order, and the path for which."""
+    """Two layers of an image that must keep their order, and a path that is the reason."""
 
-    #: positions of today
+    #: today's positions
     lower: int
     upper: int
     rule: str
     lower_path: str
     upper_path: str
-    #: paths that forbid it, this one among them
+    #: number of paths that are a reason, this one included
     paths: int
 
 
@@ -61,53 +45,53 @@ class Constraint:
 class Swap:
     """Two layers that change places."""
 
-    #: positions of today
+    #: today's positions
     lower: int
     upper: int
-    #: why a build file with that order must be looked at; null where it is free
+    #: why the steps must be checked before a build file swaps them; None if they need not
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """SHA-256 over all entries of the merged view, in both orders."""
+    """SHA-256 over all entries of the merged view, in today's and in the proposed order."""
 
     grade: Grade
     today: str
     proposed: str
     paths: int
-    #: directories that several layers carry and whose mtime differs
+    #: directories that several layers have and whose mtime differs between the orders
     folder_mtimes: int
 
     @property
     def equal(self) -> bool:
-        """Whether a container sees the same, as the grade has it."""
+        """Whether both merged views are equal in this grade."""
         return self.today == self.proposed
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedLayer:
-    """A layer of an image, as it stands and as it would."""
+    """A layer of an image, at its place today and at the proposed one."""
 
     #: layer index today, 0 = base
     position: int
-    #: layer index in the order proposed
+    #: layer index in the proposed order
     proposed: int
     diff_id: str
     created_by: str | None
     content_bytes: int
     pull_bytes: int
-    #: chance that a release changes the layer itself; null where no tags tell
+    #: chance that a release changes the layer itself; None if the image has no tag series
     rate: float | None
-    #: images that run through the layer in its place
+    #: images that share the layer at this place
     images_today: int
     images_proposed: int
-    #: layers that one build step would have made; a key
+    #: key of the layers that one build step would have made
     step_class: str
 
     @property
     def step(self) -> Step:
-        """Its build step."""
+        """The build step that made it."""
         return step_of(self.created_by)
 
 
@@ -121,20 +105,20 @@ class Proposal:
     base: str | None
     base_layers: int
     stack: Stack
-    #: today's positions, the lowest first
+    #: today's positions in the proposed order, the lowest first
     order: Order
     layers: tuple[PlacedLayer, ...]
     constraints: tuple[Constraint, ...]
     #: bytes that the plan would store more if this image alone kept its order
     saves_bytes: int
-    #: expected bytes that a release pulls again; null where no tags tell how often layers change
+    #: bytes that a release is expected to pull again; None if the image has no tag series
     pull_today: float | None
     pull_proposed: float | None
     proof: Proof | None = None
 
     def bounds(self, position: int) -> tuple[int, int]:
-        """Lowest and highest place at which the constraints allow a layer of today's position."""
-        below = _reach(self.stack.below)
+        """Lowest and highest place that the constraints allow for the layer of this position."""
+        below = _all_below(self.stack.below)
         lowest = below[position].bit_count()
         above = sum(each >> position & 1 for each in below)
         return lowest, len(self.layers) - 1 - above
@@ -146,12 +130,12 @@ class Proposal:
 
     @property
     def below_base(self) -> bool:
-        """Whether a layer would move into its base image: no build file can do that."""
+        """Whether a layer would move into the base image, which no build file can do."""
         return self.order[: self.base_layers] != tuple(range(self.base_layers))
 
     @property
     def swaps(self) -> tuple[Swap, ...]:
-        """Pairs of layers that change places, with what the build file needs."""
+        """Pairs of layers that change places."""
         return tuple(
             Swap(lower, upper, rebuild_check(self.layers[lower].step, self.layers[upper].step))
             for at, upper in enumerate(self.order)
@@ -161,77 +145,77 @@ class Proposal:
 
     @property
     def free(self) -> bool:
-        """Whether a build file may be edited so without a look."""
+        """Whether a build file can be changed to this order without checking its steps."""
         return not self.below_base and all(swap.reason is None for swap in self.swaps)
 
     @property
     def proposed_layers(self) -> list[PlacedLayer]:
-        """The layers in the order proposed, the lowest first."""
+        """The layers in the proposed order, the lowest first."""
         return [self.layers[position] for position in self.order]
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One plan among several that trade storage for pulls."""
+class PlanChoice:
+    """One of several plans that trade stored bytes for pulled bytes."""
 
-    #: what it was made for
+    #: what it was made for, to show
     name: str
     unpacked_bytes: int
-    #: expected bytes pulled again, all images with a history once
+    #: bytes expected to be pulled again by one release of each image that has a tag series
     pull_bytes: float
     moved_images: int
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Orders for all images together."""
+    """Orders of existing layers for all images together."""
 
-    wish: Wish
+    options: ReorderOptions
     images: int
-    #: images whose layers are not all known: they keep their order
+    #: images with a layer that could not be read; they keep their order
     incomplete_images: int
-    #: images with tags before or after them in their series
+    #: images with a tag before or after them in their series
     images_with_history: int
     today_bytes: int
     proposed_bytes: int
-    #: every layer once: no order can store less
+    #: each layer counted once; no order can store less
     least_bytes: int
-    #: best found where base images stay as they are
+    #: the least that was found with all base images as they are
     bases_kept_bytes: int
     pull_today: float
     pull_proposed: float
-    #: images that move, what wins most first
+    #: images that move, the one that saves most first
     proposals: list[Proposal]
-    #: not worse than each other; for both objectives
-    choices: list[Choice] = field(default_factory=list)
-    #: the image that was to be explained
+    #: plans of which none beats another in both figures; only for both objectives
+    choices: list[PlanChoice] = field(default_factory=list)
+    #: the image of the option ``explain``
     explained: Proposal | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """Orders of build steps: what rebuilding in them would share."""
+    """Orders of build steps for all images together, and what a rebuild would share."""
 
     today_bytes: int
-    #: today's order, if each class of layers were built once
+    #: with today's orders, if each class of layers is built once
     reproducible_bytes: int
-    #: the proposed orders, if each class of layers were built once
+    #: with the proposed orders, if each class of layers is built once
     proposed_bytes: int
-    #: images whose steps move, what wins most first
+    #: images whose steps move, the one that saves most first
     proposals: list[Proposal]
-    #: classes of several layers: key -> why they are one
+    #: key of each class of several layers -> why the layers are one class
     classes: Mapping[str, str]
     #: rows of ``queries/reorder/step_repeats.sql``
     repeats: list[queries.ReorderStepRepeatsRow]
 
 
-def _reach(below: Sequence[int]) -> list[int]:
-    """For each position all that must lie below it, directly or by others between."""
-    reach: list[int] = []
+def _all_below(below: Sequence[int]) -> list[int]:
+    """For each position, as bits: the positions that must be below it, directly or indirectly."""
+    found: list[int] = []
     for direct in below:
-        all_below = direct
-        for position, known in enumerate(reach):
+        positions = direct
+        for position, known in enumerate(found):
             if direct >> position & 1:
-                all_below |= known
-        reach.append(all_below)
-    return reach
+                positions |= known
+        found.append(positions)
+    return found

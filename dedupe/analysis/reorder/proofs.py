@@ -1,4 +1,9 @@
-"""Proofs that images show the same in another order of their layers."""
+"""Proofs that an image shows the same with its layers in another order.
+
+A proof hashes all entries of the image's merged view in today's and in the proposed order. The two
+views are made by the same queries as every other merged view, from a session that holds the image
+twice.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -6,34 +11,37 @@ from typing import Protocol
 
 from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
-from dedupe.analysis.reorder.plans import Grade, Proof, Proposal
+from dedupe.analysis.reorder.plans import Proof, Proposal
+from dedupe.model.choices import Grade
 
-#: images whose merged views are compared in one go: bounds the memory of a proof
-_PROOFS = 64
+#: images whose merged views are compared at once: bounds the memory of a proof
+_IMAGES_AT_ONCE = 64
 
 
-class Comparable(Questions, Protocol):
-    """A session that can hold images in two orders."""
+class ReorderQuestions(Questions, Protocol):
+    """Questions about one scan, which can also be asked about images in another order."""
 
-    def beside(self, orders: Mapping[str, Sequence[int]]) -> "Closable":
-        """These images alone, each once more as ``proposed:ID`` in another order."""
+    def beside(self, orders: Mapping[str, Sequence[int]]) -> "ClosableQuestions":
+        """Questions about these images, each also as ``proposed:ID`` with the other order."""
         ...
 
 
-class Closable(Questions, Protocol):
-    """Questions that hold memory until they are closed."""
+class ClosableQuestions(Questions, Protocol):
+    """Questions that use memory until they are closed."""
 
     def close(self) -> None:
-        """Give it back."""
+        """Free the memory."""
         ...
 
 
-def proven(session: Comparable, proposals: Sequence[Proposal], grade: Grade) -> list[Proposal]:
-    """The proposals with the hashes of their merged views in both orders."""
-    done = []
-    for start in range(0, len(proposals), _PROOFS):
-        some = proposals[start : start + _PROOFS]
-        beside = session.beside({each.image_id: each.order for each in some})
+def with_proofs(
+    questions: ReorderQuestions, proposals: Sequence[Proposal], grade: Grade
+) -> list[Proposal]:
+    """The proposals, each with the hashes of its image's merged view in both orders."""
+    proven = []
+    for start in range(0, len(proposals), _IMAGES_AT_ONCE):
+        batch = proposals[start : start + _IMAGES_AT_ONCE]
+        beside = questions.beside({each.image_id: each.order for each in batch})
         try:
             rows = {
                 row["image_id"]: row
@@ -41,10 +49,10 @@ def proven(session: Comparable, proposals: Sequence[Proposal], grade: Grade) -> 
             }
         finally:
             beside.close()
-        for each in some:
+        for each in batch:
             row = rows[each.image_id]
             proof = Proof(
                 grade, row["today_hash"], row["proposed_hash"], row["paths"], row["folder_mtimes"]
             )
-            done.append(replace(each, proof=proof))
-    return done
+            proven.append(replace(each, proof=proof))
+    return proven

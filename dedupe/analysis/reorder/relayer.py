@@ -1,4 +1,10 @@
-"""Other divisions into layers: new ones by who shows a file, joined ones, common bases."""
+"""A plan of new layers, made from files instead of today's layers; layers to join; common bases.
+
+``dedupe.reorder.relayer`` makes the new layers from *classes*: all files that exactly the same
+images show. Cache images and incomplete images are left out. A plan is scored on the *tag steps* of
+the scan: pairs of consecutive images of a tag series, of which the newer is pulled by a host that
+has the older one.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,30 +16,31 @@ from dedupe.reorder.relayer import FileClass, NewLayer, Prefer, new_layers
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What layers cost from one tag of a series to the next, on average over all such steps."""
+    """What layers cost per tag step, on average over all tag steps; 0 if there are none."""
 
-    #: share of the newer image's bytes in layers that the older one has, 0 to 1
+    #: share of the newer image's bytes in layers that the older image has too, 0 to 1
     reuse: float
-    #: bytes in layers that the older one has not
+    #: bytes in layers that the older image does not have
     download_bytes: float
 
 
 @dataclass(frozen=True, slots=True)
-class Division:
-    """One new layer, for people."""
+class DescribedLayer:
+    """One new layer, with the names that reports show."""
 
     layer: NewLayer
-    #: names of the images that have it
+    #: the images that have it
     names: list[str]
-    #: folders with most of its bytes
+    #: up to three folders with most of its bytes
     folders: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class CommonBase:
-    """Files that images show which are built on different lowest layers."""
+    """Files that images with different lowest layers show."""
 
     names: list[str]
+    #: number of different lowest layers
     bases: int
     files: int
     size_bytes: int
@@ -41,41 +48,42 @@ class CommonBase:
 
     @property
     def saves_bytes(self) -> int:
-        """Bytes that one base layer with these files would spare, at most."""
+        """Bytes that one base layer with these files would save at most."""
         return self.size_bytes * (self.bases - 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Relayering:
-    """Today's layers of a scan's images against new ones."""
+class RelayerPlan:
+    """New layers for the images of a scan, compared with today's layers."""
 
+    #: most layers per image
     budget: int
     prefer: Prefer
     images: int
     today_layers: int
-    #: unpacked bytes of these images as they are
+    #: unpacked bytes of these images with today's layers
     today_bytes: int
-    #: of these, bytes that no container can read; new layers leave them out
+    #: bytes shadowed in every image, which new layers leave out
     dead_bytes: int
     proposed_bytes: int
-    #: every file once: no division stores less
+    #: each file counted once; no layers store less
     least_bytes: int
-    #: every image as a layer of its own
+    #: each image as a single layer of its own
     apart_bytes: int
-    #: sets of images that show files of their own
+    #: number of classes of files
     classes: int
-    new: list[Division]
-    #: steps from one tag to the next; 0 where no series has two
+    new: list[DescribedLayer]
+    #: number of tag steps
     steps: int
     score_today: Score
     score_proposed: Score
-    #: rows of ``queries/reorder/joins.sql`` that free more than they cost
+    #: pairs of layers whose join frees more bytes than it costs
     joins: list[queries.ReorderJoinsRow]
     common_bases: list[CommonBase]
 
 
-def relayer(questions: Questions, budget: int, prefer: Prefer) -> Relayering:
-    """New layers of the scan's complete images, at most ``budget`` an image."""
+def plan_new_layers(questions: Questions, budget: int, prefer: Prefer) -> RelayerPlan:
+    """New layers for the scan's images, at most ``budget`` per image."""
     images = questions.rows(queries.reorder_relayer_images())
     rows = questions.rows(queries.reorder_relayer_classes())
     numbers = {row["image_id"]: row["number"] for row in images}
@@ -87,20 +95,21 @@ def relayer(questions: Questions, budget: int, prefer: Prefer) -> Relayering:
     classes = [FileClass(tuple(row["images"]), row["files"], row["bytes"]) for row in rows]
     new = new_layers(classes, budget, prefer, [pair for _, pair in steps])
     names = {row["number"]: row["name"] for row in images}
-    (totals,) = questions.rows(queries.reorder_relayer_totals())
-    return Relayering(
+    (today,) = questions.rows(queries.reorder_relayer_totals())
+    (whole,) = questions.rows(queries.totals())
+    return RelayerPlan(
         budget=budget,
         prefer=prefer,
         images=len(images),
-        today_layers=questions.rows(queries.totals())[0]["layers"],
-        today_bytes=totals["unpacked_bytes"],
-        dead_bytes=questions.rows(queries.totals())[0]["dead_bytes"],
+        today_layers=whole["layers"],
+        today_bytes=today["unpacked_bytes"],
+        dead_bytes=whole["dead_bytes"],
         proposed_bytes=sum(layer.size_bytes for layer in new),
         least_bytes=sum(each.size_bytes for each in classes),
         apart_bytes=sum(each.size_bytes * len(each.images) for each in classes),
         classes=len(classes),
         new=[
-            Division(
+            DescribedLayer(
                 layer,
                 [names[number] for number in layer.images],
                 _folders(rows, layer.classes),
@@ -116,10 +125,10 @@ def relayer(questions: Questions, budget: int, prefer: Prefer) -> Relayering:
 
 
 def _pulled(new: Sequence[NewLayer], older: int, newer: int) -> tuple[int, int]:
-    """Bytes to download for an image where an older one is held, and all its bytes."""
-    whole = [layer for layer in new if newer in layer.images]
-    missing = [layer.size_bytes for layer in whole if older not in layer.images]
-    return sum(missing), sum(layer.size_bytes for layer in whole)
+    """Bytes to download for an image if an older one is there, and all bytes of the image."""
+    own = [layer for layer in new if newer in layer.images]
+    missing = [layer.size_bytes for layer in own if older not in layer.images]
+    return sum(missing), sum(layer.size_bytes for layer in own)
 
 
 def _mean(steps: Sequence[tuple[int, int]]) -> Score:
@@ -130,7 +139,7 @@ def _mean(steps: Sequence[tuple[int, int]]) -> Score:
 
 
 def _folders(rows: Sequence[queries.ReorderRelayerClassesRow], chosen: Sequence[int]) -> list[str]:
-    """Folders of the largest classes, each once."""
+    """Up to three folders of the largest classes, each once."""
     largest = sorted(chosen, key=lambda number: (-rows[number]["bytes"], number))
     return list(dict.fromkeys(folder for each in largest for folder in rows[each]["folders"]))[:3]
 

@@ -1,108 +1,116 @@
-"""Orders of build steps: what images would share if each step of a class ran once."""
+"""A plan of orders for build steps: what images would share if equal steps ran once.
+
+Layer orders move the layers that exist. Step orders are advice for build files: after a rebuild,
+layers that several images make by the same step can be one layer.
+
+- A *class* is a set of layers that one build step would have made: they differ in timestamps only,
+  or most of their content is the same (``layer_class`` in queries/relations). After a rebuild, one
+  layer stands for the class. Its size is unknown, so the largest of them is counted.
+- The search is the one of ``layers``, with one number per class instead of one per layer. Bases are
+  kept, because a build file cannot reorder the image in its FROM.
+- *Reproducible* bytes are what today's orders would store with one layer per class: the saving that
+  reproducible builds bring without any new order.
+
+A rebuild makes other layers, so no proposal here has a proof; each swap of two steps says what to
+check instead.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
-from dedupe.analysis.reorder.input import Problem, problem_of
-from dedupe.analysis.reorder.layers import holders, proposal
-from dedupe.analysis.reorder.plans import StepPlan, Wish
-from dedupe.reorder.problem import Order, Stack
+from dedupe.analysis.reorder.input import ImageLayers, ReorderInput
+from dedupe.analysis.reorder.plans import StepPlan
+from dedupe.analysis.reorder.proposals import ProposalBuilder
+from dedupe.reorder.stack import Order, Stack
 from dedupe.reorder.storage import storage_orders
 
+#: chain of classes, the lowest first -> bytes of the two largest layers that images have there
+_TwoLargest = Mapping[tuple[int, ...], tuple[int, int]]
 
-def step_orders(questions: Questions, wish: Wish) -> StepPlan:
-    """The longest common beginnings of steps that the constraints allow, bases as they are.
 
-    A rebuild makes other layers, so a proposal has no proof: each swap says what to look at.
-    Raises StoreError as ``problem_of``.
-    """
-    problem = problem_of(questions, replace(wish, keep_bases=True))
-    numbers: dict[str, int] = {}
-    for rows in problem.rows:
-        for row in rows:
-            numbers.setdefault(row["step_class"], len(numbers))
-    stacks = [
-        Stack(tuple(numbers[row["step_class"]] for row in rows), stack.below)
-        for rows, stack in zip(problem.rows, problem.kept, strict=True)
-    ]
-    sizes = [0] * len(numbers)
-    for rows in problem.rows:
-        for row in rows:
-            number = numbers[row["step_class"]]
-            sizes[number] = max(sizes[number], row["content_bytes"])
-    orders = storage_orders(stacks, sizes, wish.budget_seconds)
+def plan_steps(questions: Questions, given: ReorderInput) -> StepPlan:
+    """The orders of build steps that share most, bases as they are."""
+    stacks, sizes = _class_stacks(given)
     today = [stack.today for stack in stacks]
-    reproducible = built_bytes(problem, stacks, today)
-    proposed = built_bytes(problem, stacks, orders)
-    if proposed >= reproducible:
-        orders, proposed = today, reproducible
-    as_classes = replace(problem, stacks=stacks)
-    counts = holders(as_classes, today), holders(as_classes, orders)
-    sizes_there = _two_largest(problem, stacks, orders)
-    moved = [
-        replace(
-            proposal(as_classes, number, order, *counts),
-            saves_bytes=_wins(problem.rows[number], stacks[number], order, sizes_there),
-        )
+    orders = storage_orders(stacks, sizes, given.options.budget_seconds)
+    reproducible = _built_bytes(_two_largest(given, stacks, today))
+    largest = _two_largest(given, stacks, orders)
+    # the search counts every layer of a class as the largest one, so a plan can be worse than today
+    if _built_bytes(largest) >= reproducible:
+        orders, largest = today, _two_largest(given, stacks, today)
+    builder = ProposalBuilder(given, stacks, orders)
+    proposals = [
+        builder.build(number, _saves(given.images[number], stacks[number], order, largest))
         for number, order in enumerate(orders)
         if order != today[number]
     ]
     return StepPlan(
-        today_bytes=problem.stored(problem.today),
+        today_bytes=given.unpacked_bytes(given.today),
         reproducible_bytes=reproducible,
-        proposed_bytes=proposed,
-        proposals=sorted(moved, key=lambda each: (-each.saves_bytes, each.name)),
+        proposed_bytes=_built_bytes(largest),
+        proposals=sorted(proposals, key=lambda each: (-each.saves_bytes, each.name)),
         classes={
             row["step_class"]: row["class_reason"]
-            for rows in problem.rows
-            for row in rows
+            for layers in given.images
+            for row in layers
             if row["class_reason"]
         },
         repeats=questions.rows(queries.reorder_step_repeats()),
     )
 
 
-def built_bytes(problem: Problem, stacks: Sequence[Stack], orders: Sequence[Order]) -> int:
-    """Unpacked bytes where layers of one class on one parent are one: the largest of them."""
-    return sum(largest for largest, _ in _two_largest(problem, stacks, orders).values())
+def _class_stacks(given: ReorderInput) -> tuple[list[Stack], list[int]]:
+    """The stacks with the number of its class in place of each layer, and sizes of the classes."""
+    numbers: dict[str, int] = {}
+    sizes: list[int] = []
+    for layers in given.images:
+        for row in layers:
+            number = numbers.setdefault(row["step_class"], len(sizes))
+            if number == len(sizes):
+                sizes.append(0)
+            sizes[number] = max(sizes[number], row["content_bytes"])
+    stacks = [
+        Stack(tuple(numbers[row["step_class"]] for row in layers), stack.below)
+        for layers, stack in zip(given.images, given.base_kept_stacks, strict=True)
+    ]
+    return stacks, sizes
+
+
+def _built_bytes(largest: _TwoLargest) -> int:
+    """Unpacked bytes if all layers of one chain of classes become one, the largest of them."""
+    return sum(first for first, _ in largest.values())
 
 
 def _two_largest(
-    problem: Problem, stacks: Sequence[Stack], orders: Sequence[Order]
-) -> dict[tuple[int, ...], tuple[int, int]]:
-    """Of each chain of classes the two largest layers that images have there."""
+    given: ReorderInput, stacks: Sequence[Stack], orders: Sequence[Order]
+) -> _TwoLargest:
     found: dict[tuple[int, ...], tuple[int, int]] = {}
-    for rows, stack, order in zip(problem.rows, stacks, orders, strict=True):
-        for chain, size in _chain_sizes(rows, stack, order).items():
+    for layers, stack, order in zip(given.images, stacks, orders, strict=True):
+        for chain, size in _chain_sizes(layers, stack, order).items():
             first, second = found.get(chain, (0, 0))
             found[chain] = (size, first) if size > first else (first, max(second, size))
     return found
 
 
-def _chain_sizes(
-    rows: Sequence[queries.ReorderLayersRow], stack: Stack, order: Order
-) -> dict[tuple[int, ...], int]:
-    chain = stack.arranged(order)
+def _chain_sizes(layers: ImageLayers, stack: Stack, order: Order) -> dict[tuple[int, ...], int]:
+    """Chain of classes -> bytes of the layer of this image at its top."""
+    chain = stack.layers_in(order)
     return {
-        chain[: place + 1]: rows[position]["content_bytes"] for place, position in enumerate(order)
+        chain[: place + 1]: layers[position]["content_bytes"]
+        for place, position in enumerate(order)
     }
 
 
-def _wins(
-    rows: Sequence[queries.ReorderLayersRow],
-    stack: Stack,
-    order: Order,
-    largest: Mapping[tuple[int, ...], tuple[int, int]],
-) -> int:
-    """Bytes more if this image alone kept today's order."""
-    own = _chain_sizes(rows, stack, order)
+def _saves(layers: ImageLayers, stack: Stack, order: Order, largest: _TwoLargest) -> int:
+    """Bytes that the plan would store more if this image alone kept today's order."""
+    own = _chain_sizes(layers, stack, order)
 
-    def without(chain: tuple[int, ...]) -> int:
+    def without_this_image(chain: tuple[int, ...]) -> int:
         first, second = largest.get(chain, (0, 0))
         return second if own.get(chain) == first else first
 
-    freed = sum(largest[chain][0] - without(chain) for chain in own)
-    today = _chain_sizes(rows, stack, stack.today)
-    return sum(max(0, size - without(chain)) for chain, size in today.items()) - freed
+    freed = sum(largest[chain][0] - without_this_image(chain) for chain in own)
+    today = _chain_sizes(layers, stack, stack.today)
+    added = sum(max(0, size - without_this_image(chain)) for chain, size in today.items())
+    return added - freed

@@ -19,9 +19,9 @@ def as_dict(plan: Plan, steps: StepPlan | None) -> dict[str, Any]:
     """The same as objects, for reports that hold more."""
     return {
         "schema_version": SCHEMA_VERSION,
-        "objective": plan.wish.objective.value,
-        "grade": plan.wish.grade.value,
-        "keep_bases": plan.wish.keep_bases,
+        "objective": plan.options.objective.value,
+        "grade": plan.options.grade.value,
+        "keep_bases": plan.options.keep_bases,
         "images": plan.images,
         "incomplete_images": plan.incomplete_images,
         "images_with_history": plan.images_with_history,

@@ -16,7 +16,7 @@ def render(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int) -> st
     """Totals, and for each image that moves both orders, the proof and the build file."""
     won = plan.today_bytes - plan.proposed_bytes
     parts = [
-        f"## Orders of layers for {plan.wish.objective}\n",
+        f"## Orders of layers for {plan.options.objective}\n",
         f"{counted(plan.images, 'image')}, {len(plan.proposals):,} would move: "
         f"{human(won, plain=plain)} of {human(plan.today_bytes, plain=plain)} unpacked won"
         + (
@@ -42,7 +42,7 @@ def render(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int) -> st
             )
         )
     for each in _first(plan.proposals, limit):
-        head = f"### {code(each.name)}: {gain(each, plan.wish.objective, plain=plain)}\n"
+        head = f"### {code(each.name)}: {gain(each, plan.options.objective, plain=plain)}\n"
         parts += [head, _orders(each, plain=plain), _proof(each), _build_file(each)]
     if steps is not None and (steps.proposals or steps.repeats):
         shared = human(steps.today_bytes - steps.proposed_bytes, plain=plain)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from dedupe.analysis.reorder.relayer import Relayering, Score
+from dedupe.analysis.reorder.relayer import RelayerPlan, Score
 from dedupe.report.markdown import code, table
 from dedupe.report.steps import short_step
 from dedupe.report.units import counted, human, percent
@@ -15,7 +15,7 @@ _STEP = 60
 _NAMES = 2
 
 
-def render(found: Relayering, *, plain: bool, limit: int) -> str:
+def render(found: RelayerPlan, *, plain: bool, limit: int) -> str:
     """Totals and scores, the new layers, layers to join, common bases."""
 
     def size(count: float) -> str:
@@ -70,7 +70,7 @@ def render(found: Relayering, *, plain: bool, limit: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def as_markdown(found: Relayering, *, plain: bool, limit: int) -> str:
+def as_markdown(found: RelayerPlan, *, plain: bool, limit: int) -> str:
     """The same as tables."""
     said = (
         f"{human(found.today_bytes, plain=plain)} unpacked today, "
@@ -107,7 +107,7 @@ def as_markdown(found: Relayering, *, plain: bool, limit: int) -> str:
     return "\n".join([*parts, "### Layers to join\n", joins] if found.joins else parts)
 
 
-def as_json(found: Relayering) -> str:
+def as_json(found: RelayerPlan) -> str:
     """One document; docs/reorder.md describes its keys."""
     document: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,

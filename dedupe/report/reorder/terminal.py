@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from dedupe.analysis.reorder.plans import Grade, Objective, PlacedLayer, Plan, Proposal, StepPlan
+from dedupe.analysis.reorder.plans import PlacedLayer, Plan, Proposal, StepPlan
+from dedupe.model.choices import Grade, Objective
 from dedupe.report.steps import short_step
 from dedupe.report.units import counted, human, percent
 
@@ -21,7 +22,7 @@ def render(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int = _SHO
     if not plan.proposals:
         lines += [_nothing(plan), ""]
     for each in plan.proposals[:limit] if limit else plan.proposals:
-        lines += [*_proposal(each, plan.wish.objective, plain=plain), ""]
+        lines += [*_proposal(each, plan.options.objective, plain=plain), ""]
     lines += _more(len(plan.proposals), limit)
     if steps is not None:
         lines += _steps(plan, steps, plain=plain, limit=limit)
@@ -34,7 +35,7 @@ def explain(plan: Plan, *, plain: bool) -> str:
     if found is None:
         raise ValueError("the plan explains no image")
     head = "moves" if found.moved else "stays as it is"
-    lines = [f"{found.name} {head}; grade {_GRADES[plan.wish.grade]}", ""]
+    lines = [f"{found.name} {head}; grade {_GRADES[plan.options.grade]}", ""]
     if found.base:
         end = found.base_layers - 1
         lines += [f"layers 0 to {end} are its base, {found.base}", ""]
@@ -115,9 +116,9 @@ def _totals(plan: Plan, *, plain: bool) -> list[str]:
     won = plan.today_bytes - plan.proposed_bytes
     possible = plan.today_bytes - plan.least_bytes
     lines = [
-        f"Orders of layers for {plan.wish.objective}: {counted(plan.images, 'image')}, "
+        f"Orders of layers for {plan.options.objective}: {counted(plan.images, 'image')}, "
         f"{len(plan.proposals):,} would move",
-        f"Grade {_GRADES[plan.wish.grade]}",
+        f"Grade {_GRADES[plan.options.grade]}",
         "",
         f"{size(plan.today_bytes)}  unpacked today, each layer once in its place",
         f"{size(won)}  {'won' if won >= 0 else 'lost'} by these orders; "
@@ -127,10 +128,10 @@ def _totals(plan: Plan, *, plain: bool) -> list[str]:
             else "no layer is stored twice"
         ),
     ]
-    if plan.bases_kept_bytes > plan.proposed_bytes and plan.wish.objective is Objective.STORAGE:
+    if plan.bases_kept_bytes > plan.proposed_bytes and plan.options.objective is Objective.STORAGE:
         kept = human(plan.today_bytes - plan.bases_kept_bytes, plain=plain)
         lines.append(f"{'':11}{kept} of it if base images stay as they are: --keep-bases")
-    if plan.wish.objective is not Objective.STORAGE:
+    if plan.options.objective is not Objective.STORAGE:
         lines += [
             f"{size(plan.pull_today)}  expected to be pulled again by one release of each of "
             f"{counted(plan.images_with_history, 'image')} in a tag series",
@@ -152,12 +153,12 @@ def _totals(plan: Plan, *, plain: bool) -> list[str]:
 
 
 def _nothing(plan: Plan) -> str:
-    if plan.wish.objective is Objective.PULLS and not plan.images_with_history:
+    if plan.options.objective is Objective.PULLS and not plan.images_with_history:
         return (
             "No image has a tag before or after it in its series, so nothing tells how often its "
             "layers change: every order stays."
         )
-    if plan.today_bytes == plan.least_bytes and plan.wish.objective is Objective.STORAGE:
+    if plan.today_bytes == plan.least_bytes and plan.options.objective is Objective.STORAGE:
         return "Every layer is stored once: no order stores less."
     return "No better order was found that the constraints allow."
 

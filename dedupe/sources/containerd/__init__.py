@@ -1,1 +1,1 @@
-"""containerd's store, also when docker keeps its images there."""
+"""containerd's store, on its own or below docker's."""

@@ -1,28 +1,55 @@
-"""Images of a content store whose names are lost: what its blobs say of themselves."""
+"""The content store: its blobs, and the images among them whose names were lost."""
 
 from typing import Any
 
 from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_MANIFEST_BYTES, object_in, objects_in, parse_object
-from dedupe.model.identity import Digest, is_digest, new_hash
-from dedupe.model.images import StoredBlob
+from dedupe.model.identity import ChainID, Digest, is_digest, new_hash
+from dedupe.model.images import StoredBlob, TreeRef
+from dedupe.sources.containerd.snapshots import ContainerdRoot, Snapshots
+from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.manifests import reference_name
-from dedupe.sources.interface import Holder
+from dedupe.sources.holders.folder import FolderHolder
+
+#: folder of the content store
+CONTENT = "io.containerd.content.v1.content"
 
 
-def nameless(
-    holder: Holder, blobs: list[StoredBlob], reached: set[Digest]
+class ContainerdBlobs(BlobFiles):
+    """Blobs of the content store, and snapshots that their layers are unpacked in.
+
+    Blobs that are being written, in ``ingest``, are not among them.
+    """
+
+    unpacks = True
+
+    def __init__(self, root: ContainerdRoot, snapshots: Snapshots) -> None:
+        super().__init__(FolderHolder(root.folder), "/".join(root.parts(CONTENT, "blobs")))
+        self._snapshots = snapshots
+
+    def tree(self, chain: ChainID) -> TreeRef | None:
+        """The snapshot that the layer of this chain ID is unpacked in, if any."""
+        return self._snapshots.layer(chain)
+
+
+def lost_images(
+    blob_files: BlobFiles, blobs: list[StoredBlob], referenced: set[Digest]
 ) -> list[tuple[dict[str, Any], tuple[str, ...]]]:
-    """Entries of the manifests and indexes that no other names, and what they call themselves.
+    """Index entries for the manifests and indexes that no other document names.
 
-    Blobs in ``reached`` are left out: some image has led to them already.
+    With each come the names in its own annotations. Blobs in ``referenced`` are left out: an image
+    has led to them already.
     """
     found: dict[Digest, tuple[dict[str, Any], tuple[str, ...]]] = {}
     named: set[Digest] = set()
     for blob in blobs:
-        if blob.digest is None or blob.digest in reached or blob.stored_bytes > MAX_MANIFEST_BYTES:
+        if (
+            blob.digest is None
+            or blob.digest in referenced
+            or blob.stored_bytes > MAX_MANIFEST_BYTES
+        ):
             continue
-        document = _document(holder, blob, blob.digest)
+        document = _read_document(blob_files, blob.digest)
         if document is None:
             continue
         try:
@@ -41,18 +68,18 @@ def nameless(
     return [found[digest] for digest in sorted(found.keys() - named)]
 
 
-def _document(holder: Holder, blob: StoredBlob, digest: Digest) -> dict[str, Any] | None:
-    """The JSON object in a blob that is what its digest says; None for any other blob."""
+def _read_document(blob_files: BlobFiles, digest: Digest) -> dict[str, Any] | None:
+    """The JSON object in a blob; None if there is none, or if the blob has another digest."""
     try:
-        head = holder.read(blob.name, MAX_MANIFEST_BYTES)
-        if head[:1] != b"{":
+        data = blob_files.read_document(digest, MAX_MANIFEST_BYTES)
+        if data[:1] != b"{":
             return None
         hasher = new_hash(digest)
         if hasher is None:
             return None
-        hasher.update(head)
+        hasher.update(data)
         if hasher.hexdigest() != digest.partition(":")[2]:
             return None
-        return parse_object(head, digest)
+        return parse_object(data, digest)
     except SourceError:
         return None

@@ -1,4 +1,4 @@
-"""Containers that containerd keeps records of, and the images that they were made from."""
+"""Containers in containerd's metadata, and the images that they were made from."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,17 +9,17 @@ from dedupe.host.files import read_below
 from dedupe.model.identity import ImageID, chain_ids
 from dedupe.model.images import FoundContainer, FoundImage
 from dedupe.model.paths import printable
-from dedupe.sources.containerd.metadata import ContainerRecord, ImageRecord, Metadata
-from dedupe.sources.containerd.snapshots import READABLE, Snapshots, Store
+from dedupe.sources.containerd.metadata import ContainerdContainer, ContainerdImage, Metadata
+from dedupe.sources.containerd.snapshots import READABLE, ContainerdRoot, Snapshots
 from dedupe.sources.interface import Contents
 
-#: where CRI keeps the state of its containers, in every version of containerd
+#: folder of the state of CRI's containers, in every version of containerd
 _CRI = "io.containerd.grpc.v1.cri"
 _TASKS = ("io.containerd.runtime.v2.task", "io.containerd.runtime.v1.linux")
 
 
 class Origins:
-    """From what a container's record and its snapshot say to the image that it was made from."""
+    """Finds the image that a container was made from, by its record and its snapshot."""
 
     def __init__(self) -> None:
         #: (namespace, name) -> images that the name leads to
@@ -27,8 +27,8 @@ class Origins:
         #: chain ID of the topmost layer -> images
         self._tops: dict[str, list[FoundImage]] = {}
 
-    def add(self, records: Sequence[ImageRecord], images: Sequence[FoundImage]) -> None:
-        """Images of one target, and the records of this target."""
+    def add(self, records: Sequence[ContainerdImage], images: Sequence[FoundImage]) -> None:
+        """Add the images of one target, and the records that name it."""
         for record in records:
             self._named.setdefault((record.namespace, record.name), []).extend(images)
         for image in images:
@@ -36,8 +36,8 @@ class Origins:
             for top in [*chain_ids(stack)][-1:]:
                 self._tops.setdefault(top, []).append(image)
 
-    def image(self, namespace: str, name: str, snapshots: Snapshots, key: str) -> ImageID | None:
-        """The image whose layers lie below this snapshot; of several, that of this name."""
+    def image_id(self, namespace: str, name: str, snapshots: Snapshots, key: str) -> ImageID | None:
+        """The image whose layers are below this snapshot; of several, the one of this name."""
         named = self._named.get((namespace, name), [])
         for below in snapshots.keys_below(namespace, key):
             found = self._tops.get(below, [])
@@ -48,18 +48,22 @@ class Origins:
 
 
 def recorded_containers(
-    store: Store, metadata: Metadata, snapshots: Snapshots, origins: Origins, contents: Contents
+    root: ContainerdRoot,
+    metadata: Metadata,
+    snapshots: Snapshots,
+    origins: Origins,
+    contents: Contents,
 ) -> list[FoundContainer]:
-    """Containers of all namespaces; ``running`` is what CRI says, or False where none can."""
+    """Containers of all namespaces; a missing writable branch becomes a problem."""
     containers = []
     for record in metadata.containers:
-        # docker has its own branches, of a graph driver, where it keeps no snapshot here
+        # without a snapshot, docker keeps the writable branch with a graph driver
         if record.namespace == "moby" and not record.snapshot_key:
             continue
         upper = snapshots.upper(record.namespace, record.snapshot_key)
         subject = printable(record.container_id)
         if upper is None and record.snapshotter in READABLE:
-            contents.failed(
+            contents.add_error(
                 subject,
                 SourceError(
                     f"snapshot {printable(record.snapshot_key)} of {record.snapshotter}: "
@@ -71,41 +75,45 @@ def recorded_containers(
             FoundContainer(
                 container_id=subject,
                 name=_name(record.labels),
-                image_id=origins.image(
+                image_id=origins.image_id(
                     record.namespace, record.image, snapshots, record.snapshot_key
                 ),
                 image=printable(record.image) or None,
                 upper=upper,
-                running=_running(store, record),
+                running=_is_running(root, record),
             )
         )
     return containers
 
 
 def _name(labels: dict[str, str]) -> str | None:
-    """The name that nerdctl or Kubernetes gives to a container."""
+    """The name of a container in nerdctl, or in Kubernetes: namespace, pod and container."""
     pod = [labels.get(f"io.kubernetes.{key}", "") for key in ("pod.namespace", "pod.name")]
     pod.append(labels.get("io.kubernetes.container.name", ""))
     name = labels.get("nerdctl/name") or "/".join(part for part in pod if part)
     return printable(name) or None
 
 
-def _running(store: Store, record: ContainerRecord) -> bool | None:
-    """A container without a task does not run; one with a task may have ended."""
+def _is_running(root: ContainerdRoot, record: ContainerdContainer) -> bool | None:
+    """Whether a container runs; None if it is not known.
+
+    CRI keeps it in its state. Else a container without a task does not run, but one with a task may
+    have exited.
+    """
     if "/" in record.container_id or record.container_id in ("", ".", ".."):
         return None
-    status = _cri_status(store, record.container_id)
+    status = _cri_status(root, record.container_id)
     if status:
-        # moments in nanoseconds; 0 is one that has not come
+        # times in nanoseconds; 0 if it has not happened
         return bool(status.get("StartedAt")) and not status.get("FinishedAt")
-    if any(store.has_folder(task, record.namespace, record.container_id) for task in _TASKS):
+    if any(root.has_folder(task, record.namespace, record.container_id) for task in _TASKS):
         return None
     return False
 
 
-def _cri_status(store: Store, container_id: str) -> dict[str, Any]:
-    parts = store.parts(_CRI, "containers", container_id, "status")
+def _cri_status(root: ContainerdRoot, container_id: str) -> dict[str, Any]:
+    parts = root.parts(_CRI, "containers", container_id, "status")
     try:
-        return parse_object(read_below(store.root, parts, MAX_CONFIG_BYTES), "status")
+        return parse_object(read_below(root.folder, parts, MAX_CONFIG_BYTES), "status")
     except SourceError:
         return {}

@@ -1,8 +1,8 @@
-"""What containerd's two kinds of database say: images and containers, and their snapshots.
+"""containerd's databases: images and containers by namespace, and snapshots.
 
-``meta.db`` holds records a namespace; each snapshotter's ``metadata.db`` says in which folder a
-snapshot lies. A snapshot's name there is ``<namespace>/<number>/<key>``, the key of a committed
-one the chain ID of the layer that it unpacks.
+``meta.db`` has the records of each namespace. The ``metadata.db`` of a snapshotter has the folder
+of each snapshot. A snapshot's full name there is ``<namespace>/<number>/<key>``; the key of a
+committed snapshot is the chain ID of the layer that is unpacked in it.
 Source: containerd core/metadata/buckets.go, core/snapshots/storage/bolt.go.
 """
 
@@ -14,29 +14,29 @@ from dedupe.errors import SourceError
 from dedupe.formats.bolt import BoltFile, Bucket
 
 METADATA = ("io.containerd.metadata.v1.bolt", "meta.db")
-#: images, containers or snapshots of one root: a hundred times what large hosts have
+#: records of one kind in one root: a hundred times what large hosts have
 MAX_RECORDS = 200_000
-#: findings that still tell something new
-_MAX_DAMAGES = 100
-#: nothing that is shown or compared is longer
+#: errors after which no more namespaces are read
+_MAX_ERRORS = 100
+#: names and labels are cut after this many bytes
 _MAX_TEXT_BYTES = 32768
 _VERSION = b"v1"
 _ACTIVE, _COMMITTED = b"\x02", b"\x03"
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRecord:
-    """A name in a namespace, and the descriptor that it stands for."""
+class ContainerdImage:
+    """A name in a namespace, and the descriptor of its target."""
 
     namespace: str
     name: str
-    #: as an entry of an index: digest, mediaType, size
+    #: in the form of an index entry: digest, mediaType, size
     target: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerRecord:
-    """A container in a namespace; empty fields where the record has none."""
+class ContainerdContainer:
+    """A container in a namespace; fields that the record lacks are empty."""
 
     namespace: str
     container_id: str
@@ -48,64 +48,64 @@ class ContainerRecord:
 
 @dataclass(slots=True)
 class Metadata:
-    """Records of all namespaces, and what of them was damaged."""
+    """Records of all namespaces, and the errors of reading them."""
 
-    images: list[ImageRecord] = field(default_factory=list)
-    containers: list[ContainerRecord] = field(default_factory=list)
-    #: snapshotters that some namespace has snapshots of
+    images: list[ContainerdImage] = field(default_factory=list)
+    containers: list[ContainerdContainer] = field(default_factory=list)
+    #: snapshotters with snapshots in any namespace
     snapshotters: set[str] = field(default_factory=set)
-    damages: list[SourceError] = field(default_factory=list)
+    errors: list[SourceError] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot as its snapshotter keeps it."""
+    """A snapshot in a snapshotter's database."""
 
     namespace: str
-    #: chain ID of a committed snapshot; whatever the client chose for an active one
+    #: chain ID of a committed snapshot; any text for an active one
     key: str
     #: name of the folder
     number: int
     committed: bool
-    #: neither committed nor a view of what is
+    #: neither committed nor a read-only view
     writable: bool
-    #: full name of the snapshot below; empty for the base
+    #: full name of the snapshot below; empty for the lowest one
     parent: str
     #: disk usage when it was committed; 0 for an active one
     size: int
 
 
 def read_metadata(file: BoltFile) -> Metadata:
-    """All that can be read; damage ends one namespace's list, not the rest."""
+    """Read all records; an error ends the list of one namespace, not the others."""
     found = Metadata()
     try:
         root = file.bucket(_VERSION)
         namespaces = root.buckets() if root is not None else {}
     except SourceError as error:
-        found.damages.append(error)
+        found.errors.append(error)
         return found
     for name, bucket in namespaces.items():
-        if len(found.damages) >= _MAX_DAMAGES:
+        if len(found.errors) >= _MAX_ERRORS:
             break
         try:
             sections = bucket.buckets()
         except SourceError as error:
-            found.damages.append(error)
+            found.errors.append(error)
             continue
-        _take(found, found.images, _images(_text(name), sections.get(b"images")))
-        _take(found, found.containers, _containers(_text(name), sections.get(b"containers")))
-        _take(found, found.snapshotters, _snapshotters(sections.get(b"snapshots")))
+        _add_records(found, found.images, _images(_text(name), sections.get(b"images")))
+        _add_records(found, found.containers, _containers(_text(name), sections.get(b"containers")))
+        _add_records(found, found.snapshotters, _snapshotters(sections.get(b"snapshots")))
     return found
 
 
 def snapshots_in(file: BoltFile) -> Iterator[tuple[str, Snapshot]]:
-    """Snapshots of one snapshotter with their full names.
+    """Full name and record of each snapshot of one snapshotter.
 
-    SourceError ``bolt-damaged`` or ``bolt-too-large`` ends them early.
+    Raises SourceError ``bolt-damaged`` or ``bolt-too-large``.
     """
     for count, (name, record) in enumerate(_records(file.bucket(_VERSION, b"snapshots"))):
         if count == MAX_RECORDS:
-            raise too_many()
+            raise _too_many()
         values = record.values()
         namespace, _, rest = _text(name).partition("/")
         yield (
@@ -123,7 +123,7 @@ def snapshots_in(file: BoltFile) -> Iterator[tuple[str, Snapshot]]:
 
 
 def unsigned(data: bytes) -> int:
-    """Go's unsigned varint; 0 for what is none."""
+    """Decode Go's unsigned varint; 0 if it is not one."""
     value = 0
     for position, byte in enumerate(data[:10]):
         value |= (byte & 0x7F) << 7 * position
@@ -133,28 +133,28 @@ def unsigned(data: bytes) -> int:
 
 
 def signed(data: bytes) -> int:
-    """Go's signed (zig-zag) varint; 0 for what is none."""
+    """Decode Go's signed (zig-zag) varint; 0 if it is not one."""
     value = unsigned(data)
     return value >> 1 ^ -(value & 1)
 
 
-def too_many() -> SourceError:
-    """The error for a database that could fill the memory."""
+def _too_many() -> SourceError:
+    """The error for a database that is too large to keep in memory."""
     return SourceError(f"more than {MAX_RECORDS} records of a kind", "bolt-too-large")
 
 
-def _take(found: Metadata, into: Any, records: Iterator[Any]) -> None:
+def _add_records(found: Metadata, into: Any, records: Iterator[Any]) -> None:
     add = into.add if isinstance(into, set) else into.append
     try:
         for record in records:
             add(record)
             if len(into) > MAX_RECORDS:
-                raise too_many()
+                raise _too_many()
     except SourceError as error:
-        found.damages.append(error)
+        found.errors.append(error)
 
 
-def _images(namespace: str, bucket: Bucket | None) -> Iterator[ImageRecord]:
+def _images(namespace: str, bucket: Bucket | None) -> Iterator[ContainerdImage]:
     for name, record in _records(bucket):
         target = record.buckets().get(b"target")
         values = target.values() if target is not None else {}
@@ -164,14 +164,14 @@ def _images(namespace: str, bucket: Bucket | None) -> Iterator[ImageRecord]:
         }
         if b"size" in values:
             entry["size"] = signed(values[b"size"])
-        yield ImageRecord(namespace, _text(name), entry)
+        yield ContainerdImage(namespace, _text(name), entry)
 
 
-def _containers(namespace: str, bucket: Bucket | None) -> Iterator[ContainerRecord]:
+def _containers(namespace: str, bucket: Bucket | None) -> Iterator[ContainerdContainer]:
     for name, record in _records(bucket):
         values = record.values()
         labels = record.buckets().get(b"labels")
-        yield ContainerRecord(
+        yield ContainerdContainer(
             namespace,
             _text(name),
             _text(values.get(b"image", b"")),
@@ -186,7 +186,7 @@ def _containers(namespace: str, bucket: Bucket | None) -> Iterator[ContainerReco
 
 def _snapshotters(bucket: Bucket | None) -> Iterator[str]:
     for name, records in _records(bucket):
-        # a snapshotter that was in use once leaves an empty bucket
+        # a snapshotter that is not used any more leaves an empty bucket
         if next(iter(records), None) is not None:
             yield _text(name)
 

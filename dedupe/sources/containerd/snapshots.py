@@ -1,4 +1,4 @@
-"""Layers and writable branches that containerd keeps unpacked, one folder a snapshot."""
+"""Layers and writable branches that containerd keeps unpacked, one folder per snapshot."""
 
 import re
 import stat
@@ -13,66 +13,69 @@ from dedupe.model.images import TreeRef, Whiteouts
 from dedupe.sources.containerd.metadata import Snapshot, snapshots_in
 from dedupe.sources.interface import Contents
 
-#: folder of a snapshotter, its name behind
+#: start of the name of a snapshotter's folder; the snapshotter's name follows
 SNAPSHOTTER = "io.containerd.snapshotter.v1."
-#: what is unpacked into plain folders; ``overlayfs`` first, as every containerd's default
+#: snapshotters that unpack into plain folders; ``overlayfs`` is the default, so it comes first
 READABLE = ("overlayfs", "native")
 _NUMBER = re.compile(r"[^/]*/([0-9]{1,20})/")
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
-    """Where containerd's root is: folders below what the user named."""
+class ContainerdRoot:
+    """containerd's root: the folder that the user named, or one below it."""
 
-    root: Path
+    #: the folder that the user named
+    folder: Path
+    #: names from there to containerd's root
     below: tuple[str, ...] = ()
 
     def parts(self, *names: str) -> tuple[str, ...]:
-        """Names below the user's folder of a file in containerd's root."""
+        """Names from ``folder`` to a file in containerd's root."""
         return (*self.below, *names)
 
     def has_folder(self, *names: str) -> bool:
-        """Whether there is such a folder, itself no link."""
+        """Whether this folder exists in containerd's root and is not a link itself."""
         try:
-            return stat.S_ISDIR(self.root.joinpath(*self.parts(*names)).lstat().st_mode)
+            return stat.S_ISDIR(self.folder.joinpath(*self.parts(*names)).lstat().st_mode)
         except (OSError, ValueError):
             return False
 
 
 class Snapshots:
-    """Snapshots of all snapshotters whose folders can be read."""
+    """Snapshots of the snapshotters in ``READABLE``."""
 
-    def __init__(self, store: Store, contents: Contents) -> None:
-        self._store = store
+    def __init__(self, root: ContainerdRoot, contents: Contents) -> None:
+        """Read the databases; errors become problems."""
+        self._root = root
         #: snapshotter -> full name -> snapshot
         self._named: dict[str, dict[str, Snapshot]] = {}
-        #: (namespace, key) -> snapshotter and full name, the newest of a key
+        #: (namespace, key) -> snapshotter and full name of the newest snapshot
         self._keyed: dict[tuple[str, str], tuple[str, str]] = {}
+        #: chain ID -> snapshotter and full name
         self._chains: dict[str, tuple[str, str]] = {}
         for snapshotter in READABLE:
-            parts = store.parts(SNAPSHOTTER + snapshotter, "metadata.db")
+            parts = root.parts(SNAPSHOTTER + snapshotter, "metadata.db")
             named = self._named.setdefault(snapshotter, {})
             try:
-                named.update(snapshots_in(BoltFile.open(store.root, parts)))
+                named.update(snapshots_in(BoltFile.open(root.folder, parts)))
             except SourceError as error:
                 # a snapshotter that was never used has no database
                 if error.code != "blob-missing":
-                    closed = error.code == "permission-denied"
-                    contents.failed("/".join(parts), error, once=closed)
+                    contents.add_open_error("/".join(parts), error)
             self._index(snapshotter)
 
     def layer(self, chain: ChainID) -> TreeRef | None:
-        """The folder that a layer was unpacked to; None where none of its place is kept."""
+        """The folder that the layer of this chain ID is unpacked in, if any."""
         found = self._chains.get(chain)
         return self._tree(*found) if found else None
 
     def upper(self, namespace: str, key: str) -> TreeRef | None:
-        """The writable branch of this key; None where it is not kept in a folder."""
+        """The folder of the writable branch of this key, if any."""
         found = self._keyed.get((namespace, key))
         return self._tree(*found) if found else None
 
     def has(self, namespace: str, key: str) -> bool:
-        """Whether any readable snapshotter knows this key."""
+        """Whether a snapshot has this key."""
         return (namespace, key) in self._keyed
 
     def active(self, namespace: str) -> list[str]:
@@ -84,14 +87,14 @@ class Snapshots:
         ]
 
     def numbers_of(self, keys: Collection[str]) -> Iterator[tuple[str, int]]:
-        """Snapshotter and number of every snapshot of these keys, a namespace each has its own."""
+        """Snapshotter and number of each snapshot of these keys, in all namespaces."""
         for snapshotter, named in self._named.items():
             for snapshot in named.values():
                 if snapshot.key in keys:
                     yield snapshotter, snapshot.number
 
     def keys_below(self, namespace: str, key: str) -> Iterator[str]:
-        """Keys of the snapshots below this one, the nearest first."""
+        """Keys of the snapshots below this one, the nearest one first."""
         snapshotter, name = self._keyed.get((namespace, key), ("", ""))
         seen = set()
         while name and name not in seen:
@@ -113,17 +116,17 @@ class Snapshots:
     def _tree(self, snapshotter: str, name: str) -> TreeRef | None:
         snapshot = self._named[snapshotter][name]
         folder = self._folder(snapshotter, snapshot)
-        if not self._store.has_folder(*folder):
+        if not self._root.has_folder(*folder):
             return None
         below = None
         if snapshotter == "native":
             parent = self._named[snapshotter].get(snapshot.parent)
             if parent is not None:
-                below = self._store.parts(*self._folder(snapshotter, parent))
+                below = self._root.parts(*self._folder(snapshotter, parent))
         return TreeRef(
-            self._store.root,
-            self._store.parts(*folder),
-            # native copies the whole tree of the layers below into each snapshot
+            self._root.folder,
+            self._root.parts(*folder),
+            # native copies the tree of all layers below into each snapshot
             whiteouts=Whiteouts.NONE if snapshotter == "native" else Whiteouts.KERNEL,
             below=below,
             size=snapshot.size,

@@ -1,124 +1,184 @@
-"""containerd's root, and docker's where it keeps images in containerd: read in place.
+"""containerd's root, and docker's root if docker keeps images in containerd; read in candidate.
 
-A name in a namespace stands for a target digest, which leads over content blobs to images as in an
-image layout. Names of one target are names of one image, in whatever namespace. Layers are read
-from their blobs; where these were discarded after unpacking, from the snapshots of their chain
-IDs. What another program may be writing is not locked: see ``formats/bolt.py``.
+A name in a namespace refers to a target digest, which leads over blobs to images as in an image
+layout. All names of one target, in any namespace, are names of one image. Layers are read from
+their blobs, or from the snapshots of their chain IDs if the blobs were discarded after unpacking.
+Nothing is locked while other programs write: see ``formats/bolt.py``.
 """
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from dedupe.errors import SourceError
 from dedupe.formats.bolt import BoltFile
-from dedupe.model.identity import Digest, is_digest
-from dedupe.model.images import StoredBlob
-from dedupe.model.paths import printable
-from dedupe.sources.containerd.blobs import nameless
+from dedupe.model.identity import is_digest
+from dedupe.model.images import SourceKind, StoredBlob
+from dedupe.model.paths import path_text, printable
+from dedupe.sources.containerd.blobs import CONTENT, ContainerdBlobs, lost_images
 from dedupe.sources.containerd.containers import Origins, recorded_containers
 from dedupe.sources.containerd.docker import docker_containers, forgotten_containers
-from dedupe.sources.containerd.metadata import METADATA, ImageRecord, Metadata, read_metadata
-from dedupe.sources.containerd.snapshots import READABLE, Snapshots, Store
+from dedupe.sources.containerd.metadata import METADATA, ContainerdImage, Metadata, read_metadata
+from dedupe.sources.containerd.snapshots import READABLE, ContainerdRoot, Snapshots
 from dedupe.sources.containerd.usage import measure_containerd
-from dedupe.sources.documents.manifests import ManifestReader, blob_name
+from dedupe.sources.docker.remapped import remapped_roots
+from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.holders.folder import FolderHolder
-from dedupe.sources.interface import Contents
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
 
-#: what docker puts before the digest of an image that has no name
+#: name before the digest of a docker image that has no name
 _DANGLING = "moby-dangling"
-CONTENT = "io.containerd.content.v1.content"
 #: containerd's root below docker's
-DOCKER_ROOT = ("containerd", "daemon")
+_BELOW_DOCKER = ("containerd", "daemon")
 
 
-def is_containerd(holder: FolderHolder, below: tuple[str, ...] = ()) -> bool:
-    """Whether content and names, or what is left of either, are there.
+@dataclass(frozen=True, slots=True)
+class ContainerdStore:
+    """containerd's root."""
 
-    The folders are enough: what lies in them may be closed to us, and that is to be said once.
+    kind: ClassVar[SourceKind] = SourceKind.CONTAINERD
+    location: str
+    root: ContainerdRoot
+
+    @classmethod
+    def recognise(cls, candidate: Candidate) -> "Sequence[ContainerdStore]":
+        """A folder with containerd's content or metadata."""
+        holder = candidate.holder
+        if isinstance(holder, FolderHolder) and _is_containerd(holder):
+            return [cls(candidate.location, ContainerdRoot(holder.root))]
+        return []
+
+    def read_contents(self) -> Contents:
+        """Read the images and containers of all namespaces; errors become problems."""
+        contents = Contents()
+        _read_store(self.root, contents, docker=False)
+        return contents
+
+    def descent(self) -> Descent:
+        """Nothing: all of the folder is containerd's."""
+        return NO_DESCENT
+
+
+@dataclass(frozen=True, slots=True)
+class DockerContainerdStore:
+    """docker's root, with the images that docker keeps in its own containerd."""
+
+    kind: ClassVar[SourceKind] = SourceKind.DOCKER_CONTAINERD
+    location: str
+    holder: FolderHolder
+
+    @classmethod
+    def recognise(cls, candidate: Candidate) -> "Sequence[DockerContainerdStore]":
+        """A folder with a containerd root where docker keeps it."""
+        holder = candidate.holder
+        if isinstance(holder, FolderHolder) and _is_containerd(holder, _BELOW_DOCKER):
+            location = path_text(bytes(holder.root.joinpath(*_BELOW_DOCKER)))
+            return [cls(location, holder)]
+        return []
+
+    def read_contents(self) -> Contents:
+        """Read the images and containers of all namespaces; errors become problems."""
+        contents = Contents()
+        _read_store(ContainerdRoot(self.holder.root, _BELOW_DOCKER), contents, docker=True)
+        # a docker that keeps images with a graph driver has a containerd too, without images
+        contents.unused = self.holder.has("image") and not (
+            contents.blobs or contents.containers or contents.problems
+        )
+        return contents
+
+    def descent(self) -> Descent:
+        """The folder may be that of a graph driver's store too; below it are remapped roots."""
+        return Descent(same_folder=True, entries=remapped_roots(self.holder))
+
+
+def _is_containerd(holder: FolderHolder, below: tuple[str, ...] = ()) -> bool:
+    """Whether the folder of content or that of metadata exists.
+
+    What is in them may be unreadable, which becomes a problem when they are read.
     """
     return any(holder.has("/".join((*below, folder))) for folder in (CONTENT, METADATA[0]))
 
 
-def read_containerd(store: Store, contents: Contents, *, docker: bool = False) -> None:
-    """All images and containers of all namespaces; problems become rows."""
-    holder = FolderHolder(store.root)
-    # first, since a store is closed to us as a whole and this row says what to do
-    metadata = _metadata(store, contents)
-    snapshots = Snapshots(store, contents)
-    reader = ManifestReader(
-        holder,
-        contents,
-        lambda digest: "/".join(store.parts(CONTENT, blob_name(digest))),
-        snapshots.layer,
-    )
+def _read_store(root: ContainerdRoot, contents: Contents, *, docker: bool) -> None:
+    # metadata first: if the store cannot be read, the problem should say what to do
+    metadata = _read_metadata(root, contents)
+    snapshots = Snapshots(root, contents)
+    blobs = ContainerdBlobs(root, snapshots)
+    reader = ManifestReader(blobs, contents)
     origins = Origins()
     for records in _by_target(metadata.images):
         before = len(contents.images)
         reader.follow(records[0].target, _names(records))
         origins.add(records, contents.images[before:])
-    if metadata.damages:
+    if metadata.errors:
         before = len(contents.images)
-        for entry, names in nameless(holder, content_blobs(store, Contents()), contents.referenced):
+        # an error of listing becomes a problem below
+        for entry, names in lost_images(
+            blobs, _list_blobs(root, blobs, Contents()), contents.referenced
+        ):
             reader.follow(entry, names)
         origins.add((), contents.images[before:])
     for snapshotter in sorted(metadata.snapshotters - set(READABLE)):
-        contents.note(
+        contents.add_note(
             printable(snapshotter),
             "unsupported-snapshotter",
-            f"what {printable(snapshotter)} unpacks is not read: layers are read from their blobs",
+            f"snapshots of {printable(snapshotter)} are not read: layers are read from their blobs",
         )
     if docker:
-        contents.containers += docker_containers(store, snapshots, origins, contents)
+        contents.containers += docker_containers(root, snapshots, origins, contents)
     known = {container.container_id for container in contents.containers}
     contents.containers += [
         container
-        for container in recorded_containers(store, metadata, snapshots, origins, contents)
+        for container in recorded_containers(root, metadata, snapshots, origins, contents)
         if container.container_id not in known
     ]
     known = {container.container_id for container in contents.containers}
     contents.containers += forgotten_containers(snapshots, origins, known)
-    measure_containerd(store, (CONTENT, "blobs"), snapshots, contents)
+    measure_containerd(root, (CONTENT, "blobs"), snapshots, contents)
+    contents.blobs = _list_blobs(root, blobs, contents)
 
 
-def content_blobs(store: Store, contents: Contents) -> list[StoredBlob]:
-    """All complete blobs; what is being written (``ingest``) is none yet."""
-    blobs = []
-    folder = "/".join(store.parts(CONTENT, "blobs"))
+def _list_blobs(
+    root: ContainerdRoot, blobs: ContainerdBlobs, contents: Contents
+) -> list[StoredBlob]:
+    found: list[StoredBlob] = []
     try:
-        for name, size in FolderHolder(store.root).listing(folder):
-            digest = ":".join(name.split("/")[-2:])
-            blobs.append(StoredBlob(name, size, Digest(digest) if is_digest(digest) else None))
+        # what was listed before an error is kept
+        found.extend(blobs.list_blobs())
     except SourceError as error:
-        contents.failed(folder, error, once=error.code == "permission-denied")
-    return blobs
+        contents.add_open_error("/".join(root.parts(CONTENT, "blobs")), error)
+    return found
 
 
-def _metadata(store: Store, contents: Contents) -> Metadata:
-    parts = store.parts(*METADATA)
+def _read_metadata(root: ContainerdRoot, contents: Contents) -> Metadata:
+    parts = root.parts(*METADATA)
     try:
-        metadata = read_metadata(BoltFile.open(store.root, parts))
+        metadata = read_metadata(BoltFile.open(root.folder, parts))
     except SourceError as error:
-        metadata = Metadata(damages=[error])
-    for damage in metadata.damages:
-        consequence = (
+        metadata = Metadata(errors=[error])
+    for damage in metadata.errors:
+        advice = (
             "; a scan as root can read it"
             if damage.code == "permission-denied"
-            else "; images that it no longer names are taken from the blobs, nameless"
+            else "; images whose names are lost are read from the blobs, without names"
         )
-        contents.failed("/".join(parts), SourceError(damage.message + consequence, damage.code))
+        contents.add_error("/".join(parts), SourceError(damage.message + advice, damage.code))
     return metadata
 
 
-def _by_target(records: list[ImageRecord]) -> list[list[ImageRecord]]:
-    """Records of one target together, so that it is followed once."""
-    groups: dict[str, list[ImageRecord]] = {}
+def _by_target(records: list[ContainerdImage]) -> list[list[ContainerdImage]]:
+    """Group records by target, so that each target is followed once."""
+    groups: dict[str, list[ContainerdImage]] = {}
     for record in records:
         groups.setdefault(str(record.target["digest"]), []).append(record)
     return list(groups.values())
 
 
-def _names(records: list[ImageRecord]) -> tuple[str, ...]:
-    """What a person would call this target.
+def _names(records: list[ContainerdImage]) -> tuple[str, ...]:
+    """The names of a target that users know.
 
-    CRI names an image by tag, by digest and by its ID, docker a nameless one by a word of its
-    own: a digest is a name only where a repository has no tag of this target.
+    CRI names an image by tag, by digest and by its ID; docker gives images without a name one of
+    its own. A digest is used as a name only if its repository has no tag of this target.
     """
     tags, digests = [], []
     for name in dict.fromkeys(record.name for record in records):

@@ -1,44 +1,48 @@
-"""What the file system gives to containerd's blobs, snapshots and the rest."""
+"""Disk usage of containerd's snapshots and the rest of its root."""
 
 from dedupe.errors import SourceError
 from dedupe.host.trees import list_folder
 from dedupe.model.identity import chain_ids
-from dedupe.sources.containerd.snapshots import READABLE, SNAPSHOTTER, Snapshots, Store
-from dedupe.sources.disk_usage import OTHER, measure, note_taken
-from dedupe.sources.interface import Contents, Held
+from dedupe.sources.containerd.snapshots import (
+    READABLE,
+    SNAPSHOTTER,
+    ContainerdRoot,
+    Snapshots,
+)
+from dedupe.sources.disk_usage import OTHER, measure_parts, set_allocated_bytes
+from dedupe.sources.interface import Contents, StoreBytes
 
 _BLOBS = "blobs"
 
 
 def measure_containerd(
-    store: Store, blobs: tuple[str, ...], snapshots: Snapshots, contents: Contents
+    root: ContainerdRoot, blobs: tuple[str, ...], snapshots: Snapshots, contents: Contents
 ) -> None:
-    """Note in ``contents`` what each unpacked layer and container takes, and the store in all.
+    """Set the disk usage of unpacked layers, containers and the store in ``contents``.
 
-    ``blobs`` is the folder of blobs, which are counted one by one elsewhere.
+    ``blobs`` is the folder of blobs, whose sizes are listed elsewhere. Errors become problems.
     """
-    root = store.root.joinpath(*store.below)
     parts: dict[str, str | None] = {"/".join(blobs): _BLOBS}
     for snapshotter in READABLE:
         folder = SNAPSHOTTER + snapshotter
         try:
-            names = list_folder(store.root, store.parts(folder, "snapshots"))
+            names = list_folder(root.folder, root.parts(folder, "snapshots"))
         except SourceError:
-            # never used, or closed: then the walk says so
+            # never used; or not readable, which becomes a problem below
             continue
         parts |= {f"{folder}/snapshots/{name}": f"{folder}/{name}" for name in names}
     try:
-        usage = measure(root, parts)
+        usage = measure_parts(root.folder.joinpath(*root.below), parts)
     except SourceError as error:
-        contents.failed(".", error, once=error.code == "permission-denied")
+        contents.add_open_error(".", error)
         return
-    usage.tell(contents)
-    below = len(store.below)
+    usage.report_unread(contents)
+    below = len(root.below)
 
     def part_of(tree: tuple[str, ...]) -> str:
         return f"{tree[below]}/{tree[below + 2]}"
 
-    note_taken(contents, store.root, usage, part_of)
+    set_allocated_bytes(contents, root.folder, usage, part_of)
     chains = {
         chain
         for image in contents.images
@@ -47,11 +51,11 @@ def measure_containerd(
     layers = {f"{SNAPSHOTTER}{name}/{number}" for name, number in snapshots.numbers_of(chains)}
     uppers = {part_of(each.upper.parts) for each in contents.containers if each.upper}
     unpacked = {
-        part: amount.file_bytes
-        for part, amount in usage.amounts.items()
+        part: found.file_bytes
+        for part, found in usage.parts.items()
         if part not in (OTHER, _BLOBS) and part not in uppers
     }
-    contents.held = Held(
+    contents.unpacked = StoreBytes(
         stored_bytes=sum(unpacked.values()),
         orphan_bytes=sum(size for part, size in unpacked.items() if part not in layers),
         allocated_bytes=usage.allocated_bytes,

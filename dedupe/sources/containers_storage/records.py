@@ -1,4 +1,4 @@
-"""Records of containers/storage: what its JSON files say of layers, images and containers.
+"""Records of containers/storage: the layers, images and containers in its JSON files.
 
 Source: github.com/containers/storage, docs/containers-storage.md and the files of real stores.
 """
@@ -14,28 +14,28 @@ from typing import Any, TypeVar
 from dedupe.errors import SourceError
 from dedupe.formats.documents import object_in, parse_list, parse_object, text_in
 from dedupe.host.files import read_below
+from dedupe.model.identity import is_hex_id
 from dedupe.model.images import IdRange
 from dedupe.model.paths import printable
 from dedupe.sources.interface import Contents
 
-#: drivers that images may be kept by, and where each keeps a layer
+#: drivers whose images are recognised
 DRIVERS = ("overlay", "vfs", "btrfs", "zfs")
 #: hosts with thousands of layers have files of this size
 _MAX_RECORDS_BYTES = 256 << 20
 _Record = TypeVar("_Record")
-_ID = re.compile(r"[0-9a-f]{64}\Z")
-#: names of big data that are their own file names
+#: keys of big data that are used as file names unchanged
 _PLAIN_KEY = re.compile(r"[0-9a-z.]+\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class LayerRecord:
+class StorageLayer:
     """A layer, or a container's writable branch."""
 
     layer_id: str
     parent: str | None
     diff_digest: str | None
-    #: bytes of its tar; 0 where that is not known
+    #: size of its tar in bytes; 0 if it is not known
     diff_size: int
     incomplete: bool
     partial: bool
@@ -44,7 +44,7 @@ class LayerRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class ImageRecord:
+class StorageImage:
     """An image: its names, its topmost layer and its documents."""
 
     image_id: str
@@ -55,8 +55,8 @@ class ImageRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerRecord:
-    """A container: its layer is the writable branch."""
+class StorageContainer:
+    """A container; its layer is the writable branch."""
 
     container_id: str
     name: str | None
@@ -65,53 +65,56 @@ class ContainerRecord:
     layer: str
 
 
-class Records:
-    """The JSON files of one driver in one root, each of a moment of its own."""
+class StorageRecords:
+    """The JSON files of one driver in one root; the store replaces them one by one."""
 
     def __init__(self, root: Path, driver: str, contents: Contents) -> None:
         self.root = root
         self.driver = driver
         self._contents = contents
 
-    def layers(self) -> dict[str, LayerRecord]:
-        """Layers by ID, those of volatile containers too."""
-        found: dict[str, LayerRecord] = {}
+    def read_layers(self) -> dict[str, StorageLayer]:
+        """Layers by ID, with those of volatile containers; errors become problems."""
+        found: dict[str, StorageLayer] = {}
         for name in ("layers.json", "volatile-layers.json"):
-            for record in self._read(f"{self.driver}-layers", name, _layer):
+            for record in self._records(f"{self.driver}-layers", name, _layer):
                 found[record.layer_id] = record
         return found
 
-    def images(self) -> list[ImageRecord]:
-        """All images, named or not."""
-        return list(self._read(f"{self.driver}-images", "images.json", _image))
+    def read_images(self) -> list[StorageImage]:
+        """All images, with or without a name; errors become problems."""
+        return list(self._records(f"{self.driver}-images", "images.json", _image))
 
-    def containers(self) -> list[ContainerRecord]:
-        """All containers, running or not."""
+    def read_containers(self) -> list[StorageContainer]:
+        """All containers, running or not; errors become problems."""
         return [
             record
             for name in ("containers.json", "volatile-containers.json")
-            for record in self._read(f"{self.driver}-containers", name, _container)
+            for record in self._records(f"{self.driver}-containers", name, _container)
         ]
 
-    def document(self, image_id: str, key: str, limit: int) -> bytes:
-        """An image's big data under ``key``; raises SourceError as ``read_below`` does."""
+    def read_document(self, image_id: str, key: str, limit: int) -> bytes:
+        """Read an image's big data under ``key``.
+
+        Raises SourceError as ``read_below`` does, and ``bad-record``.
+        """
         parts = (f"{self.driver}-images", image_id, data_file(key))
         return read_below(self.root, parts, limit)
 
-    def _read(
+    def _records(
         self, folder: str, name: str, parse: Callable[[dict[str, Any]], _Record]
     ) -> Iterator[_Record]:
-        """Sound records of a file; the rest become problems. A file that is not there has none."""
+        """The records of a file; damaged ones become problems. A missing file has no records."""
         place = f"{folder}/{name}"
         try:
             entries = parse_list(read_below(self.root, (folder, name), _MAX_RECORDS_BYTES), place)
         except SourceError as error:
             if error.code == "permission-denied":
-                # a store is closed to us as a whole
+                # the user may read nothing of the store: say once what to do
                 advice = f"{error.message}: a scan as the store's owner or root can read it"
-                self._contents.failed(place, SourceError(advice, error.code), once=True)
+                self._contents.add_open_error(place, SourceError(advice, error.code))
             elif error.code != "blob-missing":
-                self._contents.failed(place, error)
+                self._contents.add_error(place, error)
             return
         for number, entry in enumerate(entries):
             try:
@@ -119,15 +122,15 @@ class Records:
                     raise SourceError("expected an object", "bad-record")
                 record = parse(entry)
             except SourceError as error:
-                self._contents.failed(f"{place}, record {number}", error)
+                self._contents.add_error(f"{place}, record {number}", error)
             else:
                 yield record
 
 
 def data_file(key: str) -> str:
-    """File name of big data: the key itself where it is plain, else its base64.
+    """File name of big data: the key if it is plain, else its base64.
 
-    Raises SourceError ``bad-record`` where that would be a path.
+    Raises SourceError ``bad-record`` if base64 gives no file name.
     """
     if _PLAIN_KEY.match(key) and key not in (".", ".."):
         return key
@@ -137,16 +140,11 @@ def data_file(key: str) -> str:
     return name
 
 
-def is_id(text: object) -> bool:
-    """Whether this may be made into a folder's name."""
-    return isinstance(text, str) and _ID.match(text) is not None
-
-
-def _layer(entry: dict[str, Any]) -> LayerRecord:
+def _layer(entry: dict[str, Any]) -> StorageLayer:
     size = entry.get("diff-size")
     parent = text_in(entry, "parent")
     names = entry.get("big-data-names")
-    return LayerRecord(
+    return StorageLayer(
         layer_id=_id(entry, "id"),
         parent=_id(entry, "parent") if parent else None,
         diff_digest=text_in(entry, "diff-digest") or None,
@@ -159,9 +157,9 @@ def _layer(entry: dict[str, Any]) -> LayerRecord:
     )
 
 
-def _image(entry: dict[str, Any]) -> ImageRecord:
+def _image(entry: dict[str, Any]) -> StorageImage:
     layer = text_in(entry, "layer")
-    return ImageRecord(
+    return StorageImage(
         image_id=_id(entry, "id"),
         names=_texts(entry, "names"),
         layer=_id(entry, "layer") if layer else None,
@@ -169,14 +167,14 @@ def _image(entry: dict[str, Any]) -> ImageRecord:
     )
 
 
-def _container(entry: dict[str, Any]) -> ContainerRecord:
+def _container(entry: dict[str, Any]) -> StorageContainer:
     names = _texts(entry, "names")
     try:
         metadata = parse_object(text_in(entry, "metadata").encode() or b"{}", "metadata")
     except SourceError:
         metadata = {}
     image = text_in(entry, "image")
-    return ContainerRecord(
+    return StorageContainer(
         container_id=_id(entry, "id"),
         name=printable(names[0]) if names else None,
         image=image or None,
@@ -187,7 +185,7 @@ def _container(entry: dict[str, Any]) -> ContainerRecord:
 
 def _id(entry: dict[str, Any], key: str) -> str:
     found = entry.get(key)
-    if not is_id(found):
+    if not is_hex_id(found):
         shown = printable(json.dumps(found, default=str))[:100]
         raise SourceError(f"{key}: expected 64 hexadecimal digits, found {shown}", "bad-record")
     return str(found)

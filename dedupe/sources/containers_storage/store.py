@@ -1,12 +1,14 @@
 """containers/storage: where podman, buildah and CRI-O keep images, layers and containers unpacked.
 
-An image's layers may lie in another root: an image store that is read-only, or the ``imagestore``
-of a split one. Such roots are looked through in the order given.
+An image's layers may be in another root: a read-only image store, or the ``imagestore`` of a split
+store. Such roots are searched in the order given.
 """
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from dedupe.errors import SourceError
 from dedupe.formats.bolt import BoltFile, Bucket
@@ -23,30 +25,74 @@ from dedupe.model.images import (
     FoundImage,
     FoundLayer,
     LayerState,
+    SourceKind,
     TreeRef,
     Whiteouts,
 )
 from dedupe.model.paths import path_text, printable
 from dedupe.sources.containers_storage.records import (
     DRIVERS,
-    ContainerRecord,
-    ImageRecord,
-    LayerRecord,
-    Records,
+    StorageContainer,
+    StorageImage,
+    StorageLayer,
+    StorageRecords,
 )
 from dedupe.sources.containers_storage.usage import measure_storage
 from dedupe.sources.documents.config import Config
 from dedupe.sources.holders.folder import FolderHolder
-from dedupe.sources.interface import Contents
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
 
 _READABLE = ("overlay", "vfs")
 _CONFIGS = ("/etc/containers/storage.conf", "/usr/share/containers/storage.conf")
-#: libpod's states of a container whose process is there: running, paused, stopping
+#: libpod's states of a container that has a process: running, paused, stopping
 _ALIVE = (3, 5, 8)
 
 
-def drivers_in(holder: FolderHolder) -> list[str]:
-    """Drivers whose records lie in this folder, also where what they are in is closed to us."""
+@dataclass(frozen=True, slots=True)
+class ContainersStorage:
+    """The images and containers of one driver in a containers/storage root."""
+
+    kind: ClassVar[SourceKind] = SourceKind.CONTAINERS_STORAGE
+    location: str
+    root: Path
+    driver: str
+    #: other roots that may have layers of this one's images
+    lenders: tuple[Path, ...]
+
+    @classmethod
+    def recognise(cls, candidate: Candidate) -> "Sequence[ContainersStorage]":
+        """A folder with the records of one or more drivers."""
+        if not isinstance(candidate.holder, FolderHolder):
+            return []
+        root, drivers = candidate.holder.root, _drivers_in(candidate.holder)
+        if not drivers:
+            return []
+        named = [folder for folder in candidate.named_folders if _drivers_in(FolderHolder(folder))]
+        lenders = tuple(store for store in (*_configured_lenders(root), *named) if store != root)
+        return [cls(candidate.location, root, driver, lenders) for driver in drivers]
+
+    def read_contents(self) -> Contents:
+        """Read the images and containers, and measure the store; errors become problems."""
+        contents = Contents()
+        if self.driver in _READABLE:
+            StorageReader(self.root, self.driver, contents, self.lenders).read_store()
+        else:
+            contents.add_error(
+                self.driver,
+                SourceError(
+                    f"images are kept by the driver {self.driver}, whose layers cannot be read",
+                    "unreadable-driver",
+                ),
+            )
+        return contents
+
+    def descent(self) -> Descent:
+        """Nothing: all of the folder is the store's."""
+        return NO_DESCENT
+
+
+def _drivers_in(holder: FolderHolder) -> list[str]:
+    """Drivers that have records in this folder, even if they cannot be read."""
     return [
         driver
         for driver in DRIVERS
@@ -56,41 +102,36 @@ def drivers_in(holder: FolderHolder) -> list[str]:
 
 
 class StorageReader:
-    """Reads one driver's images and containers in one root."""
+    """Reads one driver's images and containers in one root into ``contents``."""
 
     def __init__(
-        self, root: Path, driver: str, contents: Contents, others: Sequence[Path] = ()
+        self, root: Path, driver: str, contents: Contents, lenders: Sequence[Path] = ()
     ) -> None:
-        self._records = Records(root, driver, contents)
+        self._records = StorageRecords(root, driver, contents)
         self._driver = driver
         self._contents = contents
-        #: (root, its layers): this store first, then those that it may borrow from
-        self._stores = [(root, self._records.layers())]
-        for other in others:
-            borrowed = Records(other, driver, contents)
-            self._stores.append((other, borrowed.layers()))
+        #: (root, its layers): this store first, then its lenders
+        self._stores = [(root, self._records.read_layers())]
+        for lender in lenders:
+            records = StorageRecords(lender, driver, contents)
+            self._stores.append((lender, records.read_layers()))
         #: layer IDs that an image or a container needs
         self._needed: set[str] = set()
 
-    def read(self) -> None:
-        """All images and containers, and what they take; problems become rows."""
-        if self._driver not in _READABLE:
-            raise SourceError(
-                f"images are kept by the driver {self._driver}, whose layers cannot be read",
-                "unreadable-driver",
-            )
+    def read_store(self) -> None:
+        """Read all images and containers, and measure the store; errors become problems."""
         images: dict[str, ImageID] = {}
-        for record in self._records.images():
+        for record in self._records.read_images():
             try:
                 image = self._image(record)
             except SourceError as error:
                 subject = printable(record.names[0]) if record.names else record.image_id
-                self._contents.failed(subject, error)
+                self._contents.add_error(subject, error)
                 continue
             images[record.image_id] = image.image_id
             self._contents.images.append(image)
-        running = _running(self._records.root)
-        for container in self._records.containers():
+        running = _running_containers(self._records.root)
+        for container in self._records.read_containers():
             self._contents.containers.append(self._container(container, images, running))
         try:
             measure_storage(
@@ -101,9 +142,9 @@ class StorageReader:
                 self._contents,
             )
         except SourceError as error:
-            self._contents.failed(self._driver, error, once=error.code == "permission-denied")
+            self._contents.add_open_error(self._driver, error)
 
-    def _image(self, record: ImageRecord) -> FoundImage:
+    def _image(self, record: StorageImage) -> FoundImage:
         data, checked = self._config(record)
         config = Config.parse(data, record.image_id)
         chain = self._chain(record.layer)
@@ -129,16 +170,16 @@ class StorageReader:
             config_checked=checked,
         )
 
-    def _config(self, record: ImageRecord) -> tuple[bytes, bool]:
-        """The config, and whether it has the digest that it is filed under."""
+    def _config(self, record: StorageImage) -> tuple[bytes, bool]:
+        """The config, and whether it has the digest that it is stored under."""
         keys = [name for name in record.data_names if name.startswith("sha256:")]
         key = f"sha256:{record.image_id}"
         if key not in keys and len(keys) == 1:
             key = keys[0]
-        data = self._records.document(record.image_id, key, MAX_CONFIG_BYTES)
+        data = self._records.read_document(record.image_id, key, MAX_CONFIG_BYTES)
         found = sha256_digest(data)
         if found != key:
-            self._contents.failed(
+            self._contents.add_error(
                 printable(record.names[0]) if record.names else record.image_id,
                 SourceError(
                     f"digest mismatch: expected {printable(key)}, the config gives {found}",
@@ -148,23 +189,23 @@ class StorageReader:
         return data, found == key
 
     def _manifest(
-        self, record: ImageRecord, layers: int
+        self, record: StorageImage, layers: int
     ) -> tuple[Digest | None, list[Digest | None]]:
-        """Digest of the platform's manifest, and of each layer's blob where it names them."""
+        """Digest of the platform's manifest, and of each layer's blob; None if not known."""
         unknown: list[Digest | None] = [None] * layers
         try:
-            data = self._records.document(record.image_id, "manifest", MAX_MANIFEST_BYTES)
+            data = self._records.read_document(record.image_id, "manifest", MAX_MANIFEST_BYTES)
             document = parse_object(data, "manifest")
             named = [text_in(layer, "digest") for layer in objects_in(document, "layers")]
         except SourceError:
-            # an image without one is whole all the same: only digests of blobs are missing
+            # the image is complete without a manifest: only digests of blobs are missing
             return None, unknown
         digests = [Digest(name) if is_digest(name) else None for name in named]
         return sha256_digest(data), digests if len(digests) == layers else unknown
 
-    def _chain(self, top: str | None) -> list[tuple[Path, LayerRecord]]:
+    def _chain(self, top: str | None) -> list[tuple[Path, StorageLayer]]:
         """Layers from the base up; raises SourceError ``layer-missing`` or ``layer-cycle``."""
-        chain: list[tuple[Path, LayerRecord]] = []
+        chain: list[tuple[Path, StorageLayer]] = []
         seen: set[str] = set()
         layer_id = top
         while layer_id is not None:
@@ -174,7 +215,7 @@ class StorageReader:
             place = self._find(layer_id)
             if place is None:
                 raise SourceError(
-                    f"layer {layer_id} is in no store that was looked at: "
+                    f"layer {layer_id} is in none of the scanned stores: "
                     "scan the image store that it is borrowed from too",
                     "layer-missing",
                 )
@@ -183,18 +224,18 @@ class StorageReader:
         self._needed |= seen
         return chain[::-1]
 
-    def _find(self, layer_id: str) -> tuple[Path, LayerRecord] | None:
+    def _find(self, layer_id: str) -> tuple[Path, StorageLayer] | None:
         for root, layers in self._stores:
             if layer_id in layers:
                 return root, layers[layer_id]
-        # files are replaced one by one: the layer may have come after layers.json was read
-        fresh = self._records.layers()
+        # files are replaced one by one: the layer may be newer than the layers.json that was read
+        fresh = self._records.read_layers()
         self._stores[0] = (self._records.root, {**self._stores[0][1], **fresh})
         return (self._records.root, fresh[layer_id]) if layer_id in fresh else None
 
     def _layer(
         self,
-        place: tuple[Path, LayerRecord],
+        place: tuple[Path, StorageLayer],
         diff_id: DiffID,
         digest: Digest | None,
         step: str | None,
@@ -204,20 +245,20 @@ class StorageReader:
         state = None
         if record.incomplete:
             state = LayerState.BROKEN
-            self._contents.failed(
+            self._contents.add_error(
                 record.layer_id,
-                SourceError("a layer that was never written to its end", "layer-incomplete"),
+                SourceError("a layer that was not written completely", "layer-incomplete"),
             )
         elif _has(root, (self._driver, record.layer_id, "composefs-data")):
             state = LayerState.UNSUPPORTED
-            self._contents.note(
+            self._contents.add_note(
                 record.layer_id, "unsupported-layer", "kept as composefs, which is not read"
             )
         elif record.partial:
-            self._contents.note(
+            self._contents.add_note(
                 record.layer_id,
                 "partial-pull",
-                "pulled file by file: its diff ID was never seen, and times are those of the pull",
+                "pulled file by file: its diff ID was not checked, and times are those of the pull",
             )
         return FoundLayer(
             digest=digest,
@@ -229,10 +270,10 @@ class StorageReader:
             tree=self._tree(root, record) if state is None else None,
         )
 
-    def _tree(self, root: Path, record: LayerRecord) -> TreeRef:
+    def _tree(self, root: Path, record: StorageLayer) -> TreeRef:
         split = (f"{self._driver}-layers", f"{record.layer_id}.tar-split.gz")
         whole = self._driver == "vfs"
-        form = Whiteouts.NONE if whole else self._form(root)
+        form = Whiteouts.NONE if whole else self._whiteouts(root)
         return TreeRef(
             root,
             self._folder(record.layer_id),
@@ -244,10 +285,10 @@ class StorageReader:
             size=record.diff_size,
         )
 
-    def _form(self, root: Path) -> Whiteouts:
-        """fuse-overlayfs, where it is the mount program, writes whiteouts as names."""
+    def _whiteouts(self, root: Path) -> Whiteouts:
+        """How whiteouts are stored: fuse-overlayfs, as mount program, writes them as names."""
         try:
-            mark = FolderHolder(root).read(f"{self._driver}/.has-mount-program", 16)
+            mark = FolderHolder(root).read_file(f"{self._driver}/.has-mount-program", 16)
         except SourceError:
             return Whiteouts.KERNEL
         return Whiteouts.AUFS if mark.strip() == b"true" else Whiteouts.KERNEL
@@ -257,12 +298,12 @@ class StorageReader:
         return folder if self._driver == "vfs" else (*folder, "diff")
 
     def _container(
-        self, record: ContainerRecord, images: dict[str, ImageID], running: dict[str, bool]
+        self, record: StorageContainer, images: dict[str, ImageID], running: dict[str, bool]
     ) -> FoundContainer:
         upper = None
         place = self._find(record.layer)
         if place is None:
-            self._contents.failed(
+            self._contents.add_error(
                 record.name or record.container_id,
                 SourceError(f"its layer {record.layer} is not in the store", "layer-missing"),
             )
@@ -279,8 +320,8 @@ class StorageReader:
         )
 
 
-def stores_beside(root: Path) -> list[Path]:
-    """Image stores that the host's configuration lends to this root, if it is the host's."""
+def _configured_lenders(root: Path) -> list[Path]:
+    """Image stores in the host's configuration, if this root is the configured one."""
     for name in _CONFIGS:
         try:
             with open(name, "rb") as file:
@@ -299,7 +340,7 @@ def stores_beside(root: Path) -> list[Path]:
 
 
 def _trees(driver: str) -> tuple[str, ...]:
-    """Folder of the folders of layers."""
+    """Folder of the layers' folders."""
     return ("vfs", "dir") if driver == "vfs" else (driver,)
 
 
@@ -311,8 +352,8 @@ def _has(root: Path, parts: Sequence[str]) -> bool:
     return True
 
 
-def _running(root: Path) -> dict[str, bool]:
-    """Containers by ID whose state libpod's own database keeps; empty where there is none."""
+def _running_containers(root: Path) -> dict[str, bool]:
+    """Whether containers run, by ID, from libpod's database; empty if it cannot be read."""
     try:
         containers = BoltFile.open(root, ("libpod", "bolt_state.db")).bucket(b"ctr")
     except SourceError:

@@ -1,1 +1,1 @@
-"""Docker's store with a graph driver."""
+"""docker's store with a graph driver."""

@@ -1,6 +1,5 @@
-"""Containers of a docker store with a graph driver: a writable folder, and docker's own notes."""
+"""Containers of a docker store with a graph driver: their writable folders and their configs."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,40 +7,36 @@ from pathlib import Path
 from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_CONFIG_BYTES, object_in, parse_object, text_in
 from dedupe.host.files import read_below
-from dedupe.model.identity import ImageID, chain_ids, is_diff_id
+from dedupe.model.identity import ImageID, chain_ids, is_diff_id, is_hex_id
 from dedupe.model.images import FoundContainer, FoundImage, TreeRef
 from dedupe.model.paths import printable
-from dedupe.sources.docker.layers import Layers
+from dedupe.sources.docker.layers import DockerLayers
 from dedupe.sources.interface import Contents
-
-_HEX = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """What a container is mounted from."""
+    """The folders that a container is mounted from."""
 
     container_id: str
-    #: folder of its writable branch; None where the note is damaged
+    #: folder of its writable branch; None if docker's record is damaged
     folder: str | None
-    #: folder of the files that docker puts below it, such as an empty ``/etc/hosts``
+    #: folder below it of files that docker adds, such as an empty ``/etc/hosts``
     init: str | None
     #: chain ID of its image
     parent: str | None
 
 
-def mounts_of(layers: Layers, contents: Contents) -> list[Mount]:
-    """All containers that the graph driver keeps a folder for."""
+def mounts_of(layers: DockerLayers, contents: Contents) -> list[Mount]:
+    """Folders of all containers of the graph driver; damaged records become problems."""
     mounts = []
     for name in layers.names("mounts", contents):
-        if not _HEX.match(name):
+        if not is_hex_id(name):
             continue
         try:
-            folder, init = (
-                layers.note("mounts", name, "mount-id"),
-                layers.note("mounts", name, "init-id"),
-            )
-            parent = layers.note("mounts", name, "parent")
+            folder = layers.read_value("mounts", name, "mount-id")
+            init = layers.read_value("mounts", name, "init-id")
+            parent = layers.read_value("mounts", name, "parent")
             if not layers.is_folder_name(folder):
                 raise SourceError(
                     f"mount-id: expected the name of a folder, found "
@@ -49,7 +44,7 @@ def mounts_of(layers: Layers, contents: Contents) -> list[Mount]:
                     "bad-document",
                 )
         except SourceError as error:
-            contents.failed(f"container {name}", error, once=error.code == "permission-denied")
+            contents.add_open_error(f"container {name}", error)
             folder, init, parent = None, None, None
         mounts.append(
             Mount(
@@ -64,12 +59,12 @@ def mounts_of(layers: Layers, contents: Contents) -> list[Mount]:
 
 def container_of(
     root: Path,
-    layers: Layers,
+    layers: DockerLayers,
     mount: Mount,
     images: Mapping[ImageID, FoundImage],
     contents: Contents,
 ) -> FoundContainer:
-    """The container of this mount, with what docker noted of it."""
+    """The container of this mount; errors of reading its config become problems."""
     parts = ("containers", mount.container_id, "config.v2.json")
     name, image, running = None, None, None
     image_id: ImageID | None = None
@@ -79,12 +74,10 @@ def container_of(
         image = printable(text_in(object_in(document, "Config"), "Image")) or None
         state = object_in(document, "State").get("Running")
         running = state if isinstance(state, bool) else None
-        noted = text_in(document, "Image")
-        image_id = ImageID(noted) if is_diff_id(noted) else None
+        recorded = text_in(document, "Image")
+        image_id = ImageID(recorded) if is_diff_id(recorded) else None
     except SourceError as error:
-        contents.failed(
-            f"container {mount.container_id}", error, once=error.code == "permission-denied"
-        )
+        contents.add_open_error(f"container {mount.container_id}", error)
     if image_id is None and mount.parent is not None:
         image_id = next(
             (known.image_id for known in images.values() if mount.parent == _top_chain(known)),
@@ -100,14 +93,14 @@ def container_of(
     )
 
 
-def _upper(layers: Layers, mount: Mount) -> TreeRef | None:
+def _upper(layers: DockerLayers, mount: Mount) -> TreeRef | None:
     if mount.folder is None:
         return None
     below = mount.init or _folder_of(layers, mount.parent)
     return layers.folder(mount.folder, below=below)
 
 
-def _folder_of(layers: Layers, chain: str | None) -> str | None:
+def _folder_of(layers: DockerLayers, chain: str | None) -> str | None:
     record = layers.records.get(chain or "")
     return record.folder if record else None
 

@@ -1,6 +1,5 @@
-"""Images that docker has noted for a graph driver: their configs and their names."""
+"""Images of a docker store with a graph driver: their configs and their names."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,72 +8,73 @@ from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_CONFIG_BYTES, object_in, parse_object
 from dedupe.host.files import read_below
 from dedupe.host.trees import list_folder
-from dedupe.model.identity import ImageID, is_diff_id, sha256_digest
+from dedupe.model.identity import ImageID, is_diff_id, is_hex_id, sha256_digest
 from dedupe.model.paths import printable
 from dedupe.sources.documents.config import Config
 from dedupe.sources.interface import Contents
 
-#: names of many images; some hosts have thousands
+#: size of the file of names; some hosts have thousands of images
 _MAX_NAMES_BYTES = 64 << 20
-_HEX = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class StoredConfig:
     """A config in the store."""
 
-    #: as the file's name claims, which is what other notes mean by it
-    claimed: str
+    #: digest in the file's name; docker's other files refer to the image by it
+    claimed_id: str
     image_id: ImageID
     config: Config
 
     @property
     def checked(self) -> bool:
-        """Whether its bytes are those that its name claims."""
-        return self.image_id == self.claimed
+        """Whether the bytes have the digest in the file's name."""
+        return self.image_id == self.claimed_id
 
 
-def configs_of(root: Path, driver: str, contents: Contents) -> Iterator[Noted]:
-    """All configs of a graph driver; those that cannot be read become rows."""
+def read_configs(root: Path, driver: str, contents: Contents) -> Iterator[StoredConfig]:
+    """Read all configs of a graph driver; errors become problems."""
     parts = ("image", driver, "imagedb", "content", "sha256")
     try:
         names = list_folder(root, parts)
     except SourceError as error:
         if error.code != "blob-missing":
-            contents.failed("/".join(parts), error, once=error.code == "permission-denied")
+            contents.add_open_error("/".join(parts), error)
         return
     for name in names:
-        if not _HEX.match(name):
+        if not is_hex_id(name):
             continue
         claimed = f"sha256:{name}"
         try:
             data = read_below(root, (*parts, name), MAX_CONFIG_BYTES)
             found = sha256_digest(data)
-            noted = Noted(claimed, ImageID(found), Config.parse(data, claimed))
+            config = StoredConfig(claimed, ImageID(found), Config.parse(data, claimed))
         except SourceError as error:
-            contents.failed(claimed, error)
+            contents.add_error(claimed, error)
             continue
-        if not noted.checked:
-            contents.failed(
+        if not config.checked:
+            contents.add_error(
                 claimed,
                 SourceError(
                     f"digest mismatch: the config is named {claimed}, its bytes give {found}",
                     "digest-mismatch",
                 ),
             )
-        yield noted
+        yield config
 
 
-def names_of(root: Path, driver: str, contents: Contents) -> dict[str, tuple[str, ...]]:
-    """Names of each image by its ID; a digest is one where its repository has no tag of it."""
+def read_names(root: Path, driver: str, contents: Contents) -> dict[str, tuple[str, ...]]:
+    """Read the names of each image by its ID; an error becomes a problem.
+
+    A digest is used as a name only if its repository has no tag of the image.
+    """
     parts = ("image", driver, "repositories.json")
     try:
         document = parse_object(read_below(root, parts, _MAX_NAMES_BYTES), "repositories.json")
     except SourceError as error:
-        contents.failed(
+        contents.add_open_error(
             "/".join(parts),
             SourceError(f"{error.message}; images are listed without names", error.code),
-            once=error.code == "permission-denied",
         )
         return {}
     names: dict[str, list[str]] = {}

@@ -1,7 +1,7 @@
-"""Layers of a docker store with a graph driver: where the layer of a chain ID is unpacked.
+"""Layers of a docker store with a graph driver: the folder that a chain ID is unpacked in.
 
-``image/<driver>/layerdb/sha256/<chain>/`` holds what docker noted about a layer in its place, and
-``cache-id`` in it names the folder that the graph driver keeps for it.
+``image/<driver>/layerdb/sha256/<chain>/`` has docker's record of a layer on its parent. The file
+``cache-id`` in it names the graph driver's folder of the layer.
 Source: github.com/moby/moby, layer/filestore.go, daemon/graphdriver/.
 """
 
@@ -12,26 +12,25 @@ from pathlib import Path
 from dedupe.errors import SourceError
 from dedupe.host.files import read_below
 from dedupe.host.trees import list_folder
-from dedupe.model.identity import ChainID, chain_ids
+from dedupe.model.identity import ChainID, chain_ids, is_diff_id, is_hex_id
 from dedupe.model.images import IdRange, TreeRef, Whiteouts
 from dedupe.model.paths import path_text, printable
 from dedupe.sources.interface import Contents
 
-#: digests, numbers and names of folders: more bytes are no such thing
+#: a record's files contain digests, numbers and names of folders, which are shorter than this
 _MAX_RECORD_BYTES = 1024
-_HEX = re.compile(r"[0-9a-f]{64}\Z")
-#: what docker draws for itself, and what buildkit does
+#: names of folders that docker makes, and of those that buildkit makes
 _FOLDER = re.compile(r"(?:[0-9a-f]{64}|[0-9a-z]{25})(?:-init)?\Z")
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
-    """A graph driver: where its folders are, and how they say what is hidden."""
+class GraphDriver:
+    """A graph driver: where its folders are, and how they store whiteouts."""
 
     name: str
-    #: folder of all trees
+    #: folder of the folders of all layers
     trees: tuple[str, ...]
-    #: folder of the tree in the folder of a layer
+    #: the layer's files, from its folder
     tree: tuple[str, ...]
     whiteouts: Whiteouts
 
@@ -39,62 +38,67 @@ class Driver:
 DRIVERS = {
     driver.name: driver
     for driver in (
-        Driver("overlay2", ("overlay2",), ("diff",), Whiteouts.KERNEL),
-        Driver("fuse-overlayfs", ("fuse-overlayfs",), ("diff",), Whiteouts.AUFS),
-        Driver("vfs", ("vfs", "dir"), (), Whiteouts.NONE),
+        GraphDriver("overlay2", ("overlay2",), ("diff",), Whiteouts.KERNEL),
+        GraphDriver("fuse-overlayfs", ("fuse-overlayfs",), ("diff",), Whiteouts.AUFS),
+        GraphDriver("vfs", ("vfs", "dir"), (), Whiteouts.NONE),
     )
 }
 
 
 @dataclass(frozen=True, slots=True)
-class LayerRecord:
-    """A layer in its place, as docker noted it."""
+class DockerLayer:
+    """docker's record of a layer on its parent."""
 
     chain: str
-    #: None where the note is empty or damaged, as power failures leave it
+    #: None if the file is empty or damaged, as after a power failure
     diff_id: str | None
     parent: str | None
-    #: name of the folder of the graph driver; None where the note is damaged
+    #: name of the graph driver's folder; None if the file is damaged
     folder: str | None
     size: int
     split: tuple[str, ...]
 
 
-class Layers:
+class DockerLayers:
     """All layers of one graph driver."""
 
     def __init__(
-        self, root: Path, driver: Driver, ids: tuple[IdRange, IdRange] | None, contents: Contents
+        self,
+        root: Path,
+        driver: GraphDriver,
+        ids: tuple[IdRange, IdRange] | None,
+        contents: Contents,
     ) -> None:
+        """Read all records; errors become problems."""
         self._root = root
         self.driver = driver
         self._ids = ids
-        self.place = ("image", driver.name, "layerdb")
-        self.records: dict[str, LayerRecord] = {}
+        self.parts = ("image", driver.name, "layerdb")
+        self.records: dict[str, DockerLayer] = {}
         for name in self.names("sha256", contents):
-            if not _HEX.match(name):
+            if not is_hex_id(name):
                 continue
             record = self._record(name, contents)
             self.records[record.chain] = record
         for name in self.names("tmp", contents):
-            contents.note(
-                "/".join((*self.place, "tmp", path_text(name.encode("utf-8", "surrogateescape")))),
+            contents.add_note(
+                "/".join((*self.parts, "tmp", path_text(name.encode("utf-8", "surrogateescape")))),
                 "crash-leftover",
                 "a layer that docker began to store and did not finish",
             )
 
     def names(self, folder: str, contents: Contents) -> list[str]:
-        """Names in a folder of docker's notes; none where it is not there."""
-        parts = (*self.place, folder)
+        """Names in a folder of ``layerdb``; none if it does not exist or cannot be read."""
+        parts = (*self.parts, folder)
         try:
             return list_folder(self._root, parts)
         except SourceError as error:
             if error.code != "blob-missing":
-                contents.failed("/".join(parts), error, once=error.code == "permission-denied")
+                contents.add_open_error("/".join(parts), error)
             return []
 
     def tree(self, chain: ChainID) -> TreeRef | None:
-        """Where this layer is unpacked; None where docker has no sound note of it."""
+        """The folder that this layer is unpacked in; None if docker's record of it is damaged."""
         record = self.records.get(chain)
         if record is None or record.folder is None:
             return None
@@ -114,7 +118,7 @@ class Layers:
         split: tuple[str, ...] | None = None,
         size: int = 0,
     ) -> TreeRef:
-        """The tree in this folder of the graph driver."""
+        """The tree in this folder of the graph driver, ``below`` that of its parent."""
         whole = self.driver.whiteouts is Whiteouts.NONE and below is not None
         return TreeRef(
             self._root,
@@ -127,13 +131,13 @@ class Layers:
             size=size,
         )
 
-    def note(self, *parts: str) -> str | None:
-        """One of docker's small files below ``layerdb``; None where it is not there.
+    def read_value(self, *parts: str) -> str | None:
+        """Read one of docker's small files below ``layerdb``; None if it does not exist.
 
-        Raises SourceError where it cannot be read.
+        Raises SourceError ``document-too-large``, ``not-a-regular-file`` or ``permission-denied``.
         """
         try:
-            data = read_below(self._root, (*self.place, *parts), _MAX_RECORD_BYTES)
+            data = read_below(self._root, (*self.parts, *parts), _MAX_RECORD_BYTES)
         except SourceError as error:
             if error.code == "blob-missing":
                 return None
@@ -141,27 +145,27 @@ class Layers:
         return data.decode("utf-8", "replace").strip()
 
     def is_folder_name(self, name: str | None) -> bool:
-        """Whether this may be a folder of a graph driver, and so be made into a path."""
+        """Whether a graph driver's folder may have this name, so that it is safe in a path."""
         return name is not None and _FOLDER.match(name) is not None
 
     def _parts(self, name: str) -> tuple[str, ...]:
         return (*self.driver.trees, name, *self.driver.tree)
 
-    def _record(self, name: str, contents: Contents) -> LayerRecord:
+    def _record(self, name: str, contents: Contents) -> DockerLayer:
         subject = f"layer sha256:{name}"
         wrong: list[str] = []
 
-        def digest(note: str, *, needed: bool) -> str | None:
-            text = self._text(name, note, wrong)
+        def digest(file: str, *, needed: bool) -> str | None:
+            text = self._value(name, file, wrong)
             if text is None and not needed:
                 return None
-            if text is not None and _HEX.match(text.removeprefix("sha256:")):
+            if is_diff_id(text):
                 return text
-            wrong.append(f"{note}: expected sha256:<64 hex digits>, found {_shown(text)}")
+            wrong.append(f"{file}: expected sha256:<64 hex digits>, found {_shown(text)}")
             return None
 
         diff_id, parent = digest("diff", needed=True), digest("parent", needed=False)
-        folder = self._text(name, "cache-id", wrong)
+        folder = self._value(name, "cache-id", wrong)
         if not self.is_folder_name(folder):
             wrong.append(f"cache-id: expected the name of a folder, found {_shown(folder)}")
             folder = None
@@ -169,23 +173,23 @@ class Layers:
             *_, chain = chain_ids((parent, diff_id) if parent else (diff_id,))
             if chain != f"sha256:{name}":
                 wrong.append(f"diff and parent: expected those of this chain ID, found {chain}")
-        size = self._text(name, "size", wrong) or ""
+        size = self._value(name, "size", wrong) or ""
         if wrong:
-            contents.failed(subject, SourceError("; ".join(wrong), "bad-document"))
-        split = (*self.place, "sha256", name, "tar-split.json.gz")
-        return LayerRecord(
+            contents.add_error(subject, SourceError("; ".join(wrong), "bad-document"))
+        split = (*self.parts, "sha256", name, "tar-split.json.gz")
+        return DockerLayer(
             chain="sha256:" + name,
             diff_id=diff_id,
             parent=parent,
             folder=folder,
-            # for progress only; a hostile one must not make the total endless
+            # only progress uses the size; a hostile one must not make the total absurd
             size=int(size) if size.isascii() and size.isdigit() and len(size) < 16 else 0,
             split=split,
         )
 
-    def _text(self, name: str, note: str, wrong: list[str]) -> str | None:
+    def _value(self, name: str, file: str, wrong: list[str]) -> str | None:
         try:
-            return self.note("sha256", name, note)
+            return self.read_value("sha256", name, file)
         except SourceError as error:
             wrong.append(error.message)
             return None

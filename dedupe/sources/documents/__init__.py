@@ -1,1 +1,1 @@
-"""Image formats that are made of documents and blobs."""
+"""Sources made of JSON documents and blobs: layouts, archives, registries."""

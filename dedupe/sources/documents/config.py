@@ -1,4 +1,4 @@
-"""An image's config: its layers by diff ID, the build step of each, its platform.
+"""An image's config: diff IDs and build steps of its layers, and its platform.
 
 Source: OCI image-spec config.md.
 """
@@ -15,17 +15,17 @@ from dedupe.model.paths import printable
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What an image's config says about its layers."""
+    """An image's config, as far as it is needed."""
 
     diff_ids: tuple[DiffID, ...]
-    #: build step of each layer; None where history is absent or shorter
+    #: build step of each layer; None if the history is missing or shorter
     steps: tuple[str | None, ...]
     platform: Platform
     created: str | None
 
     @classmethod
     def parse(cls, data: bytes, name: str) -> "Config":
-        """Raises SourceError ``not-json`` or ``bad-config``."""
+        """Parse a config; raises SourceError ``not-json`` or ``bad-config``."""
         document = parse_object(data, name)
         diff_ids = object_in(document, "rootfs").get("diff_ids")
         if not isinstance(diff_ids, list) or not all(is_diff_id(item) for item in diff_ids):
@@ -38,7 +38,7 @@ class Config:
             for step in (history if isinstance(history, list) else [])
             if isinstance(step, dict) and not step.get("empty_layer")
         ]
-        # builders append to what they build on: where history is short, the base came without any
+        # builders append to the history of the base: if steps are missing, they are the base's
         missing = max(len(diff_ids) - len(steps), 0)
         padded = [None] * missing + [step or None for step in steps[: len(diff_ids)]]
         return cls(
@@ -50,9 +50,9 @@ class Config:
 
 
 def platform_of(document: dict[str, Any]) -> Platform:
-    """The platform that a config or an index entry names, normalised.
+    """The platform of a config or of an index entry, normalised.
 
-    arm64's only variant v8 and amd64's v1 say nothing, so they are left out.
+    arm64 has only the variant v8 and amd64's default is v1, so both are left out.
     """
     os_name, architecture = text_in(document, "os"), text_in(document, "architecture")
     variant = text_in(document, "variant")

@@ -1,4 +1,4 @@
-"""Descriptors: how one document names another, or a blob.
+"""Descriptors: how a document refers to another one, or to a blob.
 
 Source: OCI image-spec descriptor.md.
 """
@@ -16,7 +16,7 @@ from dedupe.sources.documents.config import platform_of
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What names a blob: its digest, its type and the size that it claims."""
+    """A reference to a blob: its digest, media type and claimed size."""
 
     digest: Digest
     media_type: str
@@ -26,7 +26,7 @@ class Descriptor:
 
     @classmethod
     def parse(cls, document: dict[str, Any]) -> "Descriptor":
-        """Raises SourceError ``bad-digest`` or ``bad-descriptor``."""
+        """Parse a descriptor; raises SourceError ``bad-digest`` or ``bad-descriptor``."""
         digest = document.get("digest")
         if not is_digest(digest):
             raise SourceError(

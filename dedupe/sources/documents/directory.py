@@ -1,55 +1,89 @@
 """skopeo's ``dir:`` format: one image, its manifest beside blobs named by their bare digests."""
 
+import os
 import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 from dedupe.errors import SourceError
-from dedupe.formats.documents import MAX_MANIFEST_BYTES, parse_object
-from dedupe.host.trees import statuses_in
+from dedupe.formats.documents import MAX_MANIFEST_BYTES, objects_in, parse_object
+from dedupe.host.trees import list_statuses
 from dedupe.model.identity import Digest, sha256_digest
-from dedupe.model.images import StoredBlob
+from dedupe.model.images import SourceKind, StoredBlob
+from dedupe.model.paths import path_text
+from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.holders.folder import FolderHolder
-from dedupe.sources.interface import Contents
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, Holder
 
 _SIGNATURE = b"Directory Transport Version: 1."
 
 
-def is_directory(holder: FolderHolder) -> bool:
-    """Whether ``version`` says that this is such a folder."""
-    if not (holder.has("version") and holder.has("manifest.json")):
-        return False
-    try:
-        return holder.read("version", 1024).startswith(_SIGNATURE)
-    except SourceError:
-        return False
+@dataclass(frozen=True, slots=True)
+class SkopeoDirectory:
+    """A folder that ``skopeo copy`` wrote to a ``dir:`` destination."""
+
+    kind: ClassVar[SourceKind] = SourceKind.DIR
+    location: str
+    holder: FolderHolder
+
+    @classmethod
+    def recognise(cls, candidate: Candidate) -> "Sequence[SkopeoDirectory]":
+        """A folder with a manifest and a ``version`` file that says so."""
+        holder = candidate.holder
+        if not (
+            isinstance(holder, FolderHolder)
+            and holder.has("version")
+            and holder.has("manifest.json")
+        ):
+            return []
+        try:
+            signed = holder.read_file("version", 1024).startswith(_SIGNATURE)
+        except SourceError:
+            return []
+        return [cls(candidate.location, holder)] if signed else []
+
+    def read_contents(self) -> Contents:
+        """Read the image, named after its folder, since the format keeps no names."""
+        contents = Contents()
+        name = path_text(os.fsencode(self.holder.root.resolve().name))
+        try:
+            data = self.holder.read_file("manifest.json", MAX_MANIFEST_BYTES)
+            document = parse_object(data, "manifest.json")
+            reader = ManifestReader(_DirectoryBlobs(self.holder), contents)
+            if "manifests" in document and "config" not in document:
+                reader.follow_all(objects_in(document, "manifests"), (name,), depth=1)
+            else:
+                reader.read_manifest(data, sha256_digest(data), (name,))
+        except SourceError as error:
+            contents.add_error("manifest.json", error)
+        contents.blobs = self._list_blobs()
+        return contents
+
+    def descent(self) -> Descent:
+        """Nothing: such a folder holds one image."""
+        return NO_DESCENT
+
+    def _list_blobs(self) -> list[StoredBlob]:
+        """List all files but ``version``; the digest of a blob is its name."""
+        blobs = []
+        for name, status in list_statuses(self.holder.root):
+            if stat.S_ISREG(status.st_mode) and name != "version":
+                hexadecimal = len(name) == 64 and name.isalnum()
+                digest = Digest(f"sha256:{name}") if hexadecimal else None
+                blobs.append(StoredBlob(name, status.st_size, digest))
+        return blobs
 
 
-def read_directory(holder: FolderHolder, contents: Contents, name: str) -> None:
-    """The image, named after its folder since the format keeps no names."""
-    try:
-        data = holder.read("manifest.json", MAX_MANIFEST_BYTES)
-        document = parse_object(data, "manifest.json")
-        reader = ManifestReader(holder, contents, lambda digest: _file_name(holder, digest))
-        if "manifests" in document and "config" not in document:
-            reader.index(document, (name,), depth=1)
-        else:
-            reader.manifest(data, sha256_digest(data), (name,))
-    except SourceError as error:
-        contents.failed("manifest.json", error)
+class _DirectoryBlobs(BlobFiles):
+    """Blobs named by their bare digests, manifests with ``.manifest.json`` appended."""
 
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(holder)
+        self._files = holder
 
-def blobs_in(holder: FolderHolder) -> list[StoredBlob]:
-    """All files that are named by a digest."""
-    blobs = []
-    for name, status in statuses_in(holder.root):
-        if stat.S_ISREG(status.st_mode) and name != "version":
-            hexadecimal = len(name) == 64 and name.isalnum()
-            digest = Digest(f"sha256:{name}") if hexadecimal else None
-            blobs.append(StoredBlob(name, status.st_size, digest))
-    return blobs
-
-
-def _file_name(holder: FolderHolder, digest: Digest) -> str:
-    encoded = digest.partition(":")[2]
-    manifest = f"{encoded}.manifest.json"
-    return manifest if not holder.has(encoded) and holder.has(manifest) else encoded
+    def file_name(self, digest: Digest) -> str:
+        encoded = digest.partition(":")[2]
+        manifest = f"{encoded}.manifest.json"
+        return manifest if not self._files.has(encoded) and self._files.has(manifest) else encoded

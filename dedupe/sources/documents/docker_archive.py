@@ -1,14 +1,15 @@
 """docker-archive: what ``docker save``, ``podman save`` and ``skopeo`` write.
 
-``manifest.json`` is authoritative for order and names. docker ≥ 25 and containerd put an image
-layout into the same file; it adds manifest digests and other platforms. Archives of docker before
-1.10 have ``repositories`` and a chain of v1 layers only.
+``manifest.json`` decides about order and names. docker ≥ 25 and containerd put an image layout into
+the same file, which adds manifest digests and other platforms. Archives of docker before 1.10 have
+only ``repositories`` and a chain of v1 layers.
 """
 
 import posixpath
 import re
-from dataclasses import replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from dedupe.errors import SourceError
 from dedupe.formats.documents import (
@@ -19,62 +20,88 @@ from dedupe.formats.documents import (
     parse_object,
     text_in,
 )
-from dedupe.model.identity import Digest, ImageID, sha256_digest
-from dedupe.model.images import FoundImage, FoundLayer, LayerState, Platform
+from dedupe.model.identity import Digest, ImageID, is_hex_id, sha256_digest
+from dedupe.model.images import FoundImage, FoundLayer, Platform, SourceKind
 from dedupe.model.paths import printable
 from dedupe.sources.documents.config import Config, platform_of
-from dedupe.sources.documents.layout import is_layout, read_layout
+from dedupe.sources.documents.layout import is_layout, list_layout_blobs, read_index
 from dedupe.sources.holders.archive import ArchiveHolder
-from dedupe.sources.interface import Contents
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, state_after
 
 _CONFIG_NAME = re.compile(r"(?:blobs/sha256/|sha256:)?([0-9a-f]{64})(?:\.json)?\Z")
 _BLOB_NAME = re.compile(r"blobs/sha256/([0-9a-f]{64})\Z")
-_V1_ID = re.compile(r"[0-9a-f]{64}\Z")
 _DOCUMENTS = ("manifest.json", "repositories", "index.json")
 #: docker refuses longer chains
 _MAX_LAYERS = 1000
 
 
-def is_docker_archive(holder: ArchiveHolder) -> bool:
+@dataclass(frozen=True, slots=True)
+class DockerArchive:
+    """A docker-archive."""
+
+    kind: ClassVar[SourceKind] = SourceKind.DOCKER_ARCHIVE
+    location: str
+    holder: ArchiveHolder
+
+    @classmethod
+    def recognise(cls, candidate: Candidate) -> "Sequence[DockerArchive]":
+        """An archive with a list of images, or of v1 layers."""
+        holder = candidate.holder
+        if isinstance(holder, ArchiveHolder) and _is_docker_archive(holder):
+            return [cls(candidate.location, holder)]
+        return []
+
+    def read_contents(self) -> Contents:
+        """Read all images of the archive; errors become problems."""
+        contents = Contents(file_bytes=self.holder.size_bytes)
+        _read_images(self.holder, contents)
+        list_layout_blobs(self.holder, contents)
+        return contents
+
+    def descent(self) -> Descent:
+        """Nothing: an archive holds no other source."""
+        return NO_DESCENT
+
+
+def _is_docker_archive(holder: ArchiveHolder) -> bool:
     """Whether ``manifest.json`` is a list of images, or ``repositories`` names v1 layers."""
     if holder.has("manifest.json"):
         try:
             return isinstance(_manifest(holder), list)
         except SourceError as error:
-            # a root file system may well have a file of this name; an archive has blobs beside it
+            # a root file system may have a file of this name, but not the others of an archive
             return error.code == "not-json" and (holder.has("repositories") or is_layout(holder))
     return holder.has("repositories") and not is_layout(holder)
 
 
-def read_docker_archive(holder: ArchiveHolder, contents: Contents) -> None:
-    """All images of the archive; problems become rows."""
+def _read_images(holder: ArchiveHolder, contents: Contents) -> None:
     repeated = [name for name in _DOCUMENTS if name in holder.repeated]
     if repeated:
-        contents.failed(
+        contents.add_error(
             repeated[0],
             SourceError(
                 f"more than once in the archive: {', '.join(repeated)}; tools differ in which "
-                "they take, the last is taken here",
+                "one they read, here it is the last",
                 "duplicate-member",
             ),
         )
     try:
         if holder.has("manifest.json"):
             for item in _manifest(holder):
-                _take_item(holder, contents, item)
+                _add_item(holder, contents, item)
         else:
             _read_v1(holder, contents)
     except SourceError as error:
-        contents.failed("manifest.json", error)
+        contents.add_error("manifest.json", error)
     if is_layout(holder):
         _add_layout(holder, contents)
 
 
 def _manifest(holder: ArchiveHolder) -> list[Any]:
-    return parse_list(holder.read("manifest.json", MAX_MANIFEST_BYTES), "manifest.json")
+    return parse_list(holder.read_file("manifest.json", MAX_MANIFEST_BYTES), "manifest.json")
 
 
-def _take_item(holder: ArchiveHolder, contents: Contents, item: object) -> None:
+def _add_item(holder: ArchiveHolder, contents: Contents, item: object) -> None:
     if not isinstance(item, dict):
         raise SourceError("manifest.json: expected a list of objects", "bad-document")
     tags = item.get("RepoTags")
@@ -84,7 +111,7 @@ def _take_item(holder: ArchiveHolder, contents: Contents, item: object) -> None:
     try:
         image = _image(holder, contents, item, names)
     except SourceError as error:
-        contents.failed(names[0] if names else printable(text_in(item, "Config")), error)
+        contents.add_error(names[0] if names else printable(text_in(item, "Config")), error)
         return
     contents.images.append(image)
 
@@ -93,14 +120,15 @@ def _image(
     holder: ArchiveHolder, contents: Contents, item: dict[str, Any], names: tuple[str, ...]
 ) -> FoundImage:
     config_name = _member(text_in(item, "Config"))
-    data = holder.read(config_name, MAX_CONFIG_BYTES)
+    data = holder.read_file(config_name, MAX_CONFIG_BYTES)
     config = Config.parse(data, printable(config_name))
     image_id = ImageID(sha256_digest(data))
+    subject = names[0] if names else image_id
     claimed = _CONFIG_NAME.match(config_name)
     checked = claimed is not None and image_id == f"sha256:{claimed[1]}"
     if claimed is not None and not checked:
-        contents.failed(
-            names[0] if names else image_id,
+        contents.add_error(
+            subject,
             SourceError(
                 f"digest mismatch: the config is named {printable(config_name)}, "
                 f"its bytes give {image_id}",
@@ -115,7 +143,6 @@ def _image(
             f"{len(files)} layers in manifest.json, {len(config.diff_ids)} diff IDs in the config",
             "layer-count-mismatch",
         )
-    subject = names[0] if names else image_id
     return FoundImage(
         image_id=image_id,
         digest=None,
@@ -148,27 +175,28 @@ def _layer(holder: ArchiveHolder, contents: Contents, name: str, subject: str) -
     try:
         return replace(found, blob=holder.blob(name))
     except SourceError as error:
-        contents.failed(subject, error)
-        absent = error.code == "blob-missing"
-        return replace(found, state=LayerState.ABSENT if absent else LayerState.BROKEN)
+        contents.add_error(subject, error)
+        return replace(found, state=state_after(error))
 
 
 def _read_v1(holder: ArchiveHolder, contents: Contents) -> None:
-    """Images of ``repositories``: each layer's ``json`` names its parent; there is no config."""
-    repositories = parse_object(holder.read("repositories", MAX_MANIFEST_BYTES), "repositories")
+    """Add the images of ``repositories``: each layer's ``json`` names its parent."""
+    repositories = parse_object(
+        holder.read_file("repositories", MAX_MANIFEST_BYTES), "repositories"
+    )
     names_of: dict[str, list[str]] = {}
     for repository, tags in repositories.items():
         for tag, top in tags.items() if isinstance(tags, dict) else ():
-            if not isinstance(top, str) or not _V1_ID.match(top):
+            if not is_hex_id(top):
                 raise SourceError(
                     f"repositories: bad layer ID for {printable(tag)}", "bad-document"
                 )
-            names_of.setdefault(top, []).append(printable(f"{repository}:{tag}"))
+            names_of.setdefault(str(top), []).append(printable(f"{repository}:{tag}"))
     for top, names in sorted(names_of.items()):
         try:
             contents.images.append(_v1_image(holder, contents, top, tuple(names)))
         except SourceError as error:
-            contents.failed(names[0], error)
+            contents.add_error(names[0], error)
 
 
 def _v1_image(
@@ -178,9 +206,9 @@ def _v1_image(
     platform = Platform()
     current: str | None = top
     while current:
-        if len(layers) > _MAX_LAYERS or not _V1_ID.match(current):
+        if len(layers) > _MAX_LAYERS or not is_hex_id(current):
             raise SourceError("a chain of v1 layers that does not end", "index-cycle")
-        document = parse_object(holder.read(f"{current}/json", MAX_CONFIG_BYTES), current)
+        document = parse_object(holder.read_file(f"{current}/json", MAX_CONFIG_BYTES), current)
         command = object_in(document, "container_config").get("Cmd")
         step = " ".join(str(word) for word in command) if isinstance(command, list) else ""
         layers.append(
@@ -191,14 +219,14 @@ def _v1_image(
         )
         platform = platform_of(document) if current == top else platform
         current = text_in(document, "parent") or None
-    # the format has no config: the scan names the image after its chain of diff IDs
+    # there is no config: the scan names the image after its diff IDs
     return FoundImage(ImageID(""), None, names, platform, tuple(reversed(layers)))
 
 
 def _add_layout(holder: ArchiveHolder, contents: Contents) -> None:
-    """What the image layout in the same file knows besides: digests, and other platforms."""
+    """Add what only the image layout in the same file has: digests and other platforms."""
     layout = Contents()
-    read_layout(holder, layout)
+    read_index(holder, layout)
     contents.referenced |= layout.referenced
     contents.others += layout.others
     by_id = {image.image_id: index for index, image in enumerate(contents.images)}
@@ -214,5 +242,5 @@ def _add_layout(holder: ArchiveHolder, contents: Contents) -> None:
 
 
 def _member(name: str) -> str:
-    """A name in manifest.json as the archive's index has it."""
+    """Normalise a name of manifest.json, as the names of members are."""
     return posixpath.normpath(name.removeprefix("./")) if name else name

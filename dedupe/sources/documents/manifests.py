@@ -1,13 +1,13 @@
-"""Indexes and manifests of the OCI and Docker formats, from index down to layers.
+"""Indexes and manifests of the OCI and Docker formats: from an index down to layers.
 
-Every document is hashed and compared with the descriptor that names it before a byte of it is
-believed. What is no container image (artifact, attestation, a platform that was not copied) is
-listed as what it is.
+Each document is hashed and compared with the descriptor that refers to it before it is parsed. What
+is not a container image (an artifact, an attestation, a platform that was not copied) is listed
+under its own kind.
 Source: OCI image-spec image-index.md, manifest.md.
 """
 
 import re
-from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dedupe.errors import SourceError
@@ -19,16 +19,7 @@ from dedupe.formats.documents import (
     parse_object,
     text_in,
 )
-from dedupe.model.identity import (
-    ChainID,
-    DiffID,
-    Digest,
-    ImageID,
-    chain_ids,
-    is_digest,
-    new_hash,
-    sha256_digest,
-)
+from dedupe.model.identity import Digest, ImageID, chain_ids, is_digest, new_hash, sha256_digest
 from dedupe.model.images import (
     BlobRef,
     FoundImage,
@@ -40,11 +31,12 @@ from dedupe.model.images import (
     TreeRef,
 )
 from dedupe.model.paths import printable
+from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.config import Config
 from dedupe.sources.documents.descriptors import Descriptor
-from dedupe.sources.interface import Contents, Holder
+from dedupe.sources.interface import Contents, state_after
 
-#: indexes in indexes: real ones are two deep
+#: nested indexes; real ones are two deep
 MAX_INDEX_DEPTH = 8
 
 _INDEX = re.compile(
@@ -62,100 +54,125 @@ _LAYER_TAR = re.compile(
 _FOREIGN = re.compile(r"\.(nondistributable|foreign)\.")
 
 
-def blob_name(digest: Digest) -> str:
-    """File name of a blob in an image layout."""
-    algorithm, _, encoded = digest.partition(":")
-    return f"blobs/{algorithm}/{encoded}"
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index that was read: what it refers to is still to be read."""
+
+    digest: Digest
+    entries: list[dict[str, Any]]
 
 
 class ManifestReader:
-    """Follows descriptors in one source and collects the images that they lead to."""
+    """Reads the manifests and indexes of one source, and adds their images to its contents.
 
-    def __init__(
-        self,
-        holder: Holder,
-        contents: Contents,
-        name_of: Callable[[Digest], str] = blob_name,
-        unpacked: Callable[[ChainID], TreeRef | None] | None = None,
-    ) -> None:
-        """``unpacked`` finds the folder of a layer, in a store that unpacks what it pulls.
+    ``read_entry`` reads one document; an index comes back for the caller to go on with. ``follow``
+    goes on with it at once, depth first.
+    """
 
-        Such a store may have the documents of platforms that it has no layer of.
-        """
-        self._holder = holder
+    def __init__(self, blobs: BlobFiles, contents: Contents) -> None:
+        self._blobs = blobs
         self._contents = contents
-        self._name_of = name_of
-        self._unpacked = unpacked
-        self._seen: dict[Digest, None] = {}
 
-    def follow(self, entry: dict[str, Any], names: tuple[str, ...], depth: int = 0) -> None:
-        """An entry of an index, whatever it names; problems become rows."""
+    def follow(
+        self,
+        entry: dict[str, Any],
+        names: tuple[str, ...],
+        depth: int = 0,
+        above: tuple[Digest, ...] = (),
+    ) -> None:
+        """Read all that an entry of an index leads to; errors become problems.
+
+        ``above`` has the digests of the indexes that lead to the entry, ``depth`` their number. An
+        entry at depth 0 is named by the source itself.
+        """
+        index = self.read_entry(entry, names, depth, above)
+        if index is not None:
+            self.follow_all(index.entries, names, depth or 1, (*above, index.digest))
+
+    def follow_all(
+        self,
+        entries: list[dict[str, Any]],
+        names: tuple[str, ...],
+        depth: int = 0,
+        above: tuple[Digest, ...] = (),
+    ) -> None:
+        """Follow the entries of an index; ``names`` are for those without a name of their own."""
+        for entry in entries:
+            own = reference_name(object_in(entry, "annotations"))
+            self.follow(entry, (own,) if own else names, depth + 1, above)
+
+    def read_entry(
+        self,
+        entry: dict[str, Any],
+        names: tuple[str, ...],
+        depth: int,
+        above: tuple[Digest, ...] = (),
+    ) -> Index | None:
+        """Read the document of an entry; returns it if it is an index. Errors become problems."""
         try:
             descriptor = Descriptor.parse(entry)
         except SourceError as error:
-            self._contents.failed("index", error)
-            return
+            self._contents.add_error("index", error)
+            return None
         self._contents.referenced.add(descriptor.digest)
         try:
-            self._follow(descriptor, names, depth)
+            return self._read(descriptor, names, depth, above)
         except SourceError as error:
-            self._contents.failed(_subject(names, descriptor.digest), error)
+            self._contents.add_error(_subject(names, descriptor.digest), error)
+            return None
 
-    def manifest(
-        self, data: bytes, digest: Digest, names: tuple[str, ...], platform: Platform | None = None
-    ) -> None:
-        """An image's manifest whose bytes were checked already; raises SourceError."""
+    def read_manifest(self, data: bytes, digest: Digest, names: tuple[str, ...]) -> None:
+        """Read an image's manifest whose digest needs no check.
+
+        Raises SourceError if the manifest or its config is not as it should be.
+        """
         document = parse_object(data, digest)
-        descriptor = Descriptor(
-            digest, text_in(document, "mediaType"), None, {}, platform or Platform()
-        )
-        self._document(document, descriptor, names, 0)
+        media_type = text_in(document, "mediaType")
+        self._read_document(document, Descriptor(digest, media_type, None, {}, Platform()), names)
 
-    def index(self, document: dict[str, Any], names: tuple[str, ...], depth: int = 0) -> None:
-        """All entries of an index; those without a name of their own get that of the index."""
-        for entry in objects_in(document, "manifests"):
-            own = reference_name(object_in(entry, "annotations"))
-            self.follow(entry, (own,) if own else names, depth + 1)
-
-    def _follow(self, descriptor: Descriptor, names: tuple[str, ...], depth: int) -> None:
+    def _read(
+        self,
+        descriptor: Descriptor,
+        names: tuple[str, ...],
+        depth: int,
+        above: tuple[Digest, ...],
+    ) -> Index | None:
         if depth > MAX_INDEX_DEPTH:
             raise SourceError(
                 f"{descriptor.digest}: indexes nested deeper than {MAX_INDEX_DEPTH}",
                 "index-too-deep",
             )
-        if descriptor.digest in self._seen:
+        # only indexes above count: two tags may name one manifest
+        if descriptor.digest in above:
             raise SourceError(f"{descriptor.digest}: an index names itself", "index-cycle")
         if _SCHEMA1.match(descriptor.media_type):
-            raise SourceError(
-                f"{descriptor.digest}: manifest of schema 1, which is not supported", "schema1"
-            )
-        if _attests(descriptor.annotations):
-            self._other("attestation", descriptor, names)
-            self._mark_referenced(descriptor)
-            return
+            raise _schema1(descriptor.digest)
+        if _is_attestation(descriptor.annotations):
+            self._add_other("attestation", descriptor, names)
+            self._add_references(descriptor)
+            return None
         known = _INDEX.match(descriptor.media_type) or _MANIFEST.match(descriptor.media_type)
         if descriptor.media_type and not known:
-            self._other("artifact", descriptor, names)
-            self._mark_referenced(descriptor)
-            return
-        if depth > 1 and not self._holder.has(self._name_of(descriptor.digest)):
-            # a copy of one platform keeps the whole index: not an error
-            self._other("absent", descriptor, names)
-            return
-        data = self._checked(descriptor, MAX_MANIFEST_BYTES)
+            self._add_other("artifact", descriptor, names)
+            self._add_references(descriptor)
+            return None
+        if depth > 1 and not self._blobs.has(descriptor.digest):
+            # a copy of one platform keeps the whole index, so this is not an error
+            self._add_other("absent", descriptor, names)
+            return None
+        data = self._read_checked(descriptor, MAX_MANIFEST_BYTES)
         document = parse_object(data, descriptor.digest)
-        self._seen[descriptor.digest] = None
-        try:
-            self._document(document, descriptor, names, depth)
-        finally:
-            # only the way down from the root counts: two tags may name one manifest
-            del self._seen[descriptor.digest]
+        return self._read_document(document, descriptor, names, depth)
 
-    def _document(
-        self, document: dict[str, Any], descriptor: Descriptor, names: tuple[str, ...], depth: int
-    ) -> None:
+    def _read_document(
+        self,
+        document: dict[str, Any],
+        descriptor: Descriptor,
+        names: tuple[str, ...],
+        depth: int = 0,
+    ) -> Index | None:
         if "manifests" in document and ("layers" in document or "config" in document):
-            # CVE-2021-41190: read as an index by one tool and as a manifest by another
+            # CVE-2021-41190: some tools read it as an index, others as a manifest
             raise SourceError(
                 f"{descriptor.digest}: both an index and a manifest", "ambiguous-document"
             )
@@ -165,133 +182,107 @@ class ManifestReader:
                 for layer in objects_in(document, "fsLayers")
                 if is_digest(layer.get("blobSum"))
             )
-            raise SourceError(
-                f"{descriptor.digest}: manifest of schema 1, which is not supported", "schema1"
-            )
+            raise _schema1(descriptor.digest)
         if "manifests" in document:
-            self.index(document, names, depth or 1)
-            return
-        self._image(document, descriptor, names, depth)
+            return Index(descriptor.digest, objects_in(document, "manifests"))
+        self._read_image(document, descriptor, names, depth)
+        return None
 
-    def _image(
+    def _read_image(
         self, manifest: dict[str, Any], descriptor: Descriptor, names: tuple[str, ...], depth: int
     ) -> None:
         config_descriptor = Descriptor.parse(object_in(manifest, "config"))
         layers = [Descriptor.parse(layer) for layer in objects_in(manifest, "layers")]
         self._contents.referenced.update(layer.digest for layer in layers)
         self._contents.referenced.add(config_descriptor.digest)
-        types = [layer.media_type for layer in layers]
-        if (
-            manifest.get("artifactType")
-            or (config_descriptor.media_type and not _CONFIG.match(config_descriptor.media_type))
-            or (types and all(kind and not _is_layer(kind) for kind in types))
-        ):
-            self._other("artifact", descriptor, names, text_in(manifest, "artifactType"))
+        if _is_artifact(manifest, config_descriptor, layers):
+            self._add_other("artifact", descriptor, names, text_in(manifest, "artifactType"))
             return
-
-        child = depth > 1 and self._unpacked is not None
-        if child and not self._holder.has(self._name_of(config_descriptor.digest)):
-            self._other("absent", descriptor, names)
+        # the store may have the documents of this platform, but not its layers
+        may_be_absent = depth > 1 and self._blobs.unpacks
+        if may_be_absent and not self._blobs.has(config_descriptor.digest):
+            self._add_other("absent", descriptor, names)
             return
-        checked = True
-        try:
-            data = self._checked(config_descriptor, MAX_CONFIG_BYTES)
-        except SourceError as error:
-            if error.code != "digest-mismatch":
-                raise
-            # the image stays, under the identity that its config really has; no claim is believed
-            self._contents.failed(_subject(names, descriptor.digest), error)
-            data = self._holder.read(self._name_of(config_descriptor.digest), MAX_CONFIG_BYTES)
-            checked = False
-        config = Config.parse(data, config_descriptor.digest)
+        subject = _subject(names, descriptor.digest)
+        config, image_id, checked = self._read_config(config_descriptor, subject)
         if len(config.diff_ids) != len(layers):
             raise SourceError(
                 f"{descriptor.digest}: {len(layers)} layers in the manifest, "
                 f"{len(config.diff_ids)} diff IDs in the config",
                 "layer-count-mismatch",
             )
-        trees = [self._tree(chain) for chain in chain_ids(config.diff_ids)]
-        kept = [self._holder.has(self._name_of(layer.digest)) for layer in layers]
-        if child and layers and not any(kept) and not any(trees):
-            self._other("absent", descriptor, names)
+        trees = [self._blobs.tree(chain) for chain in chain_ids(config.diff_ids)]
+        kept = any(trees) or any(self._blobs.has(layer.digest) for layer in layers)
+        if may_be_absent and layers and not kept:
+            self._add_other("absent", descriptor, names)
             return
         platform = config.platform if str(config.platform) else descriptor.platform
         if str(descriptor.platform) and platform != descriptor.platform:
-            self._contents.note(
-                _subject(names, descriptor.digest),
+            self._contents.add_note(
+                subject,
                 "platform-mismatch",
                 f"the index says {descriptor.platform}, the config {platform}",
             )
+        found = [
+            replace(
+                self._layer(layer, tree, subject),
+                diff_id=diff_id,
+                claim_checked=checked,
+                created_by=step,
+            )
+            for layer, diff_id, tree, step in zip(
+                layers, config.diff_ids, trees, config.steps, strict=True
+            )
+        ]
         self._contents.images.append(
             FoundImage(
-                image_id=ImageID(sha256_digest(data)),
+                image_id=image_id,
                 digest=descriptor.digest,
                 names=tuple(printable(name) for name in names),
                 platform=platform,
-                layers=tuple(
-                    self._layer(
-                        layer, diff_id, tree, step, checked, _subject(names, descriptor.digest)
-                    )
-                    for layer, diff_id, tree, step in zip(
-                        layers, config.diff_ids, trees, config.steps, strict=True
-                    )
-                ),
+                layers=tuple(found),
                 created=config.created,
                 config_checked=checked,
             )
         )
 
-    def _tree(self, chain: ChainID) -> TreeRef | None:
-        return self._unpacked(chain) if self._unpacked is not None else None
-
-    def _layer(
-        self,
-        layer: Descriptor,
-        diff_id: DiffID,
-        tree: TreeRef | None,
-        step: str | None,
-        checked: bool,
-        subject: str,
-    ) -> FoundLayer:
-        state: LayerState | None = None
-        blob: BlobRef | ObjectRef | None = None
+    def _read_config(self, descriptor: Descriptor, subject: str) -> tuple[Config, ImageID, bool]:
+        """Read a config; the image ID is that of its bytes, the last value whether it is right."""
+        checked = True
         try:
-            blob = self._holder.blob(self._name_of(layer.digest))
+            data = self._read_checked(descriptor, MAX_CONFIG_BYTES)
         except SourceError as error:
-            if error.code == "blob-missing" and tree is not None:
-                # discarded once it was unpacked, as CRI can be told to
-                pass
-            elif error.code == "blob-missing" and _FOREIGN.search(layer.media_type):
-                state = LayerState.FOREIGN
-                self._contents.note(
-                    subject,
-                    "foreign-layer",
-                    f"layer {layer.digest} may not be distributed and is not kept here",
-                )
-            else:
-                if tree is None:
-                    absent = error.code == "blob-missing"
-                    state = LayerState.ABSENT if absent else LayerState.BROKEN
-                self._contents.failed(subject, error)
-        if layer.media_type.endswith("+encrypted") and tree is not None:
-            # it was decrypted when it was unpacked
+            if error.code != "digest-mismatch":
+                raise
+            # list the image under the ID that its config really has, but do not trust its diff IDs
+            self._contents.add_error(subject, error)
+            data = self._blobs.read_document(descriptor.digest, MAX_CONFIG_BYTES)
+            checked = False
+        return Config.parse(data, descriptor.digest), ImageID(sha256_digest(data)), checked
+
+    def _layer(self, layer: Descriptor, tree: TreeRef | None, subject: str) -> FoundLayer:
+        """Find a layer's blob; ``tree`` is the folder that the layer is unpacked in, if any."""
+        blob, state = self._find_blob(layer, tree, subject)
+        if layer.media_type.endswith("+encrypted"):
+            # the folder is decrypted, the blob is not
             blob = None
-        elif layer.media_type.endswith("+encrypted"):
-            state, blob = LayerState.ENCRYPTED, None
-            self._contents.note(
-                subject,
-                "encrypted-layer",
-                f"layer {layer.digest} is encrypted: its files are unknown",
-            )
+            if tree is None:
+                state = LayerState.ENCRYPTED
+                self._contents.add_note(
+                    subject,
+                    "encrypted-layer",
+                    f"layer {layer.digest} is encrypted: its files are unknown",
+                )
         elif layer.media_type and not _is_layer(layer.media_type):
             state, blob = LayerState.UNSUPPORTED, None
-            self._contents.note(
+            self._contents.add_note(
                 subject,
                 "unsupported-layer",
-                f"layer {layer.digest} is of type {printable(layer.media_type)}, no layer tar",
+                f"layer {layer.digest} has the type {printable(layer.media_type)}, "
+                "which is not a layer tar",
             )
         if blob is not None and layer.size is not None and blob.size != layer.size:
-            self._contents.failed(
+            self._contents.add_error(
                 subject,
                 SourceError(
                     f"layer {layer.digest}: the manifest says {layer.size} bytes, "
@@ -301,24 +292,44 @@ class ManifestReader:
             )
         return FoundLayer(
             digest=layer.digest,
-            diff_id=diff_id,
-            claim_checked=checked,
+            diff_id=None,
+            claim_checked=False,
             blob=blob,
             state=state,
-            created_by=step,
             media_type=layer.media_type or None,
             claimed_bytes=layer.size,
             tree=tree,
         )
 
-    def _checked(self, descriptor: Descriptor, limit: int) -> bytes:
-        """A document's bytes, of the size and digest that its descriptor says."""
+    def _find_blob(
+        self, layer: Descriptor, tree: TreeRef | None, subject: str
+    ) -> tuple[BlobRef | ObjectRef | None, LayerState | None]:
+        """The blob, or the state of a layer without one."""
+        try:
+            return self._blobs.blob(layer.digest), None
+        except SourceError as error:
+            missing = error.code == "blob-missing"
+            if missing and tree is not None:
+                # CRI can be configured to discard blobs once they are unpacked
+                return None, None
+            if missing and _FOREIGN.search(layer.media_type):
+                self._contents.add_note(
+                    subject,
+                    "foreign-layer",
+                    f"layer {layer.digest} may not be distributed and is not kept here",
+                )
+                return None, LayerState.FOREIGN
+            self._contents.add_error(subject, error)
+            return None, state_after(error) if tree is None else None
+
+    def _read_checked(self, descriptor: Descriptor, limit: int) -> bytes:
+        """Read a document and check its size and digest; raises SourceError."""
         if descriptor.size is not None and descriptor.size > limit:
             raise SourceError(
                 f"{descriptor.digest}: claims {descriptor.size} bytes, at most {limit} are read",
                 "document-too-large",
             )
-        data = self._holder.read(self._name_of(descriptor.digest), limit)
+        data = self._blobs.read_document(descriptor.digest, limit)
         hasher = new_hash(descriptor.digest)
         if hasher is None:
             raise SourceError(
@@ -339,7 +350,7 @@ class ManifestReader:
             )
         return data
 
-    def _other(
+    def _add_other(
         self, kind: str, descriptor: Descriptor, names: tuple[str, ...], media_type: str = ""
     ) -> None:
         self._contents.others.append(
@@ -352,26 +363,26 @@ class ManifestReader:
             )
         )
 
-    def _mark_referenced(self, descriptor: Descriptor) -> None:
-        """The blobs of a manifest that is no image are in use all the same."""
+    def _add_references(self, descriptor: Descriptor) -> None:
+        """Mark the blobs of a manifest that is not an image as referenced."""
         try:
             document = parse_object(
-                self._checked(descriptor, MAX_MANIFEST_BYTES), descriptor.digest
+                self._read_checked(descriptor, MAX_MANIFEST_BYTES), descriptor.digest
             )
-            named = [object_in(document, "config")]
+            entries = [object_in(document, "config")]
             for key in ("layers", "blobs", "manifests"):
-                named += objects_in(document, key)
+                entries += objects_in(document, key)
         except SourceError:
             return
         self._contents.referenced.update(
-            Digest(entry["digest"]) for entry in named if is_digest(entry.get("digest"))
+            Digest(entry["digest"]) for entry in entries if is_digest(entry.get("digest"))
         )
 
 
 def reference_name(annotations: dict[str, Any]) -> str | None:
-    """The name that an index gives to an entry.
+    """The name of an index entry, from its annotations.
 
-    containerd and docker write the full reference beside the tag, so that one is preferred.
+    containerd's annotation comes first: it has the full reference, the OCI one often only the tag.
     """
     for key in ("io.containerd.image.name", "org.opencontainers.image.ref.name"):
         name = annotations.get(key)
@@ -381,16 +392,29 @@ def reference_name(annotations: dict[str, Any]) -> str | None:
 
 
 def is_attestation(entry: dict[str, Any]) -> bool:
-    """Whether an index says of an entry that it attests to another."""
-    return _attests(object_in(entry, "annotations"))
+    """Whether the annotations of an index entry mark it as an attestation of another."""
+    return _is_attestation(object_in(entry, "annotations"))
 
 
-def _attests(annotations: dict[str, Any]) -> bool:
+def _is_attestation(annotations: dict[str, Any]) -> bool:
     return annotations.get("vnd.docker.reference.type") == "attestation-manifest"
+
+
+def _is_artifact(manifest: dict[str, Any], config: Descriptor, layers: list[Descriptor]) -> bool:
+    types = [layer.media_type for layer in layers]
+    return bool(
+        manifest.get("artifactType")
+        or (config.media_type and not _CONFIG.match(config.media_type))
+        or (types and all(kind and not _is_layer(kind) for kind in types))
+    )
 
 
 def _is_layer(media_type: str) -> bool:
     return _LAYER_TAR.match(media_type) is not None
+
+
+def _schema1(digest: Digest) -> SourceError:
+    return SourceError(f"{digest}: manifest of schema 1, which is not supported", "schema1")
 
 
 def _subject(names: tuple[str, ...], digest: Digest) -> str:

@@ -1,23 +1,23 @@
-"""The Distribution registry's storage, in a folder or an object store.
+"""The storage of a Distribution registry, in a folder or an object store.
 
-Everything is below ``docker/registry/v2``: ``blobs/<alg>/<xx>/<hex>/data`` once for all
-repositories, and below ``repositories/<name…>`` files called ``link`` that hold a digest: of each
-tag, of each manifest (a revision), of each layer and config. A repository may lie in the folder of
-another; no component of a name begins with ``_``.
+Everything is below ``docker/registry/v2``. ``blobs/<alg>/<xx>/<hex>/data`` has the blobs of all
+repositories. ``repositories/<name…>`` has files called ``link`` that contain a digest: one per tag,
+manifest (revision), layer and config. A repository's folder may be inside that of another one; no
+part of a repository's name begins with ``_``.
 
-The tree is listed once. Each document is read once, however many tags and indexes name it: images
-are found without names first, and named by the graph of tags, revisions and indexes at the end.
+The tree is listed once. Each document is read once, even if many tags and indexes name it: images
+are read without names first, and named from the tags, revisions and indexes at the end.
 Source: distribution/distribution, registry/storage/paths.go.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
+from typing import Any, ClassVar
 
 from dedupe.errors import SourceError
-from dedupe.formats.documents import MAX_MANIFEST_BYTES, object_in, objects_in, parse_object
+from dedupe.formats.documents import MAX_MANIFEST_BYTES, object_in, parse_object
 from dedupe.model.identity import Digest, is_digest
 from dedupe.model.images import (
     BlobRef,
@@ -25,26 +25,61 @@ from dedupe.model.images import (
     FoundOther,
     ObjectRef,
     Severity,
+    SourceKind,
     StoredBlob,
 )
 from dedupe.model.paths import printable
+from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.config import platform_of
 from dedupe.sources.documents.manifests import ManifestReader, is_attestation
+from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder
-from dedupe.sources.interface import Contents, Failed, Holder
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
 
-#: what may have been named: the registry's root, or a folder on the way down
+#: the user may name the registry's root, or any folder from there down to ``v2``
 _PREFIXES = ("docker/registry/v2", "registry/v2", "v2", "")
-#: a link is a digest; the longest has 135 characters
+#: a link contains a digest; the longest has 135 characters
 _MAX_LINK_BYTES = 1024
-#: documents asked for together, where each is a round trip
+#: documents of an object store that are requested together
 _BATCH = 256
-#: SHA-256 of no bytes: the one blob that may be empty
-_EMPTY = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+#: SHA-256 of no bytes: the only blob that may be empty
+_EMPTY_HEX = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
-def registry_prefix(is_folder: Callable[[str], bool]) -> str | None:
-    """Where the storage begins below a root; None where the root holds none."""
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The storage of one registry."""
+
+    kind: ClassVar[SourceKind] = SourceKind.REGISTRY
+    location: str
+    holder: FolderHolder | ObjectHolder
+    #: folder of ``blobs`` and ``repositories``, from the registry's root
+    prefix: str
+
+    @classmethod
+    def recognise(cls, candidate: Candidate) -> "Sequence[Registry]":
+        """A folder with ``repositories`` and ``blobs``, or one above it."""
+        holder = candidate.holder
+        if not isinstance(holder, FolderHolder | ObjectHolder):
+            return []
+        prefix = _registry_prefix(holder.is_folder)
+        return [] if prefix is None else [cls(candidate.location, holder, prefix)]
+
+    def read_contents(self) -> Contents:
+        """Read all images that tags and revisions lead to; errors become problems."""
+        contents = Contents()
+        _RegistryReader(self.holder, self.prefix, contents).read_images()
+        return contents
+
+    def descent(self) -> Descent:
+        """Other sources may be beside the folder ``docker`` of a registry."""
+        if not self.prefix:
+            return NO_DESCENT
+        return Descent(same_folder=True, entries=None, own=(self.prefix.partition("/")[0],))
+
+
+def _registry_prefix(is_folder: Callable[[str], bool]) -> str | None:
+    """Where the storage begins below a folder; None if the folder is not a registry's."""
     for prefix in _PREFIXES:
         if all(is_folder(_below(prefix, name)) for name in ("repositories", "blobs")):
             return prefix
@@ -53,58 +88,58 @@ def registry_prefix(is_folder: Callable[[str], bool]) -> str | None:
 
 @dataclass(slots=True)
 class _Repository:
-    """What the links of one repository say."""
+    """The links of one repository."""
 
     #: tag -> manifest or index
     tags: dict[str, Digest] = field(default_factory=dict)
     revisions: dict[Digest, None] = field(default_factory=dict)
 
 
-class Registry:
-    """One registry's storage; read ``contents`` first, then ask for the rest."""
+class _RegistryReader:
+    """Reads one registry into ``contents``."""
 
-    def __init__(self, holder: Holder, prefix: str) -> None:
+    def __init__(
+        self, holder: FolderHolder | ObjectHolder, prefix: str, contents: Contents
+    ) -> None:
         self._holder = holder
         self._prefix = prefix
-        #: bytes of links, uploads and whatever else is no blob
-        self.other_bytes = 0
-        #: blobs of all repositories
-        self.blobs: list[StoredBlob] = []
-        self._sizes: dict[str, int] = {}
+        self._contents = contents
+        #: bytes of links, uploads and all other files that are not blobs
+        self._other_bytes = 0
+        self._blobs = _RegistryBlobs(holder, prefix)
         self._repositories: dict[str, _Repository] = {}
 
-    def read(self, contents: Contents) -> None:
-        """All images that tags and revisions lead to; problems become rows."""
-        self._list_blobs(contents)
-        self._list_links(contents)
-        store = _Blobs(self._holder, self._sizes)
-        reader = _Documents(store, contents, self._blob_name)
-        roots = self._roots()
-        reader.read_all(roots, self._holder)
+    def read_images(self) -> None:
+        contents = self._contents
+        contents.blobs = list(self._list_blobs())
+        self._read_links()
+        contents.other_bytes = self._other_bytes
+        reader = _DocumentQueue(self._holder, self._blobs, contents)
+        reader.read_all(self._roots())
         names = self._names(reader.children)
         contents.images = [_named_image(one, names, reader.entries) for one in contents.images]
         contents.others = [_named_other(one, names, reader.entries) for one in contents.others]
         if self._holder.has("scheduler-state.json"):
             _excuse_cache(contents)
 
-    def _list_blobs(self, contents: Contents) -> None:
-        for name, size in self._listed("blobs", contents):
+    def _list_blobs(self) -> Iterator[StoredBlob]:
+        for name, size in self._listed("blobs"):
             parts = name.split("/")
             # <alg>/<first two>/<hex>/data
             digest = f"{parts[-4]}:{parts[-2]}" if len(parts) > 4 else ""
-            if is_digest(digest) and name == self._blob_name(Digest(digest)):
-                self.blobs.append(StoredBlob(name, size, Digest(digest)))
-                self._sizes[name] = size
+            if is_digest(digest) and name == self._blobs.file_name(Digest(digest)):
+                self._blobs.sizes[name] = size
+                yield StoredBlob(name, size, Digest(digest))
             else:
-                self.other_bytes += size
+                self._other_bytes += size
 
-    def _list_links(self, contents: Contents) -> None:
+    def _read_links(self) -> None:
         tags: dict[tuple[str, str], bool] = {}
         links: list[tuple[str, str]] = []
         names: list[str] = []
         skip = len(_below(self._prefix, "repositories/"))
-        for name, size in self._listed("repositories", contents):
-            self.other_bytes += size
+        for name, size in self._listed("repositories"):
+            self._other_bytes += size
             match _split(name[skip:]):
                 case repository, ["_manifests", "tags", tag, "current", "link"]:
                     names.append(name)
@@ -116,9 +151,9 @@ class Registry:
                     names.append(name)
                     links.append((repository, ""))
                 case _:
-                    # links of layers, uploads: bytes only
+                    # links of layers, uploads: only their bytes count
                     pass
-        for (repository, tag), target in zip(links, self._targets(names, contents), strict=True):
+        for (repository, tag), target in zip(links, self._targets(names), strict=True):
             if target is not None:
                 found = self._repositories.setdefault(repository, _Repository())
                 if tag:
@@ -127,37 +162,33 @@ class Registry:
                     found.revisions[target] = None
         for (repository, tag), current in tags.items():
             if not current:
-                contents.failed(
+                self._contents.add_error(
                     printable(f"{repository}:{tag}"),
                     SourceError("a tag without its current/link", "blob-missing"),
                 )
 
-    def _targets(self, names: list[str], contents: Contents) -> Iterator[Digest | None]:
-        """Digest that each link holds; None, and a problem, where it holds none."""
-        waiting = iter(names)
-        while batch := list(islice(waiting, _BATCH)):
+    def _targets(self, names: list[str]) -> Iterator[Digest | None]:
+        """The digest in each link; None, and a problem, if it has none."""
+        remaining = iter(names)
+        while batch := list(islice(remaining, _BATCH)):
             if isinstance(self._holder, ObjectHolder):
-                self._holder.expect(batch)
+                self._holder.prefetch(batch)
             for name in batch:
                 target = None
                 try:
-                    target = _target(self._holder.read(name, _MAX_LINK_BYTES))
+                    target = _parse_link(self._holder.read_file(name, _MAX_LINK_BYTES))
                 except SourceError as error:
-                    contents.failed(printable(name), error)
+                    self._contents.add_error(printable(name), error)
                 yield target
 
-    def _listed(self, folder: str, contents: Contents) -> Iterator[tuple[str, int]]:
-        def failed(name: str, error: SourceError) -> None:
-            contents.failed(printable(name), error)
+    def _listed(self, folder: str) -> Iterator[tuple[str, int]]:
+        def on_failure(name: str, error: SourceError) -> None:
+            self._contents.add_error(printable(name), error)
 
-        return self._holder.listing(_below(self._prefix, folder), failed)
-
-    def _blob_name(self, digest: Digest) -> str:
-        algorithm, _, encoded = digest.partition(":")
-        return _below(self._prefix, f"blobs/{algorithm}/{encoded[:2]}/{encoded}/data")
+        return self._holder.list_files(_below(self._prefix, folder), on_failure)
 
     def _roots(self) -> dict[Digest, str]:
-        """Documents that links name, tagged ones first, and what to call them in problems."""
+        """Documents that links name, tagged ones first, and their subject in problems."""
         roots: dict[Digest, str] = {}
         for name, repository in self._repositories.items():
             for tag, digest in repository.tags.items():
@@ -168,7 +199,7 @@ class Registry:
         return roots
 
     def _names(self, children: dict[Digest, list[Digest]]) -> dict[Digest, dict[str, None]]:
-        """Names of every document: its tags and those of the indexes above it.
+        """Names of each document: its tags and those of the indexes above it.
 
         A revision that no tag and no index of its repository leads to is named by its digest.
         """
@@ -190,104 +221,109 @@ class Registry:
         return names
 
 
-class _Blobs:
-    """The registry's blobs as a holder, which answers from the listing where it can."""
+class _RegistryBlobs(BlobFiles):
+    """Blobs in the registry's own folders; known from the listing if possible."""
 
-    def __init__(self, holder: Holder, sizes: dict[str, int]) -> None:
-        self._holder = holder
-        self._sizes = sizes
-        self._refs: dict[str, BlobRef | ObjectRef] = {}
+    def __init__(self, holder: FolderHolder | ObjectHolder, prefix: str) -> None:
+        super().__init__(holder, _below(prefix, "blobs"))
+        #: size of each listed blob by file name
+        self.sizes: dict[str, int] = {}
+        self._refs: dict[Digest, BlobRef | ObjectRef] = {}
 
-    def read(self, name: str, limit: int) -> bytes:
-        self._not_empty(name)
-        return self._holder.read(name, limit)
+    def file_name(self, digest: Digest) -> str:
+        algorithm, _, encoded = digest.partition(":")
+        return f"{self._folder}/{algorithm}/{encoded[:2]}/{encoded}/data"
 
-    def blob(self, name: str) -> BlobRef | ObjectRef:
-        # thousands of images share a layer: its file is looked at once
-        ref = self._refs.get(name)
+    def has(self, digest: Digest) -> bool:
+        return self.file_name(digest) in self.sizes or super().has(digest)
+
+    def read_document(self, digest: Digest, limit: int) -> bytes:
+        self._check_not_empty(digest)
+        return super().read_document(digest, limit)
+
+    def blob(self, digest: Digest) -> BlobRef | ObjectRef:
+        # thousands of images share a layer: look up its file once
+        ref = self._refs.get(digest)
         if ref is None:
-            self._not_empty(name)
-            ref = self._refs[name] = self._holder.blob(name)
+            self._check_not_empty(digest)
+            ref = self._refs[digest] = super().blob(digest)
         return ref
 
-    def has(self, name: str) -> bool:
-        return name in self._sizes or self._holder.has(name)
-
-    def listing(self, folder: str, failed: Failed | None = None) -> Iterator[tuple[str, int]]:
-        return self._holder.listing(folder, failed)
-
-    def _not_empty(self, name: str) -> None:
-        if self._sizes.get(name) == 0 and _EMPTY.partition(":")[2] not in name:
+    def _check_not_empty(self, digest: Digest) -> None:
+        """Raise SourceError for an empty file, as power failures leave it."""
+        name = self.file_name(digest)
+        if self.sizes.get(name) == 0 and _EMPTY_HEX not in name:
             raise SourceError(f"{name}: the blob is empty", "blob-truncated")
 
 
-class _Documents(ManifestReader):
-    """Reads manifests and indexes one at a time, each once; remembers what indexes name."""
+class _DocumentQueue:
+    """Reads manifests and indexes in the order in which they are named, each once."""
 
     def __init__(
-        self, holder: Holder, contents: Contents, name_of: Callable[[Digest], str]
+        self, holder: FolderHolder | ObjectHolder, blobs: _RegistryBlobs, contents: Contents
     ) -> None:
-        super().__init__(holder, contents, name_of)
-        self._store = holder
-        self._file_of = name_of
-        self._current = Digest("")
+        self._holder = holder
+        self._blobs = blobs
+        self._reader = ManifestReader(blobs, contents)
         #: documents that each index names
         self.children: dict[Digest, list[Digest]] = {}
-        #: what the first index that names a document says of it
+        #: the entry of each document in the first index that names it
         self.entries: dict[Digest, dict[str, Any]] = {}
+        #: documents named by indexes that were read, and their subject in problems
         self._waiting: deque[tuple[Digest, str]] = deque()
 
-    def read_all(self, roots: dict[Digest, str], holder: Holder) -> None:
-        """Everything that these lead to; ``roots`` says what to call each in problems."""
+    def read_all(self, roots: dict[Digest, str]) -> None:
+        """Read all that these documents lead to; ``roots`` has their subjects in problems."""
         read: set[Digest] = set()
         starts = iter(roots.items())
-        while batch := [*self._next(), *islice(starts, _BATCH)]:
+        while batch := [*self._take_waiting(), *islice(starts, _BATCH)]:
             batch = [item for item in dict(batch).items() if item[0] not in read]
-            if isinstance(holder, ObjectHolder):
-                self._expect(holder, [digest for digest, _ in batch])
+            if isinstance(self._holder, ObjectHolder):
+                self._prefetch(self._holder, [digest for digest, _ in batch])
             for digest, subject in batch:
                 read.add(digest)
-                self._current = digest
-                entry = self.entries.get(digest, {"digest": digest})
-                # what no link names may be absent, as a platform that was not copied
-                self.follow(entry, (subject,), 0 if digest in roots else 2)
+                # what no link names may be absent, such as a platform that was not copied
+                self._read(digest, subject, 0 if digest in roots else 2)
 
-    def index(self, document: dict[str, Any], names: tuple[str, ...], depth: int = 0) -> None:  # noqa: ARG002
-        """Remember what an index names, to be read in its turn."""
-        named = self.children.setdefault(self._current, [])
-        for entry in objects_in(document, "manifests"):
-            digest = entry.get("digest")
-            if not is_digest(digest):
-                # says what is wrong with it
-                self.follow(entry, names, 2)
+    def _read(self, digest: Digest, subject: str, depth: int) -> None:
+        entry = self.entries.get(digest, {"digest": digest})
+        index = self._reader.read_entry(entry, (subject,), depth)
+        if index is None:
+            return
+        named = self.children.setdefault(digest, [])
+        for child in index.entries:
+            if not is_digest(child.get("digest")):
+                # adds the problem of this entry
+                self._reader.read_entry(child, (subject,), 2)
                 continue
-            self.entries.setdefault(Digest(str(digest)), entry)
-            named.append(Digest(str(digest)))
-            self._waiting.append((Digest(str(digest)), names[0]))
+            child_digest = Digest(child["digest"])
+            self.entries.setdefault(child_digest, child)
+            named.append(child_digest)
+            self._waiting.append((child_digest, subject))
 
-    def _next(self) -> Iterator[tuple[Digest, str]]:
+    def _take_waiting(self) -> Iterator[tuple[Digest, str]]:
         while self._waiting:
             yield self._waiting.popleft()
 
-    def _expect(self, holder: ObjectHolder, digests: Iterable[Digest]) -> None:
+    def _prefetch(self, holder: ObjectHolder, digests: Iterable[Digest]) -> None:
         """Fetch these documents together, then the configs that they name."""
-        names = [self._file_of(digest) for digest in digests]
-        holder.expect(names)
+        names = [self._blobs.file_name(digest) for digest in digests]
+        holder.prefetch(names)
         configs = []
         for name in names:
             try:
-                document = parse_object(holder.read(name, MAX_MANIFEST_BYTES), name)
+                document = parse_object(holder.read_file(name, MAX_MANIFEST_BYTES), name)
             except SourceError:
-                # said when its turn comes
+                # becomes a problem when the document is read
                 continue
             digest = object_in(document, "config").get("digest")
             if is_digest(digest):
-                configs.append(self._file_of(Digest(str(digest))))
-        holder.expect(configs, also=True)
+                configs.append(self._blobs.file_name(Digest(str(digest))))
+        holder.prefetch(configs, keep=True)
 
 
 def _split(name: str) -> tuple[str, list[str]]:
-    """Repository and the rest, which begins with the first component that starts with ``_``."""
+    """Split a path into the repository and the rest, which begins with ``_``."""
     parts = name.split("/")
     for number, part in enumerate(parts):
         if part.startswith("_"):
@@ -295,7 +331,8 @@ def _split(name: str) -> tuple[str, list[str]]:
     return name, []
 
 
-def _target(data: bytes) -> Digest:
+def _parse_link(data: bytes) -> Digest:
+    """The digest in a link; raises SourceError ``bad-link``."""
     text = data.decode("utf-8", "replace")
     if not is_digest(text):
         raise SourceError(
@@ -335,7 +372,7 @@ def _named_other(
     names: dict[Digest, dict[str, None]],
     entries: dict[Digest, dict[str, Any]],
 ) -> FoundOther:
-    """An attestation can be told by the index above it only, which may be read after it."""
+    """Only the index above marks an attestation, and it may have been read later."""
     if other.digest is None:
         return other
     entry = entries.get(other.digest, {})
@@ -348,7 +385,7 @@ def _named_other(
 
 
 def _excuse_cache(contents: Contents) -> None:
-    """A pull-through cache keeps only what was asked for: a gap in it is no damage."""
+    """Make missing blobs notes: a pull-through cache keeps only what was pulled."""
     contents.problems = [
         replace(problem, severity=Severity.NOTE) if problem.code == "blob-missing" else problem
         for problem in contents.problems

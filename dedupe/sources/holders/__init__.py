@@ -1,1 +1,1 @@
-"""What holds files by name: a folder, an archive, an object store."""
+"""Holders of files: a folder, an archive, an object store."""

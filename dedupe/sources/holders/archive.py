@@ -1,7 +1,7 @@
-"""An archive file as a holder: docker-archive, OCI archive, or a tar that is a layer itself.
+"""An archive file as a holder of files: docker-archive, OCI archive, or a layer's tar.
 
-One pass over the headers indexes the members. Their bytes are read later, as ranges of the file;
-where the whole file is compressed, by decompressing it once more.
+One pass over the headers indexes the members. Their bytes are read later, as ranges of the file. If
+the file is compressed as a whole, it is decompressed again for that.
 """
 
 import os
@@ -10,36 +10,44 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dedupe.errors import LayerError, SourceError
-from dedupe.formats.compression import MAGIC_BYTES, Readable, compression_of, decompressed
+from dedupe.formats.compression import MAGIC_BYTES, compression_of, decompressed
 from dedupe.formats.documents import MAX_CONFIG_BYTES
+from dedupe.formats.streams import RangeReader
 from dedupe.formats.tar import FileRange, TarReader, looks_like_tar
 from dedupe.host.files import open_below
 from dedupe.model.images import BlobRef
 from dedupe.model.paths import path_text
-from dedupe.sources.interface import Failed
+from dedupe.sources.interface import OnFailure
 
-#: a layer's file is linked to from at most one other in what docker and podman write
+#: links to follow from one name; docker and podman link a layer's file to at most one other
 _MAX_HOPS = 8
-#: documents of a compressed archive that are kept in memory
+#: bytes of documents of a compressed archive that are kept in memory
 _MAX_KEPT_BYTES = 64 << 20
 
 
 class ArchiveHolder:
-    """Members of an archive file by cleaned name; the last of a name wins, as in docker."""
+    """Members of an archive file by cleaned name; the last one of a name counts, as in docker."""
 
     def __init__(self, path: Path, compression: str | None) -> None:
+        """Index the members; raises SourceError with the code of the tar reader or decompressor."""
         self.path = path
         self.compression = compression
+        #: size of the archive file
+        self.size_bytes = 0
         #: name -> (offset, size)
         self._files: dict[str, tuple[int, int]] = {}
         self._links: dict[str, str] = {}
         self._documents: dict[int, bytes] | None = None
-        #: names that more than one member has
+        #: names of more than one member
         self.repeated: list[str] = []
         self._index()
 
-    def read(self, name: str, limit: int) -> bytes:
-        """All bytes of a small member."""
+    def read_file(self, name: str, limit: int) -> bytes:
+        """Read a small member.
+
+        Raises SourceError ``blob-missing``, ``link-outside``, ``document-too-large``, or
+        ``not-json`` for a member of a compressed archive that is not a JSON document.
+        """
         offset, size = self._range(name)
         if size > limit:
             raise SourceError(
@@ -58,21 +66,27 @@ class ArchiveHolder:
             os.close(descriptor)
 
     def blob(self, name: str) -> BlobRef:
-        """The range of the archive that holds this member's bytes."""
+        """The range of the archive that holds this member.
+
+        Raises SourceError ``blob-missing`` or ``link-outside``.
+        """
         offset, size = self._range(name)
         return BlobRef(self.path, (), offset, size, self.compression)
 
     def has(self, name: str) -> bool:
-        """Whether a member, or a link to one, has this name."""
+        """Whether a regular file or a link has this name."""
         return name in self._files or name in self._links
 
-    def listing(self, folder: str, _failed: Failed | None = None) -> Iterator[tuple[str, int]]:
-        """Regular members below ``folder``."""
+    def list_files(
+        self, folder: str, _on_failure: OnFailure | None = None
+    ) -> Iterator[tuple[str, int]]:
+        """List the regular files below ``folder`` with their sizes."""
         for name, (_, size) in sorted(self._files.items()):
             if name.startswith(folder + "/"):
                 yield name, size
 
     def _range(self, name: str) -> tuple[int, int]:
+        """Offset and size of a member; links are followed."""
         current = name
         for _ in range(_MAX_HOPS):
             if current in self._files:
@@ -87,19 +101,20 @@ class ArchiveHolder:
     def _index(self) -> None:
         descriptor = open_below(self.path, ())
         try:
-            size = os.fstat(descriptor).st_size
+            self.size_bytes = os.fstat(descriptor).st_size
             if self.compression is None:
-                self._take_members(TarReader(FileRange(descriptor, 0, size), hash_content=False))
+                stream = FileRange(descriptor, 0, self.size_bytes)
+                self._add_members(TarReader(stream, hash_content=False))
             else:
                 with open(descriptor, "rb", closefd=False) as raw:
-                    stream = decompressed(raw, self.compression)
-                    self._take_members(TarReader(stream, hash_content=False))
+                    plain = decompressed(raw, self.compression)
+                    self._add_members(TarReader(plain, hash_content=False))
         except LayerError as error:
             raise SourceError(error.message, error.code) from error
         finally:
             os.close(descriptor)
 
-    def _take_members(self, reader: TarReader) -> None:
+    def _add_members(self, reader: TarReader) -> None:
         for member in reader:
             name = _clean(member.name)
             if member.typeflag == b"0":
@@ -116,7 +131,7 @@ class ArchiveHolder:
                 self._links[name] = ".." if target.startswith("/") else posixpath.normpath(target)
 
     def _read_documents(self) -> dict[int, bytes]:
-        """Every member that may be a JSON document, by offset, in one pass."""
+        """Read all members that may be JSON documents in one pass; by offset."""
         wanted = sorted(
             (offset, size) for offset, size in self._files.values() if size <= MAX_CONFIG_BYTES
         )
@@ -126,53 +141,17 @@ class ArchiveHolder:
         with open(descriptor, "rb") as raw:
             stream = RangeReader(decompressed(raw, self.compression))
             for offset, size in wanted:
-                data = stream.range(offset, size)
+                data = stream.read_range(offset, size)
                 if data[:1] in (b"{", b"[") and total + size <= _MAX_KEPT_BYTES:
                     kept[offset] = data
                     total += size
         return kept
 
 
-class RangeReader:
-    """Ranges of a stream that only goes forward."""
-
-    def __init__(self, stream: Readable) -> None:
-        self._stream = stream
-        self._position = 0
-
-    def skip_to(self, offset: int) -> None:
-        """Go on to ``offset``; raises SourceError where the stream is behind it or ends before."""
-        if offset < self._position:
-            raise SourceError(f"offset {offset} lies behind {self._position}", "archive-order")
-        while self._position < offset:
-            piece = self._stream.read(min(1 << 20, offset - self._position))
-            if not piece:
-                raise SourceError(f"the archive ends before offset {offset}", "archive-truncated")
-            self._position += len(piece)
-
-    def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes from here."""
-        piece = self._stream.read(size)
-        self._position += len(piece)
-        return piece
-
-    def range(self, offset: int, size: int) -> bytes:
-        """``size`` bytes from ``offset``."""
-        self.skip_to(offset)
-        pieces = []
-        while size:
-            piece = self.read(size)
-            if not piece:
-                raise SourceError("the archive ends in a member", "archive-truncated")
-            pieces.append(piece)
-            size -= len(piece)
-        return b"".join(pieces)
-
-
 def open_archive(path: Path) -> ArchiveHolder | None:
-    """The archive in this file; None where the file is no tar, compressed or not.
+    """Open the archive in this file; None if the file is not a tar, compressed or not.
 
-    Raises SourceError: ``empty-file``, a tar's error (``tar-truncated``), a decompressor's error.
+    Raises SourceError ``empty-file``, or with the code of the tar reader or decompressor.
     """
     descriptor = open_below(path, ())
     with open(descriptor, "rb") as raw:
@@ -186,7 +165,7 @@ def open_archive(path: Path) -> ArchiveHolder | None:
                 head = decompressed(raw, compression).read(MAGIC_BYTES)
             except LayerError as error:
                 raise SourceError(error.message, error.code) from error
-    # an empty tar is nothing but zeros
+    # an empty tar consists of zeros
     if not looks_like_tar(head) and (head.strip(b"\0") or len(head) < MAGIC_BYTES):
         return None
     return ArchiveHolder(path, compression)

@@ -5,31 +5,35 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from dedupe.errors import SourceError
-from dedupe.host.files import read_below, stat_below
-from dedupe.host.trees import statuses_in
+from dedupe.errors import SourceError, reason_of
+from dedupe.host.files import read_below, size_below
+from dedupe.host.trees import list_statuses
 from dedupe.model.images import BlobRef
 from dedupe.model.paths import path_text
-from dedupe.sources.interface import Failed
+from dedupe.sources.interface import OnFailure
 
 
 class FolderHolder:
-    """Files below a folder, opened through no link."""
+    """Files below a folder, never opened through a link."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def read(self, name: str, limit: int) -> bytes:
-        """All bytes of a small file."""
+    def read_file(self, name: str, limit: int) -> bytes:
+        """Read a small file.
+
+        Raises SourceError ``blob-missing``, ``document-too-large``, ``not-a-regular-file`` or
+        ``permission-denied``.
+        """
         return read_below(self.root, name.split("/"), limit)
 
     def blob(self, name: str) -> BlobRef:
-        """The whole file of this name."""
+        """The whole file of this name; raises SourceError as ``read_file`` does."""
         parts = tuple(name.split("/"))
-        return BlobRef(self.root, parts, 0, stat_below(self.root, parts))
+        return BlobRef(self.root, parts, 0, size_below(self.root, parts))
 
     def has(self, name: str) -> bool:
-        """Whether anything of this name is there, readable or not."""
+        """Whether anything of this name exists, even if it cannot be read."""
         try:
             (self.root / name).lstat()
         except OSError:
@@ -37,7 +41,7 @@ class FolderHolder:
         return True
 
     def is_folder(self, name: str) -> bool:
-        """Whether a folder of this name is there, reached through no link."""
+        """Whether a folder of this name exists and no part of its path is a link."""
         path = self.root
         for part in name.split("/"):
             path = path / part
@@ -48,25 +52,29 @@ class FolderHolder:
                 return False
         return True
 
-    def listing(self, folder: str, failed: Failed | None = None) -> Iterator[tuple[str, int]]:
-        """Regular files below ``folder``; links are not followed.
+    def list_files(
+        self, folder: str, on_failure: OnFailure | None = None
+    ) -> Iterator[tuple[str, int]]:
+        """List all regular files below ``folder`` with their sizes, without following links.
 
-        Raises SourceError ``permission-denied`` or ``unreadable`` where ``failed`` is absent.
+        A folder that cannot be read, and an entry that is neither file nor folder, is passed to
+        ``on_failure``. Without it, the former raises SourceError ``permission-denied`` or
+        ``unreadable`` and the latter is left out.
         """
-        # a stack of our own: a hostile tree is deeper than Python's
-        pending = [self._entries(folder, failed)]
+        # an explicit stack, since a hostile tree may be deeper than Python's recursion limit
+        pending = [self._entries(folder, on_failure)]
         while pending:
             name, status = next(pending[-1], ("", None))
             if status is None:
                 pending.pop()
                 continue
             if stat.S_ISDIR(status.st_mode):
-                pending.append(self._entries(name, failed))
+                pending.append(self._entries(name, on_failure))
                 continue
             if stat.S_ISREG(status.st_mode):
                 yield name, status.st_size
-            elif failed is not None:
-                failed(
+            elif on_failure is not None:
+                on_failure(
                     name,
                     SourceError(
                         f"{path_text(os.fsencode(name))}: expected a file or a folder, "
@@ -75,23 +83,25 @@ class FolderHolder:
                     ),
                 )
 
-    def _entries(self, folder: str, failed: Failed | None) -> Iterator[tuple[str, os.stat_result]]:
+    def _entries(
+        self, folder: str, on_failure: OnFailure | None
+    ) -> Iterator[tuple[str, os.stat_result]]:
         try:
-            entries = statuses_in(self.root / folder)
+            entries = list_statuses(self.root / folder)
         except FileNotFoundError:
-            # what is gone by now was removed by a live store
+            # the program that owns the store has deleted it meanwhile
             return
         except OSError as error:
-            if failed is None:
-                raise _denied(folder, error) from error
-            failed(folder, _denied(folder, error))
+            if on_failure is None:
+                raise _list_error(folder, error) from error
+            on_failure(folder, _list_error(folder, error))
             return
         for name, status in entries:
             yield f"{folder}/{name}", status
 
 
-def _denied(name: str, error: OSError) -> SourceError:
+def _list_error(name: str, error: OSError) -> SourceError:
     return SourceError(
-        f"{path_text(os.fsencode(name))}: {(error.strerror or str(error)).lower()}",
+        f"{path_text(os.fsencode(name))}: {reason_of(error)}",
         "permission-denied" if isinstance(error, PermissionError) else "unreadable",
     )

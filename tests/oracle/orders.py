@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations, product
 
-import oracle
 from builders import Layer
+
+from oracle.stacks import Seen, ancestors
+from oracle.stacks import stack as merged
 
 #: what a layer's name for something says of it, in the order in which rules are looked up
 MARKS = {"w": "whiteout", "o": "opaque"}
@@ -81,9 +83,9 @@ def _rules(one: Name, other: Name) -> Iterator[str]:
                 yield "directory mtime"
         elif roles not in ({"whiteout"}, {"target"}):
             yield next(rule for role, rule in AT_PATH.items() if role in roles)
-    elif one.path in oracle.ancestors(other.path) and one.role != "directory":
+    elif one.path in ancestors(other.path) and one.role != "directory":
         yield BELOW[one.role]
-    elif other.path in oracle.ancestors(one.path) and other.role != "directory":
+    elif other.path in ancestors(one.path) and other.role != "directory":
         yield BELOW[other.role]
 
 
@@ -107,9 +109,9 @@ def allowed(stack: Sequence[Layer], grade: str) -> list[tuple[int, ...]]:
     ]
 
 
-def seen(stack: Sequence[Layer], grade: str) -> dict[str, oracle.Seen]:
+def seen(stack: Sequence[Layer], grade: str) -> dict[str, Seen]:
     """The merged view as a grade compares it."""
-    view = dict(oracle.stack(stack).view)
+    view = dict(merged(stack).view)
     if grade == "equivalent":
         for path in view.keys() & carried_twice(stack):
             if view[path].kind == "d":

@@ -6,8 +6,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from builders import Image, digest_of
-from unpacked import split_of
+from builders.images import Image, digest_of
+from builders.tar_split import split_of
 
 #: where a driver keeps the tree of a folder
 TREES = {

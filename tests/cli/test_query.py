@@ -1,11 +1,11 @@
-"""Free queries: they read the tables of the catalog, and nothing else is read or written."""
+"""Free queries read the tables of the catalog; nothing else is read or written."""
 
 import re
 from pathlib import Path
 
 import pytest
 from builders import Image, directory, file, tar_of, write_oci_layout
-from scanning import scanned
+from helpers.scanning import scanned
 
 from dedupe.errors import UsageError
 from dedupe.model.tables import SCAN_TABLES, TABLES
@@ -177,18 +177,22 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def session(place: Path) -> Session:
+    """A session over the catalog."""
     return Session(place / "catalog")
 
 
 def state(place: Path) -> dict[str, bytes | None]:
-    """Every path below with the bytes of files."""
+    """Every path below a folder, with the bytes of files."""
     return {
         str(path.relative_to(place)): path.read_bytes() if path.is_file() else None
         for path in sorted(place.rglob("*"))
     }
 
 
-def refused(session: Session, place: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def assert_refused(
+    session: Session, place: Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Check that a statement is a usage error and changes no byte."""
     monkeypatch.chdir(place / "work")
     catalog = place / "catalog"
     text = (
@@ -207,41 +211,41 @@ def refused(session: Session, place: Path, text: str, monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("hiding", HIDING)
 @pytest.mark.parametrize("writing", WRITING)
-def test_no_query_writes(
+def test_a_statement_that_writes_is_refused(
     writing: str, hiding: str, session: Session, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A statement that writes is refused wherever a query may have one; no byte changes."""
     body = WRITING[writing]
     text = HIDING[hiding].replace("BODY", body).replace("QUOTED", body.replace("'", "''"))
-    refused(session, place, text, monkeypatch)
+    assert_refused(session, place, text, monkeypatch)
 
 
 @pytest.mark.parametrize("where", PLACES)
-def test_no_part_of_a_query_writes(
+def test_a_part_of_a_query_that_writes_is_refused(
     where: str, session: Session, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A query inside a query is held to the same, wherever SQL lets one be."""
+    """The same holds for a query inside a query, wherever SQL allows one."""
     inner = "(WITH a AS (COPY (SELECT 1) TO 'CAT/fill.csv') SELECT 1)"
-    refused(session, place, re.sub(r"\bS\b", lambda _: inner, where), monkeypatch)
+    assert_refused(session, place, re.sub(r"\bS\b", lambda _: inner, where), monkeypatch)
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_nothing_else_is_read_or_changed(
+def test_files_settings_and_other_databases_are_refused(
     text: str, session: Session, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Files, also behind a link at .tmp, settings, other databases and unknown names."""
-    refused(session, place, text, monkeypatch)
+    """Files (also behind a link at .tmp), settings, other databases and unknown names."""
+    assert_refused(session, place, text, monkeypatch)
 
 
 @pytest.mark.parametrize("name", [*TABLES, *(f"scan_{table}" for table in SCAN_TABLES)])
-def test_every_table_is_read(name: str, session: Session) -> None:
-    """All tables of the catalog, and those of the scan."""
+def test_every_table_can_be_read(name: str, session: Session) -> None:
+    """All tables of the catalog and of the scan can be read."""
     assert session.ask(f"SELECT * FROM {name}").columns == session.ask(f"FROM {name}").columns
 
 
 @pytest.mark.parametrize("name", relations())
-def test_every_relation_is_read(name: str, place: Path) -> None:
-    """All relations of the scan, also as the first that a session is asked for."""
+def test_every_relation_can_be_read_first(name: str, place: Path) -> None:
+    """All relations can be read, also as the first question of a session."""
     session = Session(place / "catalog")
     assert session.ask(f"SELECT * FROM {name}").columns
     session.close()
@@ -300,8 +304,10 @@ def test_every_relation_is_read(name: str, place: Path) -> None:
         ("SELECT 1;", [(1,)]),
     ],
 )
-def test_selects_answer(text: str, rows: list[tuple] | None, session: Session) -> None:
-    """Everything of SQL that only reads works, also after the session was closed to files."""
+def test_queries_that_only_read_are_answered(
+    text: str, rows: list[tuple] | None, session: Session
+) -> None:
+    """All SQL that only reads works, also after the session was closed to files."""
     answer = session.ask(text)
     assert rows is None or answer.rows == rows
     assert answer.columns
@@ -310,17 +316,17 @@ def test_selects_answer(text: str, rows: list[tuple] | None, session: Session) -
 def test_a_session_without_a_temporary_folder_answers(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where no folder can be made, nothing spills; what fits into memory is answered."""
+    """If no folder can be made, nothing spills; what fits into memory is answered."""
     monkeypatch.setenv("TMPDIR", str(place / "nowhere"))
     session = Session(place / "catalog")
     assert session.ask("SELECT count(*) FROM entries").rows == [(2,)]
     session.close()
 
 
-def test_queries_that_spill_leave_the_working_folder_alone(
+def test_queries_spill_to_a_private_folder(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What does not fit into memory goes to a private folder, which is gone with the session."""
+    """What does not fit into memory spills to a private folder, deleted with the session."""
     monkeypatch.chdir(tmp_path)
     temporary = tmp_path / "temporary"
     temporary.mkdir()

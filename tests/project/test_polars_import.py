@@ -1,4 +1,4 @@
-"""Importing polars must not delete what others lead it to."""
+"""Importing polars must not delete files of the user."""
 
 import os
 import shutil
@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 from builders import Image, file, tar_of, write_oci_layout
-
-PROJECT = Path(__file__).parents[1]
+from here import PROJECT
 
 #: ways by which our code comes to polars
 IMPORTS = {
@@ -38,7 +37,7 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def planted(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
-    """A folder that polars would delete, and the environment of a user who has that in store."""
+    """A folder that polars would delete, and the environment that makes it do so."""
     victim = tmp_path / "victim" / "77777"
     victim.mkdir(parents=True)
     (victim / "file").write_text("kept")
@@ -52,6 +51,7 @@ def planted(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
 
 
 def python(code: str, folder: Path, environment: dict[str, str]) -> None:
+    """Run Python code in a process of its own."""
     script = folder / "script.py"
     script.write_text(code)
     subprocess.run(
@@ -62,8 +62,10 @@ def python(code: str, folder: Path, environment: dict[str, str]) -> None:
     )
 
 
-def test_polars_alone_deletes(planted: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
-    """The trap works: without us, polars deletes the folder. If it no longer does, all is well."""
+def test_polars_alone_deletes_the_folder(
+    planted: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """Without our code polars deletes the folder; otherwise the other tests prove nothing."""
     victim, environment = planted
     python("import polars", tmp_path, environment)
     if victim.exists():
@@ -71,17 +73,19 @@ def test_polars_alone_deletes(planted: tuple[Path, dict[str, str]], tmp_path: Pa
 
 
 @pytest.mark.parametrize("way", IMPORTS)
-def test_polars_deletes_nothing(
+def test_polars_imported_by_our_code_deletes_nothing(
     way: str, planted: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
-    """Imported after any module of ours, in this process or a worker, polars sweeps nothing."""
+    """Imported after any module of ours, here or in a worker, polars deletes nothing."""
     victim, environment = planted
     python(IMPORTS[way], tmp_path, environment)
     assert (victim / "file").read_text() == "kept"
 
 
-def test_commands_delete_nothing(planted: tuple[Path, dict[str, str]], tmp_path: Path) -> None:
-    """The commands that load polars: a scan, a table as CSV and as Parquet, gc."""
+def test_commands_that_use_polars_delete_nothing(
+    planted: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    """A scan, a table as CSV and as Parquet, and gc delete nothing."""
     victim, environment = planted
     image = Image([tar_of([file("a", b"x" * 10)])], names=["good:1"])
     write_oci_layout(tmp_path / "store", [image])
@@ -102,8 +106,8 @@ def test_commands_delete_nothing(planted: tuple[Path, dict[str, str]], tmp_path:
     assert (victim / "file").read_text() == "kept"
 
 
-def test_a_spill_folder_of_the_users_stays(tmp_path: Path) -> None:
-    """A value that is set already is the user's, and a polars that is loaded is not ours."""
+def test_a_spill_folder_set_by_the_user_is_kept(tmp_path: Path) -> None:
+    """A value that the user set, or that a loaded polars has, is not changed."""
     code = "import os, {}; assert os.environ.get('POLARS_OOC_SPILL_DIR') == {!r}"
     environment = {key: value for key, value in os.environ.items() if key[:7] != "POLARS_"}
     environment["USER"] = f"dedupe-test-{uuid.uuid4().hex}"
@@ -115,7 +119,7 @@ def test_a_spill_folder_of_the_users_stays(tmp_path: Path) -> None:
 def test_polars_sorts_without_its_spill_folder(
     planted: tuple[Path, dict[str, str]], tmp_path: Path
 ) -> None:
-    """Where memory is short and polars cannot spill, it goes on in memory."""
+    """If memory is short and polars cannot spill, it goes on in memory."""
     _, environment = planted
     code = """
 import dedupe

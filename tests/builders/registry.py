@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from builders import DOCKER_INDEX, INDEX, MANIFEST, Contents, Image, digest_of, json_of
+from builders.images import Image, digest_of, json_of
+from builders.layouts import Contents
+from builders.media_types import DOCKER_INDEX, INDEX, MANIFEST
 
 
 class RegistryStore:

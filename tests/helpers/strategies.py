@@ -4,12 +4,24 @@
 specification agree on, so that an outside tool can judge the oracle.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import oracle
-from builders import Layer, Member, directory, file, hardlink, opaque, symlink, whiteout
+from builders import (
+    Image,
+    Layer,
+    Member,
+    directory,
+    file,
+    hardlink,
+    opaque,
+    symlink,
+    tar_of,
+    whiteout,
+)
 from hypothesis import strategies as st
+from oracle import Store
 
 names = st.sampled_from("abc")
 #: depth one to three, shallow more often: a path is the more telling the more lie below it
@@ -20,14 +32,12 @@ modes = st.sampled_from([0o644, 0o755])
 times = st.sampled_from([1, 9])
 owners = st.sampled_from([0, 0, 7])
 xattrs = st.sampled_from([None, None, {"user.x": b"\x00\xff"}])
-
-
-@dataclass(frozen=True)
-class Store:
-    """Layers by name, and of each image the names of its layers."""
-
-    layers: dict[str, Layer]
-    images: dict[str, tuple[str, ...]]
+references = st.builds(
+    "{}{}:{}".format,
+    st.sampled_from(["", "r.example/", "r.example/a/"]),
+    st.sampled_from(["web", "db"]),
+    st.sampled_from(["1.0", "1.1", "2", "latest"]),
+)
 
 
 def files(where: st.SearchStrategy[str] = paths) -> st.SearchStrategy[Member]:
@@ -131,6 +141,26 @@ def stores(draw: st.DrawFn, most_layers: int = 5, most_images: int = 4) -> Store
     chosen = st.lists(st.sampled_from(sorted(named)), min_size=1, max_size=5).map(tuple)
     images = draw(st.lists(chosen, min_size=1, max_size=most_images))
     return Store(named, {f"i{number}": names for number, names in enumerate(images)})
+
+
+@st.composite
+def named_stores(draw: st.DrawFn) -> tuple[Store, dict[str, list[str]]]:
+    """A store, and the names of its images: none, one or several each."""
+    store = draw(stores())
+    names = st.lists(references, max_size=2, unique=True)
+    return store, {image: draw(names) for image in store.images}
+
+
+def images_of(store: Store, names: Mapping[str, Collection[str]]) -> dict[str, Image]:
+    """Images by their names in the store; equal stacks have configs of their own."""
+    return {
+        image: Image(
+            [tar_of(layer) for layer in stack],
+            names=list(names[image]),
+            settings={"Hostname": image},
+        )
+        for image, stack in store.stacks.items()
+    }
 
 
 def agreed_stacks(tallest: int = 4, largest: int = 6) -> st.SearchStrategy[tuple[Layer, ...]]:

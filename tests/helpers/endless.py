@@ -1,0 +1,37 @@
+"""A layer that takes longer to read than any test lasts."""
+
+import os
+from pathlib import Path
+
+from builders import CONFIG, LAYER, MANIFEST, Contents, Image, file, json_of, tar_of
+
+#: far more than any machine needs: a test that waits longer has failed
+PATIENCE_SECONDS = 60
+#: bytes of zeros that take every machine longer to hash than the test lasts
+ENDLESS_BYTES = 64 << 30
+
+
+def finished_layers(catalog: Path) -> int:
+    return len(list((catalog / "layers").glob("[!.]*.parquet")))
+
+
+def write_endless_layer(folder: Path) -> None:
+    """A layout of one image whose layer is one file of zeros; on disk it is a hole."""
+    contents = Contents()
+    claimed = "sha256:" + "e" * 64
+    image = Image([b""], names=["localhost/endless:1"], claimed_diff_ids=[claimed])
+    header = tar_of([file("zeros", size=ENDLESS_BYTES)], trailer=0)
+    size = len(header) + ENDLESS_BYTES
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "config": contents.add(image.config, CONFIG),
+        "layers": [{"mediaType": LAYER, "digest": "sha256:" + "d" * 64, "size": size}],
+    }
+    contents.entries = [contents.add(json_of(manifest), MANIFEST)]
+    for member in contents.members():
+        (folder / member.path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / member.path).write_bytes(member.content)
+    blob = folder / "blobs/sha256" / ("d" * 64)
+    blob.write_bytes(header)
+    os.truncate(blob, size)

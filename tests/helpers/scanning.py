@@ -1,0 +1,76 @@
+"""Sources found and scanned, as the commands do it."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from builders import Image, write_oci_layout
+
+from dedupe.model.images import FoundSource, Problem, Severity
+from dedupe.scan import ScanOutcome, scan
+from dedupe.sources.discover import Selection, discover
+from dedupe.store.catalog import Catalog
+from dedupe.store.session import Session
+
+
+class Silence:
+    """Progress that nobody watches."""
+
+    def start(self, layers: int, blob_bytes: int) -> None:
+        pass
+
+    def advance(self, blob_bytes: int) -> None:
+        pass
+
+    def layer_done(self) -> None:
+        pass
+
+
+def scanned(
+    catalog: Path, *paths: Path | str, verify: bool = False, select: Selection = Selection()
+) -> tuple[ScanOutcome, Session]:
+    """Scan these paths into a catalog, and open it."""
+    return scan_only(catalog, *paths, verify=verify, select=select), Session(catalog)
+
+
+def scan_only(
+    catalog: Path, *paths: Path | str, verify: bool = False, select: Selection = Selection()
+) -> ScanOutcome:
+    """Scan these paths into a catalog."""
+    return scan(discover(paths, select), Catalog(catalog), Silence(), workers=2, verify=verify)
+
+
+def codes(outcome: ScanOutcome) -> Sequence[str]:
+    """Codes of all problems, sorted."""
+    return sorted(problem.code for problem in outcome.problems)
+
+
+def scan_images(folder: Path, images: Collection[Image]) -> Session:
+    """Write the images as an OCI layout of plain layers, and scan it."""
+    write_oci_layout(folder / "store", list(images), "none")
+    return scanned(folder / "catalog", folder / "store")[1]
+
+
+def found(*paths: Path) -> list[FoundSource | Problem]:
+    """The sources of these paths."""
+    return list(discover(paths, Selection()))
+
+
+def only(*paths: Path) -> FoundSource:
+    """The one source of these paths."""
+    (source,) = found(*paths)
+    assert isinstance(source, FoundSource)
+    return source
+
+
+def errors(source: FoundSource) -> list[str]:
+    """Codes of a source's errors, sorted."""
+    return sorted(problem.code for problem in source.problems if problem.severity is Severity.ERROR)
+
+
+def figures(session: Session) -> dict[str, list[dict[str, Any]]]:
+    """Everything that is said of images and their entries, but for where they are."""
+    rows = {name: session.rows(name) for name in ("images", "totals", "merged_view")}
+    for row in rows["images"]:
+        del row["sources"]
+    return rows

@@ -1,0 +1,141 @@
+"""Stores in plain Python: which bytes images share, and how those are divided among them.
+
+An image is a list of layer names. Two layers are the same if their members are equal, so the tuple
+of members stands for the diff ID, and a tuple of layers for the chain ID.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from builders import Layer, tar_of
+
+from oracle.stacks import stack
+
+GRANULARITIES = ("compressed", "unpacked", "content")
+
+Layers = Mapping[str, Layer]
+Images = Mapping[str, Sequence[str]]
+#: each unit's weight, and the images that reference it
+Units = dict[Hashable, tuple[int, frozenset[str]]]
+
+
+@dataclass(frozen=True)
+class Store:
+    """Layers by name, and the layer names of each image."""
+
+    layers: dict[str, Layer]
+    images: dict[str, tuple[str, ...]]
+
+    @property
+    def stacks(self) -> dict[str, tuple[Layer, ...]]:
+        """The layers of each image, base first."""
+        return {
+            image: tuple(self.layers[name] for name in names)
+            for image, names in self.images.items()
+        }
+
+
+def units(layers: Layers, images: Images, granularity: str = "unpacked") -> Units:
+    """The units of a store: "unpacked" chains, "content" hashes, or layers by diff ID.
+
+    A layer weighs its files in "layers" and its tar in "compressed": blobs here are plain tars.
+    """
+    weights: dict[Hashable, int] = {}
+    holders: dict[Hashable, set[str]] = {}
+    for image, names in images.items():
+        built = tuple(layers[name] for name in names)
+        for position, layer in enumerate(built):
+            found: list[tuple[Hashable, int]] = []
+            if granularity == "unpacked":
+                found = [(built[: position + 1], layer_bytes(layer))]
+            elif granularity == "layers":
+                found = [(layer, layer_bytes(layer))]
+            elif granularity == "compressed":
+                found = [(layer, len(tar_of(layer)))]
+            else:
+                found = [(it.content, len(it.content)) for it in layer if it.kind == "f"]
+            for unit, weight in found:
+                weights[unit] = weight
+                holders.setdefault(unit, set()).add(image)
+    return {unit: (weights[unit], frozenset(holders[unit])) for unit in weights}
+
+
+def layer_bytes(layer: Layer) -> int:
+    """``content_bytes`` of one layer."""
+    return sum(len(member.content) for member in layer if member.kind == "f")
+
+
+def total(found: Units) -> int:
+    """The weight of all units, each once."""
+    return sum(weight for weight, _ in found.values())
+
+
+def exclusive(found: Units, chosen: Collection[str]) -> int:
+    """What deleting all the chosen images frees."""
+    return sum(weight for weight, holders in found.values() if holders <= set(chosen))
+
+
+def attributed(found: Units, images: Collection[str]) -> dict[str, Fraction]:
+    """Each image's share: every unit split evenly among the images that reference it."""
+    shares = dict.fromkeys(images, Fraction(0))
+    for weight, holders in found.values():
+        for image in holders:
+            shares[image] += Fraction(weight, len(holders))
+    return shares
+
+
+def rounded(shares: Mapping[str, Fraction]) -> dict[str, int]:
+    """Whole bytes of the same sum, by largest remainder, ties in order of the keys."""
+    whole = {image: int(share) for image, share in shares.items()}
+    missing = int(sum(shares.values())) - sum(whole.values())
+    by_remainder = sorted(shares, key=lambda image: (whole[image] - shares[image], image))
+    for image in by_remainder[:missing]:
+        whole[image] += 1
+    return whole
+
+
+def partition(found: Units, groups: Mapping[str, Collection[str]]) -> Counter[str]:
+    """Bytes by group, "shared" where images of a unit have names in several; sums to the total."""
+    rows: Counter[str] = Counter()
+    for weight, holders in found.values():
+        named = {group for image in holders for group in groups[image]}
+        rows[named.pop() if len(named) == 1 else "shared"] += weight
+    return rows
+
+
+def totals(layers: Layers, images: Images) -> dict[str, int]:
+    """The figures of a whole store."""
+    stored = total(units(layers, images, "layers"))
+    unpacked = total(units(layers, images, "unpacked"))
+    unique = total(units(layers, images, "content"))
+    naive = sum(layer_bytes(layers[name]) for names in images.values() for name in names)
+    used = {layers[name] for names in images.values() for name in names}
+    return {
+        "images": len(images),
+        "layers": len(used),
+        "layer_bytes": stored,
+        "unpacked_bytes": unpacked,
+        "naive_bytes": naive,
+        "unique_content_bytes": unique,
+        "dead_bytes": dead_bytes(layers, images),
+        "cow_savings_bytes": naive - unpacked,
+        "position_loss_bytes": unpacked - stored,
+        "duplicate_content_bytes": stored - unique,
+        "orphan_bytes": sum(layer_bytes(layer) for layer in set(layers.values()) - used),
+    }
+
+
+def dead_bytes(layers: Layers, images: Images) -> int:
+    """Bytes of (layer, member) that are shadowed wherever an image holds the layer."""
+    dead: dict[tuple[Layer, int], bool] = {}
+    for names in images.values():
+        built = [layers[name] for name in names]
+        hidden = stack(built).hidden
+        for position, layer in enumerate(built):
+            for index, member in enumerate(layer):
+                if member.kind == "f":
+                    key = (layer, index)
+                    dead[key] = dead.get(key, True) and (position, index) in hidden
+    return sum(len(layer[index].content) for (layer, index), is_dead in dead.items() if is_dead)
