@@ -72,7 +72,7 @@ def _print_outcome(
     outcome: "ScanOutcome", catalog: Path | None, *, chosen: bool, quiet: bool
 ) -> None:
     """Print problems, the summary and the next commands on standard error."""
-    from dedupe.report.scanned import problem_lines, summary
+    from dedupe.report.scan import problem_lines, summary
 
     lines = list(problem_lines(outcome))
     if not quiet:
@@ -89,10 +89,10 @@ def _next_commands(catalog: Path | None, scan: str) -> str:
     """The commands to call next; general ones if the catalog cannot be asked."""
     from dedupe.analysis.advice import GENERAL, advice
     from dedupe.cli.tables import open_session
-    from dedupe.report.advice import render
+    from dedupe.report.advice import to_terminal
 
     options = ("--catalog", str(catalog)) if catalog else ()
     try:
-        return render(advice(open_session(catalog, scan)), options)
+        return to_terminal(advice(open_session(catalog, scan)), options)
     except StoreError:
-        return render(GENERAL, options)
+        return to_terminal(GENERAL, options)
