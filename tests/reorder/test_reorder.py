@@ -12,10 +12,9 @@ from helpers.scanning import scan_images, scanned
 from helpers.strategies import loose_stacks, stacks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle.orders import allowed, seen
+from oracle.orders import allowed_orders, merged_view
 
 from dedupe.analysis.interface import Question, Questions
-from dedupe.analysis.page import page
 from dedupe.analysis.reorder.input import reorder_input
 from dedupe.analysis.reorder.layers import plan_layers
 from dedupe.analysis.reorder.plans import Plan, ReorderOptions, StepPlan
@@ -25,7 +24,7 @@ from dedupe.model.choices import Grade, Objective
 from dedupe.reorder.choices import best_mix, not_worse
 from dedupe.reorder.stack import stack_of, unpacked_bytes
 from dedupe.reorder.steps import StepKind, rebuild_check, step_of
-from dedupe.report import html
+from dedupe.report.forms import FORMS, Form, ReportInput
 from dedupe.store.session import Session
 
 BASE = (directory("etc"), file("etc/os", b"o" * 500))
@@ -141,7 +140,7 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
     built = []
     for stack in drawn:
         built.append(stack)
-        orders = allowed(stack, grade.value)
+        orders = allowed_orders(stack, grade.value)
         built.append(tuple(stack[at] for at in chance.choice(orders)))
     images = [
         image(*stack, names=f"r/web:{number}", settings={"Hostname": str(number)})
@@ -155,11 +154,11 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
         assert session.rows("totals")[0]["unpacked_bytes"] == plan.today_bytes
         for each in plan.proposals:
             stack = known[each.image_id]
-            assert each.order in allowed(stack, grade.value)
+            assert each.order in allowed_orders(stack, grade.value)
             assert each.proof is not None
             assert each.proof.equal
             other = tuple(stack[at] for at in each.order)
-            assert seen(other, grade.value) == seen(stack, grade.value)
+            assert merged_view(other, grade.value) == merged_view(stack, grade.value)
         if objective is Objective.STORAGE:
             assert plan.proposed_bytes <= plan.today_bytes
         else:
@@ -233,7 +232,7 @@ def test_layers_of_a_base_move_unless_bases_are_kept(tmp_path: Path) -> None:
 def test_only_images_that_are_asked_about_move(tmp_path: Path) -> None:
     """Only images that match the given names get another order; an unknown name is an error."""
     session = tools(tmp_path)
-    # b holds its own file below what both have: it is b that must move
+    # b has its own file below the common layers, so b must change
     assert by_name(reorder(session, ReorderOptions(images=["*tool:a"]))) == {}
     assert list(by_name(reorder(session, ReorderOptions(images=["tool:b"])))) == [
         "r.example/tool:b"
@@ -281,7 +280,7 @@ def test_for_pulls_frequent_changes_move_up(tmp_path: Path) -> None:
         assert swap.reason == "the RUN can read the files that the other step copies"
         assert not each.free
         assert each.pull_proposed < each.pull_today
-    # the same install on one parent is stored once
+    # the same packages on one parent are stored once
     assert plan.today_bytes - plan.proposed_bytes == 18_000
 
 
@@ -289,8 +288,8 @@ def test_without_a_tag_series_pulls_are_not_estimated(tmp_path: Path) -> None:
     """Names without versions give no rate of change, and the command reports it."""
     done = tools(tmp_path) and run(tmp_path / "catalog", "reorder", "--for", "pulls", "tool:a")
     assert done.returncode == 0
-    # a and b read as no series of versions: nothing tells how often their layers change
-    assert "nothing tells how often" in done.stdout
+    # a and b are not a series of versions, so it is unknown how often their layers change
+    assert "it is unknown how often" in done.stdout
 
 
 def test_choices_are_not_worse_in_both_storage_and_pulls() -> None:
@@ -336,7 +335,7 @@ def test_steps_at_two_positions_are_built_once(tmp_path: Path) -> None:
     )
     wins = {each.name: each.saves_bytes for each in found.proposals}
     assert wins == {"r/two:1": 50_400, "r/ml:1": 70_001}
-    # the larger of both runs stays
+    # the larger run keeps its order
     assert found.today_bytes - found.proposed_bytes == 50_400 + 70_001
     assert found.reproducible_bytes == found.today_bytes
     assert set(found.classes.values()) == {"overlap"}
@@ -405,7 +404,7 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
             (),
             ("-f", "json"),
             ("-f", "markdown"),
-            ("--explain", "tool:b"),
+            ("explain", "tool:b"),
         )
     )
     for done in (text, told, marked, said):
@@ -418,11 +417,11 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
     assert found["proof"]["equal"]
     assert found["proof"]["today_hash"] in text.stdout
     assert found["proof"]["today_hash"] in marked.stdout
-    assert "28.0 kB  won by these orders" in text.stdout
+    assert "28.0 kB  saved by these orders" in text.stdout
     assert "28.0 kB of" in marked.stdout
     for line in marked.stdout.splitlines():
         assert "<script>" not in line or line.startswith(("RUN ", "|"))
-    assert "may lie from 0 to 3" in said.stdout
+    assert "may be at 0 to 3" in said.stdout
 
 
 def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
@@ -434,8 +433,8 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
     session = scan_images(tmp_path, images)
     (found,) = reorder(session, ReorderOptions()).proposals
     assert found.proof is not None
-    text = html.render(page(session))
-    assert "Other orders of the layers that are there store 28.0 kB less" in text
+    text = FORMS[Form.HTML].write(ReportInput(session))
+    assert "Other orders of the existing layers save 28.0 kB" in text
     assert found.proof.today in text
     assert "FROM r.example/base:1" in text
     assert "COPY model /opt" in text
@@ -446,7 +445,7 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
 def test_the_page_reads_the_stacks_once(tmp_path: Path) -> None:
     """Layer orders and step orders start from one input: each question is asked once."""
     questions = RecordedQuestions(tools(tmp_path))
-    found = page(questions)
+    found = ReportInput(questions).page_rows
     assert found.plan.proposals
     assert found.steps.today_bytes == found.plan.today_bytes
     names = [name for name in questions.names if name.startswith("reorder/")]
