@@ -1,4 +1,4 @@
-# Every target does its own set-up: Python 3.11 or newer and make are all that is needed.
+# Every target creates the environment that it needs from Python 3.11 or newer.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +18,7 @@ demo: $(READY)
 	$(BIN)/dedupe scan --catalog build/demo/catalog build/demo/store
 	$(BIN)/dedupe report --catalog build/demo/catalog
 	$(BIN)/dedupe report --catalog build/demo/catalog --format html --output build/demo/report.html
-	@echo "the same as a page: build/demo/report.html"
+	@echo "the report as an HTML page: build/demo/report.html"
 
 test: $(READY)
 	$(BIN)/pytest -n auto
@@ -32,12 +32,15 @@ check: $(READY)
 
 docs: $(READY)
 	mkdir -p build
+	$(BIN)/python data/readme.py > build/README.md && mv build/README.md README.md
 	$(BIN)/python data/commands.py docs/commands
 	$(BIN)/python data/manpage.py > docs/dedupe.1
 	$(BIN)/python data/columns.py > docs/columns.md
+	$(BIN)/python data/findings.py > build/findings.md && mv build/findings.md docs/findings.md
+	$(BIN)/python data/report_schema.py > build/report.schema.json && mv build/report.schema.json docs/report.schema.json
 	$(BIN)/python data/row_types.py > build/queries.py && mv build/queries.py dedupe/analysis/queries.py
 
-# ESTATE: a folder with oci/ and archives/ of the same images
+# ESTATE is a folder whose oci/ and archives/ hold the same images.
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --group bench
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/scan.py $(ESTATE)

@@ -1,17 +1,17 @@
-"""How long a plan of layer orders for a big store takes, and how far from the best plans are.
+"""Measure how long a plan of layer orders takes for a big store, and how near to the best it comes.
 
     python bench/reorder.py [--images N] [--budget SECONDS]
     python bench/reorder.py --gap [--stores N]
     python bench/reorder.py --conflicts FOLDER
 
-The store has N images (10,000) of six layers: 20 bases, 10 runtimes a base, packages that several
-services install, a configuration, an application, often with metadata of its own; every third
-image has its upper layers in another order, one pair in ten must stay. It is made in memory, and
-must be planned within 60 s and 2 GB (exit code 1 where it is not).
+The store has N images (10,000) of six layers: one of 20 bases, one of 10 runtimes per base,
+packages, certificates and models that several services share, and an application. Every third image
+has its upper layers in another order, and one pair of layers in ten must keep its order. The store
+is made in memory; planning it must take at most 60 s and 2 GB, or the exit code is 1.
 
-``--gap`` compares the greedy plan, and the improved one, with the exact one over N (5,000) random
-small stores, as a Markdown table. ``--conflicts`` times the relation of layers that do not commute
-in a catalog, such as bench/report.py --catalog makes.
+``--gap`` compares the greedy, the improved and the searched plan with the exact one over N (5,000)
+random small stores, as a Markdown table. ``--conflicts`` measures the relation of layers that do
+not commute in a catalog, such as bench/report.py --catalog makes.
 """
 
 import argparse
@@ -36,7 +36,7 @@ _Store = tuple[list[Stack], list[int]]
 
 
 def main() -> None:
-    """Make the stores, measure, print."""
+    """Make the stores, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--budget", type=float, default=30)
@@ -53,8 +53,8 @@ def main() -> None:
 
 
 def large_store(images: int) -> _Store:
-    """Images of a registry of many teams."""
-    chance = random.Random(1)  # noqa: S311 - a sample, no secret
+    """Return the stacks and layer sizes of a registry of many teams."""
+    chance = random.Random(1)  # noqa: S311 - a sample, not a secret
     numbers: dict[str, int] = {}
     sizes: list[int] = []
 
@@ -90,7 +90,7 @@ def large_store(images: int) -> _Store:
 
 
 def _plan(stacks: Sequence[Stack], sizes: Sequence[int], budget: float) -> None:
-    """Plan a store; exits with 1 where that takes too much."""
+    """Plan a store; exits with 1 if that takes too much time or memory."""
     print(f"{len(stacks):,} images, {sum(len(each.layers) for each in stacks):,} layers in place")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     started = time.perf_counter()
@@ -123,7 +123,7 @@ def _greedy(stacks: Sequence[Stack], sizes: Sequence[int]) -> list[list[Order]]:
 
 
 def small_store(chance: random.Random, most_stacks: int, tallest: int) -> _Store:
-    """Stacks with layers in common, a base below most, some pairs that must stay."""
+    """Return stacks with layers in common, most on one base, with some pairs that must stay."""
     pool = tallest + 3
     sizes = [chance.choice([0, 1, 5, 20, 50, 100, 200]) for _ in range(pool)]
     stacks = []
@@ -144,15 +144,15 @@ def small_store(chance: random.Random, most_stacks: int, tallest: int) -> _Store
 
 
 def _gaps(stores: int) -> None:
-    """Print how much more than the least each way of planning stores."""
-    chance = random.Random(1)  # noqa: S311 - a sample, no secret
+    """Print how much more than the exact plan each way of planning stores."""
+    chance = random.Random(1)  # noqa: S311 - a sample, not a secret
     ways: dict[str, Callable[[_Store], list[list[Order]]]] = {
         "today": lambda store: [[stack.today for stack in store[0]]],
         "greedy": lambda store: _greedy(*store),
         "greedy, improved": lambda store: [storage.storage_orders(*store, 0)],
         "searched for 0.1 s": lambda store: [storage.storage_orders(*store, 0.1)],
     }
-    # so that the search is measured, not the exact planner that small stores get
+    # small stores are planned exactly by default, and the search would not be measured
     storage.EXACT_STACKS = 0
     print("| stores of | stores | plan | best | median gap | 95th percentile | worst |")
     print("|---|---:|---|---:|---:|---:|---:|")
@@ -177,7 +177,7 @@ def _gaps(stores: int) -> None:
 
 
 def _conflicts(catalog: Path) -> None:
-    """Print how long the layers that do not commute take."""
+    """Print how long finding the layers that do not commute takes."""
     session = Session(catalog)
     started = time.perf_counter()
     ((images, layers),) = session.ask(

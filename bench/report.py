@@ -1,15 +1,15 @@
-"""How large, slow and heavy the reports of a big catalog are.
+"""Measure the time, memory and size of each form of the report for a big catalog.
 
     python bench/report.py [--images N] [--catalog FOLDER]
 
-A catalog of N images (10,000) is written with the store's own writer, without any image: 20 tags a
-repository, layers shared as registries have them (20 bases, a runtime a ten repositories, packages
-that every fourth tag changes, an application a tag), every fifth image with a chmod of its
-application, every seventh with packages that a later layer deletes. ``--catalog`` keeps it, and
-takes one that is there.
+A catalog of N images (10,000) is written by the catalog's own writer, without real images. It has
+20 tags per repository and layers shared as in registries: 20 bases, one runtime per ten
+repositories, packages that change with every fourth tag, and one application per tag. Every fifth
+image has a chmod of its application, every seventh has packages that a later layer deletes.
+``--catalog`` keeps the catalog in a folder, or uses the one that is there.
 
-For each form of the report: seconds, the most memory that the process had, bytes written. The page
-must stay below 10 MB (exit code 1 where it does not).
+It prints seconds, peak memory and bytes written for each form. The HTML page must be smaller than
+10 MB, or the exit code is 1.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _LOCATION = "/var/lib/registry"
 
 
 def main() -> None:
-    """Make the catalog, measure, print."""
+    """Make the catalog, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--images", type=int, default=10_000)
     parser.add_argument("--catalog", type=Path)
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _measure(form: str, folder: Path, output: Path) -> int:
-    """Bytes of a form; prints them with time and memory."""
+    """Write one form; print time, memory and size, and return the size in bytes."""
     words = ("report", "--catalog", str(folder), "-f", form, "-o", str(output))
     started = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "dedupe", *words])
@@ -68,13 +68,13 @@ def _measure(form: str, folder: Path, output: Path) -> int:
 
 @dataclass(slots=True)
 class _Store:
-    """Layers that are written once, whoever has them."""
+    """Writes each layer once, however many images have it."""
 
     catalog: Catalog
     sizes: dict[str, int] = field(default_factory=dict)
 
     def layer(self, name: str, files: dict[str, str], *, mode: int = 0o644, gone: str = "") -> str:
-        """Diff ID of a layer of these files: path -> what its content is made of."""
+        """Return the diff ID of a layer with these files: path -> seed of its content."""
         key = "sha256:" + hashlib.sha256(name.encode()).hexdigest()
         if key in self.sizes:
             return key
@@ -174,7 +174,7 @@ def _stacked(store: _Store, steps: list[tuple[str, str]]) -> list[ScannedImageLa
 
 
 def _files(folder: str, what: object, count: int) -> dict[str, str]:
-    # a tenth of the files are the same whatever the layer
+    # every tenth file is the same in all layers
     contents = (file if file % 10 == 0 else (what, file) for file in range(count))
     return {
         f"{folder}/part{number % 20}/file{number}": f"{folder} {content}"

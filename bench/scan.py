@@ -1,20 +1,21 @@
-"""How fast a scan is, beside a floor and a peer, in one run.
+"""Measure the speed of a scan beside a floor and a peer, in one run.
 
     python bench/scan.py ESTATE [--rounds N]
 
 ESTATE is a folder with ``oci/`` (an image layout) and ``archives/`` (docker-archives of the same
-images). Every round measures each of these once, so that a noisy machine is noisy for all:
+images). Each round measures all of these once, so that a busy machine slows all of them down:
 
-a      the floor: what no verified scan can avoid. The distinct blobs decompressed by isal, SHA-256
-       of each blob and of its tar, BLAKE3 of the tar as one stream, on all cores
+a      the floor, which every verified scan has to do: decompress the distinct blobs with isal, take
+       SHA-256 of each blob and of its tar, and BLAKE3 of the tar as one stream, on all cores
 b      ``dedupe scan oci/`` into an empty catalog
 c      ``dedupe scan oci/`` again
 d      dive over each archive, and ``dedupe scan archives/`` into an empty catalog
-d1     dive and ``dedupe scan`` over one archive, an empty catalog each: the worst ratio is shown
+d1     dive and ``dedupe scan`` over each archive alone, into an empty catalog; the archive with the
+       worst ratio is printed first
 memory the largest PSS of all processes of b together
-w      a stack of 50,000 files under 1,000 whiteouts, and the same without the whiteouts
+w      a scan and report of 50,000 files below 1,000 whiteouts, and the same without the whiteouts
 
-Medians of seconds, and medians of the ratios of each round.
+It prints medians of seconds, and medians of the ratios of each round.
 """
 
 import argparse
@@ -29,6 +30,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -71,12 +73,12 @@ def main() -> None:
             shutil.rmtree(catalog, ignore_errors=True)
             measure("d scan archives", lambda: _scan(catalog, *archives))
             for archive in archives:
-                measure(f"dive {archive.name}", lambda: _dive(archive))  # noqa: B023
+                measure(f"dive {archive.name}", partial(_dive, archive))
                 shutil.rmtree(catalog, ignore_errors=True)
-                measure(f"scan {archive.name}", lambda: _scan(catalog, archive))  # noqa: B023
+                measure(f"scan {archive.name}", partial(_scan, catalog, archive))
             for name, store in stacks.items():
                 shutil.rmtree(catalog, ignore_errors=True)
-                measure(f"w {name}", lambda: (_scan(catalog, store), _totals(catalog)))  # noqa: B023
+                measure(f"w {name}", partial(_scan_and_report, catalog, store))
     times["d dive"] = [
         sum(times[f"dive {archive.name}"][n] for archive in archives) for n in range(given.rounds)
     ]
@@ -119,7 +121,7 @@ def _floor_of(path: Path) -> None:
 
 
 class _Hashed:
-    """A file whose bytes are hashed as isal takes them."""
+    """A file whose bytes are hashed as isal reads them."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -131,7 +133,7 @@ class _Hashed:
         return data
 
     def readinto(self, buffer: memoryview) -> int:
-        count = self._file.readinto(buffer)  # type: ignore[attr-defined]  # files have it
+        count = self._file.readinto(buffer)  # type: ignore[attr-defined]  # BinaryIO lacks it, files have it
         self._hash.update(buffer[:count])
         return count
 
@@ -143,7 +145,8 @@ def _scan(catalog: Path, *paths: Path) -> None:
     )
 
 
-def _totals(catalog: Path) -> None:
+def _scan_and_report(catalog: Path, store: Path) -> None:
+    _scan(catalog, store)
     subprocess.run(
         [sys.executable, "-m", "dedupe", "report", "-f", "json", "--catalog", str(catalog)],
         check=True,
@@ -163,7 +166,7 @@ def _dive(archive: Path) -> None:
 
 
 class _Memory:
-    """The largest PSS of this process's descendants while it is open."""
+    """Measures the largest PSS of this process's descendants while it is open."""
 
     def __init__(self) -> None:
         self.peak = 0

@@ -1,17 +1,17 @@
-"""How fast an unpacked store is read in place, beside a floor and two peers, in one run.
+"""Measure how fast an unpacked store is read in place, beside a floor and two peers, in one run.
 
     python bench/storage.py ROOT [--rounds N]
 
-ROOT is a containers/storage root, or any store that dedupe reads. Each round measures once:
+ROOT is a containers/storage root. Each round measures all of these once:
 
 f      the floor: ``b3sum`` over the files of all layers' folders, on all cores
-s      ``dedupe scan ROOT`` into an empty catalog: every tar made again, its SHA-256 compared
-       with its diff ID, every file hashed
+s      ``dedupe scan ROOT`` into an empty catalog: every tar is made again, its SHA-256 is compared
+       with its diff ID, and every file is hashed
 again  ``dedupe scan ROOT`` once more
-jdupes, rdfind   finding equal files in the same folders, where they are installed
-df     ``podman system df -v``, where it is installed
+jdupes, rdfind   search for equal files in the same folders, if they are installed
+df     ``podman system df -v``, if it is installed
 
-Medians of seconds, and medians of the ratios of each round.
+It prints medians of seconds, and medians of the ratios of each round.
 """
 
 import argparse

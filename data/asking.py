@@ -1,4 +1,4 @@
-"""The program's own help, and its answers about the sample store, for the pages made from them."""
+"""Ask the program for its help, and for its answers about the sample store."""
 
 import os
 import shlex
@@ -6,19 +6,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-#: the program under the name that it is installed by
+#: runs the program under the name of its command
 _START = "import sys; sys.argv[0] = 'dedupe'; from dedupe.__main__ import main; main()"
 _SAMPLE = Path(__file__).parent / "sample.py"
 
 
 def help_of(*words: str, plain: bool = False) -> str:
-    """What ``--help`` prints, 80 columns wide; ``plain`` without boxes."""
+    """Return what ``--help`` prints at 80 columns; ``plain`` leaves out the boxes."""
     shown = _call((*words, "--help"), {"TYPER_USE_RICH": "0"} if plain else {})
     return "\n".join(line.rstrip() for line in shown.strip("\n").splitlines())
 
 
 def names(*words: str) -> list[str]:
-    """Commands that a help lists."""
+    """Return the commands that a help lists."""
     found, inside = [], False
     for line in help_of(*words).splitlines():
         inside = (inside or "─ Commands ─" in line) and not line.startswith("╰")
@@ -28,20 +28,20 @@ def names(*words: str) -> list[str]:
 
 
 def scan_sample(folder: Path) -> str:
-    """Put the sample store and a catalog of it into a folder; what the scan printed."""
+    """Make the sample store and a catalog of it in a folder; return what the scan printed."""
     subprocess.run([sys.executable, str(_SAMPLE), str(folder / "store")], check=True)
     return answer(folder, "scan", "store")
 
 
 def answer(folder: Path, *words: str) -> str:
-    """A command as it is typed, and what it prints of the folder's stores, on either stream."""
+    """Return a command as it is typed, and what it prints on both streams in this folder."""
     printed = _call(words, {"DEDUPE_CATALOG": str(folder / "catalog")}, folder)
     return f"$ {shlex.join(('dedupe', *words))}\n{printed.rstrip()}"
 
 
 def _call(words: tuple[str, ...], settings: dict[str, str], folder: Path | None = None) -> str:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DEDUPE_")}
-    # found from wherever it is called
+    # the call may run in another folder, so the package is named by its full path
     paths = [str(_SAMPLE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     shown = subprocess.run(
         [sys.executable, "-c", _START, *words],

@@ -1,4 +1,4 @@
-"""Write the schema of every answer, made from the headers of the queries.
+"""Print the columns of every answer, from the headers of the queries.
 
 python data/columns.py > docs/columns.md
 """
@@ -15,7 +15,7 @@ have these in every form (`--format json`, `csv`, `parquet`), and `--explain` na
 Bytes are logical sizes unless a column says otherwise; [measures.md](measures.md) defines every
 figure. Made from the headers in `queries/` by `make docs`.
 """
-#: asked of a session that compares orders, and kept from users
+#: questions of a session that compares orders, which no command answers
 _INNER = frozenset({"reorder/proposed_images", "reorder/proposed_layers"})
 
 

@@ -1,4 +1,4 @@
-"""Write a page a command, made from its own help and its answer about the sample store.
+"""Write one page per command, from its help and its answer about the sample store.
 
 python data/commands.py FOLDER
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 from asking import answer, help_of, names, scan_sample
 
 _WEB, _TOOLS = "web:1", ("tool:a", "tool:b")
-#: calls whose answers are the same wherever and whenever they are made
+#: calls whose answers are the same on every machine and at any time
 _EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "report": (("report",),),
     "findings": (("findings",),),
@@ -32,18 +32,19 @@ _EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "bases": (("bases",),),
     "twins": (("twins",),),
     "what-if": (("what-if", "--delete", "*/tool:*"),),
+    "reorder": (("reorder", "--no-steps", "*/tool:*"), ("reorder", "explain", "tool:b")),
     "query": (("query", "SELECT kind, count(*) AS entries FROM entries GROUP BY kind"),),
 }
 _INDEX = """# Commands
 
-A page for each, with its own help and what it says of the sample store of `make demo` (`make docs`
-writes these pages anew).
+One page per command, with its help and its answer about the sample store of `make demo`. `make
+docs` writes these pages.
 
 """
 
 
 def main(folder: Path) -> None:
-    """Write all pages, and their index."""
+    """Write all pages and their index."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(2) as workers:
         sample = Path(scratch)

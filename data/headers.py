@@ -1,4 +1,4 @@
-"""Headers of the queries: what each answers, and with which columns."""
+"""Read the headers of the queries: the question of each, its parameters and its columns."""
 
 import re
 from pathlib import Path
@@ -7,16 +7,16 @@ from dedupe.model.tables import TABLES
 
 FIELDS = ("Question", "Grain", "Params", "Columns", "Source")
 
-#: text of the SQL that every session loads, which asks nothing
+#: the SQL that every session loads; it is not a question
 _MACROS = "macros"
 
 _FIELD = re.compile(r"-- (\w+): +(\S.*)")
-#: ``name  TYPE  meaning``; a line without two wide gaps goes on with the line above
+#: ``name  TYPE  meaning``; a line without two wide gaps continues the line above
 _COLUMN = re.compile(r"\$?(\w+) {2,}([A-Z]\S*(?:\([^)]*\)\S*)?) {2,}(\S.*)")
 
 
 def questions_in(queries: Path) -> list[Path]:
-    """Files of all questions; relations and macros are not among them."""
+    """Return the files of all questions, without relations and macros."""
     return sorted(
         path
         for path in queries.rglob("*.sql")
@@ -25,12 +25,12 @@ def questions_in(queries: Path) -> list[Path]:
 
 
 def name_of(path: Path, queries: Path) -> str:
-    """The name that a question is asked by: ``images``, ``diff/files``."""
+    """Return the name of a question, such as ``images`` or ``diff/files``."""
     return path.relative_to(queries).with_suffix("").as_posix()
 
 
 def header_of(path: Path) -> dict[str, list[str]]:
-    """Lines of each field of a query's header, in order; raises ValueError where it has none."""
+    """Return the lines of each field of a header, in order; raises ValueError without a field."""
     fields: dict[str, list[str]] = {}
     for line in path.read_text().splitlines():
         if not line.startswith("--"):
@@ -46,7 +46,7 @@ def header_of(path: Path) -> dict[str, list[str]]:
 
 
 def columns_of(path: Path) -> dict[str, tuple[str, str]]:
-    """Type and meaning of each column that the header names.
+    """Return the type and meaning of each column that the header names.
 
     ``as the table NAME, and`` stands for the columns of a table of the catalog, ``as NN_NAME``
     for those of another relation.
@@ -65,13 +65,13 @@ def columns_of(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def fields_of_struct(kind: str) -> dict[str, str]:
-    """Name -> type of each field of ``STRUCT(name TYPE, ...)``, also of a list of them."""
+    """Return the type of each field of ``STRUCT(name TYPE, ...)`` or of a list of them."""
     inside = kind[kind.index("(") + 1 : kind.rindex(")")]
     return dict(field.split(" ", 1) for field in inside.split(", "))
 
 
 def parameters_of(path: Path) -> dict[str, tuple[str, str]]:
-    """Type and meaning of each parameter."""
+    """Return the type and meaning of each parameter."""
     found: dict[str, tuple[str, str]] = {}
     for line in header_of(path)["Params"]:
         if line != "none":
@@ -80,7 +80,7 @@ def parameters_of(path: Path) -> dict[str, tuple[str, str]]:
 
 
 def _described(known: dict[str, tuple[str, str]], line: str) -> dict[str, tuple[str, str]]:
-    """The names with one line more."""
+    """Return the known names and those of one more line."""
     if named := _COLUMN.match(line):
         return {**known, named[1]: (named[2], named[3])}
     if known and line:

@@ -1,4 +1,4 @@
-"""Print the manual page, made from the help of all commands.
+"""Print the manual page, which is made from the help of all commands.
 
 python data/manpage.py > docs/dedupe.1
 """
@@ -16,7 +16,7 @@ _FILES = """\
 .TP
 .I $XDG_DATA_HOME/dedupe/catalog
 The catalog, unless DEDUPE_CATALOG or \\-\\-catalog names another.
-Without XDG_DATA_HOME it is below
+If XDG_DATA_HOME is not set, it is in
 .IR ~/.local/share .
 .SH ENVIRONMENT
 .TP
@@ -24,20 +24,20 @@ Without XDG_DATA_HOME it is below
 Folder of the catalog.
 .TP
 .B DEDUPE_TRACEBACK
-Set, an internal error prints where it came from.
+If set, an internal error prints a traceback.
 .TP
 .B NO_COLOR
-Set, nothing is coloured.
+If set, output has no colours.
 .SH EXIT STATUS
 .TP
 .B 0
-All was done.
+Complete.
 .TP
 .B 1
 Something was skipped, or could not be verified; the rest was done.
 .TP
 .B 2
-The call cannot be understood.
+The call or a settings file cannot be understood.
 .TP
 .B 3
 No source could be read.
@@ -46,19 +46,19 @@ No source could be read.
 No layer could be read.
 .TP
 .B 5
-There is no catalog, or nothing in it fits.
+There is no catalog, it cannot be read or written, or nothing in it matches.
 .TP
 .B 6
 Another run holds the lock.
 .TP
 .B 10
-Rules have failed.
+A rule failed.
 .TP
 .B 70
-An internal error.
+Internal error.
 .TP
 .B 130
-It was interrupted.
+Interrupted.
 .SH EXAMPLES
 .nf
 dedupe scan /var/lib/containers/storage
@@ -75,11 +75,11 @@ dedupe report \\-\\-format html \\-\\-output report.html
 
 @dataclass(slots=True)
 class _Help:
-    """A help that was taken apart."""
+    """The parts of a help text."""
 
     usage: str = ""
     text: str = ""
-    #: section -> (term, meaning) each
+    #: section -> its terms, each with its meaning
     lists: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
 
@@ -90,22 +90,22 @@ def main() -> None:
     print(f".SH NAME\ndedupe \\- {_lowered(top.text.rstrip('.'))}")
     print(".SH SYNOPSIS\n.B dedupe\n.RI [ OPTIONS ]\n.I COMMAND\n.RI [ ARGUMENTS ]")
     print(f".SH DESCRIPTION\n{_escaped(top.text)}")
-    print("Called alone it says what the catalog holds, and how to go on.")
+    print("Without a command it shows what the catalog holds, and what to do next.")
     print(".SH OPTIONS")
     _print_list(top.lists["Options"])
     print(".SH COMMANDS")
     for name in names():
-        below = names(name)
-        for words in [(name, each) for each in below] if below else [(name,)]:
-            _print_command(words)
+        _print_command((name,))
+        for below in names(name):
+            _print_command((name, below))
     print(_FILES, end="")
 
 
 def _print_command(words: tuple[str, ...]) -> None:
-    said = _parsed(*words)
-    print(f".SS {_escaped(said.usage)}\n{_escaped(said.text)}")
+    shown = _parsed(*words)
+    print(f".SS {_escaped(shown.usage)}\n{_escaped(shown.text)}")
     for title in ("Arguments", "Options"):
-        _print_list([item for item in said.lists.get(title, ()) if item[0] != "--help"])
+        _print_list([item for item in shown.lists.get(title, ()) if item[0] != "--help"])
 
 
 def _print_list(items: list[tuple[str, str]]) -> None:

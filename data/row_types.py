@@ -1,4 +1,4 @@
-"""Write one typed function per question, made from the headers of the queries.
+"""Print one typed function per question, from the headers of the queries.
 
 python data/row_types.py > dedupe/analysis/queries.py
 """
@@ -85,7 +85,7 @@ def _type(kind: str, list_type: str) -> str:
 
 
 def _nullable(typed: str, meaning: str) -> str:
-    """A column may be null when the header says when."""
+    """Return the type of a column, which may be null if its meaning says when."""
     return f"{typed} | None" if re.search(r"\bnull\b", meaning) else typed
 
 

@@ -1,9 +1,9 @@
-"""Writes a small image layout whose images show what the report finds.
+"""Write a small image layout with examples of what the report finds.
 
-Use: python data/sample.py FOLDER
+python data/sample.py FOLDER
 
-Four images on one base: a package list that a later layer deletes, files copied up by a chmod, the
-same content at two paths, and two images of the same layers in different orders.
+Four images on one base have a package list that a later layer deletes, files copied up by a chmod,
+the same content at two paths, and the same layers in two orders.
 """
 
 import gzip
@@ -19,7 +19,7 @@ Files = dict[str, tuple[bytes, int]]
 
 
 def layer(files: Files) -> bytes:
-    """An uncompressed layer tar; a path of ``.wh.`` names is a whiteout."""
+    """Return an uncompressed layer tar; a path whose name begins with ``.wh.`` is a whiteout."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for path, (data, mode) in files.items():
@@ -30,7 +30,7 @@ def layer(files: Files) -> bytes:
 
 
 class Layout:
-    """An OCI image layout that is being written."""
+    """Writes an OCI image layout."""
 
     def __init__(self, folder: Path) -> None:
         self._blobs = folder / "blobs" / "sha256"
@@ -39,13 +39,13 @@ class Layout:
         self._entries: list[dict[str, object]] = []
 
     def add(self, data: bytes, media_type: str) -> dict[str, object]:
-        """Write a blob; returns its descriptor."""
+        """Write a blob and return its descriptor."""
         digest = hashlib.sha256(data).hexdigest()
         (self._blobs / digest).write_bytes(data)
         return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
 
     def image(self, name: str, steps: list[tuple[str, bytes]]) -> None:
-        """Write an image of these build steps, base first."""
+        """Write an image with one layer per build step, base first."""
         kind = "application/vnd.oci.image"
         config = {
             "architecture": "amd64",
@@ -71,7 +71,7 @@ class Layout:
         self._entries.append(entry)
 
     def close(self) -> None:
-        """Write the index: only now is this a layout."""
+        """Write the index, which makes the folder a layout."""
         index = {"schemaVersion": 2, "manifests": self._entries}
         (self._folder / "index.json").write_text(json.dumps(index))
         (self._folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')

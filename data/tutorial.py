@@ -1,9 +1,9 @@
 """Print the tutorial with the answers that its commands give now.
 
-python data/tutorial.py ESTATE > docs/tutorial.md   (by way of another file)
+python data/tutorial.py ESTATE > docs/tutorial.md   (through another file)
 
-ESTATE is a folder whose ``oci`` is an image layout of the images that the tutorial speaks of. Each
-fenced block that begins with ``$`` is a call; what follows it in the block is replaced.
+ESTATE is a folder whose ``oci`` is an image layout of the tutorial's images. A fenced block that
+begins with ``$`` is a call; the rest of the block is replaced by what the call prints.
 """
 
 import os

@@ -15,7 +15,7 @@ def main() -> None:
     try:
         app()
     except DedupeError as error:
-        print(f"dedupe: {error.message}", file=sys.stderr)
+        print(f"dedupe: {error.message} [{error.code}]", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print(_INTERRUPTED, file=sys.stderr)

@@ -76,8 +76,9 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
 
     Raises StoreError: as ``images_matching``, and ``no-image`` if no image meets all conditions.
     """
-    asked: dict[str, AnyQuestion] = {"dates": queries.what_if_dates(now=now)}
-    dates = questions.rows(queries.what_if_dates(now=now))
+    dates_question = queries.what_if_dates(now=now)
+    asked: dict[str, AnyQuestion] = {"dates": dates_question}
+    dates = questions.rows(dates_question)
     chosen, doubtful = _matching(questions, criteria, dates)
     if not chosen:
         doubts = f"; {len(doubtful)} have no trustworthy date" if doubtful else ""
@@ -145,7 +146,7 @@ def _enough_for(
     units_question: Question[queries.WhatIfUnitsRow],
     dates: list[queries.WhatIfDatesRow],
 ) -> tuple[list[str], TargetResult]:
-    """Some of the images that the question of units is about, which free enough."""
+    """Images that free the target, chosen among those whose units are asked for."""
     rows = questions.rows(units_question)
     units = {frozenset(row["images"]): row["bytes"] for row in rows}
     if target.order is DeletionOrder.GAIN:

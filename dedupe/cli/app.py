@@ -1,31 +1,28 @@
-"""The application. Heavy libraries are imported inside commands: ``--help`` must answer at once."""
+"""The application. Commands import heavy libraries when they run, so that ``--help`` is fast."""
 
 from typing import Annotated
 
 import typer
 
 from dedupe import __version__
-from dedupe.cli import (
-    audit,
-    catalog,
-    check,
-    containers,
-    diff,
-    findings,
-    listings,
-    paths,
-    reorder,
-    report,
-    scan,
-    trend,
-    usage,
-    what_if,
-)
+from dedupe.cli.audit import audit
+from dedupe.cli.catalog import catalog_list, manage, query
+from dedupe.cli.check import check
+from dedupe.cli.commands import add_command
+from dedupe.cli.diff import diff
+from dedupe.cli.findings import duplicates, findings
+from dedupe.cli.listings import containers, images, layers, shadowed, sources, tree, trend
+from dedupe.cli.paths import find, history, ls, which
+from dedupe.cli.reorder import reorder
+from dedupe.cli.report import report
+from dedupe.cli.scan import scan
+from dedupe.cli.usage import bases, positions, twins, usage
 from dedupe.cli.welcome import welcome
+from dedupe.cli.what_if import what_if
 
 app = typer.Typer(
     name="dedupe",
-    help="Say what is shared, shadowed and stored twice in container image stores.",
+    help="Show what is shared, shadowed and stored twice in container image stores.",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
 )
@@ -37,32 +34,43 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+def _docs_path(asked: bool) -> None:
+    if asked:
+        from dedupe.installed import docs_folder
+
+        typer.echo(docs_folder())
+        raise typer.Exit
+
+
 @app.callback()
 def options(
     context: typer.Context,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    __: Annotated[
+        bool,
+        typer.Option(
+            "--docs-path",
+            callback=_docs_path,
+            is_eager=True,
+            help="Show the folder of the documentation.",
+        ),
+    ] = False,
 ) -> None:
-    """Say what is shared, shadowed and stored twice in container image stores."""
+    """Run before every command, and alone if there is none."""
     if context.invoked_subcommand is None:
         welcome()
 
 
-for commands in (
-    scan,
-    report,
-    findings,
-    listings,
-    containers,
-    paths,
-    diff,
-    usage,
-    what_if,
-    reorder,
-    check,
-    trend,
-    audit,
-    catalog,
-):
-    commands.register(app)
+#: in the order of the help
+for command in (scan, report, findings, duplicates, sources, images, layers, shadowed, tree):
+    add_command(app, command)
+for command in (containers, ls, find, which, history, diff, usage, positions, bases, twins):
+    add_command(app, command)
+add_command(app, what_if)
+app.add_typer(reorder, name="reorder")
+for command in (check, trend, audit, query):
+    add_command(app, command)
+add_command(manage, catalog_list, "list")
+app.add_typer(manage, name="catalog")

@@ -6,32 +6,31 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from dedupe.audit import Audited
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(audit)
+    from dedupe.audit import AuditResult
 
 
 def audit(
-    config: Annotated[Path, typer.Option(help="Settings, with a table [audit].")] = Path(
-        "dedupe.toml"
-    ),
+    config: Annotated[
+        Path, typer.Option(metavar="FILE", help="Settings file with a table named audit.")
+    ] = Path("dedupe.toml"),
     keep: Annotated[
-        str | None, typer.Option(metavar="AGE", help="Forget scans older than 90d, 12w or a date.")
+        str | None,
+        typer.Option(metavar="AGE", help="Forget scans older than 90d, 12w or a date."),
     ] = None,
     notify: Annotated[
         str | None,
-        typer.Option(metavar="CMD", help="Start it at the end, with the summary as its input."),
+        typer.Option(
+            metavar="COMMAND",
+            help="Command to run at the end; receives the summary as JSON on stdin.",
+        ),
     ] = None,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say something only where something is wrong.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print problems only.")] = False,
 ) -> None:
-    """Scan, check, write reports and metrics, forget old scans: all that one file asks for.
+    """Run the whole nightly job that one file describes.
 
-    Exits with 10 where a rule failed, with 6 where another audit is under way: docs/audit.md.
+    Scans, checks, writes reports and metrics, forgets old scans and notifies. Exits with 10 if a
+    rule fails and with 6 if another audit is running. The page audit.md explains the settings
+    (dedupe --docs-path).
     """
     from dataclasses import replace
     from datetime import UTC, datetime
@@ -42,25 +41,25 @@ def audit(
     from dedupe.audit.settings import command_of
     from dedupe.cli.progress import Reporter
 
-    orders = read_audit(config)
+    settings = read_audit(config)
     if keep is not None:
-        moment(keep, datetime.now(UTC).replace(tzinfo=None))
-        orders = replace(orders, keep=keep)
+        moment(keep, datetime.now(UTC).replace(tzinfo=None))  # raises if it is not an age
+        settings = replace(settings, keep=keep)
     if notify is not None:
-        orders = replace(orders, notify=command_of(notify))
+        settings = replace(settings, notify=command_of(notify))
     reporter = Reporter(quiet=quiet)
-    ended = run(orders, reporter)
+    ended = run(settings, reporter)
     reporter.finish()
-    _say(ended, quiet=quiet)
+    _print_outcome(ended, quiet=quiet)
     if ended.exit_code:
         raise typer.Exit(ended.exit_code)
 
 
-def _say(ended: "Audited", *, quiet: bool) -> None:
-    """The rules on standard output, where they are broken or not to be quiet; faults besides."""
+def _print_outcome(ended: "AuditResult", *, quiet: bool) -> None:
+    """Print problems on standard error and rules on standard output; passed rules unless quiet."""
     from dedupe.analysis.check import Verdict
-    from dedupe.report.check import as_text
-    from dedupe.report.scanned import problem_lines, summary
+    from dedupe.report.check import to_terminal
+    from dedupe.report.scan import problem_lines, summary
 
     for line in (*problem_lines(ended.outcome), *(f"dedupe: {fault}" for fault in ended.faults)):
         typer.echo(line, err=True)
@@ -68,4 +67,4 @@ def _say(ended: "Audited", *, quiet: bool) -> None:
         typer.echo(summary(ended.outcome), err=True)
     checked = ended.checked
     if checked and (not quiet or checked.verdict in (Verdict.WARNED, Verdict.FAILED)):
-        typer.echo(as_text(checked, plain=False), nl=False)
+        typer.echo(to_terminal(checked, plain=False), nl=False)

@@ -6,7 +6,7 @@ import typer
 
 from dedupe.analysis import queries
 from dedupe.cli.options import LIMIT_HELP, BytesOption, CatalogOption, OutputOption, ScanOption
-from dedupe.cli.tables import TableFormat, open_session, show, table
+from dedupe.cli.tables import TableFormat, TableOptions, open_session, show, table
 from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
@@ -15,15 +15,10 @@ if TYPE_CHECKING:
 manage = typer.Typer(help="Manage the catalog.", no_args_is_help=True)
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
-    app.command()(query)
-    app.add_typer(manage, name="catalog")
-
-    @table(manage, name="list")
-    def catalog_list(_: "Session") -> AnyQuestion:
-        """List scans and their sources."""
-        return queries.catalog_scans()
+@table()
+def catalog_list(_: "Session") -> AnyQuestion:
+    """List scans and their sources."""
+    return queries.catalog_scans()
 
 
 def query(
@@ -38,7 +33,8 @@ def query(
     plain: BytesOption = False,
 ) -> None:
     """Answer a SELECT over the tables of the catalog; it can read and write nothing else."""
-    show(open_session(catalog, scan).ask(sql), format, output, limit, plain=plain)
+    answer = open_session(catalog, scan).ask(sql)
+    show(answer, TableOptions(format, output, limit, plain=plain))
 
 
 @manage.command("forget")

@@ -1,4 +1,4 @@
-"""The command that fails where a scan breaks the rules."""
+"""The command that checks a scan against limits."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -23,59 +23,59 @@ class CheckFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
-LimitsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="RULE=VALUE", help="Fail beyond it: highest-shadowed-bytes=50MB; repeat it."
-    ),
-]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(check)
-
-
 def check(
     config: Annotated[
         Path | None,
-        typer.Option(help="Rules; if absent, dedupe.toml or .dive-ci of this folder."),
+        typer.Option(help="File with the rules (default: dedupe.toml or .dive-ci in this folder)."),
     ] = None,
-    fail: LimitsOption = None,
+    fail: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RULE=VALUE",
+            help="Fail beyond this limit, such as highest-shadowed-bytes=50MB; repeat it.",
+        ),
+    ] = None,
     warn: Annotated[
         list[str] | None,
-        typer.Option(metavar="RULE=VALUE", help="Only warn beyond it; repeat it."),
+        typer.Option(metavar="RULE=VALUE", help="Warn beyond this limit; repeat it."),
     ] = None,
     floor: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Shares of fewer bytes break no rule (10MB)."),
+        typer.Option(
+            metavar="SIZE", help="Ignore percentage rules below this many bytes (default: 10MB)."
+        ),
     ] = None,
     base: Annotated[
         list[str] | None,
-        typer.Option(metavar="IMAGE", help="Don't hold this image's layers against others."),
+        typer.Option(
+            metavar="IMAGE", help="Don't blame images for layers of this base image; repeat it."
+        ),
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option(metavar="GLOB", help="Paths that don't count; repeat it."),
+        typer.Option(metavar="GLOB", help="Ignore these paths; repeat it."),
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(metavar="SCAN", help="Growth since this scan, not the one before."),
+        typer.Option(
+            metavar="SCAN", help="Measure growth since this scan (default: the scan before)."
+        ),
     ] = None,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
     format: Annotated[
-        CheckFormat, typer.Option("--format", "-f", help="Form of the answer.")
+        CheckFormat, typer.Option("--format", "-f", help="Output format.")
     ] = CheckFormat.TABLE,
     output: OutputOption = None,
     plain: BytesOption = False,
 ) -> None:
-    """Judge a scan by rules; exits with 10 where one is broken.
+    """Check a scan against limits; exits with 10 if one is exceeded.
 
     Rules: lowest-efficiency, highest-shadowed-bytes, highest-shadowed-percent,
     highest-upper-shadowed-percent, highest-base-shadowed-bytes, highest-exclusive-bytes (of a
     repository), highest-duplicate-bytes, highest-duplicate-percent, highest-growth-bytes,
-    highest-growth-percent, highest-incomplete-images. docs/check.md explains them.
+    highest-growth-percent, highest-incomplete-images. Options override the file. The page check.md
+    explains the rules (dedupe --docs-path).
     """
     from dataclasses import replace
 
@@ -91,19 +91,26 @@ def check(
         ignored_paths=(*settings.ignored_paths, *(ignore or ())),
         baseline=baseline or settings.baseline,
     )
+    _require_rules(settings)
+    found = judge(open_session(catalog, scan), settings)
+    write(_document(found, format, plain=plain), output)
+    _exit_if_failed(found)
+
+
+def _require_rules(settings: "CheckSettings") -> None:
+    from dedupe.installed import locate_pages
+
     if not settings.has_limits:
         raise UsageError(
-            "no rule is set: give one, as --fail highest-shadowed-percent=10, or write them into "
-            "dedupe.toml (docs/check.md)",
+            locate_pages(
+                "no rule is set: give one, such as --fail highest-shadowed-percent=10, or write "
+                "them into dedupe.toml (docs/check.md)"
+            ),
             "no-rule",
         )
-    found = judge(open_session(catalog, scan), settings)
-    write(_rendered(found, format, plain=plain), output)
-    leave(found)
 
 
-def leave(found: "CheckResult") -> None:
-    """Exit with 10 where a rule failed."""
+def _exit_if_failed(found: "CheckResult") -> None:
     from dedupe.analysis.check import Verdict
 
     if found.verdict is Verdict.FAILED:
@@ -111,6 +118,7 @@ def leave(found: "CheckResult") -> None:
 
 
 def _settings(config: Path | None) -> "CheckSettings":
+    """The rules of the file, or of the one that this folder has, or none."""
     from dedupe.analysis.check import CheckSettings
     from dedupe.analysis.check.settings import read_check_settings, settings_file
 
@@ -118,17 +126,17 @@ def _settings(config: Path | None) -> "CheckSettings":
     if path is None:
         return CheckSettings()
     if config is None:
-        typer.echo(f"dedupe: rules of {path.name}", err=True)
+        typer.echo(f"dedupe: using the rules of {path.name}", err=True)
     return read_check_settings(path)
 
 
-def _rendered(found: "CheckResult", format: CheckFormat, *, plain: bool) -> str:
+def _document(found: "CheckResult", format: CheckFormat, *, plain: bool) -> str:
     from dedupe.report import check as report
 
     match format:
         case CheckFormat.TABLE:
-            return report.as_text(found, plain=plain)
+            return report.to_terminal(found, plain=plain)
         case CheckFormat.JSON:
-            return report.as_json(found)
+            return report.to_json(found)
         case CheckFormat.MARKDOWN:
-            return report.as_markdown(found)
+            return report.to_markdown(found)

@@ -1,4 +1,4 @@
-"""Commands that say what is wrong and how it is mended."""
+"""Commands that list problems and their fixes."""
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Grouping(StrEnum):
-    """What duplicates are put together by."""
+    """What duplicates are grouped by."""
 
     CONTENT = "content"
     FOLDER = "folder"
@@ -23,41 +23,35 @@ class Grouping(StrEnum):
     SIZE = "size"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
+@table(limit=50, columns=("saves_bytes", "kind", "image", "position", "files", "repair"))
+def findings(_: "Session") -> AnyQuestion:
+    """List problems: the build step at fault, the bytes a fix saves, and the fix."""
+    return queries.findings()
 
-    @table(app, limit=50, columns=("saves_bytes", "kind", "image", "position", "files", "repair"))
-    def findings(_: "Session") -> AnyQuestion:
-        """List what is wrong, the step that does it, what mending it wins, and how."""
-        return queries.findings()
 
-    @table(
-        app,
-        limit=100,
-        columns=(
-            *(
-                "file_class",
-                "duplicate_bytes",
-                "size_bytes",
-                "copies",
-                "contents",
-                "files",
-                "layers",
-            ),
-            *("images", "paths", "folders"),
+@table(
+    limit=100,
+    columns=(
+        *("file_class", "duplicate_bytes", "size_bytes", "copies", "contents", "files"),
+        *("layers", "images", "paths", "folders"),
+    ),
+)
+def duplicates(
+    _: "Session",
+    by: Annotated[
+        Grouping,
+        typer.Option(
+            "--by",
+            help="Group by identical content, whole folder, or class of file: package cache, "
+            "extension or size.",
         ),
-    )
-    def duplicates(
-        _: "Session",
-        by: Annotated[
-            Grouping, typer.Option("--by", help="A row a content, whole folder, or class of files.")
-        ] = Grouping.CONTENT,
-    ) -> AnyQuestion:
-        """List what is stored more than once."""
-        match by:
-            case Grouping.CONTENT:
-                return queries.duplicates()
-            case Grouping.FOLDER:
-                return queries.duplicate_folders()
-            case Grouping.CACHE | Grouping.EXTENSION | Grouping.SIZE:
-                return queries.duplicate_classes(by=by.value)
+    ] = Grouping.CONTENT,
+) -> AnyQuestion:
+    """List file content that is stored more than once."""
+    match by:
+        case Grouping.CONTENT:
+            return queries.duplicates()
+        case Grouping.FOLDER:
+            return queries.duplicate_folders()
+        case Grouping.CACHE | Grouping.EXTENSION | Grouping.SIZE:
+            return queries.duplicate_classes(by=by.value)

@@ -1,66 +1,107 @@
-"""Commands that list what a scan holds."""
+"""Commands that list what a scan found."""
 
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from dedupe.analysis import queries
-from dedupe.cli.tables import table
-from dedupe.model.questions import Answer, AnyQuestion
+from dedupe.cli.tables import TextInput, table
+from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
     from dedupe.store.session import Session
 
 
-def _tree_text(
-    question: AnyQuestion,  # noqa: ARG001 - the seam passes what other tables need
-    answer: Answer,  # noqa: ARG001
-    shown: Answer,
-    *,
-    plain: bool,
-) -> str:
-    from dedupe.report.terminal import tree
+class TrendBy(StrEnum):
+    """What a row of the trend is about."""
 
-    return tree(shown.dicts(), plain=plain)
+    SCAN = "scan"
+    REPOSITORY = "repository"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands to the application."""
+def _tree_text(tree: TextInput) -> str:
+    from dedupe.report.terminal import tree_text
 
-    @table(app)
-    def sources(_: "Session") -> AnyQuestion:
-        """List what was scanned, with what is stored, allocated, orphaned and other."""
-        return queries.sources()
+    # the text of a table gets the rows of any question; these are those of queries.tree()
+    rows = cast("list[queries.TreeRow]", tree.shown.dicts())
+    return tree_text(rows, plain=tree.options.plain)
 
-    @table(
-        app,
-        columns=(
-            *("name", "platform", "layers", "content_bytes", "shadowed_bytes", "efficiency"),
-            *("exclusive_unpacked", "attributed_unpacked"),
-        ),
+
+@table()
+def sources(_: "Session") -> AnyQuestion:
+    """List scanned sources with their stored, allocated, unreferenced and other bytes."""
+    return queries.sources()
+
+
+@table(
+    columns=(
+        *("name", "platform", "layers", "content_bytes", "shadowed_bytes", "efficiency"),
+        *("exclusive_unpacked", "attributed_unpacked"),
     )
-    def images(_: "Session") -> AnyQuestion:
-        """List images with what they hold, what of it can be read, and what is their own."""
-        return queries.images()
+)
+def images(_: "Session") -> AnyQuestion:
+    """List images with their content, how much of it is shadowed, and what each costs.
 
-    @table(app, columns=("content_bytes", "images", "chains", "verified", "diff_id", "created_by"))
-    def layers(_: "Session") -> AnyQuestion:
-        """List distinct layers with who shares them."""
-        return queries.layers()
+    exclusive: bytes that deleting the image alone frees. attributed: its part of the store, with
+    shared bytes divided among the images that use them.
+    """
+    return queries.images()
 
-    @table(
-        app,
-        limit=100,
-        columns=(
-            *("size_bytes", "cause", "image", "added_position", "hidden_position"),
-            *("changed_fields", "path"),
-        ),
+
+@table(columns=("content_bytes", "images", "chains", "verified", "diff_id", "created_by"))
+def layers(_: "Session") -> AnyQuestion:
+    """List distinct layers and how many images use each."""
+    return queries.layers()
+
+
+@table(
+    limit=100,
+    columns=(
+        *("size_bytes", "cause", "image", "added_position", "hidden_position"),
+        *("changed_fields", "path"),
+    ),
+)
+def shadowed(_: "Session") -> AnyQuestion:
+    """List files that upper layers hide, with the build steps that added and hid them."""
+    return queries.shadowed_files()
+
+
+@table(text=_tree_text)
+def tree(_: "Session") -> AnyQuestion:
+    """Show which images share which layers, from the base up."""
+    return queries.tree()
+
+
+@table(
+    limit=100,
+    columns=(
+        *("name", "container", "image", "running", "ro_branches", "upper_bytes"),
+        *("copied_up_bytes", "metadata_only_bytes", "hidden_bytes", "allocated_bytes"),
+        *("size_bytes", "below_bytes", "metadata_only", "position", "path"),
+    ),
+)
+def containers(
+    _: "Session",
+    files: Annotated[
+        bool, typer.Option("--files", help="List the files that were copied up, largest first.")
+    ] = False,
+) -> AnyQuestion:
+    """List containers with the bytes that each has written, copied up and hidden."""
+    return queries.copied_up() if files else queries.containers()
+
+
+@table(
+    columns=(
+        *("finished", "sources", "repository", "images", "layers", "stored_bytes"),
+        *("unpacked_bytes", "position_loss_bytes", "growth_bytes", "scan"),
     )
-    def shadowed(_: "Session") -> AnyQuestion:
-        """List files that no container can read, with the steps that added and hid them."""
-        return queries.shadowed_files()
-
-    @table(app, text=_tree_text)
-    def tree(_: "Session") -> AnyQuestion:
-        """Show which images share which layers, from the base up."""
-        return queries.tree()
+)
+def trend(
+    _: "Session",
+    by: Annotated[
+        TrendBy, typer.Option("--by", help="One row per scan, or per scan and repository.")
+    ] = TrendBy.SCAN,
+) -> AnyQuestion:
+    """List all scans with what each found and how much it grew."""
+    return queries.trend() if by is TrendBy.SCAN else queries.trend_repositories()

@@ -7,11 +7,24 @@ import typer
 
 CatalogOption = Annotated[
     Path | None,
-    typer.Option("--catalog", help="Folder of the catalog (DEDUPE_CATALOG, else the data home)."),
+    typer.Option(
+        "--catalog", help="Catalog folder (default: $DEDUPE_CATALOG or the user's data folder)."
+    ),
 ]
 ScanOption = Annotated[
-    str | None, typer.Option("--scan", help="A scan's ID; the last one if absent.")
+    str | None, typer.Option("--scan", metavar="SCAN", help="Scan ID (default: latest scan).")
 ]
-OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")]
-BytesOption = Annotated[bool, typer.Option("--bytes", help="Plain numbers of bytes.")]
-LIMIT_HELP = "Rows at the most; 0 for all."
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Write to this file (default: standard output)."),
+]
+BytesOption = Annotated[bool, typer.Option("--bytes", help="Show sizes as exact byte counts.")]
+LIMIT_HELP = "Maximum number of rows (0 = no limit)."
+LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="ROWS", help=LIMIT_HELP)]
+SortOption = Annotated[
+    str | None,
+    typer.Option("--sort", metavar="COLUMN", help="Sort rows by this column, largest first."),
+]
+ExplainOption = Annotated[
+    bool, typer.Option("--explain", help="Print the SQL and its parameters instead of running it.")
+]

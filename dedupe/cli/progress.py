@@ -1,4 +1,4 @@
-"""How far a scan is, on standard error: a bar on a terminal, few lines in a log."""
+"""Show how far a scan is, on standard error: a bar on a terminal, a line now and then in a log."""
 
 import sys
 import time
@@ -11,46 +11,46 @@ _LINE_SECONDS = 10.0
 
 
 class Reporter:
-    """Layers and bytes done, speed and time left."""
+    """Layers and bytes read, speed and time left."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         self._layers = self._done = self._bytes = self._read = 0
-        self._started = self._said = time.monotonic()
+        self._started = self._shown = time.monotonic()
         self._bar: Progress | None = None
 
     def start(self, layers: int, blob_bytes: int) -> None:
-        """So much there is to read."""
+        """Begin to count up to this many layers and bytes."""
         self._layers, self._bytes = layers, blob_bytes
-        self._started = self._said = time.monotonic()
+        self._started = self._shown = time.monotonic()
         if layers and not self._quiet and sys.stderr.isatty():
             self._bar = _bar(layers, blob_bytes)
             self._bar.start()
 
     def advance(self, blob_bytes: int) -> None:
-        """So many bytes more were read."""
+        """Count more bytes as read."""
         self._read += blob_bytes
-        self._say()
+        self._show()
 
     def layer_done(self) -> None:
-        """One more layer was read or skipped."""
+        """Count one more layer as read or skipped."""
         self._done += 1
-        self._say()
+        self._show()
 
     def finish(self) -> None:
-        """Leave the line clean for what follows."""
+        """Remove the bar, so that other output starts on a clean line."""
         if self._bar is not None:
             self._bar.stop()
 
-    def _say(self) -> None:
+    def _show(self) -> None:
         if self._bar is not None:
             for task in self._bar.task_ids:
                 self._bar.update(task, completed=self._read, layers=self._done)
             return
         now = time.monotonic()
-        if self._quiet or now - self._said < _LINE_SECONDS:
+        if self._quiet or now - self._shown < _LINE_SECONDS:
             return
-        self._said = now
+        self._shown = now
         speed = self._read / max(now - self._started, 0.001)
         left = max(self._bytes - self._read, 0) / max(speed, 1)
         print(
@@ -62,7 +62,7 @@ class Reporter:
 
 
 def _bar(layers: int, blob_bytes: int) -> "Progress":
-    # rich is loaded for terminals only: a scan in a pipeline starts sooner without it
+    # imported for terminals only: a scan in a pipeline starts sooner without rich
     from rich.console import Console
     from rich.progress import (
         BarColumn,

@@ -1,81 +1,100 @@
-"""The command that fills the catalog."""
+"""The command that reads stores into the catalog."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dedupe.cli.options import CatalogOption
 from dedupe.errors import StoreError
 
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command()(scan)
+if TYPE_CHECKING:
+    from dedupe.model.outcome import ScanOutcome
 
 
 def scan(
     paths: Annotated[
         list[str],
-        typer.Argument(help="Archives, image stores, folders of them, or s3://bucket/prefix."),
+        typer.Argument(
+            metavar="PATH",
+            help="Archives, image stores, folders of them, or s3://BUCKET/PREFIX.",
+        ),
     ],
     catalog: CatalogOption = None,
     platform: Annotated[
-        str, typer.Option(help="Only images of this platform: linux/arm64, linux/arm/v7.")
+        str,
+        typer.Option(
+            metavar="PLATFORM",
+            help="Scan only images of this platform, such as linux/arm64 (default: all).",
+        ),
     ] = "",
     image: Annotated[
-        list[str] | None, typer.Option(help="Only images whose name matches; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB", help="Scan only images whose name matches; repeat it (default: all)."
+        ),
     ] = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read every blob, known or not.")
+        bool, typer.Option("--verify", help="Read every blob again and compare it with its digest.")
     ] = False,
     rehash: Annotated[
-        bool, typer.Option("--rehash", help="Read every layer anew and replace its rows.")
+        bool, typer.Option("--rehash", help="Read every layer again and replace its rows.")
     ] = False,
-    jobs: Annotated[int, typer.Option(min=0, help="Worker processes; 0 for one a core.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
+    jobs: Annotated[
+        int, typer.Option(min=0, metavar="NUMBER", help="Worker processes (0 = one per CPU).")
+    ] = 0,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Print problems only: no progress, no summary.")
+    ] = False,
 ) -> None:
-    """Read every layer of these stores once into the catalog."""
+    """Read image stores and archives into the catalog.
+
+    Each layer is read once: a later scan reads only layers that are new.
+    """
     from dedupe.cli.progress import Reporter
-    from dedupe.report.scanned import problem_lines, summary
     from dedupe.scan import scan_sources
     from dedupe.sources.discover import Selection, discover
     from dedupe.store.catalog import Catalog, default_catalog
 
     reporter = Reporter(quiet=quiet)
     sink = Catalog(catalog or default_catalog())
+    chosen = Selection(platform, tuple(image or ()))
     with sink.writing():
+        sources = discover(paths, chosen)
         outcome = scan_sources(
-            discover(paths, Selection(platform, tuple(image or ()))),
-            sink,
-            reporter,
-            workers=jobs or None,
-            verify=verify,
-            rehash=rehash,
+            sources, sink, reporter, workers=jobs or None, verify=verify, rehash=rehash
         )
     reporter.finish()
-    for line in problem_lines(outcome):
-        typer.echo(line, err=True)
-    if not quiet:
-        typer.echo(summary(outcome), err=True)
-        if outcome.images:
-            typer.echo(_next(catalog, outcome.scan_id), err=True)
-        elif outcome.sources and (platform or image):
-            typer.echo(
-                "dedupe: no image is of this --platform and --image: leave them out", err=True
-            )
+    _print_outcome(outcome, catalog, chosen=bool(platform or image), quiet=quiet)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 
 
-def _next(catalog: Path | None, scan: str) -> str:
-    """The commands to call next; what was scanned is kept, whatever becomes of them."""
+def _print_outcome(
+    outcome: "ScanOutcome", catalog: Path | None, *, chosen: bool, quiet: bool
+) -> None:
+    """Print problems, the summary and the next commands on standard error."""
+    from dedupe.report.scan import problem_lines, summary
+
+    lines = list(problem_lines(outcome))
+    if not quiet:
+        lines.append(summary(outcome))
+        if outcome.images:
+            lines.append(_next_commands(catalog, outcome.scan_id))
+        elif outcome.sources and chosen:
+            lines.append("dedupe: no image matches --platform and --image; drop one of them")
+    for line in lines:
+        typer.echo(line, err=True)
+
+
+def _next_commands(catalog: Path | None, scan: str) -> str:
+    """The commands to call next; general ones if the catalog cannot be asked."""
     from dedupe.analysis.advice import GENERAL, advice
     from dedupe.cli.tables import open_session
-    from dedupe.report.advice import render
+    from dedupe.report.advice import to_terminal
 
     options = ("--catalog", str(catalog)) if catalog else ()
     try:
-        return render(advice(open_session(catalog, scan)), options)
+        return to_terminal(advice(open_session(catalog, scan)), options)
     except StoreError:
-        return render(GENERAL, options)
+        return to_terminal(GENERAL, options)

@@ -1,34 +1,33 @@
-"""Commands that answer one question with a table: what they share is written once, here.
+"""Commands that answer one question with a table, and the options that all of them have.
 
-Such a command is a function from a session and its own options to a ``AnyQuestion``. The decorator
-``table`` adds the common options, asks, and writes the answer in the form that was asked for.
+Such a command is a function from a session and its own options to an ``AnyQuestion``. The decorator
+``table`` adds the common options, asks the question, and writes the answer.
 """
 
 import inspect
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dedupe.cli.options import LIMIT_HELP, BytesOption, CatalogOption, OutputOption, ScanOption
+from dedupe.cli.options import (
+    BytesOption,
+    CatalogOption,
+    ExplainOption,
+    LimitOption,
+    OutputOption,
+    ScanOption,
+    SortOption,
+)
 from dedupe.cli.output import write, write_bytes
 
 if TYPE_CHECKING:
     from dedupe.model.questions import Answer, AnyQuestion
     from dedupe.store.session import Session
-
-
-class Text(Protocol):
-    """Writes an answer to a question for people."""
-
-    def __call__(
-        self, question: "AnyQuestion", answer: "Answer", shown: "Answer", *, plain: bool
-    ) -> str:
-        """The rows that are to be shown, as text; totals are those of the whole answer."""
-        ...
 
 
 class TableFormat(StrEnum):
@@ -40,51 +39,78 @@ class TableFormat(StrEnum):
     PARQUET = "parquet"
 
 
+TableFormatOption = Annotated[
+    TableFormat, typer.Option("--format", "-f", help="Output format of the rows.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """What the user chose for the output of a table."""
+
+    format: TableFormat = TableFormat.TABLE
+    output: Path | None = None
+    #: rows at most; 0 for all
+    limit: int = 0
+    sort: str | None = None
+    #: exact byte counts instead of sizes with units
+    plain: bool = False
+    #: all columns, instead of those that fit a screen
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextInput:
+    """What a table in text is written from."""
+
+    question: "AnyQuestion"
+    #: all rows, for totals
+    answer: "Answer"
+    #: the rows to show
+    shown: "Answer"
+    options: TableOptions
+
+
 def table(
-    app: typer.Typer,
-    *,
-    limit: int = 0,
-    name: str | None = None,
-    text: "Text | None" = None,
-    columns: tuple[str, ...] = (),
+    *, limit: int = 0, columns: tuple[str, ...] = (), text: Callable[[TextInput], str] | None = None
 ) -> "Callable[[Callable[..., AnyQuestion]], Callable[..., None]]":
-    """Make a command of a function that turns ``(session, own options)`` into a AnyQuestion.
+    """Make a command of a function that turns ``(session, own options)`` into an AnyQuestion.
 
-    ``columns`` are those that people see first, unless they ask for all; ``text`` writes its table
-    for people, where columns as they stand would not do.
+    ``limit`` is the default of ``--limit``. As text a table is written by ``text``; without it, as
+    these ``columns``, or all with ``--wide``.
     """
+    write_text = text or partial(_aligned, columns)
 
-    def register(function: "Callable[..., AnyQuestion]") -> Callable[..., None]:
+    def decorate(function: "Callable[..., AnyQuestion]") -> Callable[..., None]:
         own = list(inspect.signature(function).parameters.values())[1:]
         common = list(inspect.signature(_common(limit)).parameters.values())
         names = [parameter.name for parameter in common]
 
         def command(**given: Any) -> None:
-            options = {name: given.pop(name) for name in names}
-            explain, catalog, scan = (options.pop(name) for name in ("explain", "catalog", "scan"))
-            session = open_session(catalog, scan)
+            chosen = {name: given.pop(name) for name in names}
+            explain, catalog, scan = (chosen.pop(name) for name in ("explain", "catalog", "scan"))
+            session, options = open_session(catalog, scan), TableOptions(**chosen)
             question = function(session, **given)
             if explain:
                 typer.echo(explanation(question))
-            else:
-                show(
-                    session.answer(question),
-                    **options,
-                    text=text and partial(text, question),
-                    columns=columns,
-                )
+                return
+            answer = session.answer(question)
+            show(
+                answer,
+                options,
+                lambda shown: write_text(TextInput(question, answer, shown, options)),
+            )
 
         # typer reads a command's options from its signature
-        command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        command.__signature__ = inspect.Signature(  # type: ignore[attr-defined] # a function has one
             [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *common)]
         )
         command.__annotations__ = {each.name: each.annotation for each in (*own, *common)}
         command.__doc__ = function.__doc__
         command.__name__ = function.__name__
-        app.command(name)(command)
         return command
 
-    return register
+    return decorate
 
 
 def _common(rows: int) -> Callable[..., None]:
@@ -93,72 +119,66 @@ def _common(rows: int) -> Callable[..., None]:
     def options(
         catalog: CatalogOption = None,
         scan: ScanOption = None,
-        format: Annotated[
-            TableFormat, typer.Option("--format", "-f", help="Form of the table.")
-        ] = TableFormat.TABLE,
+        format: TableFormatOption = TableFormat.TABLE,
         output: OutputOption = None,
-        limit: Annotated[int, typer.Option("--limit", min=0, help=LIMIT_HELP)] = rows,
-        sort: Annotated[
-            str | None, typer.Option("--sort", help="Column to sort by, the largest first.")
-        ] = None,
+        limit: LimitOption = rows,
+        sort: SortOption = None,
         plain: BytesOption = False,
-        wide: Annotated[bool, typer.Option("--wide", help="All columns of the table.")] = False,
-        explain: Annotated[
-            bool, typer.Option("--explain", help="Show the query and its parameters instead.")
-        ] = False,
+        wide: Annotated[bool, typer.Option("--wide", help="Show all columns.")] = False,
+        explain: ExplainOption = False,
     ) -> None:
-        """Only its signature is used."""
+        """Only the signature is used."""
 
     return options
 
 
 def open_session(catalog: Path | None, scan: str | None) -> "Session":
-    """The session that a command's options ask for."""
-    from dedupe.cli.patience import Patience
+    """The session for a command's options, which shows elapsed time while it computes."""
+    from dedupe.cli.elapsed import ElapsedTime
     from dedupe.store.catalog import default_catalog
     from dedupe.store.session import Session
 
-    return Session(catalog or default_catalog(), scan, waiting=Patience())
+    return Session(catalog or default_catalog(), scan, waiting=ElapsedTime())
 
 
 def show(
-    answer: "Answer",
-    format: TableFormat,
-    output: Path | None,
-    limit: int = 0,
-    sort: str | None = None,
-    plain: bool = False,
-    wide: bool = False,
-    text: "Callable[..., str] | None" = None,
-    columns: tuple[str, ...] = (),
+    answer: "Answer", options: TableOptions, text: "Callable[[Answer], str] | None" = None
 ) -> None:
-    """Write an answer in a form, and say on standard error what is left out of it.
+    """Write an answer as the options say; standard error tells how many rows were left out.
 
-    ``text`` takes the whole answer and the rows to show of it.
+    ``text`` writes the chosen rows as text; without it they are an aligned table of all columns.
     """
     from dedupe.report import tables
 
-    chosen, left_out = tables.chosen(answer, sort, limit)
-    match format:
+    chosen, left_out = tables.select_rows(answer, options.sort, options.limit)
+    match options.format:
         case TableFormat.PARQUET:
-            write_bytes(tables.as_parquet(chosen), output)
+            write_bytes(tables.to_parquet(chosen), options.output)
         case TableFormat.JSON:
-            write(tables.as_json(chosen), output)
+            write(tables.to_json(chosen), options.output)
         case TableFormat.CSV:
-            write(tables.as_csv(chosen), output)
+            write(tables.to_csv(chosen), options.output)
+        case TableFormat.TABLE if text:
+            write(text(chosen), options.output)
         case TableFormat.TABLE:
-            if text is None:
-                write(tables.as_text(chosen, plain=plain, columns=() if wide else columns), output)
-            else:
-                write(text(answer, chosen, plain=plain), output)
+            write(tables.to_terminal(chosen, plain=options.plain), options.output)
     if left_out:
         typer.echo(f"dedupe: {left_out} more rows; --limit 0 shows all", err=True)
 
 
+def _aligned(columns: tuple[str, ...], table: TextInput) -> str:
+    from dedupe.report import tables
+
+    shown = () if table.options.wide else columns
+    return tables.to_terminal(table.shown, plain=table.options.plain, columns=shown)
+
+
 def explanation(question: "AnyQuestion") -> str:
-    """The query's file, its parameters and its text: where every figure comes from."""
+    """The query's file, its parameters and its SQL, whose header names the definitions."""
+    from dedupe.installed import locate_pages
     from dedupe.store.sql import load_query
 
     values = "".join(f"-- ${name} = {value!r}\n" for name, value in question.parameters.items())
     images = "".join(f"-- of image {each}\n" for each in question.images)
-    return f"-- queries/{question.name}.sql\n{images}{values}{load_query(question.name)}".rstrip()
+    sql = locate_pages(load_query(question.name))
+    return f"-- queries/{question.name}.sql\n{images}{values}{sql}".rstrip()

@@ -1,4 +1,4 @@
-"""What a call without a command says."""
+"""What ``dedupe`` prints without a command."""
 
 import typer
 
@@ -6,9 +6,9 @@ from dedupe.analysis import queries
 
 
 def welcome() -> None:
-    """What the default catalog holds, or how to fill it."""
+    """Print what the default catalog holds, or how to fill it."""
     from dedupe.errors import StoreError
-    from dedupe.report.welcome import first_steps, held
+    from dedupe.report.welcome import first_steps, last_scan
     from dedupe.sources.places import usual_places
     from dedupe.store.catalog import default_catalog
     from dedupe.store.session import Session
@@ -17,9 +17,9 @@ def welcome() -> None:
     try:
         scans = Session(folder).rows(queries.trend())
     except StoreError as error:
-        # a damaged catalog, or one of another version, is for the person to know
+        # a catalog that is damaged, or of another version, is not a first run: report it
         if error.code not in ("no-catalog", "no-scan"):
             raise
         typer.echo(first_steps(usual_places()), nl=False)
     else:
-        typer.echo(held(folder, scans), nl=False)
+        typer.echo(last_scan(folder, scans), nl=False)

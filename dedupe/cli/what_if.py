@@ -1,18 +1,21 @@
-"""The command that says what deleting images frees. It deletes nothing."""
+"""The command that shows what deleting images frees. It deletes nothing."""
 
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
+from dedupe.cli.options import BytesOption, CatalogOption, ExplainOption, OutputOption, ScanOption
 from dedupe.cli.output import write
-from dedupe.cli.tables import TableFormat, explanation, open_session, show
+from dedupe.cli.tables import TableFormat, TableOptions, explanation, open_session, show
 from dedupe.cli.usage import GranularityOption
 from dedupe.errors import UsageError
 from dedupe.model.choices import DeletionOrder, Granularity
+
+if TYPE_CHECKING:
+    from dedupe.analysis.what_if import Target, WhatIf
 
 
 class WhatIfFormat(StrEnum):
@@ -33,19 +36,16 @@ class WhatIfRows(StrEnum):
     CONTAINERS = "containers"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("what-if")(what_if)
-
-
 def what_if(
     delete: Annotated[
         list[str] | None,
-        typer.Option("--delete", metavar="IMAGE", help="A name, glob or ID of images; repeat it."),
+        typer.Option("--delete", metavar="IMAGE", help="Name, glob or ID of images; repeat it."),
     ] = None,
     keep: Annotated[
         list[str] | None,
-        typer.Option("--keep", metavar="IMAGE", help="Images that stay; alone, all others go."),
+        typer.Option(
+            "--keep", metavar="IMAGE", help="Keep these images; alone: delete all others."
+        ),
     ] = None,
     older_than: Annotated[
         str | None,
@@ -54,76 +54,86 @@ def what_if(
         ),
     ] = None,
     any_date: Annotated[
-        bool, typer.Option("--any-date", help="Made-up or absent dates count as old.")
+        bool, typer.Option("--any-date", help="Treat missing or implausible dates as old.")
     ] = False,
     from_file: Annotated[
         Path | None,
-        typer.Option("--from-file", help="Images to delete, one a line; - is standard input."),
+        typer.Option("--from-file", help="Read images to delete, one per line (- = stdin)."),
     ] = None,
     free: Annotated[
         str | None,
-        typer.Option("--free", metavar="SIZE", help="Of these images, enough to free 50GB."),
+        typer.Option(
+            "--free", metavar="SIZE", help="Delete only as many images as free this, such as 50GB."
+        ),
     ] = None,
     order: Annotated[
-        DeletionOrder, typer.Option("--order", help="With --free: which images go first.")
+        DeletionOrder,
+        typer.Option("--order", help="With --free: delete what frees most, or the oldest, first."),
     ] = DeletionOrder.GAIN,
     granularity: GranularityOption = Granularity.UNPACKED,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
     format: Annotated[
-        WhatIfFormat, typer.Option("--format", "-f", help="Form of the answer.")
+        WhatIfFormat, typer.Option("--format", "-f", help="Output format.")
     ] = WhatIfFormat.TERMINAL,
     rows: Annotated[
         WhatIfRows, typer.Option("--rows", help="With CSV and Parquet: which table.")
     ] = WhatIfRows.IMAGES,
     output: OutputOption = None,
     plain: BytesOption = False,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Show the queries and their parameters instead.")
-    ] = False,
+    explain: ExplainOption = False,
 ) -> None:
-    """Say what deleting images would free, what stays and why, and the commands. Deletes nothing.
+    """Show what deleting images would free, what stays and why. Deletes nothing.
 
-    An image goes if it fits all that is said. What a set of images frees is more than the sum of
-    what each would free alone: what only they share goes with the last of them.
+    An image is deleted only if it matches every option. Images that share layers free more
+    together than the sum of what each would free alone. The commands that would delete them are
+    printed.
     """
     from datetime import UTC, datetime
 
-    from dedupe.analysis.amounts import moment, size_bytes
-    from dedupe.analysis.what_if import DeletionFilter, Target
+    from dedupe.analysis.amounts import moment
+    from dedupe.analysis.what_if import DeletionFilter
     from dedupe.analysis.what_if import what_if as ask
-    from dedupe.report import what_if as report
 
     now = datetime.now(UTC).replace(tzinfo=None)
-    named = [*(delete or ()), *(_lines(from_file) if from_file else ())]
-    if not (named or keep or older_than or free):
-        raise UsageError(
-            "say which images: --delete, --from-file, --keep, --older-than or --free", "no-choice"
-        )
     criteria = DeletionFilter(
-        delete=named,
+        delete=[*(delete or ()), *(_lines(from_file) if from_file else ())],
         keep=keep or (),
         older_than=moment(older_than, now) if older_than else None,
         any_date=any_date,
-        target=Target(size_bytes(free), order, granularity) if free else None,
+        target=_target(free, order, granularity) if free else None,
     )
+    if not (criteria.delete or criteria.keep or criteria.older_than or criteria.target):
+        raise UsageError(
+            "name images with --delete, --from-file, --keep, --older-than or --free", "no-choice"
+        )
     session = open_session(catalog, scan)
     found = ask(session, criteria, now)
     if explain:
-        text = "\n\n".join(map(explanation, found.questions.values()))
-        write(f"{text}\n", output)
-        return
-    match format:
-        case WhatIfFormat.TERMINAL:
-            write(report.render(found, plain=plain), output)
-        case WhatIfFormat.JSON:
-            write(report.as_json(found), output)
-        case WhatIfFormat.CSV | WhatIfFormat.PARQUET:
-            show(session.answer(found.questions[rows]), TableFormat(format.value), output)
+        write("\n\n".join(map(explanation, found.questions.values())) + "\n", output)
+    elif format in (WhatIfFormat.CSV, WhatIfFormat.PARQUET):
+        show(session.answer(found.questions[rows]), TableOptions(TableFormat(format.value), output))
+    else:
+        write(_document(found, format, plain=plain), output)
+
+
+def _target(free: str, order: DeletionOrder, granularity: Granularity) -> "Target":
+    from dedupe.analysis.amounts import size_bytes
+    from dedupe.analysis.what_if import Target
+
+    return Target(size_bytes(free), order, granularity)
+
+
+def _document(found: "WhatIf", format: WhatIfFormat, *, plain: bool) -> str:
+    from dedupe.report import what_if as report
+
+    if format is WhatIfFormat.JSON:
+        return report.to_json(found)
+    return report.to_terminal(found, plain=plain)
 
 
 def _lines(path: Path) -> list[str]:
-    """Names of a file, without comments; raises UsageError where it cannot be read or is empty."""
+    """Names in a file, without comments; raises UsageError if it has none or cannot be read."""
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text()
     except (OSError, UnicodeDecodeError) as error:

@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from dedupe.errors import UsageError
+from dedupe.installed import locate_pages
 from dedupe.model.questions import Answer
 from dedupe.model.tables import SCAN_TABLES, TABLES
 
@@ -138,6 +139,7 @@ def _require_known(node: dict[str, Any], names: Collection[str]) -> None:
         path = _path(node)
         if path[-1] not in names and path[-2:-1] != [_SCHEMA]:
             raise UsageError(
-                f"query: the catalog has no table {'.'.join(path)}: docs/catalog.md has the list",
+                f"query: the catalog has no table {'.'.join(path)}: "
+                f"{locate_pages('docs/catalog.md')} has the list",
                 "bad-query",
             )

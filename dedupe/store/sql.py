@@ -3,21 +3,14 @@
 import re
 from collections.abc import Iterable
 from functools import cache
-from importlib import resources
-from pathlib import Path
+
+from dedupe.installed import queries_folder
 
 # comments and texts, in which any word may occur
 _QUOTED = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 # `a IS DISTINCT FROM b` compares two columns
 _READ = re.compile(r"(?<!DISTINCT)\s(?:FROM|JOIN)\s+(\w+)")
 _CTE = re.compile(r"(\w+)\s+AS\s+(?:(?:NOT\s+)?MATERIALIZED\s+)?\(")
-
-
-@cache
-def queries_folder() -> Path:
-    """The folder of SQL files: inside an installed package, beside it in a checkout."""
-    inside = Path(str(resources.files("dedupe"))) / "queries"
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "queries"
 
 
 def load_query(name: str) -> str:

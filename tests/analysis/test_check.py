@@ -1,4 +1,4 @@
-"""The gate: its figures, its limits, its messages and its exit codes."""
+"""Check: its figures, its limits, its messages and its exit codes."""
 
 import json
 import re
@@ -12,15 +12,14 @@ from builders import Image, file, image, raw, tar_of, whiteout, write_oci_layout
 from helpers.commands import run
 from helpers.scanning import scan_images, scan_only
 from helpers.strategies import images_of, named_stores
-from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from dedupe.analysis.check import RULES, CheckSettings, Override, RuleLimits, Verdict, check
 from dedupe.analysis.check.settings import with_limits
 from dedupe.analysis.paths.globs import pattern_of
-from dedupe.report.check import as_json, as_markdown, as_text
+from dedupe.report.check import to_json, to_markdown, to_terminal
 from dedupe.store.session import Session
 
 MEGABYTE = 1_000_000
@@ -34,7 +33,7 @@ def ignores(glob: str | None, path: str) -> bool:
     return path.startswith("a/") if glob == "a/**" else path.rpartition("/")[2] == glob
 
 
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=named_stores(), glob=st.sampled_from(IGNORED), data=st.data())
 def test_figures_of_random_stores_are_the_oracles(
     drawn: tuple, glob: str | None, data: st.DataObject
@@ -135,8 +134,8 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def judged(catalog: Path, *fail: str, **more: object) -> dict[str, tuple[Verdict, list[str]]]:
     """Verdict and the names that broke the rule, by rule."""
-    gate = with_limits(CheckSettings(**more), fail, ())
-    found = check(Session(catalog), gate)
+    chosen = with_limits(CheckSettings(**more), fail, ())
+    found = check(Session(catalog), chosen)
     return {
         each.rule.name: (each.verdict, [breach.subject for breach in each.breaches])
         for each in found.outcomes
@@ -228,7 +227,7 @@ def test_a_broken_rule_shows_its_evidence_and_a_fix(catalog: Path) -> None:
     assert first["hidden_by"] == "RUN rm big"
     assert "join the rm to the step of layer 2" in first["repair"]
     assert [row["path"] for row in paths.rows] == ["big", "lib"]
-    text = as_text(found, plain=False)
+    text = to_terminal(found, plain=False)
     for part in ("4.0 MB is above 1.0 MB: r/app:1", "RUN make big", "join the rm", "fix: "):
         assert part in text
 
@@ -244,10 +243,10 @@ def test_text_shows_ten_breaches_and_json_all(tmp_path: Path) -> None:
     found = check(
         Session(tmp_path / "c"), with_limits(CheckSettings(), ["highest-shadowed-bytes=0"], ())
     )
-    text = as_text(found, plain=True)
+    text = to_terminal(found, plain=True)
     assert "and 3 more; -f json lists all" in text
     assert len(re.findall(r"is above 0: i:\d+", text)) == 10
-    (rule,) = [each for each in json.loads(as_json(found))["rules"] if each["breaches"]]
+    (rule,) = [each for each in json.loads(to_json(found))["rules"] if each["breaches"]]
     assert [each["value"] for each in rule["breaches"]] == list(range(13, 0, -1))
     assert [len(each["rows"]) for each in rule["evidence"]] == [10, 10]
 
@@ -346,7 +345,7 @@ def test_hostile_names_stay_text_in_every_form(tmp_path: Path) -> None:
     found = check(
         Session(tmp_path / "c"), with_limits(CheckSettings(), ["highest-shadowed-bytes=1"], ())
     )
-    rendered = MarkdownIt("gfm-like", {"linkify": False}).render(as_markdown(found))
+    rendered = MarkdownIt("gfm-like", {"linkify": False}).render(to_markdown(found))
     assert "<code>&lt;b&gt;|x:1" in rendered
     # what is left without code spans and our own two tags is markup that we made
     bare = re.sub(r"<code>.*?</code>|</?details>|</?summary>", "", rendered)
@@ -355,7 +354,7 @@ def test_hostile_names_stay_text_in_every_form(tmp_path: Path) -> None:
     assert rendered.count("</details>") == 1
     rows = re.findall(r"<tr>(.*?)</tr>", rendered, re.DOTALL)
     assert {len(re.findall("<t[dh]>", row)) for row in rows} == {5, 7, 9}
-    assert "\x1b" not in as_text(found, plain=False)
+    assert "\x1b" not in to_terminal(found, plain=False)
 
 
 def test_markdown_fits_into_a_comment(tmp_path: Path) -> None:
@@ -373,6 +372,6 @@ def test_markdown_fits_into_a_comment(tmp_path: Path) -> None:
     scan_only(tmp_path / "c", tmp_path / "store")
     every = [f"{rule.name}={'1' if rule.lowest else '0'}" for rule in RULES]
     found = check(Session(tmp_path / "c"), with_limits(CheckSettings(floor_bytes=0), every, ()))
-    markdown = as_markdown(found)
+    markdown = to_markdown(found)
     assert 30_000 < len(markdown) < 65_536
     assert all(rule.name in markdown for rule in RULES)

@@ -1,4 +1,4 @@
-"""Settings of the gate: its own file, and the file of dive."""
+"""Settings of the settings: its own file, and the file of dive."""
 
 import re
 import tempfile
@@ -19,14 +19,14 @@ MEGABYTE = 1_000_000
 
 
 def settings_of(tmp_path: Path, text: str, name: str = "dedupe.toml") -> CheckSettings:
-    """The gate that a settings file with this text gives."""
+    """The settings that a settings file with this text gives."""
     (tmp_path / name).write_text(text)
     return read_check_settings(tmp_path / name)
 
 
 def test_settings_are_read_as_users_write_them(tmp_path: Path) -> None:
     """Shares, percentages and sizes may be numbers or text, one limit or two, or off."""
-    gate = settings_of(
+    settings = settings_of(
         tmp_path,
         """
         [check]
@@ -44,14 +44,14 @@ def test_settings_are_read_as_users_write_them(tmp_path: Path) -> None:
         keep = "90d"
         """,
     )
-    assert gate.limits == {
+    assert settings.limits == {
         "lowest_efficiency": RuleLimits(fail=0.9),
         "highest_shadowed_bytes": RuleLimits(1_000_000, 2_000_000),
         "highest_shadowed_percent": RuleLimits(fail=7.5),
         "highest_growth_bytes": RuleLimits(),
     }
-    assert (gate.floor_bytes, gate.base) == (3000, ("debian:*",))
-    assert gate.overrides == (Override("x/*", False, 0, {"lowest_efficiency": RuleLimits()}),)
+    assert (settings.floor_bytes, settings.base) == (3000, ("debian:*",))
+    assert settings.overrides == (Override("x/*", False, 0, {"lowest_efficiency": RuleLimits()}),)
 
 
 @pytest.mark.parametrize(
@@ -83,23 +83,23 @@ def test_a_bad_setting_names_its_file_and_key(text: str, said: str, tmp_path: Pa
 
 def test_rules_of_dive_are_read_with_its_defaults(tmp_path: Path) -> None:
     """Rules of dive are read by their names; those left out have dive's defaults."""
-    gate = settings_of(
+    settings = settings_of(
         tmp_path,
         "---\nrules:\n  # ratio\n  lowestEfficiency: 0.95 # high\n  highest-wasted-bytes: '20MB'\n"
         "  highestUserWastedPercent: disabled\n",
         ".dive-ci",
     )
-    assert gate.limits == {
+    assert settings.limits == {
         "lowest_efficiency": RuleLimits(fail=0.95),
         "highest_shadowed_bytes": RuleLimits(fail=20_000_000),
         "highest_upper_shadowed_percent": RuleLimits(),
     }
-    assert gate.floor_bytes == 0
-    gate = settings_of(tmp_path, "rules:\n", "ci.yaml")
-    assert gate.limits["lowest_efficiency"] == RuleLimits(fail=0.9)
-    assert gate.limits["highest_shadowed_bytes"] == RuleLimits()
-    assert gate.limits["highest_upper_shadowed_percent"] == RuleLimits(fail=10)
-    assert any("dive's defaults apply" in note for note in gate.notes)
+    assert settings.floor_bytes == 0
+    settings = settings_of(tmp_path, "rules:\n", "ci.yaml")
+    assert settings.limits["lowest_efficiency"] == RuleLimits(fail=0.9)
+    assert settings.limits["highest_shadowed_bytes"] == RuleLimits()
+    assert settings.limits["highest_upper_shadowed_percent"] == RuleLimits(fail=10)
+    assert any("dive's defaults apply" in note for note in settings.notes)
 
 
 @pytest.mark.parametrize(

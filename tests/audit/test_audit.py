@@ -185,7 +185,7 @@ def test_the_notify_command_runs_without_a_shell(tmp_path: Path) -> None:
             "[audit]\nsources = 'x'\nstate = 's'\nkeeep = '9d'",
             "unknown key keeep; the nearest is k",
         ),
-        ("[audit]\nsources = 'x'\nstate = 's'\nkeep = '90'", "keep: expected an age as 90d"),
+        ("[audit]\nsources = 'x'\nstate = 's'\nkeep = '90'", "keep: expected an age like 90d"),
         ("[audit]\nsources = 'x'\nstate = 's'\nnotify = [1]", "notify: expected texts"),
         ("[audit]\nsources = 'x'\nstate = 's'\n[audit.reports]\npdf = 'x'", "unknown key pdf"),
         ("[audit]\nsources = 'x'\nstate = 's'\n[check]\nflor = 1", "unknown key flor"),
@@ -293,7 +293,7 @@ def test_an_audit_killed_at_any_moment_leaves_whole_data(
     known: dict[str, dict] = {}
     code = -signal.SIGKILL
     for moment in range(200):
-        # something to read, something to forget, rows that nobody needs
+        # something to read, something to forget, rows that no scan needs
         images.append(image([file("f", b"3" * (moment + 1))], names=[f"new:{moment}"]))
         write_oci_layout(tmp_path / "old", [image([file("o", f"{moment}")], names=["old:1"])])
         scan_long_ago(catalog, tmp_path / "old", monkeypatch, days=40)

@@ -1,4 +1,4 @@
-"""Hostile input through the command line: one clear error, exit code 1, and the rest is read."""
+"""Hostile input on the command line gives one clear error, and the rest is scanned."""
 
 import json
 import os
@@ -27,13 +27,13 @@ from helpers.scanning import codes, scanned
 GOOD = Image([tar_of([file("good", b"3" * 77)])], names=["localhost/good:1"])
 OTHER = Image([tar_of([file("other", b"4" * 88)])], names=["localhost/other:1"])
 
-#: an unprivileged user, and how to become it
+#: an unprivileged user, and the command that runs another as this user
 NOBODY = 65534
 AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
 
 
 def dedupe(catalog: Path, *words: str, prefix: list[str] | None = None) -> tuple[int, list[str]]:
-    """Exit code of a command, and the errors on standard error."""
+    """Return the exit code of a command and the errors among its lines on standard error."""
     done = subprocess.run(
         [*(prefix or []), sys.executable, "-m", "dedupe", *words],
         env={**os.environ, "DEDUPE_CATALOG": str(catalog), "NO_COLOR": "1"},
@@ -48,7 +48,7 @@ def dedupe(catalog: Path, *words: str, prefix: list[str] | None = None) -> tuple
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that other users can reach, unlike pytest's own."""
+    """Return a folder that other users can reach, unlike pytest's own."""
     folder = Path(tempfile.mkdtemp(prefix="dedupe-test-"))
     folder.chmod(0o755)
     yield folder
@@ -58,11 +58,13 @@ def open_folder() -> Iterator[Path]:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
 @pytest.mark.parametrize("place", ["a folder on the way", "the blobs", "one blob"])
-def test_an_unreadable_store_is_one_error(place: str, open_folder: Path) -> None:
-    """A store without permission is one error that names it; the store beside it is scanned."""
+def test_missing_permission_is_one_error_and_the_rest_is_scanned(
+    place: str, open_folder: Path
+) -> None:
+    """The error names what cannot be read; the store beside it is catalogued."""
     probe = [*AS_NOBODY, sys.executable, "-c", "import dedupe.cli"]
     if subprocess.run(probe, check=False, capture_output=True).returncode:
-        pytest.skip("the interpreter lies where another user cannot reach it")
+        pytest.skip("the interpreter is in a folder that another user cannot reach")
     images = open_folder / "images"
     contents = write_oci_layout(images / "closed", [OTHER])
     write_oci_layout(images / "good", [GOOD])
@@ -86,7 +88,7 @@ def test_an_unreadable_store_is_one_error(place: str, open_folder: Path) -> None
 
 
 def test_the_last_of_two_manifests_counts(tmp_path: Path) -> None:
-    """Of two files manifest.json the last counts, as for docker; that they differ is an error."""
+    """The last manifest.json is read, as docker does, and having two is an error."""
     write_docker_archive(tmp_path / "first.tar", [GOOD], "podman")
     write_docker_archive(tmp_path / "both.tar", [OTHER], "podman")
     end = b"\0" * 1024
@@ -104,7 +106,7 @@ def test_the_last_of_two_manifests_counts(tmp_path: Path) -> None:
     assert [row["image_id"] for row in session.rows("images")] == [OTHER.image_id]
 
 
-def test_hostile_names_in_a_layer_are_flagged(tmp_path: Path) -> None:
+def test_hostile_names_in_a_layer_are_kept_and_flagged(tmp_path: Path) -> None:
     """Names with ``..`` and of 5,000 bytes are kept as they unpack, and flagged as notes."""
     long = b"x" * 5000
     deep = b"/".join([b"y" * 200] * 25)
@@ -136,8 +138,8 @@ def test_hostile_names_in_a_layer_are_flagged(tmp_path: Path) -> None:
     assert {row["severity"] for row in flagged} == {"note"}
 
 
-def test_a_link_out_of_an_archive_is_refused(tmp_path: Path) -> None:
-    """A layer.tar that links out of its archive is refused; the image beside it is scanned."""
+def test_link_out_of_an_archive_is_refused(tmp_path: Path) -> None:
+    """A layer.tar that links out of its archive is refused; the image beside it is catalogued."""
     (v1,) = v1_ids(OTHER)
     listed = [
         {"Config": f"{one.image_id[7:]}.json", "RepoTags": list(one.names), "Layers": [layer]}
@@ -157,8 +159,8 @@ def test_a_link_out_of_an_archive_is_refused(tmp_path: Path) -> None:
     assert live == {"localhost/good:1": 77}
 
 
-def test_a_loop_of_v1_layers_ends_in_one_error(tmp_path: Path) -> None:
-    """A v1 layer that is its own ancestor is one error."""
+def test_v1_layer_that_is_its_own_ancestor_is_one_error(tmp_path: Path) -> None:
+    """A cycle of v1 layers is not followed endlessly."""
     (v1,) = v1_ids(OTHER)
     members = [
         file(f"{v1}/json", json_of({"id": v1, "parent": v1})),
@@ -172,8 +174,8 @@ def test_a_loop_of_v1_layers_ends_in_one_error(tmp_path: Path) -> None:
     assert [row["name"] for row in session.rows("images")] == ["localhost/good:1"]
 
 
-def test_every_bad_store_in_one_call(tmp_path: Path) -> None:
-    """Each bad store of a batch is one error, and the good one has its figures; exit code 1."""
+def test_bad_stores_do_not_stop_a_good_one(tmp_path: Path) -> None:
+    """Each bad store is an error, the good one has its figures, and the exit code is 1."""
     for number, name in enumerate(("cut", "gone", "text")):
         one = Image([tar_of([file(name, os.urandom(3000))])], names=[name])
         contents = write_oci_layout(tmp_path / "images" / name, [one], "gzip")

@@ -1,4 +1,4 @@
-"""Commands as users run them: output, exit codes, hostile names."""
+"""The command as a user runs it: output, exit codes, hostile names."""
 
 import json
 import os
@@ -17,8 +17,8 @@ IMAGE = Image(
 )
 
 
-def test_a_scan_proposes_a_report_that_works(tmp_path: Path) -> None:
-    """A scan exits with 0 and proposes the next command; the JSON report has its keys."""
+def test_scan_names_next_commands_and_report_has_figures(tmp_path: Path) -> None:
+    """A scan exits with 0 and names commands on standard error; the JSON report has its keys."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     done = run(tmp_path / "catalog", "scan", str(tmp_path / "store"))
     assert (done.returncode, done.stdout) == (0, "")
@@ -37,8 +37,8 @@ def test_a_scan_proposes_a_report_that_works(tmp_path: Path) -> None:
     assert (duplicate["copies"], duplicate["paths"]) == (2, ["a", "b"])
 
 
-def test_each_listing_has_a_table_json_and_csv(tmp_path: Path) -> None:
-    """Each listing answers as a table, as JSON and as CSV."""
+def test_every_table_has_three_formats(tmp_path: Path) -> None:
+    """Each table can be shown as text, JSON and CSV."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     run(tmp_path / "catalog", "scan", "-q", str(tmp_path / "store"))
     for command in ("images", "layers", "shadowed", "duplicates", "tree"):
@@ -50,8 +50,8 @@ def test_each_listing_has_a_table_json_and_csv(tmp_path: Path) -> None:
     assert "localhost/app:1" in done.stdout
 
 
-def test_each_error_has_its_exit_code(tmp_path: Path) -> None:
-    """1 if something was skipped, 2 for usage, 3 if nothing could be read, 5 without a catalog."""
+def test_exit_code_shows_the_kind_of_failure(tmp_path: Path) -> None:
+    """1: something was skipped; 2: usage; 3: nothing could be read; 5: no catalog."""
     broken = Image([tar_of([file("x", b"1" * 5000)])], names=["broken"])
     contents = write_oci_layout(tmp_path / "store", [IMAGE, broken], "gzip")
     digest = contents.layers[broken.image_id][0]
@@ -61,11 +61,14 @@ def test_each_error_has_its_exit_code(tmp_path: Path) -> None:
     assert run(tmp_path / "c", "scan", str(tmp_path / "store")).returncode == 1
     assert run(tmp_path / "c", "scan").returncode == 2
     assert run(tmp_path / "c", "scan", str(tmp_path / "absent")).returncode == 3
-    assert run(tmp_path / "c", "images", "--sort", "nonsense").returncode == 2
+    unknown = run(tmp_path / "c", "images", "--sort", "nonsense")
+    assert unknown.returncode == 2
+    # the code that docs/problems.md is indexed by
+    assert unknown.stderr.endswith(" [unknown-column]\n")
 
 
-def test_hostile_paths_and_steps_stay_text(tmp_path: Path) -> None:
-    """Escapes, line breaks and bytes that are not UTF-8 stay text in paths and build steps."""
+def test_hostile_names_are_text(tmp_path: Path) -> None:
+    """Escapes, newlines and invalid UTF-8 in paths and build steps stay text."""
     name = b"evil\x1b[31m\n\xff\xe2\x80\xae"
     image = Image(
         [tar_of([raw(name, content=b"1" * 9)]), tar_of([raw(name, content=b"2" * 9)])],
@@ -84,8 +87,8 @@ def test_hostile_paths_and_steps_stay_text(tmp_path: Path) -> None:
     assert "\r\n'=cmd()" in run(tmp_path / "c", "images", "-f", "csv").stdout.replace("\n", "\r\n")
 
 
-def test_the_next_scan_completes_a_killed_one(tmp_path: Path) -> None:
-    """A killed scan leaves a whole catalog; the next scan reads what was missing."""
+def test_scan_after_a_killed_one_reads_only_what_is_missing(tmp_path: Path) -> None:
+    """A scan that was killed leaves an intact catalog, and the next one continues."""
     store = tmp_path / "store"
     big = [
         Image([tar_of([file(f"f{i}", os.urandom(3_000_000))])], names=[f"i{i}"]) for i in range(8)
@@ -130,8 +133,8 @@ def test_query_reads_the_catalog_and_nothing_else(tmp_path: Path) -> None:
     assert not (catalog / "new.db").exists()
 
 
-def test_scans_are_listed_forgotten_and_collected(tmp_path: Path) -> None:
-    """Scans are listed and forgotten; gc removes layers that only forgotten scans had."""
+def test_forgotten_scans_free_their_layers(tmp_path: Path) -> None:
+    """Scans can be listed and forgotten; gc removes the layers that only they used."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     other = Image([tar_of([file("z", b"z" * 10)])], names=["other"])
     write_oci_layout(tmp_path / "other", [other])
@@ -150,8 +153,8 @@ def test_scans_are_listed_forgotten_and_collected(tmp_path: Path) -> None:
     assert run(catalog, "catalog", "forget", "nonsense").returncode == 5
 
 
-def test_parquet_has_the_types_of_the_query(tmp_path: Path) -> None:
-    """Parquet has the types of the query, even without rows, and is not written to a terminal."""
+def test_tables_as_parquet_keep_their_types(tmp_path: Path) -> None:
+    """Parquet has the types of the query, even if there are no rows."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     catalog = tmp_path / "c"
     run(catalog, "scan", "-q", str(tmp_path / "store"))
@@ -163,16 +166,16 @@ def test_parquet_has_the_types_of_the_query(tmp_path: Path) -> None:
         assert pl.Null not in frame.dtypes
 
 
-def test_explain_prints_the_query_of_a_table(tmp_path: Path) -> None:
-    """--explain prints the query behind a table."""
+def test_explain_prints_the_query(tmp_path: Path) -> None:
+    """--explain prints the query of a table instead of its rows."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     run(tmp_path / "c", "scan", "-q", str(tmp_path / "store"))
     shown = run(tmp_path / "c", "images", "--explain").stdout
     assert shown.startswith("-- queries/images.sql\n-- Question:")
 
 
-def test_forget_source_removes_scans_of_that_source_alone(tmp_path: Path) -> None:
-    """Forget --source removes the scans that hold nothing but that source."""
+def test_scans_of_a_vanished_source_are_forgotten(tmp_path: Path) -> None:
+    """Forget --source removes the scans that have only that source."""
     for name in ("a", "b"):
         write_oci_layout(tmp_path / name, [IMAGE])
     catalog = tmp_path / "c"
@@ -183,8 +186,8 @@ def test_forget_source_removes_scans_of_that_source_alone(tmp_path: Path) -> Non
     assert len(json.loads(run(catalog, "catalog", "list", "-f", "json").stdout)) == 1
 
 
-def test_rehash_reads_every_layer_again(tmp_path: Path) -> None:
-    """--rehash reads each layer again, known or not, and replaces its rows."""
+def test_rehash_replaces_damaged_rows(tmp_path: Path) -> None:
+    """--rehash reads every layer again and replaces its rows."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     catalog, store = tmp_path / "c", str(tmp_path / "store")
     run(catalog, "scan", store)
@@ -195,8 +198,7 @@ def test_rehash_reads_every_layer_again(tmp_path: Path) -> None:
     assert run(catalog, "images").returncode == 0
 
 
-def test_exit_code_4_if_no_layer_could_be_read(tmp_path: Path) -> None:
-    """If no layer could be read, the exit code is that of layer errors."""
+def test_exit_code_is_4_if_no_layer_could_be_read(tmp_path: Path) -> None:
     write_oci_layout(tmp_path / "store", [IMAGE])
     for blob in (tmp_path / "store/blobs/sha256").iterdir():
         if blob.read_bytes()[:2] == b"\x1f\x8b":
@@ -204,8 +206,8 @@ def test_exit_code_4_if_no_layer_could_be_read(tmp_path: Path) -> None:
     assert run(tmp_path / "c", "scan", str(tmp_path / "store")).returncode == 4
 
 
-def test_only_tables_for_a_screen_leave_columns_out(tmp_path: Path) -> None:
-    """A table on a screen leaves columns out; --wide and forms for programs have them all."""
+def test_tables_fit_a_screen_unless_all_is_asked_for(tmp_path: Path) -> None:
+    """A table in text leaves out columns; --wide shows all."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     run(tmp_path / "c", "scan", "-q", str(tmp_path / "store"))
     narrow, wide = (run(tmp_path / "c", "images", *words).stdout for words in ([], ["--wide"]))

@@ -1,4 +1,4 @@
-"""What holds for every command: unknown names, forms, and the query behind the figures."""
+"""Every command handles unknown names, and every table has all formats and its query."""
 
 import io
 import json
@@ -22,8 +22,8 @@ NAMED = (
     ("what-if", "--delete", NAME),
     ("what-if", "--keep", NAME),
     ("reorder", NAME),
-    ("reorder", "--explain", NAME),
-    ("reorder", "--entries", NAME),
+    ("reorder", "explain", NAME),
+    ("reorder", "compare", NAME),
 )
 TABLES = (
     *(("sources",), ("images",), ("layers",), ("tree",), ("shadowed",), ("findings",)),
@@ -40,7 +40,7 @@ TABLES = (
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three images: two tags of one repository, and another."""
+    """Return a catalog of three images: two tags of one repository, and another."""
     folder = tmp_path_factory.mktemp("every")
     base = [directory("etc"), file("etc/os", b"o" * 90)]
     tool = [file("opt/lib", b"l" * 2_000)]
@@ -55,7 +55,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def error_of(catalog: Path, words: tuple[str, ...], name: str) -> str:
-    """Standard error of a call with this name, which fails and prints nothing else."""
+    """Return the one line on standard error of a call with this name, which must fail."""
     done = run(catalog, *(word.format(name=name) for word in words))
     assert (done.stdout, done.returncode != 0) == ("", True)
     assert done.stderr.count("\n") == 1
@@ -64,29 +64,26 @@ def error_of(catalog: Path, words: tuple[str, ...], name: str) -> str:
 
 @pytest.mark.parametrize("words", NAMED, ids=" ".join)
 def test_a_wrong_name_gets_the_closest(catalog: Path, words: tuple[str, ...]) -> None:
-    """A mistyped name is one error with the closest names."""
     text = error_of(catalog, words, "tol:a")
     assert "tol:a: no such image; the closest are r.example/tool:a" in text
 
 
 @pytest.mark.parametrize("words", NAMED, ids=" ".join)
 def test_an_ambiguous_name_gets_the_candidates(catalog: Path, words: tuple[str, ...]) -> None:
-    """A name of several images is one error with all of them."""
     text = error_of(catalog, words, "tool")
     assert "tool: names several images: r.example/tool:a, r.example/tool:b" in text
 
 
 @pytest.mark.parametrize("words", NAMED, ids=" ".join)
-def test_a_glob_that_matches_nothing_is_an_error(catalog: Path, words: tuple[str, ...]) -> None:
-    """A glob that matches no image is an error, not an empty answer."""
+def test_a_glob_without_a_match_is_an_error(catalog: Path, words: tuple[str, ...]) -> None:
     assert "zzz*: no such image" in error_of(catalog, words, "zzz*")
 
 
 @pytest.mark.parametrize("words", TABLES, ids=" ".join)
-def test_json_csv_and_parquet_have_the_same_rows(
+def test_every_table_has_the_same_rows_in_every_format(
     catalog: Path, words: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """All forms have the same rows and columns, and --explain has their query."""
+    """JSON, CSV and Parquet have the same rows, and --explain prints their query."""
     explained = run(catalog, *words, "--explain")
     assert explained.returncode == 0
     assert "-- queries/" in explained.stdout
@@ -98,9 +95,9 @@ def test_json_csv_and_parquet_have_the_same_rows(
     assert lines.returncode == 0, lines.stderr
     frame = pl.read_parquet(table)
     assert pl.read_csv(io.StringIO(lines.stdout), infer_schema=False).columns == frame.columns
-    told = run(catalog, *words, *limit, "--format", "json")
-    assert told.returncode == 0, told.stderr
+    document = run(catalog, *words, *limit, "--format", "json")
+    assert document.returncode == 0, document.stderr
     if words[0] != "what-if":
-        rows = json.loads(told.stdout)
+        rows = json.loads(document.stdout)
         assert len(rows) == frame.height
         assert all(list(row) == frame.columns for row in rows)

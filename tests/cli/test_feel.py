@@ -1,4 +1,4 @@
-"""What the program says unasked, so that users get on without the manual."""
+"""The program helps a user who has not read the manual."""
 
 import contextlib
 import os
@@ -13,11 +13,10 @@ from helpers.scanning import scanned
 from here import PROJECT
 
 from dedupe.analysis.advice import GENERAL, Reason, advice
-from dedupe.report.advice import render
+from dedupe.report.advice import to_terminal
 
 
 def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run dedupe without settings of the environment, with its data below this home."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DEDUPE_")}
     return subprocess.run(
         [sys.executable, "-m", "dedupe", *words],
@@ -30,14 +29,13 @@ def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The sample store."""
     folder = tmp_path_factory.mktemp("feel") / "store"
     subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(folder)], check=True)
     return folder
 
 
-def test_without_a_catalog_dedupe_proposes_a_scan(tmp_path: Path) -> None:
-    """``dedupe`` alone proposes scans of the stores that exist here, in a few lines."""
+def test_first_call_names_stores_to_scan(tmp_path: Path) -> None:
+    """Without a catalog, a few lines tell how to scan the stores of this machine."""
     (tmp_path / "containers" / "storage").mkdir(parents=True)
     done = run(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -46,8 +44,8 @@ def test_without_a_catalog_dedupe_proposes_a_scan(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) < 25
 
 
-def test_with_a_catalog_dedupe_sums_up_the_last_scan(tmp_path: Path, store: Path) -> None:
-    """``dedupe`` alone sums up the last scan; a damaged catalog is reported."""
+def test_call_without_command_shows_the_catalog(tmp_path: Path, store: Path) -> None:
+    """With a catalog, it shows the latest scan and the next commands; damage is an error."""
     run(tmp_path, "scan", "-q", str(store))
     done = run(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -59,32 +57,30 @@ def test_with_a_catalog_dedupe_sums_up_the_last_scan(tmp_path: Path, store: Path
 
 
 def test_scan_ends_with_three_commands_that_work(tmp_path: Path, store: Path) -> None:
-    """The proposed commands are chosen by what the scan found, and run."""
+    """A scan proposes commands by what it found, and they can be called."""
     catalog = tmp_path / "my catalog"
     done = run(tmp_path, "scan", "--catalog", str(catalog), str(store))
     assert (done.returncode, done.stdout) == (0, "")
     lines = [line.strip() for line in done.stderr.partition("next:\n")[2].splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith("dedupe ")]
     assert [words[1] for words in commands] == ["report", "findings", "reorder"]
-    assert "4 findings; mending the first wins 1.6 MB (position-loss" in done.stderr
+    assert "4 findings; fixing the first saves 1.6 MB (position-loss" in done.stderr
     for words in commands:
         assert run(tmp_path, *words[1:]).returncode == 0
 
 
-def test_a_quiet_scan_says_nothing(tmp_path: Path, store: Path) -> None:
-    """With -q nothing is printed, for scripts."""
+def test_quiet_scan_prints_nothing(tmp_path: Path, store: Path) -> None:
     done = run(tmp_path, "scan", "-q", str(store))
     assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_a_selection_without_an_image_is_reported(tmp_path: Path, store: Path) -> None:
-    """A platform or name that no image has is reported."""
+def test_scan_without_a_matching_image_is_reported(tmp_path: Path, store: Path) -> None:
     done = run(tmp_path, "scan", "--platform", "plan9/mips", str(store))
-    assert "no image is of this --platform" in done.stderr
+    assert "no image matches --platform" in done.stderr
 
 
 def test_advice_follows_what_was_found(tmp_path: Path) -> None:
-    """A store without waste gets general advice; shadowed bytes name their image."""
+    """A store without findings gets general advice; shadowed bytes name their image."""
     clean = Image([tar_of([file("a", b"1" * 9)])], names=["clean"])
     write_oci_layout(tmp_path / "clean", [clean])
     _, session = scanned(tmp_path / "c1", tmp_path / "clean")
@@ -99,12 +95,12 @@ def test_advice_follows_what_was_found(tmp_path: Path) -> None:
     reasons = [each.reason for each in advised]
     assert reasons == [Reason.OVERVIEW, Reason.FINDINGS, Reason.SHADOWED]
     assert [each.size_bytes for each in advised[1:]] == [9000, 9000]
-    typed = [line for line in render(advised).splitlines() if "history" in line]
+    typed = [line for line in to_terminal(advised).splitlines() if "history" in line]
     assert shlex.split(typed[0])[:3] == ["dedupe", "history", "localhost/it's:1"]
 
 
-def test_a_damaged_catalog_says_how_to_fix_it(tmp_path: Path, store: Path) -> None:
-    """A question over damaged rows proposes --rehash; a scan ends with general advice."""
+def test_error_of_a_damaged_catalog_names_the_fix(tmp_path: Path, store: Path) -> None:
+    """Damaged rows end a question with a fix, and a scan with general advice."""
     run(tmp_path, "scan", "-q", str(store))
     for rows in (tmp_path / "dedupe/catalog/entries").iterdir():
         rows.write_bytes(b"damaged")
@@ -118,8 +114,8 @@ def test_a_damaged_catalog_says_how_to_fix_it(tmp_path: Path, store: Path) -> No
     assert run(tmp_path, "findings").returncode == 0
 
 
-def test_an_output_file_is_replaced_in_one_step(tmp_path: Path, store: Path) -> None:
-    """A file keeps its mode and a link stays a link; a failure names the file."""
+def test_output_file_is_replaced_at_once(tmp_path: Path, store: Path) -> None:
+    """A reader never sees half a file; its mode stays, and links stay links."""
     run(tmp_path, "scan", "-q", str(store))
     target = tmp_path / "report.prom"
     target.write_text("old")
@@ -141,12 +137,12 @@ def test_an_output_file_is_replaced_in_one_step(tmp_path: Path, store: Path) -> 
 
 
 def on_a_terminal(work: str) -> str:
-    """Output of a piece of Python on a terminal."""
+    """Return what a piece of Python prints on a terminal."""
     ours, theirs = os.openpty()
     subprocess.run([sys.executable, "-c", work], stderr=theirs, check=True)
     os.close(theirs)
     said = b""
-    # Linux ends a terminal that nobody holds any more with an error
+    # on Linux, reading fails once no process has the other end open
     with contextlib.suppress(OSError):
         while part := os.read(ours, 4096):
             said += part
@@ -154,9 +150,9 @@ def on_a_terminal(work: str) -> str:
     return said.decode()
 
 
-def test_a_long_query_shows_that_it_runs() -> None:
-    """After a second a terminal shows elapsed time, and it is erased at the end."""
-    work = "import time; from dedupe.cli.patience import Patience; wait = Patience()\n"
+def test_terminal_shows_elapsed_time_after_a_second() -> None:
+    """The line is removed at the end, and other outputs than a terminal get none."""
+    work = "import time; from dedupe.cli.elapsed import ElapsedTime; wait = ElapsedTime()\n"
     said = on_a_terminal(work + "for _ in range(3):\n    with wait: time.sleep(0.9)")
     assert "dedupe: computing, 2 s" in said
     assert said.endswith("\r\x1b[K")

@@ -1,4 +1,4 @@
-"""What contrib/ and docs/audit.md offer to copy works without change."""
+"""The examples in contrib/ and docs/audit.md work without changes."""
 
 import re
 import shutil
@@ -9,27 +9,28 @@ import pytest
 import yaml
 from here import PROJECT
 
-from dedupe.audit import Report, read_audit
+from dedupe.audit import read_audit
+from dedupe.report.forms import Form
 
 CONTRIB = PROJECT / "contrib"
 FILES = sorted(path for path in CONTRIB.rglob("*") if path.is_file())
 
 
-def test_every_settings_file_shown_is_read(tmp_path: Path) -> None:
-    """Every dedupe.toml that is shown is read; the page of audits shows every report."""
+def test_settings_in_examples_are_valid(tmp_path: Path) -> None:
+    """Every dedupe.toml can be read; that of docs/audit.md has every kind of report."""
     (shown,) = re.findall(r"```toml\n(.*?)```", (PROJECT / "docs/audit.md").read_text(), re.DOTALL)
     cron = list(yaml.safe_load_all((CONTRIB / "kubernetes/cronjob.yaml").read_text()))
     for text in (shown, cron[0]["data"]["dedupe.toml"], (CONTRIB / "dedupe.toml").read_text()):
         (tmp_path / "dedupe.toml").write_text(text)
         orders = read_audit(tmp_path / "dedupe.toml")
-        assert orders.check.has_limits
+        assert orders.gate.demanded
         assert orders.keep == "90d"
     (tmp_path / "dedupe.toml").write_text(shown)
-    assert set(read_audit(tmp_path / "dedupe.toml").reports) == set(Report)
+    assert set(read_audit(tmp_path / "dedupe.toml").reports) == set(Form)
 
 
-def test_commands_in_contrib_exist() -> None:
-    """Commands and options in contrib/ are those of docs/commands/, which are made from help."""
+def test_commands_in_examples_exist() -> None:
+    """Commands and options are those of docs/commands/, which is made from the help."""
     page = "".join(path.read_text() for path in sorted((PROJECT / "docs/commands").glob("*.md")))
     sections = dict(re.findall(r"^# dedupe (\S+)\n(.*?)(?=^# |\Z)", page, re.DOTALL | re.MULTILINE))
     found = 0
@@ -47,8 +48,8 @@ def test_commands_in_contrib_exist() -> None:
     assert found >= 7
 
 
-def test_the_cronjob_reads_only_and_runs_once() -> None:
-    """The store is mounted read-only, and no second job starts beside the first."""
+def test_cronjob_mounts_the_store_read_only() -> None:
+    """No second job starts while one is running."""
     _, job = yaml.safe_load_all((CONTRIB / "kubernetes/cronjob.yaml").read_text())
     assert (job["kind"], job["spec"]["concurrencyPolicy"]) == ("CronJob", "Forbid")
     pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
@@ -64,7 +65,7 @@ def test_the_cronjob_reads_only_and_runs_once() -> None:
 
 @pytest.mark.parametrize("name", ["github-actions.yml", "gitlab-ci.yml"])
 def test_pipelines_fail_with_the_check(name: str) -> None:
-    """The pipelines are YAML, scan, check, and fail with the exit code of the check."""
+    """The pipelines are valid YAML, scan, and end with the exit code of the check."""
     document = yaml.safe_load((CONTRIB / "ci" / name).read_text())
     if name == "gitlab-ci.yml":
         script = document["image-check"]["script"]
@@ -75,8 +76,7 @@ def test_pipelines_fail_with_the_check(name: str) -> None:
     assert any(line.startswith("dedupe check") for line in script)
 
 
-def test_the_cron_line_has_five_fields_and_a_quiet_command() -> None:
-    """The line has five fields of time, a user, and a command that prints nothing."""
+def test_cron_line_is_valid_and_quiet() -> None:
     (line,) = [
         line
         for line in (CONTRIB / "dedupe.cron").read_text().splitlines()
@@ -90,11 +90,11 @@ def test_the_cron_line_has_five_fields_and_a_quiet_command() -> None:
 
 @pytest.mark.tools
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
-    """Systemd has no complaint about the units, and rates the service as well protected."""
+    """Systemd has no complaint about the units, and rates the service as safe."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not here")
     for path in (CONTRIB / "systemd").glob("dedupe-audit.*"):
-        # the program need not be installed for its unit to be judged
+        # the units can be verified without an installed program
         text = path.read_text().replace("/usr/bin/dedupe", "/bin/true")
         (tmp_path / path.name).write_text(text)
     units = [str(path) for path in sorted(tmp_path.iterdir())]
@@ -106,7 +106,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     )
     said = [line for line in done.stderr.splitlines() if "dedupe-audit" in line]
     assert (done.returncode, said) == (0, [])
-    # exposure in tenths; 15 is what systemd calls safe
+    # exposure in tenths; systemd calls up to 15 safe
     judged = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", "--threshold=15", units[0]],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""docs/problems.md has every code that the program uses, and what to do about it."""
+"""docs/problems.md explains every code of the program and what to do about it."""
 
 import ast
 import re
@@ -8,14 +8,14 @@ from here import PROJECT
 
 from dedupe.model.images import Severity
 from dedupe.model.outcome import ProblemRow, ScanOutcome
-from dedupe.report.remedies import REMEDIES
-from dedupe.report.scanned import problem_lines
+from dedupe.report.fixes import FIXES
+from dedupe.report.scan import problem_lines
 
 _MAKERS = {"Problem", "ProblemRow", "problem", "_problem"}
 
 
 def codes() -> Iterator[str]:
-    """Codes in calls that make errors and problems."""
+    """Yield the codes in calls that make errors and problems."""
     for file in (PROJECT / "dedupe").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call):
@@ -29,7 +29,7 @@ def codes() -> Iterator[str]:
 
 
 def documented() -> dict[str, list[str]]:
-    """The other cells of its row, by code."""
+    """Return the other cells of each code's row."""
     found = {}
     for line in (PROJECT / "docs/problems.md").read_text().splitlines():
         if line.startswith("| ") and not line.startswith("| code"):
@@ -39,7 +39,7 @@ def documented() -> dict[str, list[str]]:
 
 
 def test_every_code_has_a_meaning_and_a_fix() -> None:
-    """Every code has a row, and every row says what to do."""
+    """Every code has a row, and every row has its last cell."""
     known = documented()
     used = set(codes())
     assert {"no-catalog", "blob-missing", "unwritable-output"} <= used
@@ -47,14 +47,14 @@ def test_every_code_has_a_meaning_and_a_fix() -> None:
     assert all(len(cells) in (2, 3) and all(cells) for cells in known.values())
 
 
-def test_the_advice_of_a_scan_is_on_the_page() -> None:
-    """What a scan proposes to do about its problems is on the page, word for word."""
+def test_fixes_of_a_scan_are_those_of_the_page() -> None:
+    """The page has the fixes that a scan prints, word for word."""
     proposed = {code: cells[1] for code, cells in documented().items() if len(cells) == 2}
-    assert {code: text for code, text in proposed.items() if text != "nothing"} == REMEDIES
+    assert {code: text for code, text in proposed.items() if text != "nothing"} == FIXES
 
 
-def test_advice_is_printed_once_per_kind() -> None:
-    """The first of two problems of a kind has advice below it; a note has none."""
+def test_fix_is_printed_once_per_kind_of_problem() -> None:
+    """The first of two equal problems has a fix below it; a note has none."""
     rows = [
         ProblemRow("s", f"image {n}", code, "m", severity)
         for n, (code, severity) in enumerate(
@@ -68,4 +68,4 @@ def test_advice_is_printed_once_per_kind() -> None:
     outcome = ScanOutcome("scan", 1, 3, 0, 0, 0, 2, tuple(rows))
     lines = list(problem_lines(outcome))
     assert len(lines) == 4
-    assert lines[1].startswith("        to mend it: pull or push the image again")
+    assert lines[1].startswith("        fix: pull or push the image again")

@@ -1,4 +1,4 @@
-"""README and the docs show what the program prints."""
+"""README and docs show what the program really prints."""
 
 import os
 import re
@@ -15,8 +15,7 @@ from typer.testing import CliRunner
 from dedupe.cli import app
 
 
-def test_readme_shows_the_report_of_the_sample_store(tmp_path: Path) -> None:
-    """The report of the sample store is in README as it is printed."""
+def test_readme_has_the_report_of_the_sample_store(tmp_path: Path) -> None:
     store, catalog = str(tmp_path / "store"), str(tmp_path / "catalog")
     for words in (
         [str(PROJECT / "data/sample.py"), store],
@@ -32,8 +31,8 @@ def test_readme_shows_the_report_of_the_sample_store(tmp_path: Path) -> None:
     assert shown.stdout in (PROJECT / "README.md").read_text()
 
 
-def test_pages_of_commands_are_their_help(tmp_path: Path) -> None:
-    """The pages of commands are made from their help; README lists all of them."""
+def test_pages_of_commands_have_their_help(tmp_path: Path) -> None:
+    """The pages are made from the help, and README has the list of commands."""
     made, kept = tmp_path / "commands", PROJECT / "docs/commands"
     subprocess.run([sys.executable, str(PROJECT / "data/commands.py"), str(made)], check=True)
     assert {page.name for page in made.iterdir()} == {page.name for page in kept.iterdir()}
@@ -43,8 +42,8 @@ def test_pages_of_commands_are_their_help(tmp_path: Path) -> None:
     assert listed.strip() in (PROJECT / "README.md").read_text()
 
 
-def test_the_manual_page_has_every_command() -> None:
-    """The manual page has every command, as the help has it, and is sound roff."""
+def test_manual_page_has_every_command() -> None:
+    """The manual page is made from the help, and groff accepts it."""
     made = subprocess.run(
         [sys.executable, str(PROJECT / "data/manpage.py")],
         check=True,
@@ -60,8 +59,7 @@ def test_the_manual_page_has_every_command() -> None:
         assert subprocess.run(words, check=True, capture_output=True).stderr == b""
 
 
-def test_links_of_the_docs_lead_to_files() -> None:
-    """Every file that a page links to exists."""
+def test_links_of_the_docs_exist() -> None:
     pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
     links = [
         (page, link)
@@ -72,8 +70,8 @@ def test_links_of_the_docs_lead_to_files() -> None:
     assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
 
 
-def test_commands_in_the_docs_exist() -> None:
-    """Every command line on a page has a command and options that exist."""
+def test_calls_in_the_docs_have_known_options() -> None:
+    """Every call on the pages has a command and options that exist."""
     calls = {
         line.removeprefix("$ ").partition(" | ")[0].partition(" >> ")[0]
         for page in (PROJECT / "docs").glob("*.md")
@@ -82,15 +80,14 @@ def test_commands_in_the_docs_exist() -> None:
     }
     assert len(calls) > 30
     for call in calls:
-        # the help is printed once all options are known
+        # --help is only reached if all options before it exist
         done = CliRunner().invoke(app, [*shlex.split(call, comments=True)[1:], "--help"])
         assert done.exit_code == 0, f"{call}: {done.output}"
 
 
 @pytest.mark.estate
 @pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
-def test_the_tutorial_shows_what_its_commands_print() -> None:
-    """The tutorial shows what its commands print for the estate."""
+def test_tutorial_has_the_output_of_its_calls() -> None:
     shown = subprocess.run(
         [sys.executable, str(PROJECT / "data/tutorial.py"), os.environ["DEDUPE_ESTATE"]],
         check=True,

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from oracle.orders import allowed, seen
 
 from dedupe.analysis.interface import Question, Questions
-from dedupe.analysis.page import page
 from dedupe.analysis.reorder.input import reorder_input
 from dedupe.analysis.reorder.layers import plan_layers
 from dedupe.analysis.reorder.plans import Plan, ReorderOptions, StepPlan
@@ -25,36 +24,8 @@ from dedupe.model.choices import Grade, Objective
 from dedupe.reorder.choices import best_mix, not_worse
 from dedupe.reorder.stack import stack_of, unpacked_bytes
 from dedupe.reorder.steps import StepKind, rebuild_check, step_of
-from dedupe.report import html
+from dedupe.report.forms import FORMS, Form, ReportInput
 from dedupe.store.session import Session
-
-
-def reorder(session: Session, options: ReorderOptions) -> Plan:
-    return plan_layers(session, reorder_input(session, options))
-
-
-def step_orders(session: Session, options: ReorderOptions) -> StepPlan:
-    return plan_steps(session, reorder_input(session, options))
-
-
-class RecordedQuestions:
-    """A session that records the names of the questions it is asked."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self.names: list[str] = []
-
-    def rows(self, question: Question) -> list:
-        self.names.append(question.name)
-        return self._session.rows(question)
-
-    def answer(self, question: Question) -> object:
-        self.names.append(question.name)
-        return self._session.answer(question)
-
-    def beside(self, orders: dict) -> Questions:
-        return self._session.beside(orders)
-
 
 BASE = (directory("etc"), file("etc/os", b"o" * 500))
 MODEL = (file("opt/model", b"m" * 20_000),)
@@ -84,6 +55,38 @@ def tool_images() -> list[Image]:
 def tools(folder: Path) -> Session:
     """A scan of these images."""
     return scan_images(folder, tool_images())
+
+
+def reorder(session: Session, options: ReorderOptions) -> Plan:
+    """A plan of layer orders."""
+    return plan_layers(session, reorder_input(session, options))
+
+
+def step_orders(session: Session, options: ReorderOptions) -> StepPlan:
+    """A plan of step orders."""
+    return plan_steps(session, reorder_input(session, options))
+
+
+class RecordedQuestions:
+    """A session that records the names of the questions it is asked."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.names: list[str] = []
+
+    def rows(self, question: Question) -> list:
+        """Rows of the session."""
+        self.names.append(question.name)
+        return self._session.rows(question)
+
+    def answer(self, question: Question) -> object:
+        """The session's answer."""
+        self.names.append(question.name)
+        return self._session.answer(question)
+
+    def beside(self, orders: dict) -> Questions:
+        """The session with other orders; its questions are not recorded."""
+        return self._session.beside(orders)
 
 
 def by_name(plan: Plan) -> dict[str, tuple[int, ...]]:
@@ -145,8 +148,8 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
     ]
     with tempfile.TemporaryDirectory() as folder:
         session = scan_images(Path(folder), images)
-        wish = ReorderOptions(objective=objective, grade=grade, budget_seconds=0)
-        plan = reorder(session, wish)
+        options = ReorderOptions(objective=objective, grade=grade, budget_seconds=0)
+        plan = reorder(session, options)
         known = {one.image_id: stack for one, stack in zip(images, built, strict=True)}
         assert session.rows("totals")[0]["unpacked_bytes"] == plan.today_bytes
         for each in plan.proposals:
@@ -285,8 +288,8 @@ def test_without_a_tag_series_pulls_are_not_estimated(tmp_path: Path) -> None:
     """Names without versions give no rate of change, and the command reports it."""
     done = tools(tmp_path) and run(tmp_path / "catalog", "reorder", "--for", "pulls", "tool:a")
     assert done.returncode == 0
-    # a and b read as no series of versions: nothing tells how often their layers change
-    assert "nothing tells how often" in done.stdout
+    # a and b are not a series of versions, so it is unknown how often their layers change
+    assert "it is unknown how often" in done.stdout
 
 
 def test_choices_are_not_worse_in_both_storage_and_pulls() -> None:
@@ -414,11 +417,11 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
     assert found["proof"]["equal"]
     assert found["proof"]["today_hash"] in text.stdout
     assert found["proof"]["today_hash"] in marked.stdout
-    assert "28.0 kB  won by these orders" in text.stdout
+    assert "28.0 kB  saved by these orders" in text.stdout
     assert "28.0 kB of" in marked.stdout
     for line in marked.stdout.splitlines():
         assert "<script>" not in line or line.startswith(("RUN ", "|"))
-    assert "may lie from 0 to 3" in said.stdout
+    assert "may be at 0 to 3" in said.stdout
 
 
 def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
@@ -430,8 +433,8 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
     session = scan_images(tmp_path, images)
     (found,) = reorder(session, ReorderOptions()).proposals
     assert found.proof is not None
-    text = html.render(page(session))
-    assert "Other orders of the layers that are there store 28.0 kB less" in text
+    text = FORMS[Form.HTML].write(ReportInput(session))
+    assert "Other orders of the existing layers save 28.0 kB" in text
     assert found.proof.today in text
     assert "FROM r.example/base:1" in text
     assert "COPY model /opt" in text
@@ -439,36 +442,10 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
     assert "&lt;script&gt;alert" in text
 
 
-def test_entries_lists_every_entry_with_its_proof(tmp_path: Path) -> None:
-    """--entries lists every path of the image, and whether it is the same in both orders."""
-    tools(tmp_path)
-    done = run(tmp_path / "catalog", "reorder", "--entries", "tool:b", "-f", "json", "--limit", "0")
-    rows = json.loads(done.stdout)
-    assert {row["path"] for row in rows} >= {"opt/model", "opt/lib", "etc/conf", "etc/os"}
-    assert all(row["same"] for row in rows)
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (("nosuch",), "nosuch: no such image"),
-        (("--explain", "nosuch"), "nosuch: no such image"),
-        (("--budget", "long"), "expected a time like 30s"),
-    ],
-)
-def test_a_bad_argument_is_named(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
-    """An unknown image or a bad budget is one error, and nothing else is printed."""
-    tools(tmp_path)
-    done = run(tmp_path / "catalog", "reorder", *words)
-    assert message in done.stderr
-    assert done.returncode != 0
-    assert done.stdout == ""
-
-
 def test_the_page_reads_the_stacks_once(tmp_path: Path) -> None:
     """Layer orders and step orders start from one input: each question is asked once."""
     questions = RecordedQuestions(tools(tmp_path))
-    found = page(questions)
+    found = ReportInput(questions).page_rows
     assert found.plan.proposals
     assert found.steps.today_bytes == found.plan.today_bytes
     names = [name for name in questions.names if name.startswith("reorder/")]
@@ -492,3 +469,29 @@ def test_bases_kept_bytes_keep_the_bases_for_every_objective(tmp_path: Path) -> 
     for objective in Objective:
         plan = reorder(session, ReorderOptions(objective=objective))
         assert plan.bases_kept_bytes == plan.today_bytes
+
+
+def test_entries_lists_every_entry_with_its_proof(tmp_path: Path) -> None:
+    """--entries lists every path of the image, and whether it is the same in both orders."""
+    tools(tmp_path)
+    done = run(tmp_path / "catalog", "reorder", "compare", "tool:b", "-f", "json", "--limit", "0")
+    rows = json.loads(done.stdout)
+    assert {row["path"] for row in rows} >= {"opt/model", "opt/lib", "etc/conf", "etc/os"}
+    assert all(row["same"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("nosuch",), "nosuch: no such image"),
+        (("explain", "nosuch"), "nosuch: no such image"),
+        (("--budget", "long"), "expected a time like 30s"),
+    ],
+)
+def test_a_bad_argument_is_named(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    """An unknown image or a bad budget is one error, and nothing else is printed."""
+    tools(tmp_path)
+    done = run(tmp_path / "catalog", "reorder", *words)
+    assert message in done.stderr
+    assert done.returncode != 0
+    assert done.stdout == ""

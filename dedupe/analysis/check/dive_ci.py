@@ -22,6 +22,7 @@ from pathlib import Path
 from dedupe.analysis.amounts import size_bytes
 from dedupe.analysis.check.rules import CheckSettings, RuleLimits
 from dedupe.errors import UsageError, reason_of
+from dedupe.installed import locate_pages
 
 _MOST_BYTES = 1 << 16
 _LINE = re.compile(r"""(\s*)([A-Za-z-]+)\s*:\s*("[^"]*"|'[^']*'|[^"'#\s][^#]*)?(?:\s*|\s+#.*)""")
@@ -67,7 +68,10 @@ def read_dive_ci(path: Path) -> CheckSettings:
         "highest_upper_shadowed_percent": _share(path, "highestUserWastedPercent", rules, 100),
     }
     absent = [f"{name} {value}" for name, value in _DEFAULTS.items() if name not in given]
-    notes = (_NOTE, *([f"dive's defaults apply: {', '.join(absent)}"] if absent else []))
+    notes = (
+        locate_pages(_NOTE),
+        *([f"dive's defaults apply: {', '.join(absent)}"] if absent else []),
+    )
     return CheckSettings(
         limits={name: RuleLimits(fail=value) for name, value in limits.items()},
         floor_bytes=0,

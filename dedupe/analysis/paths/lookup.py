@@ -18,6 +18,8 @@ from dedupe.model.paths import path_bytes, path_text
 
 #: symlinks that are followed before the path counts as a loop; the limit of Linux
 _MOST_LINKS = 40
+#: cause -> what the layer has done with a path that is no longer visible; else it was replaced
+_HOW_HIDDEN = {"deleted": "deleted", "opaque": "hidden by an opaque directory"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,6 @@ def existing_path(questions: Questions, image: str, name: str, text: str) -> Res
             f"has {_HOW_HIDDEN.get(hidden['cause'], 'replaced')} it"
         )
     raise StoreError(message, "no-path")
-
-
-#: cause -> what the layer has done with a path that is no longer visible; else it was replaced
-_HOW_HIDDEN = {"deleted": "deleted", "opaque": "hidden by an opaque directory"}
 
 
 def _entry_at(questions: Questions, image: str, path: str) -> queries.PathsKindRow | None:

@@ -11,7 +11,7 @@ def branches_of(
 ) -> tuple[Question[queries.PathsWhichRow], tuple[str, ...]]:
     """The question what every branch has at a path, and the links that were followed to it.
 
-    Raises StoreError ``no-path`` if no branch has the path.
+    Raises StoreError ``no-path`` if no branch has an entry at the path.
     """
     found = resolve_path(questions, image, text)
     top = one_container(questions, image, name, container) if container else None

@@ -46,8 +46,8 @@ from dedupe.reorder.stack import Order
 from dedupe.reorder.storage import storage_orders
 from dedupe.reorder.trie import Trie
 
-#: how many stored bytes one byte pulled by a release counts for, in the plans between the
-#: objectives
+#: stored bytes that one byte pulled by a release counts for; one plan for both objectives per
+#: weight
 _WEIGHTS = (1 / 16, 1 / 4, 1.0, 4.0, 16.0)
 
 
