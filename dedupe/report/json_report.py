@@ -12,7 +12,7 @@ SCHEMA_VERSION = 1
 
 _GRANULARITIES = ("compressed", "unpacked", "content")
 #: columns of an image that are grouped into objects
-_GROUPED = {
+GROUPED = {
     *Cause,
     *(f"{kind}_{name}" for kind in ("exclusive", "attributed") for name in _GRANULARITIES),
 }
@@ -45,7 +45,7 @@ def to_json(listed: Inventory, limit: int) -> str:
 
 def _image(row: queries.ImagesRow) -> dict[str, object]:
     return {
-        **{key: value for key, value in row.items() if key not in _GROUPED},
+        **{key: value for key, value in row.items() if key not in GROUPED},
         "shadowed": shadowed_by_cause(row),
         "exclusive": {
             "compressed": row["exclusive_compressed"],

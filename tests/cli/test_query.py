@@ -73,9 +73,9 @@ PLACES = (
     "SELECT * FROM entries JOIN layers ON 1 = S",
     "SELECT * FROM entries SEMI JOIN S AS x ON true",
     "SELECT * FROM entries POSITIONAL JOIN S",
-    "SELECT 1 WHERE EXISTS S",
-    "SELECT 1 WHERE 1 IN S",
-    "SELECT 1 WHERE 1 = ANY S",
+    "SELECT 2 WHERE EXISTS S",
+    "SELECT 2 WHERE 1 IN S",
+    "SELECT 2 WHERE 1 = ANY S",
     "SELECT count(*) FROM entries GROUP BY S",
     "SELECT 1 GROUP BY GROUPING SETS ((S), ())",
     "SELECT count(*) FROM entries HAVING 1 = S",
@@ -113,7 +113,7 @@ PLACES = (
     "WITH RECURSIVE a(b, c) USING KEY (b) AS (SELECT 1, 2 UNION SELECT 1, S FROM a) FROM a",
 )
 
-#: statements that would read what is not the catalog's, write, or change the session
+#: statements that would read other data, write, or change the session
 REFUSED = (
     "SELECT * FROM read_csv('WORK/secret.csv')",
     "SELECT * FROM read_text('WORK/.tmp/secret.csv')",

@@ -15,7 +15,7 @@ from dedupe.store.session import Session
 
 
 class Silence:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""
 
     def start(self, layers: int, blob_bytes: int) -> None:
         pass
@@ -53,25 +53,25 @@ def scan_images(folder: Path, images: Collection[Image]) -> Session:
     return scanned(folder / "catalog", folder / "store")[1]
 
 
-def found(*paths: Path) -> list[FoundSource | Problem]:
+def find_sources(*paths: Path) -> list[FoundSource | Problem]:
     """The sources of these paths."""
     return list(discover(paths, Selection()))
 
 
-def only(*paths: Path) -> FoundSource:
+def only_source(*paths: Path) -> FoundSource:
     """The one source of these paths."""
-    (source,) = found(*paths)
+    (source,) = find_sources(*paths)
     assert isinstance(source, FoundSource)
     return source
 
 
-def errors(source: FoundSource) -> list[str]:
+def error_codes(source: FoundSource) -> list[str]:
     """Codes of a source's errors, sorted."""
     return sorted(problem.code for problem in source.problems if problem.severity is Severity.ERROR)
 
 
 def figures(session: Session) -> dict[str, list[dict[str, Any]]]:
-    """Everything that is said of images and their entries, but for where they are."""
+    """Rows about images, totals and the merged view, without the places of the images."""
     rows = {name: session.rows(name) for name in ("images", "totals", "merged_view")}
     for row in rows["images"]:
         del row["sources"]

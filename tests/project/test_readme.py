@@ -1,6 +1,5 @@
 """README and docs show what the program really prints."""
 
-import os
 import re
 import shlex
 import shutil
@@ -8,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from here import PROJECT
 from typer.testing import CliRunner
 
@@ -16,6 +14,7 @@ from dedupe.cli import app
 
 
 def test_readme_has_the_report_of_the_sample_store(tmp_path: Path) -> None:
+    """The report of the sample store is in README as it is printed."""
     store, catalog = str(tmp_path / "store"), str(tmp_path / "catalog")
     for words in (
         [str(PROJECT / "data/sample.py"), store],
@@ -60,6 +59,7 @@ def test_manual_page_has_every_command() -> None:
 
 
 def test_links_of_the_docs_exist() -> None:
+    """Every file that a page links to exists."""
     pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
     links = [
         (page, link)
@@ -83,15 +83,3 @@ def test_calls_in_the_docs_have_known_options() -> None:
         # --help is only reached if all options before it exist
         done = CliRunner().invoke(app, [*shlex.split(call, comments=True)[1:], "--help"])
         assert done.exit_code == 0, f"{call}: {done.output}"
-
-
-@pytest.mark.estate
-@pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
-def test_tutorial_has_the_output_of_its_calls() -> None:
-    shown = subprocess.run(
-        [sys.executable, str(PROJECT / "data/tutorial.py"), os.environ["DEDUPE_ESTATE"]],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert shown.stdout == (PROJECT / "docs/tutorial.md").read_text()

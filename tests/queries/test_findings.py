@@ -15,7 +15,7 @@ BIG = b"0123456789abcdef" * 70_000
 COPY = "/bin/sh -c #(nop) COPY dir:1 in /srv"
 RUN = "RUN make"
 
-#: name -> images, and (kind, wins, files, repair) of the findings, the largest first
+#: name -> images, and (kind, saves, files, repair) of the findings, the largest first
 CASES = {
     "chmod of copied files": (
         [
@@ -63,7 +63,7 @@ CASES = {
     ),
     "only times": (
         [image([file("a", b"1" * 9, mtime=1)], [file("a", b"1" * 9, mtime=2)], names="one")],
-        # two layers of that one file are also the same but for timestamps
+        # two layers of that single file are also equal except for timestamps
         [
             ("copy-up", 9, 1, "leave the files alone: only their times change"),
             ("same-but-timestamps", 9, 1, "build with a fixed SOURCE_DATE_EPOCH"),

@@ -69,7 +69,7 @@ def test_workers_end_with_a_killed_scan(tmp_path: Path) -> None:
             time.sleep(0.02)
     finally:
         running.kill()
-    # ends when the last process that has standard error ends
+    # returns when the last process with this standard error has ended
     running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == -signal.SIGKILL
 

@@ -64,7 +64,7 @@ def store(tmp_path: Path) -> RegistryStore:
     made.index("multi", [one, made.image("multi", OTHER), made.attestation("multi", "x")], "2")
     made.image("copies", OTHER, compression="zstd")
     made.upload("app/deep", b"u" * 1000)
-    made.blob(b"nobody's")
+    made.blob(b"orphan")
     made.link("broken", "_manifests", "tags", "1", "current", text="")
     return made
 
@@ -177,7 +177,7 @@ def test_rows_do_not_depend_on_the_length_of_ranges(
     """However long the ranges, rows and digests of a layer are those of its file."""
     bucket = f"ranges{size}"
     objects = make_bucket(endpoint, bucket)
-    # the largest blob: the layer of random bytes
+    # the largest blob is the layer of random bytes
     path = max(store.v2.glob("blobs/*/*/*/data"), key=lambda data: data.stat().st_size)
     objects.put("p/key", path.read_bytes())
     length = path.stat().st_size
