@@ -36,6 +36,8 @@ docs: $(READY)
 	$(BIN)/python data/commands.py docs/commands
 	$(BIN)/python data/manpage.py > docs/dedupe.1
 	$(BIN)/python data/columns.py > docs/columns.md
+	$(BIN)/python data/findings.py > build/findings.md && mv build/findings.md docs/findings.md
+	$(BIN)/python data/report_schema.py > build/report.schema.json && mv build/report.schema.json docs/report.schema.json
 	$(BIN)/python data/row_types.py > build/queries.py && mv build/queries.py dedupe/analysis/queries.py
 
 # ESTATE is a folder whose oci/ and archives/ hold the same images.

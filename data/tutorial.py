@@ -15,6 +15,8 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "tutorial.md"
 _BLOCK = re.compile(r"^```\n\$ ([^\n]+)\n.*?^```$", re.M | re.S)
+#: how far a scan is, which slow machines print
+_PROGRESS = re.compile(r"dedupe: \d+ of \d+ layers,")
 
 
 def main(estate: Path) -> None:
@@ -44,7 +46,7 @@ def _answer(call: str, estate: Path, catalog: str) -> str:
         },
     )
     lines = (shown.stdout + shown.stderr).splitlines()
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return "".join(f"{line.rstrip()}\n" for line in lines if not _PROGRESS.match(line))
 
 
 if __name__ == "__main__":

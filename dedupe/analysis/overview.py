@@ -1,14 +1,15 @@
-"""What every form of the report of one scan says, and the long lists that few forms have."""
+"""The rows that the forms of a scan's report are made of."""
 
 from dataclasses import dataclass
 
 from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
+from dedupe.model.measures import Cause
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The report's rows; the queries' headers describe them."""
+    """The rows that every form has; the queries' headers describe them."""
 
     scan: queries.ScanRow
     sources: list[queries.SourcesRow]
@@ -21,7 +22,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The report with lists that grow with layers and files."""
+    """The overview, and lists that grow with the number of layers and files."""
 
     found: Overview
     layers: list[queries.LayersRow]
@@ -29,15 +30,24 @@ class Inventory:
     duplicates: list[queries.DuplicatesRow]
 
 
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The overview, and what is attributed to each repository."""
+
+    found: Overview
+    #: groups of ``usage`` by repository, without the row of what nothing references
+    repositories: list[queries.UsageGroupsRow]
+
+
 def overview(questions: Questions) -> Overview:
-    """The report of a session's scan."""
+    """The overview of a session's scan."""
     return Overview(
         scan=questions.rows(queries.scan())[0],
         sources=questions.rows(queries.sources()),
         totals=questions.rows(queries.totals())[0],
         images=questions.rows(queries.images()),
         findings=questions.rows(queries.findings()),
-        # a store without containers is spared the merged view
+        # the query needs the merged view of every image, which a store without containers can skip
         containers=questions.rows(queries.containers())
         if questions.rows(queries.container_sources())
         else [],
@@ -45,11 +55,30 @@ def overview(questions: Questions) -> Overview:
     )
 
 
-def inventory(questions: Questions) -> Inventory:
-    """The report of a session's scan, with all lists."""
+def inventory(questions: Questions, found: Overview) -> Inventory:
+    """The overview with the lists of the same session's scan."""
     return Inventory(
-        found=overview(questions),
+        found=found,
         layers=questions.rows(queries.layers()),
         shadowed_files=questions.rows(queries.shadowed_files()),
         duplicates=questions.rows(queries.duplicates()),
     )
+
+
+def metrics(questions: Questions, found: Overview) -> Metrics:
+    """The overview with the repositories of the same session's scan."""
+    rows = questions.rows(queries.usage_groups(by="repository", globs=[], granularity="unpacked"))
+    return Metrics(found, [row for row in rows if row["kind"] == "group"])
+
+
+def shadowed_by_cause(image: queries.ImagesRow) -> dict[Cause, int]:
+    """The shadowed bytes of an image, by what hides them; they add up."""
+    return {
+        Cause.MODIFIED: image["modified"],
+        Cause.METADATA_ONLY: image["metadata_only"],
+        Cause.UNCHANGED: image["unchanged"],
+        Cause.DELETED: image["deleted"],
+        Cause.OPAQUE: image["opaque"],
+        Cause.REPLACED: image["replaced"],
+        Cause.SUPERSEDED: image["superseded"],
+    }

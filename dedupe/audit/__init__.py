@@ -1,6 +1,6 @@
-"""A scan, its check, reports and metrics in one run, for a scheduler to start."""
+"""A scan with its check, reports and metrics in one run, for a scheduler to start."""
 
-from dedupe.audit.run import Audited, audit
-from dedupe.audit.settings import Audit, Report, read_audit
+from dedupe.audit.run import AuditResult, audit
+from dedupe.audit.settings import AuditSettings, read_audit
 
-__all__ = ["Audit", "Audited", "Report", "audit", "read_audit"]
+__all__ = ["AuditResult", "AuditSettings", "audit", "read_audit"]

@@ -1,78 +1,79 @@
-"""One audit, from the lock to the notice.
+"""One audit, from taking the lock to starting the operator's command.
 
-    state/lock              held alone while an audit runs; says who holds it
+    state/lock                 locked while an audit runs; names the process
     state/history/<scan>.json  the summary of each audit whose scan is kept
-    state/catalog/          unless another place is named
+    state/catalog/             the catalog, unless the settings name another place
 
-Each step leaves whole files by renames, in this order: layers, the scan, reports, the history. So
-a kill at any moment leaves the history of the audits before, and nothing half-written; the next
-audit finds the layers that were read.
+Each step writes whole files by renames, in this order: layers, the scan, reports, the history. So
+an audit that is killed leaves the history of earlier audits and no half-written file, and the next
+audit reuses the layers that it read.
 """
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from dedupe.analysis import queries
 from dedupe.analysis.amounts import moment
 from dedupe.analysis.check import CheckResult, Verdict, check
-from dedupe.audit.notice import notify
+from dedupe.audit.notify import notify
 from dedupe.audit.outputs import write_reports
-from dedupe.audit.settings import Audit
+from dedupe.audit.settings import AuditSettings
 from dedupe.errors import Exit, LockedError, StoreError, reason_of
 from dedupe.host.locks import exclusive_lock
 from dedupe.host.writing import write_atomically
+from dedupe.model.outcome import ScanOutcome
 from dedupe.report.check import document
-from dedupe.report.scanned import problem_lines
-from dedupe.scan import ScanOutcome, scan
+from dedupe.report.scan import problem_lines
+from dedupe.report.text import json_document
+from dedupe.scan import scan_sources
 from dedupe.scan.interface import Progress
 from dedupe.sources.discover import Selection, discover
-from dedupe.store.catalog import Catalog, scan_ids
+from dedupe.store.catalog import Catalog
 from dedupe.store.retention import collect, expired, forget
 from dedupe.store.session import Session
+from dedupe.store.views import scan_ids
 
-#: raised when a key of the summary changes its meaning or goes
+#: raised when a key of the summary changes its meaning or is removed
 SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Audited:
+class AuditResult:
     """How an audit ended."""
 
     outcome: ScanOutcome
-    #: None where there was nothing to check
+    #: None if there was nothing to check
     checked: CheckResult | None
-    #: reports that were not written, a command that failed
+    #: reports that were not written, rows that were not removed, a command that failed
     faults: tuple[str, ...]
     exit_code: int
 
 
-def audit(orders: Audit, progress: Progress) -> Audited:
-    """Scan, check, write reports, forget what is too old, tell the command.
+def audit(settings: AuditSettings, progress: Progress) -> AuditResult:
+    """Scan, check, write reports, remove old scans, start the operator's command.
 
-    Raises LockedError where another audit of this state folder runs.
+    Raises LockedError if another audit of this state folder is running.
     """
-    with _writable(orders):
-        (orders.state / "history").mkdir(parents=True, exist_ok=True)
-    with exclusive_lock(orders.state / "lock", "another audit is under way"):
-        return _audited(orders, progress)
+    with _writable(settings):
+        (settings.state / "history").mkdir(parents=True, exist_ok=True)
+    with exclusive_lock(settings.state / "lock", "another audit is under way"):
+        return _audit(settings, progress)
 
 
-def _audited(orders: Audit, progress: Progress) -> Audited:
+def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
     started = datetime.now(UTC)
-    catalog = Catalog(orders.catalog)
+    catalog = Catalog(settings.catalog)
     with catalog.writing():
-        outcome = scan(
-            discover(orders.sources, Selection(orders.platform, orders.images)),
+        outcome = scan_sources(
+            discover(settings.sources, Selection(settings.platform, settings.images)),
             catalog,
             progress,
-            workers=orders.jobs,
+            workers=settings.jobs,
         )
     faults: list[str] = []
-    summary: dict[str, Any] = {
+    summary: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
         "scan": outcome.scan_id or None,
         "started": started.isoformat(timespec="seconds"),
@@ -80,55 +81,56 @@ def _audited(orders: Audit, progress: Progress) -> Audited:
     }
     checked = None
     if outcome.scan_id:
-        session = Session(orders.catalog, outcome.scan_id)
-        checked = check(session, orders.check)
-        faults += write_reports(orders, session, checked)
+        session = Session(settings.catalog, outcome.scan_id)
+        checked = check(session, settings.check)
+        faults += write_reports(settings, session, checked)
         trend = next(row for row in session.rows(queries.trend()) if row["scan"] == outcome.scan_id)
         summary |= {
             "totals": session.rows(queries.totals())[0],
             "growth_bytes": trend["growth_bytes"],
             "check": document(checked),
         }
-        faults += _retain(orders, outcome.scan_id)
+        faults += _remove_old(settings, outcome.scan_id)
     code = _exit_code(outcome, checked, faults)
     summary |= {
-        "reports": {kind.value: str(path) for kind, path in orders.reports.items()},
+        "reports": {form.value: str(path) for form, path in settings.reports.items()},
         "faults": faults,
         "exit_code": code,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    text = json.dumps(summary, indent=2, ensure_ascii=False) + "\n"
+    text = json_document(summary)
     if outcome.scan_id:
-        with _writable(orders):
-            write_atomically(orders.state / "history" / f"{outcome.scan_id}.json", text)
-    if orders.notify and (fault := notify(orders.notify, text)):
+        with _writable(settings):
+            write_atomically(settings.state / "history" / f"{outcome.scan_id}.json", text)
+    if settings.notify and (fault := notify(settings.notify, text)):
         faults.append(fault)
         code = code or Exit.SKIPPED
-    return Audited(outcome, checked, tuple(faults), code)
+    return AuditResult(outcome, checked, tuple(faults), code)
 
 
 @contextlib.contextmanager
-def _writable(orders: Audit) -> Iterator[None]:
+def _writable(settings: AuditSettings) -> Iterator[None]:
+    """Turn an error of the state folder into StoreError."""
     try:
         yield
     except OSError as error:
-        reason = reason_of(error)
-        raise StoreError(f"state folder {orders.state}: {reason}", "state-unwritable") from error
+        message = f"state folder {settings.state}: {reason_of(error)}"
+        raise StoreError(message, "state-unwritable") from error
 
 
-def _counts(outcome: ScanOutcome) -> dict[str, Any]:
+def _counts(outcome: ScanOutcome) -> dict[str, object]:
     return {
         "sources": outcome.sources,
         "images": outcome.images,
         "layers_read": outcome.layers_read,
-        "layers_named": outcome.layers_named,
+        "layers_reused": outcome.layers_reused,
         "errors": outcome.errors,
         "problems": list(problem_lines(outcome)),
     }
 
 
 def _exit_code(outcome: ScanOutcome, checked: CheckResult | None, faults: list[str]) -> int:
-    """A rule that failed goes before what was skipped, nothing scanned before all else."""
+    """The first that applies: nothing was scanned, a rule failed, something was skipped."""
     if checked is None or not outcome.images:
         return outcome.exit_code
     if checked.verdict is Verdict.FAILED:
@@ -136,24 +138,24 @@ def _exit_code(outcome: ScanOutcome, checked: CheckResult | None, faults: list[s
     return outcome.exit_code or (Exit.SKIPPED if faults else Exit.COMPLETE)
 
 
-def _retain(orders: Audit, newest: str) -> Iterator[str]:
-    """Forget scans that are too old, and their summaries; yields why rows could not go.
+def _remove_old(settings: AuditSettings, newest: str) -> Iterator[str]:
+    """Remove scans that are too old, with their summaries; yields why rows were not removed.
 
-    The scan that the check compares with stays.
+    The newest scan and the baseline of the rules are kept.
     """
-    if orders.keep:
-        before = moment(orders.keep, datetime.now(UTC).replace(tzinfo=None))
-        for old in expired(orders.catalog, before):
-            baseline = orders.check.baseline
+    if settings.keep:
+        before = moment(settings.keep, datetime.now(UTC).replace(tzinfo=None))
+        for old in expired(settings.catalog, before):
+            baseline = settings.check.baseline
             if old != newest and not (baseline and old.startswith(baseline)):
-                forget(orders.catalog, old)
-        # layers of a killed audit's scan go later than the scan: asked each time
+                forget(settings.catalog, old)
+        # an audit that was killed may have removed a scan but not its layers
         try:
-            collect(orders.catalog)
+            collect(settings.catalog)
         except LockedError as error:
-            yield f"rows of old scans stay: {error.message}"
-    kept = set(scan_ids(orders.catalog))
-    for summary in (orders.state / "history").glob("*.json"):
+            yield f"rows of old scans were not removed: {error.message}"
+    kept = set(scan_ids(settings.catalog))
+    for summary in (settings.state / "history").glob("*.json"):
         if summary.stem not in kept and not summary.name.startswith("."):
             with contextlib.suppress(FileNotFoundError):
                 summary.unlink()

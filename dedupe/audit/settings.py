@@ -1,10 +1,9 @@
-"""What an audit reads, keeps and writes: the table ``audit`` of dedupe.toml."""
+"""The settings of an audit: the table ``audit`` of dedupe.toml."""
 
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 
 from dedupe.analysis.amounts import moment
@@ -13,46 +12,33 @@ from dedupe.analysis.check.settings import check_settings
 from dedupe.errors import UsageError
 from dedupe.formats.toml import Section, read_toml
 from dedupe.installed import locate_pages
-
-
-class Report(StrEnum):
-    """What an audit can write, each into a file of its own."""
-
-    HTML = "html"
-    JSON = "json"
-    MARKDOWN = "markdown"
-    CSV = "csv"
-    SARIF = "sarif"
-    #: metrics, for the text-file collector of a node exporter
-    OPENMETRICS = "openmetrics"
-    #: what the rules found
-    CHECK = "check"
-    CHECK_MARKDOWN = "check_markdown"
+from dedupe.report.forms import Form
 
 
 @dataclass(frozen=True, slots=True)
-class Audit:
-    """One audit's orders."""
+class AuditSettings:
+    """What an audit reads, keeps and writes."""
 
     sources: tuple[str, ...]
     #: folder of the lock and the history
     state: Path
     catalog: Path
     platform: str
-    #: globs of names; none for all
+    #: globs of names; none for all images
     images: tuple[str, ...]
-    #: worker processes; None for one a core
+    #: worker processes; None for one per core
     jobs: int | None
-    #: an age; scans that are older go
+    #: an age; older scans are removed; None keeps all
     keep: str | None
-    #: a command and its arguments, to be told of the end
+    #: a command and its arguments, to start at the end; empty for none
     notify: tuple[str, ...]
-    reports: Mapping[Report, Path]
+    #: form of the report -> file
+    reports: Mapping[Form, Path]
     check: CheckSettings
 
 
-def read_audit(path: Path) -> Audit:
-    """The audit that a dedupe.toml describes; paths are taken from the folder that it is in.
+def read_audit(path: Path) -> AuditSettings:
+    """Read a dedupe.toml; its paths are relative to the folder that it is in.
 
     Raises UsageError: ``unknown-key``, ``bad-value``, ``bad-settings``, ``unreadable-settings``.
     """
@@ -71,7 +57,7 @@ def read_audit(path: Path) -> Audit:
         raise UsageError(f"{path}: [audit]: {missing} is missing", "bad-value")
     catalog = section.take("catalog", str)
     reports = section.section("reports")
-    found = Audit(
+    found = AuditSettings(
         sources=tuple(each if "://" in each else str(_place(folder, each)) for each in sources),
         state=_place(folder, state),
         catalog=_place(folder, catalog) if catalog else _place(folder, state) / "catalog",
@@ -81,25 +67,28 @@ def read_audit(path: Path) -> Audit:
         keep=section.take("keep", str),
         notify=_command(section),
         reports={
-            kind: _place(folder, text)
-            for kind in Report
-            if (text := reports.take(kind.value, str)) is not None
+            form: _place(folder, text)
+            for form in Form
+            if (text := reports.take(form.value, str)) is not None
         },
         check=check,
     )
     for each in (reports, section):
         each.done()
     if found.keep is not None:
-        _checked_age(section, found.keep)
+        _check_age(section, found.keep)
     return found
 
 
 def command_of(text: str) -> tuple[str, ...]:
-    """A command line split into words as a shell would, with nothing else of a shell."""
+    """Split a command line into words as a shell does; nothing else of a shell applies.
+
+    Raises UsageError ``bad-command`` if it is empty or a quote does not end.
+    """
     try:
         words = tuple(shlex.split(text))
     except ValueError as error:
-        raise UsageError(f"{text}: no command: {str(error).lower()}", "bad-command") from None
+        raise UsageError(f"{text}: not a command: {str(error).lower()}", "bad-command") from None
     if not words:
         raise UsageError("the command to notify is empty", "bad-command")
     return words
@@ -115,11 +104,11 @@ def _command(section: Section) -> tuple[str, ...]:
     return tuple(found or ())
 
 
-def _checked_age(section: Section, text: str) -> None:
+def _check_age(section: Section, text: str) -> None:
     try:
         moment(text, datetime.now(UTC).replace(tzinfo=None))
     except UsageError:
-        raise section.wrong("keep", text, "an age as 90d, 12w or 1y, or a date") from None
+        raise section.wrong("keep", text, "an age like 90d, 12w or 1y, or a date") from None
 
 
 def _place(folder: Path, text: str) -> Path:

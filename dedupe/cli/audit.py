@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from dedupe.audit import Audited
+    from dedupe.audit import AuditResult
 
 
 def audit(
@@ -55,11 +55,11 @@ def audit(
         raise typer.Exit(ended.exit_code)
 
 
-def _print_outcome(ended: "Audited", *, quiet: bool) -> None:
+def _print_outcome(ended: "AuditResult", *, quiet: bool) -> None:
     """Print problems on standard error and rules on standard output; passed rules unless quiet."""
     from dedupe.analysis.check import Verdict
-    from dedupe.report.check import as_text
-    from dedupe.report.scanned import problem_lines, summary
+    from dedupe.report.check import to_terminal
+    from dedupe.report.scan import problem_lines, summary
 
     for line in (*problem_lines(ended.outcome), *(f"dedupe: {fault}" for fault in ended.faults)):
         typer.echo(line, err=True)
@@ -67,4 +67,4 @@ def _print_outcome(ended: "Audited", *, quiet: bool) -> None:
         typer.echo(summary(ended.outcome), err=True)
     checked = ended.checked
     if checked and (not quiet or checked.verdict in (Verdict.WARNED, Verdict.FAILED)):
-        typer.echo(as_text(checked, plain=False), nl=False)
+        typer.echo(to_terminal(checked, plain=False), nl=False)

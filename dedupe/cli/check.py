@@ -135,8 +135,8 @@ def _document(found: "CheckResult", format: CheckFormat, *, plain: bool) -> str:
 
     match format:
         case CheckFormat.TABLE:
-            return report.as_text(found, plain=plain)
+            return report.to_terminal(found, plain=plain)
         case CheckFormat.JSON:
-            return report.as_json(found)
+            return report.to_json(found)
         case CheckFormat.MARKDOWN:
-            return report.as_markdown(found)
+            return report.to_markdown(found)

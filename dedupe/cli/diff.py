@@ -97,13 +97,13 @@ def _comparison(
 
 def _show_summary(session: "Session", comparison: "Comparison", options: TableOptions) -> None:
     from dedupe.analysis.diff import summarise
-    from dedupe.report.diff import as_json, as_text
+    from dedupe.report.diff import to_json, to_terminal
 
     match options.format:
         case TableFormat.JSON:
-            write(as_json(summarise(session, comparison)), options.output)
+            write(to_json(summarise(session, comparison)), options.output)
         case TableFormat.TABLE:
-            text = as_text(summarise(session, comparison), plain=options.plain)
+            text = to_terminal(summarise(session, comparison), plain=options.plain)
             write(text, options.output)
         case TableFormat.CSV | TableFormat.PARQUET:
             raise UsageError(
@@ -117,10 +117,10 @@ def _show_rows(session: "Session", comparison: "Comparison", options: TableOptio
     def text(shown: "Answer") -> str:
         from dedupe.analysis.diff import summarise
         from dedupe.report import tables
-        from dedupe.report.diff import as_text
+        from dedupe.report.diff import to_terminal
 
-        summary = as_text(summarise(session, comparison), plain=options.plain)
-        rows = f"\n{tables.as_text(shown, plain=options.plain)}" if shown.rows else ""
+        summary = to_terminal(summarise(session, comparison), plain=options.plain)
+        rows = f"\n{tables.to_terminal(shown, plain=options.plain)}" if shown.rows else ""
         return summary + rows
 
     show(session.answer(comparison.rows), options, text)

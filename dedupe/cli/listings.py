@@ -1,7 +1,7 @@
 """Commands that list what a scan found."""
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -21,9 +21,11 @@ class TrendBy(StrEnum):
 
 
 def _tree_text(tree: TextInput) -> str:
-    from dedupe.report.terminal import tree as tree_text
+    from dedupe.report.terminal import tree_text
 
-    return tree_text(tree.shown.dicts(), plain=tree.options.plain)
+    # the text of a table gets the rows of any question; these are those of queries.tree()
+    rows = cast("list[queries.TreeRow]", tree.shown.dicts())
+    return tree_text(rows, plain=tree.options.plain)
 
 
 @table()

@@ -122,11 +122,11 @@ def plan(
     rebuilt = plan_steps(session, given) if steps and purpose is not Objective.PULLS else None
     match format:
         case ReorderFormat.TERMINAL:
-            text = terminal.render(found, rebuilt, plain=plain, limit=limit)
+            text = terminal.to_terminal(found, rebuilt, plain=plain, limit=limit)
         case ReorderFormat.JSON:
-            text = json_report.as_json(found, rebuilt)
+            text = json_report.to_json(found, rebuilt)
         case ReorderFormat.MARKDOWN:
-            text = markdown.render(found, rebuilt, plain=plain, limit=limit)
+            text = markdown.to_markdown(found, rebuilt, plain=plain, limit=limit)
     write(text, output)
 
 
@@ -157,9 +157,9 @@ def explain(
     session = open_session(catalog, scan)
     found = plan_layers(session, reorder_input(session, options))
     if format is ExplainFormat.JSON:
-        write(json_report.as_json(found, None), output)
+        write(json_report.to_json(found, None), output)
     else:
-        write(terminal.explain(found, plain=plain), output)
+        write(terminal.explanation(found, plain=plain), output)
 
 
 def compare(
@@ -217,11 +217,11 @@ def relayer(
     found = plan_new_layers(open_session(catalog, scan), layers, purpose)
     match format:
         case ReorderFormat.TERMINAL:
-            text = report.render(found, plain=plain, limit=limit)
+            text = report.to_terminal(found, plain=plain, limit=limit)
         case ReorderFormat.JSON:
-            text = report.as_json(found)
+            text = report.to_json(found)
         case ReorderFormat.MARKDOWN:
-            text = report.as_markdown(found, plain=plain, limit=limit)
+            text = report.to_markdown(found, plain=plain, limit=limit)
     write(text, output)
 
 

@@ -9,7 +9,7 @@ from dedupe.cli.options import CatalogOption
 from dedupe.errors import StoreError
 
 if TYPE_CHECKING:
-    from dedupe.scan import ScanOutcome
+    from dedupe.model.outcome import ScanOutcome
 
 
 def scan(
@@ -52,7 +52,7 @@ def scan(
     Each layer is read once: a later scan reads only layers that are new.
     """
     from dedupe.cli.progress import Reporter
-    from dedupe.scan import scan as run
+    from dedupe.scan import scan_sources
     from dedupe.sources.discover import Selection, discover
     from dedupe.store.catalog import Catalog, default_catalog
 
@@ -60,8 +60,14 @@ def scan(
     sink = Catalog(catalog or default_catalog())
     chosen = Selection(platform, tuple(image or ()))
     with sink.writing():
-        sources = discover(paths, chosen)
-        outcome = run(sources, sink, reporter, workers=jobs or None, verify=verify, rehash=rehash)
+        outcome = scan_sources(
+            discover(paths, chosen),
+            sink,
+            reporter,
+            workers=jobs or None,
+            verify=verify,
+            rehash=rehash,
+        )
     reporter.finish()
     _print_outcome(outcome, catalog, chosen=bool(platform or image), quiet=quiet)
     if outcome.exit_code:
@@ -72,7 +78,7 @@ def _print_outcome(
     outcome: "ScanOutcome", catalog: Path | None, *, chosen: bool, quiet: bool
 ) -> None:
     """Print problems, the summary and the next commands on standard error."""
-    from dedupe.report.scanned import problem_lines, summary
+    from dedupe.report.scan import problem_lines, summary
 
     lines = list(problem_lines(outcome))
     if not quiet:
@@ -89,10 +95,10 @@ def _next_commands(catalog: Path | None, scan: str) -> str:
     """The commands to call next; general ones if the catalog cannot be asked."""
     from dedupe.analysis.advice import GENERAL, advice
     from dedupe.cli.tables import open_session
-    from dedupe.report.advice import render
+    from dedupe.report.advice import to_terminal
 
     options = ("--catalog", str(catalog)) if catalog else ()
     try:
-        return render(advice(open_session(catalog, scan)), options)
+        return to_terminal(advice(open_session(catalog, scan)), options)
     except StoreError:
-        return render(GENERAL, options)
+        return to_terminal(GENERAL, options)

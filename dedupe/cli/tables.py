@@ -150,18 +150,18 @@ def show(
     """
     from dedupe.report import tables
 
-    chosen, left_out = tables.chosen(answer, options.sort, options.limit)
+    chosen, left_out = tables.select_rows(answer, options.sort, options.limit)
     match options.format:
         case TableFormat.PARQUET:
-            write_bytes(tables.as_parquet(chosen), options.output)
+            write_bytes(tables.to_parquet(chosen), options.output)
         case TableFormat.JSON:
-            write(tables.as_json(chosen), options.output)
+            write(tables.to_json(chosen), options.output)
         case TableFormat.CSV:
-            write(tables.as_csv(chosen), options.output)
+            write(tables.to_csv(chosen), options.output)
         case TableFormat.TABLE if text:
             write(text(chosen), options.output)
         case TableFormat.TABLE:
-            write(tables.as_text(chosen, plain=options.plain), options.output)
+            write(tables.to_terminal(chosen, plain=options.plain), options.output)
     if left_out:
         typer.echo(f"dedupe: {left_out} more rows; --limit 0 shows all", err=True)
 
@@ -170,13 +170,13 @@ def _aligned(columns: tuple[str, ...], table: TextInput) -> str:
     from dedupe.report import tables
 
     shown = () if table.options.wide else columns
-    return tables.as_text(table.shown, plain=table.options.plain, columns=shown)
+    return tables.to_terminal(table.shown, plain=table.options.plain, columns=shown)
 
 
 def explanation(question: "AnyQuestion") -> str:
     """The query's file, its parameters and its SQL, whose header names the definitions."""
     from dedupe.installed import locate_pages
-    from dedupe.store.session import load_query
+    from dedupe.store.sql import load_query
 
     values = "".join(f"-- ${name} = {value!r}\n" for name, value in question.parameters.items())
     images = "".join(f"-- of image {each}\n" for each in question.images)

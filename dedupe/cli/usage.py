@@ -41,9 +41,9 @@ GranularityOption = Annotated[
 
 
 def _usage_text(usage: TextInput) -> str:
-    from dedupe.report.usage import render
+    from dedupe.report.usage import to_terminal
 
-    return render(usage.question, usage.answer, usage.shown, plain=usage.options.plain)
+    return to_terminal(usage.question, usage.answer, usage.shown, plain=usage.options.plain)
 
 
 @table(text=_usage_text)

@@ -8,7 +8,7 @@ from dedupe.analysis import queries
 def welcome() -> None:
     """Print what the default catalog holds, or how to fill it."""
     from dedupe.errors import StoreError
-    from dedupe.report.welcome import first_steps, held
+    from dedupe.report.welcome import first_steps, last_scan
     from dedupe.sources.places import usual_places
     from dedupe.store.catalog import default_catalog
     from dedupe.store.session import Session
@@ -22,4 +22,4 @@ def welcome() -> None:
             raise
         typer.echo(first_steps(usual_places()), nl=False)
     else:
-        typer.echo(held(folder, scans), nl=False)
+        typer.echo(last_scan(folder, scans), nl=False)

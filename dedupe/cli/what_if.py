@@ -128,8 +128,8 @@ def _document(found: "WhatIf", format: WhatIfFormat, *, plain: bool) -> str:
     from dedupe.report import what_if as report
 
     if format is WhatIfFormat.JSON:
-        return report.as_json(found)
-    return report.render(found, plain=plain)
+        return report.to_json(found)
+    return report.to_terminal(found, plain=plain)
 
 
 def _lines(path: Path) -> list[str]:

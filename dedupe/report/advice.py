@@ -1,4 +1,4 @@
-"""Next commands, each with the figure that speaks for it."""
+"""The next commands to try, each with the figure that is its reason."""
 
 import shlex
 from collections.abc import Sequence
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dedupe.analysis.advice import Advice, Reason
 from dedupe.report.units import counted, human
 
-#: beside longer commands a reason would not fit on a screen
+#: a reason beside a longer command would not fit on a screen
 _WIDEST = 44
 
 
-def render(advised: Sequence[Advice], options: Sequence[str] = ()) -> str:
-    """Commands as they can be typed, with options that they need; the reason of each beside it."""
+def to_terminal(advised: Sequence[Advice], options: Sequence[str] = ()) -> str:
+    """Commands as they can be typed, with the options that they need, and the reason for each."""
     commands = [shlex.join(("dedupe", *each.command, *options)) for each in advised]
     widest = max(map(len, commands))
     lines = ["next:"]
@@ -27,21 +27,21 @@ def _reason(advised: Advice) -> str:
     size = human(advised.size_bytes)
     match advised.reason:
         case Reason.OVERVIEW:
-            return "where the bytes go, and what is worst"
+            return "where the bytes are, and what to fix"
         case Reason.FINDINGS:
             return (
-                f"{counted(advised.count, 'finding')}; mending the first wins {size} "
+                f"{counted(advised.count, 'finding')}; fixing the first saves {size} "
                 f"({advised.kind} in {advised.about})"
             )
         case Reason.SHADOWED:
-            return f"which steps hide {size} of it from every container"
+            return f"which steps shadow {size} of it"
         case Reason.POSITIONS:
-            return f"{size} stored again because a layer sits on several parents"
+            return f"{size} stored twice: same layer, different parent"
         case Reason.CONTAINERS:
             return f"{counted(advised.count, 'container')}: {size} copied up from images"
         case Reason.ORPHANS:
-            return f"{size} in blobs that no manifest names"
+            return f"{size} unreferenced"
         case Reason.TREE:
             return "which images share which layers"
         case Reason.USAGE:
-            return "who pays for what"
+            return "to which repositories the bytes are attributed"

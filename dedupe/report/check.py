@@ -1,31 +1,29 @@
-"""The result of a check: for a screen, for programs, and for a pull request."""
+"""The outcome of a check: for a screen, for programs, and for a pull request."""
 
-import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from dedupe.analysis.check import Breach, CheckResult, EvidenceTable, Outcome, Rule, Unit, Verdict
 from dedupe.model.questions import Answer
-from dedupe.report.markdown import code
-from dedupe.report.tables import as_text as table_text
+from dedupe.report.tables import to_terminal as table_to_terminal
+from dedupe.report.text import aligned, code_span, json_document, markdown_table
 from dedupe.report.units import counted, human
 
-#: raised when a key changes its meaning or goes
+#: raised when a key changes its meaning or is removed
 SCHEMA_VERSION = 1
 
-#: images or repositories of a broken rule that are named
+#: images or repositories that are listed for a broken rule
 _SUBJECTS = 10
 #: characters; a comment of a pull request may have 65,536
 _LONGEST = 60_000
 
 
-def as_json(found: CheckResult) -> str:
-    """One document; docs/check.md has its keys."""
-    return json.dumps(document(found), indent=2, ensure_ascii=False) + "\n"
+def to_json(found: CheckResult) -> str:
+    """One document; docs/check.md describes its keys."""
+    return json_document(document(found))
 
 
-def document(found: CheckResult) -> dict[str, Any]:
-    """The document as values, for larger ones to hold."""
+def document(found: CheckResult) -> dict[str, object]:
+    """The document as values, which the summary of an audit includes."""
     return {
         "schema_version": SCHEMA_VERSION,
         "scan": found.scan,
@@ -36,7 +34,7 @@ def document(found: CheckResult) -> dict[str, Any]:
     }
 
 
-def _rule_document(outcome: Outcome) -> dict[str, Any]:
+def _rule_document(outcome: Outcome) -> dict[str, object]:
     rule, worst = outcome.rule, outcome.worst
     return {
         "rule": rule.name,
@@ -63,17 +61,10 @@ def _rule_document(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def as_text(found: CheckResult, *, plain: bool) -> str:
-    """The table of rules, then the evidence of each that is broken."""
+def to_terminal(found: CheckResult, *, plain: bool) -> str:
+    """The table of rules, then the evidence for each broken rule."""
     rows = [_HEADER, *(_cells(outcome, plain) for outcome in found.outcomes)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEADER))]
-    lines = [
-        "  ".join(
-            cell.rjust(width) if place in _NUMBERS else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    lines = aligned(rows, left={0, 1, 4})
     for outcome in found.outcomes:
         if outcome.breaches:
             lines += ["", *_evidence_lines(outcome, plain)]
@@ -81,8 +72,7 @@ def as_text(found: CheckResult, *, plain: bool) -> str:
     return "\n".join(lines) + "\n"
 
 
-_HEADER = ("verdict", "rule", "value", "threshold", "of")
-_NUMBERS = (2, 3)
+_HEADER = ("verdict", "rule", "value", "threshold", "subject")
 
 
 def _cells(outcome: Outcome, plain: bool) -> tuple[str, ...]:
@@ -110,28 +100,25 @@ def _evidence_lines(outcome: Outcome, plain: bool) -> Iterator[str]:
     rule = outcome.rule
     yield f"{outcome.verdict.value.upper()} {rule.name}: {rule.meaning}"
     for breach in outcome.breaches[:_SUBJECTS]:
-        yield f"  {_breach(rule, breach, plain)}"
+        yield f"  {_comparison(rule, breach, plain=plain)}: {breach.subject}"
     if len(outcome.breaches) > _SUBJECTS:
         yield f"  and {len(outcome.breaches) - _SUBJECTS:,} more; -f json lists all"
     for evidence in outcome.evidence:
         if evidence.rows:
             yield f"  {evidence.title}:"
-            shown = table_text(_answer(evidence), plain=plain)
+            shown = table_to_terminal(_answer(evidence), plain=plain)
             yield from (f"    {line}" for line in shown.splitlines())
     yield f"  fix: {rule.fix}"
 
 
-def _breach(rule: Rule, breach: Breach, plain: bool) -> str:
+def _comparison(rule: Rule, breach: Breach, *, plain: bool) -> str:
     side = "below" if rule.lowest else "above"
     limit = "no limit" if breach.limit is None else _value(rule, breach.limit, plain)
-    return (
-        f"{breach.verdict.value:7}{_value(rule, breach.value, plain):>10} is {side} {limit}: "
-        f"{breach.subject}"
-    )
+    return f"{breach.verdict.value:7}{_value(rule, breach.value, plain):>10} is {side} {limit}"
 
 
 def _answer(evidence: EvidenceTable) -> Answer:
-    """Rows as the tables of commands take them; columns that say nothing are left out."""
+    """Rows as a table; columns without any value are left out."""
     names = [
         name
         for name in evidence.rows[0]
@@ -166,28 +153,28 @@ def _summary(found: CheckResult) -> str:
     )
 
 
-def as_markdown(found: CheckResult) -> str:
-    """For a job summary or a comment: the table of rules, and what is behind the broken ones.
+def to_markdown(found: CheckResult) -> str:
+    """For a job summary or a comment: the table of rules, and the evidence for broken ones.
 
-    Text of an image stands in code spans; evidence ends before a comment would be too long.
+    Evidence is left out before the text becomes too long for a comment.
     """
-    text = f"### dedupe check: {found.verdict.value}\n\n" + _markdown_table(
+    text = f"### dedupe check: {found.verdict.value}\n\n" + markdown_table(
         _HEADER, [_markdown_cells(outcome) for outcome in found.outcomes]
     )
-    ending = "\n" + "".join(f"- {code(note)}\n" for note in found.notes)
+    ending = "\n" + "".join(f"- {code_span(note)}\n" for note in found.notes)
     ending += f"\n{_summary(found)}\n"
     for outcome in found.outcomes:
         if outcome.breaches:
             section = _markdown_section(outcome)
             if len(text) + len(section) + len(ending) > _LONGEST:
-                section = f"\n{outcome.rule.name}: too long for here; `dedupe check` shows it\n"
+                section = f"\n{outcome.rule.name}: too long for this text; run `dedupe check`\n"
             text += section
     return text + ending
 
 
 def _markdown_cells(outcome: Outcome) -> tuple[str, ...]:
     *cells, subject = _cells(outcome, plain=False)
-    return (*cells, code(subject))
+    return (*cells, code_span(subject))
 
 
 def _markdown_section(outcome: Outcome) -> str:
@@ -195,7 +182,7 @@ def _markdown_section(outcome: Outcome) -> str:
     parts = [f"<details><summary>{rule.name}: {rule.meaning}</summary>\n"]
     parts.append(
         "".join(
-            f"- {_breach(rule, breach, False).removesuffix(breach.subject)}{code(breach.subject)}\n"
+            f"- {_comparison(rule, breach, plain=False)}: {code_span(breach.subject)}\n"
             for breach in outcome.breaches[:_SUBJECTS]
         )
     )
@@ -204,7 +191,7 @@ def _markdown_section(outcome: Outcome) -> str:
             answer = _answer(evidence)
             names = tuple(answer.columns)
             rows = [_row_cells(names, row) for row in answer.dicts()]
-            parts.append(f"{evidence.title}:\n\n{_markdown_table(names, rows)}")
+            parts.append(f"{evidence.title}:\n\n{markdown_table(names, rows)}")
     return "\n" + "\n".join([*parts, f"fix: {rule.fix}\n", "</details>\n"])
 
 
@@ -215,12 +202,7 @@ def _row_cells(names: tuple[str, ...], row: Mapping[str, object]) -> tuple[str, 
         if isinstance(value, int):
             cells.append(human(value) if name.endswith("_bytes") else str(value))
         elif isinstance(value, list):
-            cells.append(code(", ".join(str(each) for each in value)))
+            cells.append(code_span(", ".join(str(each) for each in value)))
         else:
-            cells.append("" if value is None else code(str(value)))
+            cells.append("" if value is None else code_span(str(value)))
     return tuple(cells)
-
-
-def _markdown_table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    lines = [header, ("---",) * len(header), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

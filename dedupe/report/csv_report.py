@@ -1,18 +1,17 @@
-"""The report as CSV: one row a figure, for spreadsheets and whatever else reads lines.
+"""The report as CSV: one row per figure, for spreadsheets and other programs that read lines.
 
-A table of one kind of thing is ``dedupe images -f csv`` and its like; this is all figures of a scan
-in one shape that never changes: of what, which one, which figure, how much.
+``dedupe images -f csv`` and the like give one table of one kind of thing. This file has all figures
+of a scan in one shape that never changes: kind of thing, ID, name, figure, value.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
 from dedupe.model.questions import Answer
-from dedupe.report.tables import as_csv
+from dedupe.report.tables import to_csv as table_to_csv
 
-#: the file's columns: kind of thing, its ID, its name, the figure as docs/report.schema.json has it
-COLUMNS = {
+#: column -> type; figures have the names of docs/report.schema.json
+_COLUMNS = {
     "thing": "VARCHAR",
     "id": "VARCHAR",
     "name": "VARCHAR",
@@ -20,33 +19,36 @@ COLUMNS = {
     "value": "DOUBLE",
 }
 
+_Figure = tuple[str, str, str, str, float]
 
-def render(found: Overview, limit: int) -> str:
+
+def to_csv(found: Overview, limit: int) -> str:
     """Figures of the scan, its sources, images, findings (at most ``limit``) and containers."""
-    findings = found.findings[:limit] if limit else found.findings
+    return table_to_csv(Answer(_COLUMNS, list(_every_figure(found, limit))))
+
+
+def _every_figure(found: Overview, limit: int) -> Iterator[_Figure]:
+    scan = found.scan["scan"]
     problems = {
         f"{severity}s": sum(row["severity"] == severity for row in found.problems)
         for severity in ("error", "note")
     }
-    rows = [
-        *_figures("scan", [{**found.scan, **found.totals, **problems}], "scan", "scan"),
-        *_figures("source", found.sources, "kind", "location"),
-        *_figures("image", found.images, "image_id", "name"),
-        *_figures("finding", [_finding(row) for row in findings], "id", "name"),
-        *_figures("container", found.containers, "container_id", "name"),
-    ]
-    return as_csv(Answer(COLUMNS, rows))
+    yield from _figures("scan", scan, scan, {**found.scan, **found.totals, **problems})
+    for source in found.sources:
+        yield from _figures("source", source["kind"], source["location"], source)
+    for image in found.images:
+        yield from _figures("image", image["image_id"], image["name"], image)
+    for finding in found.findings[: limit or None]:
+        name = f"{finding['kind']}: layer {finding['position']} of {finding['image']}"
+        yield from _figures("finding", finding["id"], name, finding)
+    for container in found.containers:
+        yield from _figures("container", container["container_id"], container["name"], container)
 
 
 def _figures(
-    thing: str, rows: Sequence[Mapping[str, object]], key: str, name: str
-) -> Iterator[tuple[str, str, str, str, float]]:
-    for row in rows:
-        for figure, value in row.items():
-            # whether something is so counts as 1 or 0, what is not known as nothing
-            if isinstance(value, int | float):
-                yield thing, str(row[key] or ""), str(row[name] or ""), figure, value + 0
-
-
-def _finding(row: queries.FindingsRow) -> dict[str, object]:
-    return {**row, "name": f"{row['kind']}: layer {row['position']} of {row['image']}"}
+    thing: str, key: str | None, name: str | None, row: Mapping[str, object]
+) -> Iterator[_Figure]:
+    """The numbers of a row. True and false count as 1 and 0; an unknown figure has no row."""
+    for figure, value in row.items():
+        if isinstance(value, int | float):
+            yield thing, key or "", name or "", figure, value + 0

@@ -1,6 +1,4 @@
-"""A comparison on a screen, summary first, and its summary as JSON (docs/diff.md)."""
-
-import json
+"""The summary of a comparison: on a screen, and as JSON (docs/diff.md)."""
 
 from dedupe.analysis import queries
 from dedupe.analysis.diff import (
@@ -9,24 +7,25 @@ from dedupe.analysis.diff import (
     ScanDifferences,
     SourceDifferences,
 )
+from dedupe.report.text import json_document
 from dedupe.report.units import counted, human
 
-#: raised when a key changes its meaning or goes
+#: raised when a key changes its meaning or is removed
 SCHEMA_VERSION = 1
 
 _REASONS = {
-    "added": "the new image goes on where the old one ends",
-    "removed": "the new image ends where the old one goes on",
+    "added": "only the new image has it",
+    "removed": "only the old image has it",
     "step": "the build steps differ",
-    "timestamps": "the same step gave the same but for modification times",
+    "timestamps": "the same step gave the same content with other modification times",
     "content": "the same step gave other entries",
     "tar": "the same entries in another tar",
     "unknown": "a layer was not read",
 }
 
 
-def as_json(found: Differences) -> str:
-    """The summary as one document; rows of what differs are not in it."""
+def to_json(found: Differences) -> str:
+    """The summary as one document, without the rows that differ."""
     document: dict[str, object] = {"schema_version": SCHEMA_VERSION}
     match found:
         case ImageDifferences(summary, layers, first_difference):
@@ -45,11 +44,11 @@ def as_json(found: Differences) -> str:
                 "second": second,
                 "summary": granularities,
             }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_document(document)
 
 
-def as_text(found: Differences, *, plain: bool) -> str:
-    """The summary for people."""
+def to_terminal(found: Differences, *, plain: bool) -> str:
+    """The summary for a screen."""
     match found:
         case ImageDifferences():
             lines = _images(found, plain)
@@ -87,9 +86,10 @@ def _images(found: ImageDifferences, plain: bool) -> list[str]:
         f"To pull: {', '.join(pulled)}.",
     ]
     if first := found.first_difference:
+        verb = "differs" if first["differing"] == 1 else "differ"
         lines += [
             f"First difference: layer {first['position']}, {_REASONS[first['reason']]}; "
-            f"{counted(first['differing'], 'path')} differ.",
+            f"{counted(first['differing'], 'path')} {verb}.",
             *(
                 f"  {side}: {step}"
                 for side, step in (("old", first["old_step"]), ("new", first["new_step"]))
@@ -127,13 +127,13 @@ def _scans(row: queries.DiffScanSummaryRow, plain: bool) -> list[str]:
 
 def _sources(found: SourceDifferences, plain: bool) -> list[str]:
     lines = [f"first: {', '.join(found.first)}", f"second: {', '.join(found.second)}"]
-    lines += ["", f"{'':12}{'both hold':>24}{'only the first':>24}{'only the second':>24}"]
+    lines += ["", f"{'':12}{'in both':>24}{'only in the first':>24}{'only in the second':>24}"]
     for row in found.summary:
-        held = (
+        sides = (
             (row["shared"], row["shared_bytes"]),
             (row["only_first"], row["first_bytes"]),
             (row["only_second"], row["second_bytes"]),
         )
-        cells = (f"{count:,} / {human(size, plain=plain)}" for count, size in held)
+        cells = (f"{count:,} / {human(size, plain=plain)}" for count, size in sides)
         lines.append(f"{row['granularity']:12}" + "".join(f"{cell:>24}" for cell in cells))
     return lines

@@ -1,159 +1,172 @@
 r"""Figures of a scan as metrics, for the text-file collector of Prometheus' node exporter.
 
-The text is OpenMetrics 1.0 and at the same time Prometheus' older text format, which is all that
-the collector reads: there are gauges only (no ``info``, which it does not know), no time stamps
-(which it refuses), and units stand in comments of the older format.
+The text is OpenMetrics 1.0 and also Prometheus' older text format, which is the only one that the
+collector reads. So all metrics are gauges (the older format has no ``info``), there are no time
+stamps (the collector refuses them), and units are comments.
 
-The number of series grows with sources and repositories, never with images, layers or files: those
-are for ``dedupe query``. The text of a label is foreign; backslash, quote and newline are escaped
-as both formats ask.
+The number of series grows with sources and repositories, never with images, layers or files; use
+``dedupe query`` for those. The text of a label is foreign: backslash, quote and newline are escaped
+as both formats demand.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
 
 from dedupe.analysis import queries
-from dedupe.analysis.metrics import Metrics
-from dedupe.model.measures import CAUSES, Key
+from dedupe.analysis.check import CheckResult, Verdict
+from dedupe.analysis.overview import Metrics, Overview, shadowed_by_cause
+from dedupe.model.measures import (
+    CONTAINERS,
+    REPOSITORIES,
+    SOURCES,
+    TOTALS,
+    Cause,
+    ContainerKey,
+    RepositoryKey,
+)
 
-Samples = Iterable[tuple[dict[str, str], float]]
+_Samples = Iterable[tuple[dict[str, str], float]]
 
-#: key of the totals -> what it means
-_TOTALS: dict[Key, str] = {
-    "images": "Images, each once.",
-    "cache_images": "Untagged images that are a prefix of another.",
-    "incomplete_images": "Images of which some layer could not be read.",
-    "layers": "Distinct layers that some image references.",
-    "entries": "Entries of these layers.",
-    "files": "Regular files of these layers.",
-    "stored_bytes": "On disk in all sources, copies counted.",
-    "compressed_bytes": "Distinct blobs as stored.",
-    "layer_bytes": "Content of distinct layers.",
-    "unpacked_bytes": "Content of distinct layers in their place.",
-    "naive_bytes": "Every image in full, nothing shared.",
-    "live_bytes": "What containers can read, every image in full.",
-    "shadowed_bytes": "What containers cannot read, every image in full.",
-    "cow_savings_bytes": "What sharing read-only layers saves.",
-    "position_loss_bytes": "The same layer again on another parent.",
-    "unique_content_bytes": "Distinct file contents.",
-    "duplicate_content_bytes": "The same files again in other layers.",
-    "dead_bytes": "Files that no container of any image can read.",
-    "orphan_bytes": "Blobs that no manifest names.",
+#: column -> metric, whose unit is unpacked bytes anyway
+_REPOSITORY_METRICS: dict[RepositoryKey, str] = {
+    "exclusive_unpacked": "exclusive_bytes",
+    "attributed_unpacked": "attributed_bytes",
+    "dead_bytes": "dead_bytes",
+    "images": "images",
 }
-_SOURCES = {
-    "stored_bytes": "What a source holds on disk.",
-    "orphan_bytes": "Of a source, blobs that no manifest names.",
-    "allocated_bytes": "What the file system gives to an unpacked store.",
-    "other_bytes": "Of an unpacked store, what is neither blob nor layer nor container.",
-    "images": "Images found in a source.",
-}
-_REPOSITORIES = {
-    "exclusive_unpacked": ("exclusive_bytes", "What deleting a repository alone frees, unpacked."),
-    "attributed_unpacked": ("attributed_bytes", "A repository's share of what is unpacked."),
-    "dead_bytes": ("dead_bytes", "Dead files in layers of no other repository."),
-    "images": ("images", "Images with a name in a repository."),
-}
-_CONTAINERS: dict[
-    Literal["upper_bytes", "copied_up_bytes", "metadata_only_bytes", "hidden_bytes"], str
-] = {
-    "upper_bytes": "Files that containers have written.",
-    "copied_up_bytes": "Of these, over a file of the image.",
-    "metadata_only_bytes": "Of these, without new data.",
-    "hidden_bytes": "Files of images that containers have deleted.",
-}
+_CONTAINER_METRICS: tuple[ContainerKey, ...] = (
+    "upper_bytes",
+    "copied_up_bytes",
+    "metadata_only_bytes",
+    "hidden_bytes",
+)
+_VERDICTS = {Verdict.NOT_JUDGED: -1, Verdict.PASSED: 0, Verdict.WARNED: 1, Verdict.FAILED: 2}
 
 
-def render(metrics: Metrics) -> str:
-    """All metric families, and the mark of the end."""
+def to_openmetrics(metrics: Metrics, checked: CheckResult | None = None) -> str:
+    """All metric families, those of a check too if there was one, and the mark of the end."""
     found = metrics.found
-    scan = found.scan
-    problems = Counter((row["severity"], row["code"]) for row in found.problems)
-    finished, seconds = scan["finished"], scan["finished"] - scan["started"]
     families = [
-        _one("scan_finished_timestamp_seconds", "When the scan ended.", finished),
-        _one("scan_duration_seconds", "How long the scan took.", round(seconds, 3)),
-        _one("scan_layers_read", "Layers that the scan read.", scan["layers_read"]),
-        _one("scan_layers_known", "Layers that the catalog had already.", scan["layers_named"]),
-        _family(
-            "scan_problems",
-            "Problems of the scan.",
-            (
-                ({"severity": severity, "code": code}, count)
-                for (severity, code), count in sorted(problems.items())
-            ),
-        ),
-        *(_one(key, text, found.totals[key]) for key, text in _TOTALS.items()),
-        _family(
-            "shadowed_by_cause_bytes",
-            "What containers cannot read, by what hides it.",
-            (({"cause": cause}, sum(row[cause] for row in found.images)) for cause in CAUSES),
-        ),
-        *(
-            _of_rows("source", key, key, text, found.sources, ("location", "kind"))
-            for key, text in _SOURCES.items()
-        ),
-        *(
-            _of_rows("repository", name, key, text, metrics.repositories, ("name",))
-            for key, (name, text) in _REPOSITORIES.items()
-        ),
+        *_scan(found),
+        *(_gauge(key, each.sentence, found.totals[key]) for key, each in TOTALS.items()),
+        _causes(found.images),
+        *_sources(found.sources),
+        *_repositories(metrics.repositories),
         *_findings(found.findings),
-        _one("containers", "Containers with a writable branch.", len(found.containers)),
-        *(
-            _one(f"container_{key}", text, sum(row[key] for row in found.containers))
-            for key, text in _CONTAINERS.items()
-        ),
+        *_containers(found.containers),
+        *(_check(checked) if checked else ()),
     ]
     return "".join(families) + "# EOF\n"
 
 
-def _findings(rows: Sequence[queries.FindingsRow]) -> tuple[str, str]:
-    """Findings by kind; kinds look at the same bytes from different sides."""
-    kinds = sorted({row["kind"] for row in rows})
-    counts = Counter(row["kind"] for row in rows)
-    wins = {kind: sum(row["saves_bytes"] for row in rows if row["kind"] == kind) for kind in kinds}
-    return (
-        _family("findings", "Findings of a kind.", (({"kind": k}, counts[k]) for k in kinds)),
-        _family(
-            "finding_saves_bytes",
-            "What mending the findings of a kind wins; kinds overlap.",
-            (({"kind": kind}, wins[kind]) for kind in kinds),
-        ),
+def _scan(found: Overview) -> Iterator[str]:
+    scan = found.scan
+    finished, seconds = scan["finished"], scan["finished"] - scan["started"]
+    problems = Counter((row["severity"], row["code"]) for row in found.problems)
+    yield _gauge("scan_finished_timestamp_seconds", "When the scan ended.", finished)
+    yield _gauge("scan_duration_seconds", "How long the scan took.", round(seconds, 3))
+    yield _gauge("scan_layers_read", "Layers that the scan read.", scan["layers_read"])
+    yield _gauge(
+        "scan_layers_reused",
+        "Layers that the scan reused from the catalog.",
+        scan["layers_reused"],
     )
-
-
-def _of_rows(
-    thing: str,
-    name: str,
-    key: str,
-    text: str,
-    rows: Sequence[Mapping[str, Any]],
-    labels: Sequence[str],
-) -> str:
-    """A sample a row, named as the thing is; what is not known has none."""
-    return _family(
-        f"{thing}_{name}",
-        text,
+    yield _family(
+        "scan_problems",
+        "Problems of the scan.",
         (
-            (
-                {
-                    (thing if label in ("name", "location") else label): row[label]
-                    for label in labels
-                },
-                row[key],
-            )
-            for row in rows
-            if row[key] is not None
+            ({"severity": severity, "code": code}, count)
+            for (severity, code), count in sorted(problems.items())
         ),
     )
 
 
-def _one(name: str, text: str, value: float) -> str:
+def _causes(images: Sequence[queries.ImagesRow]) -> str:
+    shadowed = [shadowed_by_cause(row) for row in images]
+    return _family(
+        "shadowed_by_cause_bytes",
+        "Shadowed bytes by what hides them, every image in full.",
+        (({"cause": cause}, sum(row[cause] for row in shadowed)) for cause in Cause),
+    )
+
+
+def _sources(rows: Sequence[queries.SourcesRow]) -> Iterator[str]:
+    for key, measure in SOURCES.items():
+        yield _family(
+            f"source_{key}",
+            measure.sentence,
+            (
+                ({"source": row["location"], "kind": row["kind"]}, value)
+                for row in rows
+                if (value := row[key]) is not None
+            ),
+        )
+
+
+def _repositories(rows: Sequence[queries.UsageGroupsRow]) -> Iterator[str]:
+    for key, name in _REPOSITORY_METRICS.items():
+        yield _family(
+            f"repository_{name}",
+            REPOSITORIES[key].sentence,
+            (
+                ({"repository": row["name"]}, value)
+                for row in rows
+                if (value := row[key]) is not None
+            ),
+        )
+
+
+def _findings(rows: Sequence[queries.FindingsRow]) -> Iterator[str]:
+    counts = Counter(row["kind"] for row in rows)
+    saves: Counter[str] = Counter()
+    for row in rows:
+        saves[row["kind"]] += row["saves_bytes"]
+    kinds = sorted(counts)
+    yield _family(
+        "findings",
+        "Findings of a kind.",
+        (({"kind": kind}, counts[kind]) for kind in kinds),
+    )
+    yield _family(
+        "finding_saves_bytes",
+        "Bytes that fixing the findings of a kind saves; kinds overlap, so they do not add up.",
+        (({"kind": kind}, saves[kind]) for kind in kinds),
+    )
+
+
+def _containers(rows: Sequence[queries.ContainersRow]) -> Iterator[str]:
+    yield _gauge("containers", "Containers with a writable branch.", len(rows))
+    for key in _CONTAINER_METRICS:
+        total = sum(row[key] for row in rows)
+        yield _gauge(f"container_{key}", CONTAINERS[key].sentence, total)
+
+
+def _check(checked: CheckResult) -> Iterator[str]:
+    """One gauge per rule, in the rule's own unit."""
+    worst = [(each.rule.name, each.worst) for each in checked.outcomes if each.worst]
+    yield _family(
+        "check_verdict",
+        "Verdict on a rule: 0 passed, 1 warned, 2 failed, -1 not judged.",
+        (({"rule": each.rule.name}, _VERDICTS[each.verdict]) for each in checked.outcomes),
+    )
+    yield _family(
+        "check_value",
+        "Value that is the nearest to the rule's limit, or the farthest beyond it.",
+        (({"rule": rule}, breach.value) for rule, breach in worst),
+    )
+    yield _family(
+        "check_threshold",
+        "Limit of that value.",
+        (({"rule": rule}, breach.limit) for rule, breach in worst if breach.limit is not None),
+    )
+
+
+def _gauge(name: str, text: str, value: float) -> str:
     return _family(name, text, [({}, value)])
 
 
-def _family(name: str, text: str, samples: Samples) -> str:
-    """One metric with its samples; nothing for none."""
+def _family(name: str, text: str, samples: _Samples) -> str:
+    """One metric with its samples; empty if there are none."""
     full = f"dedupe_{name}"
     unit = next((unit for unit in ("bytes", "seconds") if name.endswith(f"_{unit}")), None)
     lines = [f"{full}{_labels(labels)} {value}\n" for labels, value in samples]

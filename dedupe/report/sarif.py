@@ -1,45 +1,47 @@
 """Findings as SARIF 2.1.0, for code scanning and for editors that show such results.
 
-A kind of finding is a rule, a finding is a result. Its place is a path in the image's file system
-(an artifact below the base ``ROOTFS``) where it has one, else the image, and the layer as a logical
-location. What went wrong while scanning is a notification of the run. Consumers show what they are
-given in their own ways, so a message has its brackets and braces escaped as the standard asks:
-text of an image can be neither link nor placeholder.
+A kind of finding is a rule, and a finding is a result. The place of a result is a path in the
+image's file system (an artifact below the base ``ROOTFS``) or the image if no path is concerned,
+and the layer as a logical location. A problem of the scan is a notification of the run. Messages
+escape brackets and braces as the standard demands, so text of an image can be neither a link nor a
+placeholder, however a consumer shows it.
 Source: SARIF 2.1.0, sections 3.11 (message), 3.27 (result), 3.28 (location), 3.58 (notification).
 """
 
-import json
 import re
 import time
-from typing import Any
 from urllib.parse import quote
 
 from dedupe import __version__
 from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
+from dedupe.model.findings import FindingKind
 from dedupe.model.paths import path_bytes
-from dedupe.report.kinds import KINDS
+from dedupe.report.text import json_document
 from dedupe.report.units import counted, human
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-#: what paths are relative to; where it lies on disk nobody knows
+#: the root of an image's file system, which has no place on disk that is known
 _BASE = "ROOTFS"
-#: an image has no end of paths, a finding names up to five
 _PROPERTIES = (
     *("saves_bytes", "size_bytes", "files", "images", "image", "position", "step"),
     *("other_position", "other_step", "fields", "paths", "repair"),
 )
+#: kind -> place among the rules
+_RULE_INDEX: dict[str, int] = {kind: index for index, kind in enumerate(FindingKind)}
+
+_Object = dict[str, object]
 
 
-def render(found: Overview, limit: int) -> str:
-    """One log with one run; at most ``limit`` findings, those that win most; 0 for all."""
-    shown = found.findings[:limit] if limit else found.findings
+def to_sarif(found: Overview, limit: int) -> str:
+    """One log with one run; at most ``limit`` findings, those that save most; 0 for all."""
+    shown = found.findings[: limit or None]
     run = {
         "tool": {
             "driver": {
                 "name": "dedupe",
                 "semanticVersion": __version__,
-                "rules": [_rule(kind) for kind in KINDS],
+                "rules": [_rule(kind) for kind in FindingKind],
             }
         },
         "invocations": [_invocation(found)],
@@ -53,33 +55,33 @@ def render(found: Overview, limit: int) -> str:
             "findings_left_out": len(found.findings) - len(shown),
         },
     }
-    log = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    return json_document({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
-def _rule(kind: str) -> dict[str, Any]:
-    what, wins = KINDS[kind]
+def _rule(kind: FindingKind) -> _Object:
+    meaning = f"{kind.meaning[:1].upper()}{kind.meaning[1:]}."
     return {
-        "id": kind,
-        "shortDescription": {"text": _message(f"{_sentence(what)}.")},
-        "fullDescription": {"text": _message(f"{_sentence(what)}. Mending it wins {wins}.")},
-        "help": {"text": _message(f"{_sentence(what)}. Each finding says how it is mended.")},
+        "id": kind.value,
+        "shortDescription": {"text": _message(meaning)},
+        "fullDescription": {"text": _message(f"{meaning} A fix saves {kind.saved}.")},
+        "help": {"text": _message(f"{meaning} Each finding names its fix.")},
         "defaultConfiguration": {"level": "warning"},
     }
 
 
-def _result(row: queries.FindingsRow) -> dict[str, Any]:
+def _result(row: queries.FindingsRow) -> _Object:
     others = f" and {counted(row['images'] - 1, 'more image')}" if row["images"] > 1 else ""
     return {
         "ruleId": row["kind"],
-        "ruleIndex": list(KINDS).index(row["kind"]),
-        # what other images still read is not won, and is none the worse for that
+        # the standard's value for a rule that is not listed; no kind of finding is without one
+        "ruleIndex": _RULE_INDEX.get(row["kind"], -1),
+        # if other images still read all the bytes, a fix saves nothing here
         "level": "warning" if row["saves_bytes"] else "note",
         "message": {
             "text": _message(
-                f"{human(row['saves_bytes'])} to win: {counted(row['files'], 'file')} "
+                f"A fix saves {human(row['saves_bytes'])}: {counted(row['files'], 'file')} "
                 f"({human(row['size_bytes'])}) in layer {row['position']} of "
-                f"{row['image']}{others}. To mend: {row['repair']}."
+                f"{row['image']}{others}. Fix: {row['repair']}."
             )
         },
         "locations": _locations(row),
@@ -88,7 +90,7 @@ def _result(row: queries.FindingsRow) -> dict[str, Any]:
     }
 
 
-def _locations(row: queries.FindingsRow) -> list[dict[str, Any]]:
+def _locations(row: queries.FindingsRow) -> list[_Object]:
     layer = {
         "name": f"layer {row['position']}",
         "fullyQualifiedName": f"{row['image']}/layer {row['position']}",
@@ -100,7 +102,7 @@ def _locations(row: queries.FindingsRow) -> list[dict[str, Any]]:
     ] or [{"uri": quote(row["image"], safe="/")}]
     return [
         {
-            # code scanning shows no result without a line; files of images have none to name
+            # code scanning shows no result without a line, although files of images have none
             "physicalLocation": {"artifactLocation": artifact, "region": {"startLine": 1}},
             "logicalLocations": [layer],
         }
@@ -108,8 +110,8 @@ def _locations(row: queries.FindingsRow) -> list[dict[str, Any]]:
     ]
 
 
-def _invocation(found: Overview) -> dict[str, Any]:
-    """How the scan went; it failed where something was skipped, as its exit code says."""
+def _invocation(found: Overview) -> _Object:
+    """How the scan ended; it failed if something was skipped, as its exit code says."""
     moments = {
         name: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
         for name, seconds in (
@@ -134,7 +136,3 @@ def _invocation(found: Overview) -> dict[str, Any]:
 def _message(text: str) -> str:
     """Plain text in which nothing is a link or a placeholder."""
     return re.sub(r"[{}]", r"\g<0>\g<0>", re.sub(r"[][]", r"\\\g<0>", text))
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -1,33 +1,39 @@
-"""Answers as a table, JSON, CSV or Parquet."""
+"""The answer to one question: as a table on a screen, JSON, CSV or Parquet."""
 
 import csv
 import io
 import json
-from typing import Any
+from typing import TYPE_CHECKING
 
 from dedupe.errors import UsageError
+from dedupe.model.measures import Cause
 from dedupe.model.questions import Answer
-from dedupe.report.steps import short_step
-from dedupe.report.units import human
+from dedupe.report.text import aligned, json_document
+from dedupe.report.units import cut, human, short_step
+
+if TYPE_CHECKING:
+    from polars.datatypes import DataType
 
 _WIDEST = 48
-# a spreadsheet takes a cell that starts so for a formula; in some languages also by the wide signs
+#: spreadsheets take a cell that starts so as a formula; the wide signs in some languages only
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-#: columns that are of no use in part; queries put them last
+#: columns that are useless if they are cut; queries put them last
 _WHOLE = frozenset({"path", "link", "repair"})
-#: build steps, which every builder begins with the same words
+#: columns with build steps, which are shown without the shell before them
 _STEPS = frozenset({"created_by", "hidden_by", "added_by", "step", "other_step", "split_by"})
 #: columns that only programs read
 _NOT_SHOWN = frozenset(
     {"names", "image_id", "twin_id", "base_chain", "created", "sources", "blobs"}
 )
-_CAUSES = frozenset(
-    {"modified", "metadata_only", "unchanged", "deleted", "opaque", "replaced", "superseded"}
-)
+#: columns of bytes that are named by what hides these
+_CAUSES = frozenset(Cause)
 
 
-def chosen(answer: Answer, sort: str | None, limit: int) -> tuple[Answer, int]:
-    """The rows to show, and how many are left out; raises UsageError for an unknown column."""
+def select_rows(answer: Answer, sort: str | None, limit: int) -> tuple[Answer, int]:
+    """Sort and cut the rows: the rows to show, and the number of others.
+
+    Raises UsageError for an unknown column.
+    """
     rows = answer.rows
     if sort is not None:
         if sort not in answer.columns:
@@ -40,13 +46,13 @@ def chosen(answer: Answer, sort: str | None, limit: int) -> tuple[Answer, int]:
     return Answer(answer.columns, shown), len(rows) - len(shown)
 
 
-def as_json(answer: Answer) -> str:
+def to_json(answer: Answer) -> str:
     """A list of objects."""
-    return json.dumps(answer.dicts(), indent=2, ensure_ascii=False, default=_plain_value) + "\n"
+    return json_document(answer.dicts(), default=_plain_value)
 
 
-def as_csv(answer: Answer) -> str:
-    """A header and a line a row; no cell can start a formula."""
+def to_csv(answer: Answer) -> str:
+    """A header and one line per row; no cell can start a formula."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(answer.columns)
@@ -55,8 +61,8 @@ def as_csv(answer: Answer) -> str:
     return text.getvalue()
 
 
-def as_parquet(answer: Answer) -> bytes:
-    """A Parquet file with the types of the query, also where there is no row."""
+def to_parquet(answer: Answer) -> bytes:
+    """A Parquet file with the types of the query, even if it has no rows."""
     import polars as pl
 
     schema = {name: _polars_type(kind) for name, kind in answer.columns.items()}
@@ -65,31 +71,24 @@ def as_parquet(answer: Answer) -> bytes:
     return data.getvalue()
 
 
-def as_text(answer: Answer, *, plain: bool, columns: tuple[str, ...] = ()) -> str:
-    """Aligned columns, these or all; names and numbers shortened for a screen."""
+def to_terminal(answer: Answer, *, plain: bool, columns: tuple[str, ...] = ()) -> str:
+    """Aligned columns, these or all; names and numbers are shortened for a screen."""
     if not answer.rows:
-        return "nothing to show\n"
+        return "no rows\n"
     names = list(answer.columns)
     places = [names.index(name) for name in columns if name in answer.columns] or [
         place for place, name in enumerate(names) if name not in _NOT_SHOWN
     ]
-    lines = [
+    rows = [
         [names[place] for place in places],
         *([_text(names[place], row[place], plain) for place in places] for row in answer.rows),
     ]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(places))]
-    numeric = [isinstance(answer.rows[0][place], int | float) for place in places]
-    return "".join(
-        "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
-        ).rstrip()
-        + "\n"
-        for line in lines
-    )
+    first = answer.rows[0]
+    texts = {at for at, place in enumerate(places) if not isinstance(first[place], int | float)}
+    return "".join(f"{line}\n" for line in aligned(rows, left=texts))
 
 
-def _text(name: str, value: Any, plain: bool) -> str:
+def _text(name: str, value: object, plain: bool) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and _is_bytes(name):
         return human(value, plain=plain)
     if isinstance(value, float):
@@ -101,8 +100,7 @@ def _text(name: str, value: Any, plain: bool) -> str:
     )
     if name in _STEPS:
         return short_step(text, _WIDEST)
-    whole = name in _WHOLE or len(text) <= _WIDEST
-    return text if whole else text[: _WIDEST - 1] + "…"
+    return text if name in _WHOLE else cut(text, _WIDEST)
 
 
 def _is_bytes(name: str) -> bool:
@@ -111,7 +109,7 @@ def _is_bytes(name: str) -> bool:
     )
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     if isinstance(value, list | dict):
         value = json.dumps(value, ensure_ascii=False, default=_plain_value)
     elif isinstance(value, bytes):
@@ -123,7 +121,8 @@ def _plain_value(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _polars_type(kind: str) -> Any:
+def _polars_type(kind: str) -> "type[DataType] | DataType | None":
+    """The polars type of a DuckDB type; None for polars to find it by the values."""
     import polars as pl
 
     if kind.endswith("[]"):
@@ -131,8 +130,10 @@ def _polars_type(kind: str) -> Any:
         return inner and pl.List(inner)
     if kind.startswith("STRUCT("):
         fields = (field.split(" ", 1) for field in kind[len("STRUCT(") : -1].split(", "))
-        return pl.Struct({name.strip('"'): _polars_type(inner) for name, inner in fields})
-    known: dict[str, Any] = {
+        types = {name.strip('"'): _polars_type(inner) for name, inner in fields}
+        known_types = {name: found for name, found in types.items() if found is not None}
+        return pl.Struct(known_types) if len(known_types) == len(types) else None
+    known: dict[str, type[DataType] | DataType] = {
         "BOOLEAN": pl.Boolean,
         "TINYINT": pl.Int8,
         "SMALLINT": pl.Int16,
@@ -146,5 +147,5 @@ def _polars_type(kind: str) -> Any:
         "TIMESTAMP": pl.Datetime("us"),
         "VARCHAR": pl.String,
     }
-    # what is rarer goes by its values: decimals, dates
+    # rarer types are decimals and dates
     return known.get(kind)

@@ -1,113 +1,125 @@
 """The report on a screen: what matters first, in about forty lines."""
 
-from typing import Any
+from collections.abc import Sequence
 
+from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
-from dedupe.model.measures import Key
-from dedupe.report.steps import short_step
-from dedupe.report.units import counted, human, percent
+from dedupe.model.measures import IMAGES, SHOWN_IMAGE_SIZES, SHOWN_TOTALS, TOTALS
+from dedupe.report.text import INDENT, aligned, sizer
+from dedupe.report.units import counted, human, percent, short_step
 
 _IMAGES = 5
 _FINDINGS = 10
+_PROBLEMS = 5
 _STEP_WIDTH = 60
 
 
-def render(found: Overview, *, plain: bool) -> str:
-    """Totals, where the bytes go, the worst images and files."""
+def to_terminal(found: Overview, *, plain: bool) -> str:
+    """Totals, and the images and findings that matter most."""
     totals = found.totals
-
-    def size(key: Key) -> str:
-        return human(totals[key], plain=plain).rjust(18 if plain else 9)
-
-    efficiency = percent(totals["live_bytes"], totals["naive_bytes"])
     lines = [
         f"{counted(totals['images'], 'image')}, {counted(totals['layers'], 'layer')}, "
         f"{counted(totals['files'], 'file')} in {counted(len(found.sources), 'source')}",
         "",
-        f"{size('stored_bytes')}  stored on disk in all sources",
-        *_allocated(found, plain=plain),
-        f"{size('unpacked_bytes')}  unpacked, each layer once in its place",
-        f"{size('cow_savings_bytes')}  saved by sharing read-only layers",
-        f"{size('position_loss_bytes')}  lost: the same layer again on another parent",
-        f"{size('duplicate_content_bytes')}  the same files again in other layers",
-        f"{size('dead_bytes')}  dead: in no image can a container read it",
-        f"{size('orphan_bytes')}  in blobs that no manifest names",
+        *_totals(found, plain=plain),
         "",
-        f"Images: {efficiency} of their bytes can be read by a container; the rest is shadowed.",
+        f"Images: efficiency {percent(totals['live_bytes'], totals['naive_bytes'])} "
+        "(live / content); the rest of their content is shadowed.",
         "",
-        f"{'readable':>9}  {'content':>9}  {'shadowed':>9}  {'its own':>9}  image",
+        *_images(found.images, plain=plain),
+        *_containers(found.containers, plain=plain),
+        *_findings(found.findings, plain=plain),
+        *_problems(found.problems),
     ]
-    worst = sorted(found.images, key=lambda row: -row["shadowed_bytes"])
-    for row in worst[:_IMAGES]:
-        sizes = "  ".join(
-            human(row[key], plain=plain).rjust(9)
-            for key in ("content_bytes", "shadowed_bytes", "exclusive_unpacked")
-        )
-        mark = "" if row["complete"] else "  (incomplete: some layers could not be read)"
-        lines.append(f"{100 * row['efficiency']:7.1f} %  {sizes}  {row['name']}{mark}")
-    if len(worst) > _IMAGES:
-        lines.append(f"{'':43}  and {len(worst) - _IMAGES} more: dedupe images")
-    lines += _containers(found, plain=plain)
-    lines += _findings(found, plain=plain)
-    errors = [row for row in found.problems if row["severity"] == "error"]
-    if errors:
-        lines += ["", f"{counted(len(errors), 'problem')}: figures are incomplete"]
-        lines += [f"  {row['source']}: {row['message']} [{row['code']}]" for row in errors[:5]]
     return "\n".join(lines) + "\n"
 
 
-def _allocated(found: Overview, *, plain: bool) -> list[str]:
-    """What file systems give to unpacked stores, which is what `du` and `df` show."""
-    measured = [row for row in found.sources if row["allocated_bytes"] is not None]
+def _totals(found: Overview, *, plain: bool) -> list[str]:
+    size = sizer(plain=plain)
+    lines = [f"{size(found.totals[key])}  {TOTALS[key].label}" for key in SHOWN_TOTALS]
+    # what `du` and `df` show is beside what is stored
+    return [lines[0], *_allocated(found.sources, plain=plain), *lines[1:]]
+
+
+def _allocated(sources: Sequence[queries.SourcesRow], *, plain: bool) -> list[str]:
+    """What file systems allocate to unpacked stores; no line if there are none."""
+    measured = [row for row in sources if row["allocated_bytes"] is not None]
     if not measured:
         return []
-    width = 18 if plain else 9
-    given = human(sum(row["allocated_bytes"] or 0 for row in measured), plain=plain)
-    rest = human(sum(row["other_bytes"] or 0 for row in measured), plain=plain)
+    allocated = sum(row["allocated_bytes"] or 0 for row in measured)
+    other = human(sum(row["other_bytes"] or 0 for row in measured), plain=plain)
     return [
-        f"{given.rjust(width)}  given to unpacked stores by the file system, {rest} of it other"
+        f"{sizer(plain=plain)(allocated)}  allocated to unpacked stores by the file system; "
+        f"{other} is in no blob, layer or container"
     ]
 
 
-def _containers(found: Overview, *, plain: bool) -> list[str]:
+def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> list[str]:
+    worst = sorted(rows, key=lambda row: -row["shadowed_bytes"])
+    table = [
+        [IMAGES["efficiency"].label, *(IMAGES[key].label for key in SHOWN_IMAGE_SIZES), "image"],
+        *(
+            [
+                f"{100 * row['efficiency']:.1f} %",
+                *(human(row[key], plain=plain) for key in SHOWN_IMAGE_SIZES),
+                row["name"]
+                + ("" if row["complete"] else "  (incomplete: a layer could not be read)"),
+            ]
+            for row in worst[:_IMAGES]
+        ),
+    ]
+    if len(worst) > _IMAGES:
+        table.append(["", "", "", "", f"and {len(worst) - _IMAGES} more: dedupe images"])
+    return aligned(table, left={4}, widths=(9, 9, 9, 9))
+
+
+def _containers(rows: Sequence[queries.ContainersRow], *, plain: bool) -> list[str]:
     """One line on all writable branches."""
-    if not found.containers:
+    if not rows:
         return []
-    sums = {
-        key: human(sum(row[key] for row in found.containers), plain=plain)
-        for key in ("upper_bytes", "copied_up_bytes", "container_cow_savings_bytes")
-    }
+    written = human(sum(row["upper_bytes"] for row in rows), plain=plain)
+    copied_up = human(sum(row["copied_up_bytes"] for row in rows), plain=plain)
+    saved = human(sum(row["container_cow_savings_bytes"] for row in rows), plain=plain)
     return [
         "",
-        f"{counted(len(found.containers), 'container')}: {sums['upper_bytes']} written, "
-        f"{sums['copied_up_bytes']} of it copied up; copies of their images would cost "
-        f"{sums['container_cow_savings_bytes']} more",
+        f"{counted(len(rows), 'container')}: {written} written, {copied_up} of it copied up; "
+        f"{saved} saved by sharing their images",
     ]
 
 
-def _findings(found: Overview, *, plain: bool) -> list[str]:
-    """The worst findings: bytes to win, where, by which step, and what to do."""
-    if not found.findings:
-        return ["", "Nothing to mend was found."]
-    lines = ["", "Worst findings, by what mending them wins"]
-    for row in found.findings[:_FINDINGS]:
+def _findings(rows: Sequence[queries.FindingsRow], *, plain: bool) -> list[str]:
+    """The findings that save most: bytes, image, build step and fix."""
+    if not rows:
+        return ["", "Nothing to fix was found."]
+    lines = ["", "Top findings, by the bytes that a fix saves"]
+    for row in rows[:_FINDINGS]:
         fields = f" ({', '.join(row['fields'])})" if row["fields"] else ""
-        more = counted(row["images"] - 1, "more image")
-        others = f" and {more}" if row["images"] > 1 else ""
-        lines.append(
+        others = f" and {counted(row['images'] - 1, 'more image')}" if row["images"] > 1 else ""
+        lines += [
             f"{human(row['saves_bytes'], plain=plain):>9}  {row['kind']}{fields}: "
-            f"{counted(row['files'], 'file')} in {row['image']}{others}"
-        )
-        lines.append(f"{'':11}layer {row['position']}: {_step(row['step'])}")
-        lines.append(f"{'':11}{row['repair']}")
-    if len(found.findings) > _FINDINGS:
-        lines.append(f"{'':11}and {len(found.findings) - _FINDINGS} more: dedupe findings")
+            f"{counted(row['files'], 'file')} in {row['image']}{others}",
+            f"{INDENT}layer {row['position']}: {_step(row['step'])}",
+            f"{INDENT}{row['repair']}",
+        ]
+    if len(rows) > _FINDINGS:
+        lines.append(f"{INDENT}and {len(rows) - _FINDINGS} more: dedupe findings")
     return lines
 
 
-def tree(rows: list[dict[str, Any]], *, plain: bool) -> str:
+def _problems(rows: Sequence[queries.ProblemsRow]) -> list[str]:
+    errors = [row for row in rows if row["severity"] == "error"]
+    if not errors:
+        return []
+    return [
+        "",
+        f"{counted(len(errors), 'problem')}: figures are incomplete",
+        *(f"  {row['source']}: {row['message']} [{row['code']}]" for row in errors[:_PROBLEMS]),
+    ]
+
+
+def tree_text(rows: Sequence[queries.TreeRow], *, plain: bool) -> str:
     """Chains as an indented tree: size, number of images, build step, images that end there."""
-    children: dict[str | None, list[dict[str, Any]]] = {}
+    children: dict[str | None, list[queries.TreeRow]] = {}
     for row in rows:
         children.setdefault(row["parent"], []).append(row)
     lines: list[str] = []
@@ -124,4 +136,4 @@ def tree(rows: list[dict[str, Any]], *, plain: bool) -> str:
 
 
 def _step(text: str | None) -> str:
-    return short_step(text, _STEP_WIDTH) or "(the image does not say)"
+    return short_step(text, _STEP_WIDTH) or "(step unknown)"

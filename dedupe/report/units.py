@@ -1,6 +1,10 @@
-"""Numbers for people."""
+"""Numbers and build steps as people read them."""
+
+import re
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+#: the digest by which a builder's history names the files that a step copied
+_DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 
 
 def human(count: int, *, plain: bool = False) -> str:
@@ -18,10 +22,27 @@ def human(count: int, *, plain: bool = False) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """Share of a whole; a hyphen where there is none."""
+    """The share of a whole; a hyphen if the whole is 0."""
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
 def counted(count: int, thing: str) -> str:
-    """``1 image``, ``2,000 images``."""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+    """A number with its noun: ``1 image``, ``2,000 images``, ``3 directories``."""
+    return f"{count:,} {thing if count == 1 else _plural(thing)}"
+
+
+def _plural(thing: str) -> str:
+    if thing.endswith("y"):
+        return f"{thing[:-1]}ies"
+    return f"{thing}es" if thing.endswith("ch") else f"{thing}s"
+
+
+def short_step(text: str | None, width: int) -> str:
+    """A build step without the shell that every builder puts before it, cut to a width."""
+    text = (text or "").removeprefix("/bin/sh -c ").removeprefix("#(nop) ").strip()
+    return cut(_DIGEST.sub(r"\1…", text), width)
+
+
+def cut(text: str, width: int) -> str:
+    """The text, or its beginning and an ellipsis if it is longer than the width."""
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,15 +1,23 @@
-"""Who pays for what, on a screen: one granularity, rows that add up, and their total."""
+"""What is attributed to whom, on a screen: one granularity, rows that add up, and their total."""
+
+from collections.abc import Mapping
 
 from dedupe.model.questions import Answer, AnyQuestion
-from dedupe.report.units import human, percent
+from dedupe.report.text import aligned
+from dedupe.report.units import cut, human, percent
 
 _WIDEST = 56
 #: columns of each granularity, and whether they add up
 _COLUMNS = {"attributed": True, "exclusive": True, "shared": False, "referenced": False}
+_MEANING = {
+    "compressed": "blobs as stored, each digest once",
+    "unpacked": "layers unpacked, each once per parent",
+    "content": "distinct file contents, each once",
+}
 
 
-def render(question: AnyQuestion, answer: Answer, shown: Answer, *, plain: bool) -> str:
-    """Rows of ``usage`` at the granularity that the question names, and the totals of all rows."""
+def to_terminal(question: AnyQuestion, answer: Answer, shown: Answer, *, plain: bool) -> str:
+    """The shown rows of ``usage`` at the question's granularity, and the totals of all rows."""
     granularity = question.parameters["granularity"]
     every = answer.dicts()
     columns = [*(f"{name}_{granularity}" for name in _COLUMNS), "dead_bytes"]
@@ -17,44 +25,23 @@ def render(question: AnyQuestion, answer: Answer, shown: Answer, *, plain: bool)
     sums = {name: sum(row[name] or 0 for row in every) for name in adding}
     whole = sums[columns[0]]
 
-    def line(row: dict[str, int | None], name: str, images: object) -> list[str]:
+    def line(row: Mapping[str, int | None], name: str, images: object) -> list[str]:
         sizes = [
-            "" if row.get(key) is None else human(row[key] or 0, plain=plain) for key in columns
+            "" if (size := row.get(key)) is None else human(size, plain=plain) for key in columns
         ]
-        paid = row.get(columns[0])
-        return [
-            *sizes,
-            "" if paid is None else percent(paid, whole),
-            str(images or ""),
-            _name(name),
-        ]
+        attributed = row.get(columns[0])
+        share = "" if attributed is None else percent(attributed, whole)
+        return [*sizes, share, str(images or ""), cut(name, _WIDEST)]
 
-    table = [
-        [*_COLUMNS, "dead", "pays", "images", "name"],
+    rows = [
+        [*_COLUMNS, "dead", "share", "images", "name"],
         *(line(row, row["name"], row["images"]) for row in shown.dicts()),
-        line(dict(sums), "total", ""),
+        line(sums, "total", ""),
     ]
-    widths = [max(len(row[place]) for row in table) for place in range(len(table[0]))]
-    text = "".join(
-        "  ".join(
-            cell if place == len(row) - 1 else cell.rjust(widths[place])
-            for place, cell in enumerate(row)
-        )
-        + "\n"
-        for row in table
-    )
+    text = "\n".join(aligned(rows, left={len(rows[0]) - 1}))
     return (
-        f"{text}\nBytes {_MEANING[granularity]}. attributed, exclusive and dead add up; shared and"
-        " referenced\ncount a unit in every row that holds it. Empty: not known.\n"
+        f"{text}\n\nBytes of {_MEANING[granularity]}. Empty: unknown.\n"
+        "attributed: shared bytes divided among their users; exclusive: freed by deleting it "
+        "alone;\ndead: shadowed in every image. These three add up; shared and referenced count "
+        "a unit in every row\nthat has it.\n"
     )
-
-
-_MEANING = {
-    "compressed": "of blobs as stored, each digest once",
-    "unpacked": "of layers unpacked, each once in its place",
-    "content": "of distinct file contents, each once",
-}
-
-
-def _name(name: str) -> str:
-    return name if len(name) <= _WIDEST else name[: _WIDEST - 1] + "…"

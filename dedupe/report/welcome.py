@@ -1,4 +1,4 @@
-"""What the program says when it is asked nothing."""
+"""What the program prints if it is called without a command."""
 
 import shlex
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from dedupe.analysis import queries
 from dedupe.report.units import counted, human
 
 _WHAT = """\
-dedupe says what is shared, shadowed and stored twice in container image stores.
-It reads them in place, and changes nothing.
+dedupe shows what is shared, shadowed and stored twice in container image stores.
+It reads them in place and changes nothing.
 """
 _MORE = """
 dedupe --help lists all commands, dedupe COMMAND --help explains one.
@@ -17,9 +17,9 @@ dedupe --help lists all commands, dedupe COMMAND --help explains one.
 
 
 def first_steps(places: Sequence[Path]) -> str:
-    """To somebody without a catalog: what to scan, with the stores of this host."""
+    """For a user without a catalog: what to scan, with the stores of this host."""
     found = "".join(f"  dedupe scan {shlex.quote(str(place))}\n" for place in places)
-    here = f"\nStores on this host (other users' need root):\n\n{found}" if places else ""
+    here = f"\nStores on this host (those of other users need root):\n\n{found}" if places else ""
     return (
         f"{_WHAT}\n"
         "There is no catalog yet. Fill it from an archive, a store, or a folder of them:\n\n"
@@ -29,18 +29,18 @@ def first_steps(places: Sequence[Path]) -> str:
     )
 
 
-def held(folder: Path, scans: Sequence[queries.TrendRow]) -> str:
-    """To somebody with one: what the last scan found, and the ways into it."""
+def last_scan(folder: Path, scans: Sequence[queries.TrendRow]) -> str:
+    """For a user with a catalog: what the last scan found, and commands that show it."""
     last = scans[-1]
     return (
         f"{_WHAT}\n"
         f"Catalog {folder}: {counted(len(scans), 'scan')}.\n"
-        f"The last, of {last['finished']:%Y-%m-%d %H:%M} UTC: {counted(last['images'], 'image')} "
+        f"Last scan, {last['finished']:%Y-%m-%d %H:%M} UTC: {counted(last['images'], 'image')} "
         f"in {counted(last['sources'], 'source')}, {human(last['stored_bytes'])} stored, "
         f"{human(last['unpacked_bytes'])} unpacked.\n\n"
-        "  dedupe report       where the bytes go, and what is worst\n"
-        "  dedupe findings     what is wrong, which step does it, how to mend it\n"
-        "  dedupe usage        who pays for what\n"
-        "  dedupe scan PATH    read what is new\n"
+        "  dedupe report       where the bytes are, and what to fix\n"
+        "  dedupe findings     problems, the build step at fault, and the fix\n"
+        "  dedupe usage        to which repositories the bytes are attributed\n"
+        "  dedupe scan PATH    read new images\n"
         f"{_MORE}"
     )

@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 from dedupe.analysis.check import RULES, CheckSettings, Override, RuleLimits, Verdict, check
 from dedupe.analysis.check.settings import with_limits
 from dedupe.analysis.paths.globs import pattern_of
-from dedupe.report.check import as_json, as_markdown, as_text
+from dedupe.report.check import to_json, to_markdown, to_terminal
 from dedupe.store.session import Session
 
 MEGABYTE = 1_000_000
@@ -227,7 +227,7 @@ def test_a_broken_rule_shows_its_evidence_and_a_fix(catalog: Path) -> None:
     assert first["hidden_by"] == "RUN rm big"
     assert "join the rm to the step of layer 2" in first["repair"]
     assert [row["path"] for row in paths.rows] == ["big", "lib"]
-    text = as_text(found, plain=False)
+    text = to_terminal(found, plain=False)
     for part in ("4.0 MB is above 1.0 MB: r/app:1", "RUN make big", "join the rm", "fix: "):
         assert part in text
 
@@ -243,10 +243,10 @@ def test_text_shows_ten_breaches_and_json_all(tmp_path: Path) -> None:
     found = check(
         Session(tmp_path / "c"), with_limits(CheckSettings(), ["highest-shadowed-bytes=0"], ())
     )
-    text = as_text(found, plain=True)
+    text = to_terminal(found, plain=True)
     assert "and 3 more; -f json lists all" in text
     assert len(re.findall(r"is above 0: i:\d+", text)) == 10
-    (rule,) = [each for each in json.loads(as_json(found))["rules"] if each["breaches"]]
+    (rule,) = [each for each in json.loads(to_json(found))["rules"] if each["breaches"]]
     assert [each["value"] for each in rule["breaches"]] == list(range(13, 0, -1))
     assert [len(each["rows"]) for each in rule["evidence"]] == [10, 10]
 
@@ -345,7 +345,7 @@ def test_hostile_names_stay_text_in_every_form(tmp_path: Path) -> None:
     found = check(
         Session(tmp_path / "c"), with_limits(CheckSettings(), ["highest-shadowed-bytes=1"], ())
     )
-    rendered = MarkdownIt("gfm-like", {"linkify": False}).render(as_markdown(found))
+    rendered = MarkdownIt("gfm-like", {"linkify": False}).render(to_markdown(found))
     assert "<code>&lt;b&gt;|x:1" in rendered
     # without code spans and our own two tags, only our own markup is left
     bare = re.sub(r"<code>.*?</code>|</?details>|</?summary>", "", rendered)
@@ -354,7 +354,7 @@ def test_hostile_names_stay_text_in_every_form(tmp_path: Path) -> None:
     assert rendered.count("</details>") == 1
     rows = re.findall(r"<tr>(.*?)</tr>", rendered, re.DOTALL)
     assert {len(re.findall("<t[dh]>", row)) for row in rows} == {5, 7, 9}
-    assert "\x1b" not in as_text(found, plain=False)
+    assert "\x1b" not in to_terminal(found, plain=False)
 
 
 def test_markdown_fits_into_a_comment(tmp_path: Path) -> None:
@@ -372,6 +372,6 @@ def test_markdown_fits_into_a_comment(tmp_path: Path) -> None:
     scan_only(tmp_path / "c", tmp_path / "store")
     every = [f"{rule.name}={'1' if rule.lowest else '0'}" for rule in RULES]
     found = check(Session(tmp_path / "c"), with_limits(CheckSettings(floor_bytes=0), every, ()))
-    markdown = as_markdown(found)
+    markdown = to_markdown(found)
     assert 30_000 < len(markdown) < 65_536
     assert all(rule.name in markdown for rule in RULES)

@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from dedupe.analysis.diff import compare_images, compare_scans, compare_sources, summarise
 from dedupe.errors import DedupeError, StoreError
 from dedupe.model.paths import path_text
-from dedupe.store.catalog import scan_ids
 from dedupe.store.session import Session
+from dedupe.store.views import scan_ids
 
 METADATA = {"mode", "uid", "gid", "mtime", "xattrs"}
 

@@ -20,9 +20,10 @@ from dedupe.audit import read_audit
 from dedupe.errors import LockedError, UsageError
 from dedupe.host.locks import exclusive_lock, shared_lock
 from dedupe.host.writing import write_atomically
-from dedupe.store.catalog import LOCK, scan_ids
+from dedupe.store.catalog import LOCK
 from dedupe.store.retention import collect, expired, forget
 from dedupe.store.session import Session
+from dedupe.store.views import scan_ids
 
 APP = Image(
     [tar_of([file("big", b"1" * 9000), file("b", b"2" * 1000)]), tar_of([whiteout("big")])],
@@ -184,7 +185,7 @@ def test_the_notify_command_runs_without_a_shell(tmp_path: Path) -> None:
             "[audit]\nsources = 'x'\nstate = 's'\nkeeep = '9d'",
             "unknown key keeep; the nearest is k",
         ),
-        ("[audit]\nsources = 'x'\nstate = 's'\nkeep = '90'", "keep: expected an age as 90d"),
+        ("[audit]\nsources = 'x'\nstate = 's'\nkeep = '90'", "keep: expected an age like 90d"),
         ("[audit]\nsources = 'x'\nstate = 's'\nnotify = [1]", "notify: expected texts"),
         ("[audit]\nsources = 'x'\nstate = 's'\n[audit.reports]\npdf = 'x'", "unknown key pdf"),
         ("[audit]\nsources = 'x'\nstate = 's'\n[check]\nflor = 1", "unknown key flor"),
@@ -238,7 +239,7 @@ def test_a_killed_audit_holds_no_lock(tmp_path: Path) -> None:
     done = run(config)
     assert (done.returncode, done.stderr) == (0, "")
     (summary,) = history(tmp_path).values()
-    assert (summary["layers_read"], summary["layers_named"]) == (0, 2)
+    assert (summary["layers_read"], summary["layers_reused"]) == (0, 2)
 
 
 #: a moment is a call that makes or deletes a file for good; a file that others read may not be

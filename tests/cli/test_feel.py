@@ -13,7 +13,7 @@ from helpers.scanning import scanned
 from here import PROJECT
 
 from dedupe.analysis.advice import GENERAL, Reason, advice
-from dedupe.report.advice import render
+from dedupe.report.advice import to_terminal
 
 
 def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -64,7 +64,7 @@ def test_scan_ends_with_three_commands_that_work(tmp_path: Path, store: Path) ->
     lines = [line.strip() for line in done.stderr.partition("next:\n")[2].splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith("dedupe ")]
     assert [words[1] for words in commands] == ["report", "findings", "reorder"]
-    assert "4 findings; mending the first wins 1.6 MB (position-loss" in done.stderr
+    assert "4 findings; fixing the first saves 1.6 MB (position-loss" in done.stderr
     for words in commands:
         assert run(tmp_path, *words[1:]).returncode == 0
 
@@ -97,7 +97,7 @@ def test_advice_follows_what_was_found(tmp_path: Path) -> None:
     reasons = [each.reason for each in advised]
     assert reasons == [Reason.OVERVIEW, Reason.FINDINGS, Reason.SHADOWED]
     assert [each.size_bytes for each in advised[1:]] == [9000, 9000]
-    typed = [line for line in render(advised).splitlines() if "history" in line]
+    typed = [line for line in to_terminal(advised).splitlines() if "history" in line]
     assert shlex.split(typed[0])[:3] == ["dedupe", "history", "localhost/it's:1"]
 
 

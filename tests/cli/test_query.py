@@ -9,7 +9,8 @@ from helpers.scanning import scanned
 
 from dedupe.errors import UsageError
 from dedupe.model.tables import SCAN_TABLES, TABLES
-from dedupe.store.session import Session, relations
+from dedupe.store.session import Session
+from dedupe.store.sql import relations
 
 IMAGE = Image([tar_of([directory("etc"), file("etc/a", b"x" * 10)])], names=["good:1"])
 

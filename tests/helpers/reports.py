@@ -15,7 +15,10 @@ from markdown_it.token import Token
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
-FORMS = ("terminal", "json", "html", "markdown", "csv", "sarif", "openmetrics")
+from dedupe.report.forms import FORMS as REGISTRY
+
+#: forms of the report that need no check
+FORMS = [form.value for form, entry in REGISTRY.items() if not entry.needs_check]
 HOSTILE = (
     "=HYPERLINK(evil)",
     "+1+cmd|' -C calc'!A0",

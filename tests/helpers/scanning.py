@@ -7,7 +7,8 @@ from typing import Any
 from builders import Image, write_oci_layout
 
 from dedupe.model.images import FoundSource, Problem, Severity
-from dedupe.scan import ScanOutcome, scan
+from dedupe.model.outcome import ScanOutcome
+from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
 from dedupe.store.session import Session
@@ -37,7 +38,8 @@ def scan_only(
     catalog: Path, *paths: Path | str, verify: bool = False, select: Selection = Selection()
 ) -> ScanOutcome:
     """Scan these paths into a catalog."""
-    return scan(discover(paths, select), Catalog(catalog), Silence(), workers=2, verify=verify)
+    found = discover(paths, select)
+    return scan_sources(found, Catalog(catalog), Silence(), workers=2, verify=verify)
 
 
 def codes(outcome: ScanOutcome) -> Sequence[str]:

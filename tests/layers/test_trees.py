@@ -335,7 +335,7 @@ def test_a_file_that_changes_during_the_walk_is_reported_once(
     assert {row["path"]: row["size_bytes"] for row in rows} == {"changes": 15, "stays": 10}
     assert dict(facts.notes) == {
         "changed-while-read": "changes: changed while it was read",
-        "vanished": "vanishes: went while the store was read",
+        "vanished": "vanishes: was deleted while the store was read",
     }
 
 

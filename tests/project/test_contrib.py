@@ -9,7 +9,8 @@ import pytest
 import yaml
 from here import PROJECT
 
-from dedupe.audit import Report, read_audit
+from dedupe.audit import read_audit
+from dedupe.report.forms import Form
 
 CONTRIB = PROJECT / "contrib"
 FILES = sorted(path for path in CONTRIB.rglob("*") if path.is_file())
@@ -25,7 +26,7 @@ def test_settings_in_examples_are_valid(tmp_path: Path) -> None:
         assert orders.gate.demanded
         assert orders.keep == "90d"
     (tmp_path / "dedupe.toml").write_text(shown)
-    assert set(read_audit(tmp_path / "dedupe.toml").reports) == set(Report)
+    assert set(read_audit(tmp_path / "dedupe.toml").reports) == set(Form)
 
 
 def test_commands_in_examples_exist() -> None:

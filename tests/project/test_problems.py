@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from here import PROJECT
 
 from dedupe.model.images import Severity
-from dedupe.report.remedies import REMEDIES
-from dedupe.report.scanned import problem_lines
-from dedupe.scan import ScanOutcome
-from dedupe.scan.interface import ProblemRow
+from dedupe.model.outcome import ProblemRow, ScanOutcome
+from dedupe.report.fixes import FIXES
+from dedupe.report.scan import problem_lines
 
 _MAKERS = {"Problem", "ProblemRow", "problem", "_problem"}
 
@@ -51,7 +50,7 @@ def test_every_code_has_a_meaning_and_a_fix() -> None:
 def test_fixes_of_a_scan_are_those_of_the_page() -> None:
     """The page has the fixes that a scan prints, word for word."""
     proposed = {code: cells[1] for code, cells in documented().items() if len(cells) == 2}
-    assert {code: text for code, text in proposed.items() if text != "nothing"} == REMEDIES
+    assert {code: text for code, text in proposed.items() if text != "nothing"} == FIXES
 
 
 def test_fix_is_printed_once_per_kind_of_problem() -> None:
@@ -69,4 +68,4 @@ def test_fix_is_printed_once_per_kind_of_problem() -> None:
     outcome = ScanOutcome("scan", 1, 3, 0, 0, 0, 2, tuple(rows))
     lines = list(problem_lines(outcome))
     assert len(lines) == 4
-    assert lines[1].startswith("        to mend it: pull or push the image again")
+    assert lines[1].startswith("        fix: pull or push the image again")

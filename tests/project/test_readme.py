@@ -1,6 +1,5 @@
 """README and docs show what the program really prints."""
 
-import os
 import re
 import shlex
 import shutil
@@ -8,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from here import PROJECT
 from typer.testing import CliRunner
 
@@ -85,16 +83,3 @@ def test_calls_in_the_docs_have_known_options() -> None:
         # --help is only reached if all options before it exist
         done = CliRunner().invoke(app, [*shlex.split(call, comments=True)[1:], "--help"])
         assert done.exit_code == 0, f"{call}: {done.output}"
-
-
-@pytest.mark.estate
-@pytest.mark.skipif("DEDUPE_ESTATE" not in os.environ, reason="DEDUPE_ESTATE names no estate")
-def test_tutorial_has_the_output_of_its_calls() -> None:
-    """The tutorial shows what its commands print for the estate."""
-    shown = subprocess.run(
-        [sys.executable, str(PROJECT / "data/tutorial.py"), os.environ["DEDUPE_ESTATE"]],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert shown.stdout == (PROJECT / "docs/tutorial.md").read_text()

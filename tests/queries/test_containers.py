@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dedupe.model.images import BlobRef, FoundContainer, FoundSource
-from dedupe.scan import scan
+from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
 from dedupe.store.session import Session
@@ -54,13 +54,13 @@ def test_random_containers_are_the_oracles(branch: tuple[tuple[Layer, ...], Laye
         (source,) = discover([place / "store"], Selection())
         assert isinstance(source, FoundSource)
         blob = BlobRef(place / "upper.tar", (), 0, (place / "upper.tar").stat().st_size)
-        without = scan([source], Catalog(place / "a"), Silence(), workers=1)
+        without = scan_sources([source], Catalog(place / "a"), Silence(), workers=1)
         assert without.errors == 0
         source.containers = [
             # a tar in place of the folder: both are read into the same rows
             FoundContainer("c" * 64, "box", image.image_id, "one", blob)  # type: ignore[arg-type]
         ]
-        scan([source], Catalog(place / "b"), Silence(), workers=1)
+        scan_sources([source], Catalog(place / "b"), Silence(), workers=1)
         session = Session(place / "b")
         (row,) = session.rows("containers")
         expected = oracle.container(below, upper)
@@ -403,8 +403,8 @@ def test_a_layer_of_many_stores_is_read_once(podman: list[str], tmp_path: Path) 
     outcome, session = scanned(tmp_path / "c", *places)
     assert codes(outcome) == []
     assert outcome.layers_read == 2
-    assert outcome.layers_named == 2 * (len(places) - 1)
+    assert outcome.layers_reused == 2 * (len(places) - 1)
     (row,) = session.rows("images")
     assert len(row["sources"]) == len(places) > 1
     again, _ = scanned(tmp_path / "c", tmp_path / "root")
-    assert (again.layers_read, again.layers_named) == (0, 2)
+    assert (again.layers_read, again.layers_reused) == (0, 2)

@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from oracle.orders import Meeting, allowed_orders, meetings, merged_view
 
 from dedupe.model.paths import path_text
-from dedupe.scan import scan
+from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
 from dedupe.store.session import Session
@@ -44,7 +44,7 @@ def conflicts_of(folder: Path, built: Sequence[Sequence[Layer]]) -> Conflicts:
     images = [image(*stack, names=f"i{number}") for number, stack in enumerate(built)]
     write_oci_layout(folder / "store", images, "none")
     found_images = discover([folder / "store"], Selection())
-    outcome = scan(found_images, Catalog(folder / "catalog"), Silence(), workers=1)
+    outcome = scan_sources(found_images, Catalog(folder / "catalog"), Silence(), workers=1)
     # dangling links and repeated members are notes, not errors
     assert outcome.errors == 0, codes(outcome)
     answer = Session(folder / "catalog").ask(

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from oracle.orders import allowed_orders, merged_view
 
 from dedupe.analysis.interface import Question, Questions
-from dedupe.analysis.page import page
 from dedupe.analysis.reorder.input import reorder_input
 from dedupe.analysis.reorder.layers import plan_layers
 from dedupe.analysis.reorder.plans import Plan, ReorderOptions, StepPlan
@@ -25,7 +24,7 @@ from dedupe.model.choices import Grade, Objective
 from dedupe.reorder.choices import best_mix, not_worse
 from dedupe.reorder.stack import stack_of, unpacked_bytes
 from dedupe.reorder.steps import StepKind, rebuild_check, step_of
-from dedupe.report import html
+from dedupe.report.forms import FORMS, Form, ReportInput
 from dedupe.store.session import Session
 
 BASE = (directory("etc"), file("etc/os", b"o" * 500))
@@ -289,8 +288,8 @@ def test_without_a_tag_series_pulls_are_not_estimated(tmp_path: Path) -> None:
     """Names without versions give no rate of change, and the command reports it."""
     done = tools(tmp_path) and run(tmp_path / "catalog", "reorder", "--for", "pulls", "tool:a")
     assert done.returncode == 0
-    # a and b are not a series of versions, so rates of change are not known
-    assert "nothing tells how often" in done.stdout
+    # a and b are not a series of versions, so it is unknown how often their layers change
+    assert "it is unknown how often" in done.stdout
 
 
 def test_choices_are_not_worse_in_both_storage_and_pulls() -> None:
@@ -405,7 +404,7 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
             (),
             ("-f", "json"),
             ("-f", "markdown"),
-            ("--explain", "tool:b"),
+            ("explain", "tool:b"),
         )
     )
     for done in (text, told, marked, said):
@@ -418,11 +417,11 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
     assert found["proof"]["equal"]
     assert found["proof"]["today_hash"] in text.stdout
     assert found["proof"]["today_hash"] in marked.stdout
-    assert "28.0 kB  won by these orders" in text.stdout
+    assert "28.0 kB  saved by these orders" in text.stdout
     assert "28.0 kB of" in marked.stdout
     for line in marked.stdout.splitlines():
         assert "<script>" not in line or line.startswith(("RUN ", "|"))
-    assert "may lie from 0 to 3" in said.stdout
+    assert "may be at 0 to 3" in said.stdout
 
 
 def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
@@ -434,8 +433,8 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
     session = scan_images(tmp_path, images)
     (found,) = reorder(session, ReorderOptions()).proposals
     assert found.proof is not None
-    text = html.render(page(session))
-    assert "Other orders of the layers that are there store 28.0 kB less" in text
+    text = FORMS[Form.HTML].write(ReportInput(session))
+    assert "Other orders of the existing layers save 28.0 kB" in text
     assert found.proof.today in text
     assert "FROM r.example/base:1" in text
     assert "COPY model /opt" in text
@@ -446,7 +445,7 @@ def test_the_page_shows_orders_and_their_proof(tmp_path: Path) -> None:
 def test_the_page_reads_the_stacks_once(tmp_path: Path) -> None:
     """Layer orders and step orders start from one input: each question is asked once."""
     questions = RecordedQuestions(tools(tmp_path))
-    found = page(questions)
+    found = ReportInput(questions).page_rows
     assert found.plan.proposals
     assert found.steps.today_bytes == found.plan.today_bytes
     names = [name for name in questions.names if name.startswith("reorder/")]

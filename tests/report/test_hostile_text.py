@@ -16,7 +16,7 @@ from helpers.reports import (
 )
 
 from dedupe.model.paths import printable
-from dedupe.report.markdown import code
+from dedupe.report.text import code_span
 
 
 def test_no_form_has_control_characters_of_an_image(hostile: Reports) -> None:
@@ -54,7 +54,7 @@ def test_markdown_has_no_markup_of_an_image(hostile: Reports) -> None:
     shown = [printable(each) for each in HOSTILE if printable(each) in spans]
     assert len(shown) >= 8
     assert len(hostile["markdown"]) < 65_536
-    widths = Counter(len(row) for row in cells(hostile["markdown"], "What to mend"))
+    widths = Counter(len(row) for row in cells(hostile["markdown"], "What to fix"))
     assert widths == {5: 10}
 
 
@@ -64,7 +64,7 @@ def test_markdown_has_no_markup_of_an_image(hostile: Reports) -> None:
 def test_code_spans_read_back_as_the_text(text: str) -> None:
     """Any text in a code span of a table cell reads back as the same text."""
     shown = printable(text)
-    found = list(tokens(f"| a | b |\n| --- | --- |\n| {code(shown)} | {code(shown)} |\n"))
+    found = list(tokens(f"| a | b |\n| --- | --- |\n| {code_span(shown)} | {code_span(shown)} |\n"))
     spans = [token.content for token in found if token.type == "code_inline"]
     assert spans == [shown, shown]
     assert sum(token.type == "td_open" for token in found) == 2
@@ -72,9 +72,9 @@ def test_code_spans_read_back_as_the_text(text: str) -> None:
 
 def test_long_text_is_cut() -> None:
     """A cell is not longer than a comment can hold, and shows that it was cut."""
-    assert len(code("x" * 10_000)) < 200
-    assert code("x" * 10_000).endswith("…`")
-    assert code("") == ""
+    assert len(code_span("x" * 10_000)) < 200
+    assert code_span("x" * 10_000).endswith("…`")
+    assert code_span("") == ""
 
 
 def test_metric_labels_read_back_as_the_text(hostile: Reports) -> None:

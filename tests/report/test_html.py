@@ -14,8 +14,8 @@ import pytest
 from builders import Image, directory, file, image, tar_of, whiteout, write_oci_layout
 from helpers.scanning import scanned
 
-from dedupe.analysis.page import page
-from dedupe.report import html
+from dedupe.report.forms import ReportInput
+from dedupe.report.html import to_html
 from dedupe.report.html.treemap import Box, squarify
 
 webdriver = pytest.importorskip("selenium.webdriver")
@@ -59,7 +59,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scanned(folder / "catalog", folder / "store")
     _, session = scanned(folder / "catalog", folder / "store")
     target = folder / "report.html"
-    target.write_text(html.render(page(session)))
+    target.write_text(to_html(ReportInput(session).page_rows))
     return target
 
 
@@ -203,7 +203,7 @@ def test_the_page_stays_small(tmp_path: Path) -> None:
     """The page is bounded, however many images, findings and folders there are."""
     write_oci_layout(tmp_path / "store", [image([file("a", b"1")], [whiteout("a")], names="a")])
     _, session = scanned(tmp_path / "catalog", tmp_path / "store")
-    small = page(session)
+    small = ReportInput(session).page_rows
     (finding,) = small.found.findings
     long = {**finding, "step": "RUN " + "x" * 9000, "paths": ["y" * 4000] * 5}
     folder = {"duplicate_bytes": 1, "size_bytes": 1, "copies": 2, "files": 1, "images": 1}
@@ -214,7 +214,7 @@ def test_the_page_stays_small(tmp_path: Path) -> None:
         found=replace(small.found, findings=[long] * 30_000, images=images),
         duplicate_folders=[{**folder, "folders": ["z" * 4000] * 10}] * 30_000,
     )
-    source = html.render(large)
+    source = to_html(large)
     assert len(source.encode()) < 10_000_000
     left_out = re.findall(r"(\d+) more rows: <code>([^<]+)</code>", source)
     commands = [command for _, command in left_out]

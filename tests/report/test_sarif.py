@@ -5,12 +5,10 @@ import re
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from helpers.reports import Reports, cells
-from here import PROJECT
+from helpers.reports import Reports
 from jsonschema import Draft202012Validator
 
 from dedupe.model.paths import path_text
-from dedupe.report.kinds import KINDS
 
 #: the parts of section 3 of the standard that code scanning needs
 SARIF = {
@@ -163,10 +161,3 @@ def test_sarif_messages_have_no_link_and_places_are_paths(hostile: Reports) -> N
             assert path_text(unquote_to_bytes(uri)) == path
     named = {path for result in run["results"] for path in result["properties"]["paths"]}
     assert {"no utf-8 \\xff\\xfe", "[x](evil.example)"} <= named
-
-
-def test_rules_are_the_findings_of_the_docs() -> None:
-    """The kinds in the code are those of docs/findings.md, word for word."""
-    table = cells((PROJECT / "docs/findings.md").read_text(), "Findings")
-    said = {kind: (what.replace("`", ""), wins) for kind, what, wins in table}
-    assert said == {kind: (what.replace("`", ""), wins) for kind, (what, wins) in KINDS.items()}

@@ -97,7 +97,7 @@ def test_a_layer_of_a_layout_is_not_read_again(store: DockerRoot, tmp_path: Path
     write_oci_layout(tmp_path / "layout", [APP])
     scanned(tmp_path / "catalog", tmp_path / "layout")
     outcome, _ = scanned(tmp_path / "catalog", store.root)
-    assert (outcome.layers_read, outcome.layers_named) == (1, 3)
+    assert (outcome.layers_read, outcome.layers_reused) == (1, 3)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

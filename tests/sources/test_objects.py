@@ -25,7 +25,8 @@ from helpers.scanning import Silence, codes, scan_only, scanned
 from dedupe.host.objects import open_store
 from dedupe.layers.reader import read_layer
 from dedupe.model.images import BlobRef, FoundSource, ObjectRef
-from dedupe.scan import ScanOutcome, scan
+from dedupe.model.outcome import ScanOutcome
+from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
 
@@ -144,7 +145,7 @@ def after_listing(bucket: str, tmp_path: Path, change: Callable[[], object]) -> 
     """A scan of a bucket in which something changes after it was listed."""
     found = list(discover([f"s3://{bucket}"], Selection()))
     change()
-    return scan(found, Catalog(tmp_path / "catalog"), Silence(), workers=2)
+    return scan_sources(found, Catalog(tmp_path / "catalog"), Silence(), workers=2)
 
 
 def test_a_layer_deleted_after_listing_is_one_problem(

@@ -114,7 +114,7 @@ def test_a_second_scan_reuses_all_layers(tmp_path: Path) -> None:
     write_oci_layout(tmp_path / "store", [IMAGE])
     first, _ = scanned(tmp_path / "catalog", tmp_path / "store")
     again, session = scanned(tmp_path / "catalog", tmp_path / "store")
-    assert (first.layers_read, again.layers_read, again.layers_named) == (2, 0, 3)
+    assert (first.layers_read, again.layers_read, again.layers_reused) == (2, 0, 3)
     assert session.rows("images")[0]["live_bytes"] == 700
     verified, _ = scanned(tmp_path / "catalog", tmp_path / "store", verify=True)
     assert verified.layers_read == 2

@@ -1,9 +1,10 @@
 """The report as one HTML file that opens from disk and loads nothing.
 
-The page is whole without JavaScript. Its one script sorts, searches and goes into the treemap; a
-Content-Security-Policy allows that script and that style by their hashes and nothing else.
+The page is complete without JavaScript. Its one script sorts and searches tables and zooms into the
+treemap. A Content-Security-Policy allows that script and that style by their hashes, and nothing
+else.
 """
 
-from dedupe.report.html.page import render
+from dedupe.report.html.render import to_html
 
-__all__ = ["render"]
+__all__ = ["to_html"]

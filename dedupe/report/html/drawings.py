@@ -1,18 +1,18 @@
-"""Figures as shapes that the page's template draws: no markup here, so nothing to escape."""
+"""Figures as shapes for the page's template. There is no markup here, so nothing to escape."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from dedupe.analysis import queries
-from dedupe.model.measures import CauseKey
+from dedupe.model.measures import TOTALS, Cause
 from dedupe.report.html.treemap import Box, squarify
 from dedupe.report.units import counted, human
 
-#: the treemap's drawing
+#: size of the treemap's drawing
 MAP_WIDTH, MAP_HEIGHT = 1000.0, 560.0
 _HEADING = 15.0
-#: smaller boxes are a pixel nobody can hit
+#: area below which a box is too small to point at
 _LEAST_AREA = 3.0
 BAR_WIDTH = 1000.0
 _TICKS = 5
@@ -26,13 +26,13 @@ class Tile:
     #: 1 image, 2 layer, 3 folder
     level: int
     label: str
-    #: what a reader hears, and what a pointer shows
+    #: text for screen readers, and for the tooltip
     title: str
     #: own, shared or rest
     kind: str
-    #: part of its bytes that no container of the image can read
+    #: the shadowed part of its bytes, 0 to 1
     shadowed: float = 0.0
-    #: number of the tile that it is in; None at the top
+    #: index of the tile that it is inside; None at the top
     inside: int | None = None
 
 
@@ -49,7 +49,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A stacked bar on the scale that all bars of a drawing have."""
+    """A stacked bar; all bars of a drawing have one scale."""
 
     name: str
     note: str
@@ -72,7 +72,7 @@ class Line:
 
     name: str
     kind: str
-    #: "x,y x,y …" as SVG has it
+    #: points as SVG writes them: "x,y x,y …"
     points: str
     last: tuple[float, float]
     marks: list[tuple[float, float, str]] = field(default_factory=list)
@@ -90,7 +90,7 @@ class Chart:
 def treemap(
     folders: Sequence[queries.TreemapRow], images: Sequence[queries.ImagesRow]
 ) -> list[Tile]:
-    """Images by their share of the store, their layers, and their folders inside."""
+    """Images by their attributed bytes, with their layers, and the folders of these."""
     by_image: dict[str, dict[int, list[queries.TreemapRow]]] = {}
     for row in folders:
         by_image.setdefault(row["image_id"], {}).setdefault(row["position"], []).append(row)
@@ -102,7 +102,7 @@ def treemap(
     weights = [float(row["attributed_unpacked"]) for row in drawn]
     if rest > 0:
         weights.append(float(rest))
-    # the rest may be larger than the last image; a squarified layout bears that
+    # the rest may be larger than the last image, so weights may rise once; the layout allows that
     boxes = squarify(weights, Box(0, 0, MAP_WIDTH, MAP_HEIGHT))
     tiles: list[Tile] = []
     for image, box in zip(drawn, boxes, strict=False):
@@ -124,13 +124,13 @@ def _image(
             box,
             1,
             row["name"],
-            f"{row['name']}: its share {human(row['attributed_unpacked'])}, holds "
-            f"{human(row['content_bytes'])}, {100 * row['efficiency']:.1f} % readable",
+            f"{row['name']}: attributed {human(row['attributed_unpacked'])}, content "
+            f"{human(row['content_bytes'])}, efficiency {100 * row['efficiency']:.1f} %",
             "own",
             shadowed,
         )
     )
-    # a layer's area is the image's share of it, so that layers fill their image
+    # a layer's area is what is attributed to the image, so that layers fill their image
     sized = sorted(
         layers.items(),
         key=lambda item: (-sum(part["size_bytes"] / part["images"] for part in item[1]), item[0]),
@@ -150,7 +150,7 @@ def _layer(
     size = sum(part["size_bytes"] for part in parts)
     shadowed = sum(part["shadowed_bytes"] for part in parts)
     images = parts[0]["images"]
-    step = parts[0]["created_by"] or "the image does not say"
+    step = parts[0]["created_by"] or "step unknown"
     tiles.append(
         Tile(
             box,
@@ -182,48 +182,54 @@ def _layer(
         )
 
 
-def bars(totals: queries.TotalsRow, causes: Mapping[CauseKey, int]) -> Bars:
-    """Where the bytes go: what a host stores, and what containers can read of it."""
+def bars(totals: queries.TotalsRow, causes: Mapping[Cause, int]) -> Bars:
+    """Where the bytes are: unpacked on a host, in distinct layers, and in every image in full."""
     unpacked = [
-        ("distinct files", "live", totals["unique_content_bytes"]),
-        ("the same files again", "duplicate", totals["duplicate_content_bytes"]),
-        ("the same layer on another parent", "position", totals["position_loss_bytes"]),
+        (TOTALS["unique_content_bytes"].label, "live", totals["unique_content_bytes"]),
+        (TOTALS["duplicate_content_bytes"].label, "duplicate", totals["duplicate_content_bytes"]),
+        (TOTALS["position_loss_bytes"].label, "position", totals["position_loss_bytes"]),
     ]
-    dead = [
-        ("readable in some image", "live", totals["layer_bytes"] - totals["dead_bytes"]),
-        ("dead: readable in none", "dead", totals["dead_bytes"]),
+    layers = [
+        ("live in some image", "live", totals["layer_bytes"] - totals["dead_bytes"]),
+        (TOTALS["dead_bytes"].label, "dead", totals["dead_bytes"]),
     ]
-    readable = [
-        ("readable", "live", totals["live_bytes"]),
-        *((cause.replace("_", " "), cause, size) for cause, size in causes.items() if size),
+    images = [
+        (TOTALS["live_bytes"].label, "live", totals["live_bytes"]),
+        *((f"shadowed: {cause.label}", cause.value, size) for cause, size in causes.items()),
     ]
     described = [
-        ("Unpacked", "every layer once in its place, as container hosts keep it", unpacked),
-        ("Layers", "every layer once, as a registry keeps it, uncompressed", dead),
-        ("Images", "every image in full, with what hides bytes of it", readable),
+        ("Unpacked", "each layer once per parent, as container hosts store it", unpacked),
+        ("Layers", "each layer once, as a registry stores it, uncompressed", layers),
+        ("Images", "every image in full, with the causes of shadowed bytes", images),
     ]
     largest = max((sum(part[2] for part in parts) for _, _, parts in described), default=0) or 1
-    drawn = []
-    for name, note, parts in described:
-        x = 0.0
-        placed = []
-        for label, kind, size in parts:
+    return Bars(
+        [_bar(name, note, parts, largest) for name, note, parts in described],
+        _ticks(largest, BAR_WIDTH),
+    )
+
+
+def _bar(name: str, note: str, parts: Sequence[tuple[str, str, int]], largest: int) -> Bar:
+    x = 0.0
+    placed = []
+    for label, kind, size in parts:
+        if size:
             width = BAR_WIDTH * size / largest
             placed.append(Part(label, kind, size, x, width))
             x += width
-        drawn.append(Bar(name, note, sum(part.size_bytes for part in placed), placed))
-    return Bars(drawn, _ticks(largest, BAR_WIDTH))
+    return Bar(name, note, sum(part.size_bytes for part in placed), placed)
 
 
 def trend(rows: Sequence[queries.TrendRow]) -> Chart | None:
-    """Bytes over past scans; None where there is but one."""
+    """Bytes over past scans; None if there is only one."""
     if len(rows) < 2:
         return None
     first, last = rows[0]["finished"], rows[-1]["finished"]
     span = (last - first).total_seconds() or 1.0
-    largest = max(max(row[key] for key, _, _ in _TREND) for row in rows) or 1
+    largest = max(max(row[key] for key, _ in _TREND) for row in rows) or 1
     lines = []
-    for key, name, kind in _TREND:
+    for key, kind in _TREND:
+        name = TOTALS[key].label
         marks = [
             (
                 1000.0 * (row["finished"] - first).total_seconds() / span,
@@ -239,12 +245,10 @@ def trend(rows: Sequence[queries.TrendRow]) -> Chart | None:
     return Chart(lines, x_ticks, y_ticks)
 
 
-_TREND: tuple[
-    tuple[Literal["unpacked_bytes", "stored_bytes", "position_loss_bytes"], str, str], ...
-] = (
-    ("unpacked_bytes", "unpacked", "live"),
-    ("stored_bytes", "stored", "duplicate"),
-    ("position_loss_bytes", "lost to positions", "position"),
+_TREND: tuple[tuple[Literal["unpacked_bytes", "stored_bytes", "position_loss_bytes"], str], ...] = (
+    ("unpacked_bytes", "live"),
+    ("stored_bytes", "duplicate"),
+    ("position_loss_bytes", "position"),
 )
 
 

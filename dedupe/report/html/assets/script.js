@@ -19,7 +19,7 @@
     return Array.isArray(value) ? value.join(", ") : String(value);
   }
 
-  // tables: search, sort, and only the rows that are in sight
+  // tables: search and sort; only visible rows are in the document
   for (const place of document.querySelectorAll("[data-table]")) {
     const { columns, rows } = data[place.dataset.table];
     const scroll = place.querySelector(".scroll"), body = place.querySelector("tbody");
@@ -98,14 +98,14 @@
     say(); draw();
   }
 
-  // the treemap: going in moves the view box; the boxes stay where they are
+  // the treemap: zooming in changes the view box; the tiles do not move
   const map = document.getElementById("treemap");
   if (map) {
     const tiles = [...map.querySelectorAll(".tile")], up = document.getElementById("up"), where = document.getElementById("where");
     const home = map.getAttribute("viewBox").split(" ").map(Number);
     const level = (tile) => (tile.classList.contains("l1") ? 1 : tile.classList.contains("l2") ? 2 : 3);
     const boxOf = (tile) => tile.dataset.box.split(" ").map(Number);
-    // names are drawn over all boxes
+    // names are drawn above all tiles
     const names = document.createElementNS(map.namespaceURI, "g");
     map.append(names);
     let path = [];

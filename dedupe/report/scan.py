@@ -1,19 +1,19 @@
-"""What a scan says at its end."""
+"""What a scan prints at its end: its problems, how to fix them, and a summary."""
 
 from collections.abc import Iterator
 
 from dedupe.installed import locate_pages
 from dedupe.model.images import Severity
-from dedupe.report.remedies import REMEDIES
+from dedupe.model.outcome import ScanOutcome
+from dedupe.report.fixes import FIXES
 from dedupe.report.units import counted
-from dedupe.scan import ScanOutcome
 
 _PROBLEMS_SHOWN = 50
 
 
 def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
-    """A line a problem, the first of many, and what to do below the first of each kind."""
-    said: set[str] = set()
+    """One line per problem, up to fifty, with the fix below the first problem that needs it."""
+    fixes_shown: set[str] = set()
     for problem in outcome.problems[:_PROBLEMS_SHOWN]:
         place = (
             problem.source
@@ -21,19 +21,19 @@ def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
             else f"{problem.source}: {problem.subject}"
         )
         yield f"dedupe: {problem.severity.value}: {place}: {problem.message} [{problem.code}]"
-        remedy = REMEDIES.get(problem.code)
-        if remedy and problem.severity is Severity.ERROR and remedy not in said:
-            said.add(remedy)
-            yield f"        to mend it: {locate_pages(remedy.replace('`', ''))}"
+        fix = FIXES.get(problem.code)
+        if fix and problem.severity is Severity.ERROR and fix not in fixes_shown:
+            fixes_shown.add(fix)
+            yield f"        fix: {locate_pages(fix.replace('`', ''))}"
     if len(outcome.problems) > _PROBLEMS_SHOWN:
         more = len(outcome.problems) - _PROBLEMS_SHOWN
         yield f"dedupe: {more} more; 'dedupe report -f json' lists all"
 
 
 def summary(outcome: ScanOutcome) -> str:
-    """What was done."""
+    """One line on what the scan found and read."""
     return (
         f"{counted(outcome.images, 'image')} in {counted(outcome.sources, 'source')}: "
         f"{counted(outcome.layers_read, 'layer')} read ({outcome.entries:,} entries), "
-        f"{outcome.layers_named:,} known already"
+        f"{outcome.layers_reused:,} reused"
     )
