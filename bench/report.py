@@ -22,8 +22,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dedupe.model.images import FoundSource, LayerState, SourceKind
-from dedupe.model.rows import EntryColumns, LayerFacts, Verified
+from dedupe.model.entries import EntryColumns, LayerFacts, Verified
+from dedupe.model.identity import Digest, ImageID
+from dedupe.model.images import FoundImage, FoundSource, LayerState, Platform, SourceKind
 from dedupe.scan.interface import ScannedImage, ScannedImageLayer, ScanResult
 from dedupe.store.catalog import Catalog
 
@@ -137,15 +138,15 @@ def _image(store: _Store, number: int) -> ScannedImage:
         removed = store.layer(f"rm {number}", {}, gone="opt/venv/lib/part1")
         steps.append(("RUN rm -rf /opt/venv/lib/part1", removed))
     image_id = "sha256:" + hashlib.sha256(f"image {number}".encode()).hexdigest()
-    return ScannedImage(
-        source=_LOCATION,
-        image_id=image_id,
-        digest=image_id,
+    found = FoundImage(
+        image_id=ImageID(image_id),
+        digest=Digest(image_id),
         names=(f"registry.example.com/team{repository % 40}/service{repository}:1.{tag}.0",),
-        platform="linux/amd64",
+        platform=Platform("linux", "amd64"),
+        layers=(),
         created=f"2024-{repository % 12 + 1:02}-{tag + 1:02}T00:00:00Z",
-        layers=tuple(_stacked(store, steps)),
     )
+    return ScannedImage(_LOCATION, image_id, found, tuple(_stacked(store, steps)))
 
 
 def _stacked(store: _Store, steps: list[tuple[str, str]]) -> list[ScannedImageLayer]:

@@ -18,7 +18,7 @@ class CatalogScansRow(TypedDict):
     started: datetime
     seconds: float
     layers_read: int
-    layers_named: int
+    layers_reused: int
     sources: list[str]
 
 
@@ -1127,7 +1127,7 @@ class ScanRow(TypedDict):
     started: float
     finished: float
     layers_read: int
-    layers_named: int
+    layers_reused: int
     version: str
 
 

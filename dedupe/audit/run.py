@@ -23,15 +23,17 @@ from dedupe.audit.settings import AuditSettings
 from dedupe.errors import Exit, LockedError, StoreError, reason_of
 from dedupe.host.locks import exclusive_lock
 from dedupe.host.writing import write_atomically
+from dedupe.model.outcome import ScanOutcome
 from dedupe.report.check import document
 from dedupe.report.scan import problem_lines
 from dedupe.report.text import json_document
-from dedupe.scan import ScanOutcome, scan
+from dedupe.scan import scan_sources
 from dedupe.scan.interface import Progress
 from dedupe.sources.discover import Selection, discover
-from dedupe.store.catalog import Catalog, scan_ids
+from dedupe.store.catalog import Catalog
 from dedupe.store.retention import collect, expired, forget
 from dedupe.store.session import Session
+from dedupe.store.views import scan_ids
 
 #: raised when a key of the summary changes its meaning or is removed
 SCHEMA_VERSION = 1
@@ -64,7 +66,7 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
     started = datetime.now(UTC)
     catalog = Catalog(settings.catalog)
     with catalog.writing():
-        outcome = scan(
+        outcome = scan_sources(
             discover(settings.sources, Selection(settings.platform, settings.images)),
             catalog,
             progress,
@@ -121,7 +123,7 @@ def _counts(outcome: ScanOutcome) -> dict[str, object]:
         "sources": outcome.sources,
         "images": outcome.images,
         "layers_read": outcome.layers_read,
-        "layers_named": outcome.layers_named,
+        "layers_reused": outcome.layers_reused,
         "errors": outcome.errors,
         "problems": list(problem_lines(outcome)),
     }

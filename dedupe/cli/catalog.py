@@ -1,4 +1,4 @@
-"""Commands on the catalog itself: free questions, its scans, what it may forget."""
+"""Commands on the catalog itself: free queries, listing and removing scans, upgrading it."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,16 +48,16 @@ def catalog_forget(
     ] = None,
     catalog: CatalogOption = None,
 ) -> None:
-    """Forget scans; rows that no other scan needs go with 'catalog gc'."""
+    """Forget scans; 'catalog gc' then removes rows that no other scan needs."""
     from dedupe.report.units import counted
     from dedupe.store.catalog import default_catalog
     from dedupe.store.retention import forget, scans_of
 
     folder = catalog or default_catalog()
-    gone = [*(scans or ()), *scans_of(folder, source or ())]
-    for scan in dict.fromkeys(gone):
+    chosen = dict.fromkeys([*(scans or ()), *scans_of(folder, source or ())])
+    for scan in chosen:
         forget(folder, scan)
-    typer.echo(f"{counted(len(set(gone)), 'scan')} forgotten", err=True)
+    typer.echo(f"{counted(len(chosen), 'scan')} forgotten", err=True)
 
 
 @manage.command("gc")
@@ -69,3 +69,21 @@ def catalog_gc(catalog: CatalogOption = None) -> None:
 
     layers, freed = collect(catalog or default_catalog())
     typer.echo(f"{counted(layers, 'layer')} removed, {human(freed)} freed", err=True)
+
+
+@manage.command("upgrade")
+def catalog_upgrade(catalog: CatalogOption = None) -> None:
+    """Rewrite a catalog that an older version wrote; safe to interrupt and to repeat."""
+    from dedupe.store.catalog import default_catalog
+    from dedupe.store.upgrade import upgrade
+
+    done = upgrade(catalog or default_catalog())
+    if done.is_needless:
+        typer.echo(f"schema version {done.version} already: nothing to do", err=True)
+        return
+    files = ", ".join(f"{table}: {number}" for table, number in done.rewritten.items())
+    typer.echo(
+        f"upgraded from schema version {done.oldest} to {done.version}; files rewritten: "
+        f"{files or 'none'}",
+        err=True,
+    )

@@ -9,7 +9,7 @@ from dedupe.cli.options import CatalogOption
 from dedupe.errors import StoreError
 
 if TYPE_CHECKING:
-    from dedupe.scan import ScanOutcome
+    from dedupe.model.outcome import ScanOutcome
 
 
 def scan(
@@ -52,7 +52,7 @@ def scan(
     Each layer is read once: a later scan reads only layers that are new.
     """
     from dedupe.cli.progress import Reporter
-    from dedupe.scan import scan as run
+    from dedupe.scan import scan_sources
     from dedupe.sources.discover import Selection, discover
     from dedupe.store.catalog import Catalog, default_catalog
 
@@ -60,8 +60,14 @@ def scan(
     sink = Catalog(catalog or default_catalog())
     chosen = Selection(platform, tuple(image or ()))
     with sink.writing():
-        sources = discover(paths, chosen)
-        outcome = run(sources, sink, reporter, workers=jobs or None, verify=verify, rehash=rehash)
+        outcome = scan_sources(
+            discover(paths, chosen),
+            sink,
+            reporter,
+            workers=jobs or None,
+            verify=verify,
+            rehash=rehash,
+        )
     reporter.finish()
     _print_outcome(outcome, catalog, chosen=bool(platform or image), quiet=quiet)
     if outcome.exit_code:

@@ -176,7 +176,7 @@ def _aligned(columns: tuple[str, ...], table: TextInput) -> str:
 def explanation(question: "AnyQuestion") -> str:
     """The query's file, its parameters and its SQL, whose header names the definitions."""
     from dedupe.installed import locate_pages
-    from dedupe.store.session import load_query
+    from dedupe.store.sql import load_query
 
     values = "".join(f"-- ${name} = {value!r}\n" for name, value in question.parameters.items())
     images = "".join(f"-- of image {each}\n" for each in question.images)

@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-#: temporary files and folders begin so; without a usual ending, no collector of files takes them
+#: Names of temporary files and folders begin so. Programs that collect files by suffix, such as
+#: ``*.prom``, do not take them.
 TEMPORARY = ".tmp-"
 
 
@@ -15,7 +16,8 @@ def replacing(path: Path, *, flush: bool = False) -> Iterator[Path]:
     """Yield the path of a new file beside ``path``, and rename it to ``path`` at the end.
 
     If the body fails, the new file is removed and ``path`` stays as it was. ``flush`` writes the
-    file to the disk before it replaces one that cannot be made again.
+    file to the disk before it replaces one that cannot be made again. Raises OSError if the file
+    cannot be renamed.
     """
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
@@ -33,7 +35,7 @@ def write_atomically(path: Path, text: str) -> None:
     """Write a temporary file beside ``path``, and rename it to ``path`` once it is on disk.
 
     The temporary file always has the same name, so that the next run overwrites what a killed run
-    left. Its suffix keeps it from programs that collect files by suffix, such as ``*.prom``.
+    left; ``replacing`` takes a new name each time, so that two runs may write the same file.
     Raises OSError if the file cannot be written or renamed.
     """
     temporary = path.with_name(f"{TEMPORARY}{path.name}.part")

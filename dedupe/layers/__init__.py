@@ -1,1 +1,1 @@
-"""One blob becomes entries: decompressed, verified, whiteouts told from files."""
+"""Layers read to their end: decompressed, verified, and turned into rows."""

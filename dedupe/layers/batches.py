@@ -1,4 +1,4 @@
-"""Rows of a layer on their way: handed over in batches, counted and, if asked for, digested."""
+"""Rows of a layer: collected, counted, optionally digested, and handed over in batches."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,9 @@ from blake3 import blake3
 from dedupe.errors import LayerError
 from dedupe.formats.tar import Member
 from dedupe.layers.entries import add_entry
-from dedupe.model.rows import EntryColumns
+from dedupe.model.entries import EntryColumns
 
-#: rows that are handed over at a time: bounds memory whatever the size of a layer
+#: rows per batch: bounds memory whatever the size of a layer
 BATCH_ROWS = 50_000
 #: bytes that one layer may hold: ten times the largest image layers in use
 MAX_TAR_BYTES = 2 << 40
@@ -18,23 +18,26 @@ Emit = Callable[[EntryColumns], None]
 
 
 def too_large() -> LayerError:
-    """Of a layer that would not end."""
+    """The error for a layer larger than ``MAX_TAR_BYTES``."""
     return LayerError(f"holds more than {MAX_TAR_BYTES} bytes", "layer-too-large")
 
 
 class Batches:
-    """Collects members and emits them as columns."""
+    """Collects members of a layer and emits them as columns.
 
-    def __init__(self, emit: Emit) -> None:
+    ``with_digest`` also computes a digest of all rows, which identifies a layer without a tar.
+    """
+
+    def __init__(self, emit: Emit, *, with_digest: bool = False) -> None:
         self._emit = emit
         self._columns = EntryColumns()
-        self._digest: blake3 | None = None
+        self._digest = blake3() if with_digest else None
         self.content_bytes = 0
         self.entries = 0
         self.files = 0
 
     def add(self, member: Member, flag: str | None = None, *, literal: bool = False) -> None:
-        """One more member of the layer; flag and literal as ``add_entry`` has them."""
+        """Add a member of the layer; for ``flag`` and ``literal`` see ``add_entry``."""
         columns = self._columns
         self.content_bytes += add_entry(columns, self.entries, member, flag, literal=literal)
         self.entries += 1
@@ -43,19 +46,13 @@ class Batches:
             self._hand_over()
 
     def finish(self) -> None:
-        """Emit what is left."""
+        """Emit the rows that are left."""
         if len(self._columns):
             self._hand_over()
 
-    def with_digest(self) -> "Batches":
-        """Take a digest of all rows too: what a layer without a tar is known by."""
-        self._digest = blake3()
-        return self
-
-    def rows_digest(self) -> str:
-        """Digest of the rows; raises AttributeError unless ``with_digest`` asked for it."""
-        assert self._digest is not None  # noqa: S101  # asked for by the same module
-        return self._digest.hexdigest()
+    def rows_digest(self) -> str | None:
+        """Digest of all rows that were emitted; None without ``with_digest``."""
+        return self._digest.hexdigest() if self._digest is not None else None
 
     def _hand_over(self) -> None:
         if self._digest is not None:

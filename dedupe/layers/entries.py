@@ -1,26 +1,28 @@
-"""Members of a tar as entries of a layer: paths cleaned, whiteouts told from files.
+"""Members of a tar become entries of a layer: paths are cleaned, whiteouts recognised.
 
-Source: OCI image-spec layer.md, "Whiteouts"; what stores do at the edges is in docs/catalog.md.
+Source: OCI image-spec layer.md, "Whiteouts"; docs/catalog.md says where stores differ.
 """
 
 import base64
 import json
+from collections.abc import Iterator
 
 from dedupe.formats.tar import GLOBAL, Member
+from dedupe.model.entries import EntryColumns, Kind
 from dedupe.model.paths import path_text
-from dedupe.model.rows import EntryColumns, Kind
 
 _WHITEOUT = b".wh."
 _OPAQUE = b".wh..wh..opq"
-#: AUFS keeps its own files under names of this start; they are no content of the image
+#: names of files that AUFS keeps for itself begin so; they are not content of the image
 _AUFS = b".wh..wh."
-#: what overlayfs and fuse-overlayfs keep their own marks in; a layer that ships them plants marks
+#: xattrs that mark whiteouts and opaque directories for overlayfs and fuse-overlayfs: a layer that
+#: has them may hide files from containers
 _OVERLAY = (b"trusted.overlay.", b"user.overlay.", b"user.fuseoverlayfs.")
 #: longer names cannot be unpacked on Linux
 _MAX_COMPONENT_BYTES = 255
 _MAX_PATH_BYTES = 4096
 
-#: base-256 numbers can be larger than the catalog's columns
+#: the largest number of the catalog's columns; base-256 numbers can be larger
 _LARGEST = 2**63 - 1
 
 _KINDS = {
@@ -32,14 +34,20 @@ _KINDS = {
     b"5": Kind.DIRECTORY.value,
     b"6": Kind.FIFO.value,
 }
+# Kind.FILE.value would be looked up for every entry, of which there are millions
 _FILE = Kind.FILE.value
+_HARDLINK = Kind.HARDLINK.value
+_SYMLINK = Kind.SYMLINK.value
+_CHARACTER = Kind.CHARACTER.value
+_IGNORED = Kind.IGNORED.value
+_DEVICES = (_CHARACTER, Kind.BLOCK.value)
 
 
 def clean(name: bytes) -> tuple[bytes, bool]:
     """A member's path from the image's root, and whether ``..`` was cleaned away.
 
-    As all unpackers do: the name is taken from the root, ``.`` and doubled slashes fall away, and
-    ``..`` stops at the root. The root itself is the empty path.
+    All unpackers do the same: the name is taken from the root, ``.`` and doubled slashes are
+    dropped, and ``..`` stops at the root. The root itself is the empty path.
     """
     if b"." not in name and b"//" not in name:
         return name.strip(b"/"), False
@@ -65,53 +73,34 @@ def add_entry(
 ) -> int:
     """Append a member as an entry; returns the bytes of content that it adds to the layer.
 
-    ``flag`` is what whoever read the member found odd about it; ``literal``, that a name which
-    begins as a whiteout does is only a name, as in a folder that has other whiteouts.
+    ``flag`` is what the reader of the member found odd about it. ``literal`` says that names never
+    mark whiteouts: the member is from a folder that has other marks for them.
     """
     raw = member.name
     path, climbed = clean(raw)
-    kind = _KINDS.get(member.typeflag, Kind.IGNORED.value)
-    flags = [flag] if flag else None
+    kind = _KINDS.get(member.typeflag, _IGNORED)
+    flags = [flag] if flag else []
     if climbed:
-        flags = [*(flags or ()), "dotdot"]
+        flags.append("dotdot")
+    if kind == _IGNORED:
+        flags.append("pax-global-header" if member.typeflag == GLOBAL else "unknown-type")
     link: str | None = None
-    if kind == Kind.IGNORED.value:
-        odd = "pax-global-header" if member.typeflag == GLOBAL else "unknown-type"
-        flags = [*(flags or ()), odd]
-    parent, _, base = path.rpartition(b"/")
-    if not literal and _AUFS in path and _is_aufs(path):
-        kind = Kind.IGNORED.value
-        flags = [*(flags or ()), "aufs-metadata"]
-    elif not literal and base.startswith(_WHITEOUT):
-        kind, path, extra = _whiteout(parent, base, path)
-        if extra:
-            flags = [*(flags or ()), extra]
-    elif kind == Kind.SYMLINK.value:
+    marked = _whiteout(path) if not literal and _WHITEOUT in path else None
+    if marked is not None:
+        kind, path, odd = marked
+        if odd:
+            flags.append(odd)
+    elif kind == _SYMLINK:
         link = path_text(member.linkname)
-    elif kind == Kind.HARDLINK.value:
+    elif kind == _HARDLINK:
         target, target_climbed = clean(member.linkname)
         link = path_text(target)
         if target_climbed and not climbed:
-            flags = [*(flags or ()), "dotdot"]
-    device: str | None = None
-    if kind in (Kind.CHARACTER.value, Kind.BLOCK.value):
-        device = f"{member.devmajor}:{member.devminor}"
-        if kind == Kind.CHARACTER.value and device == "0:0":
-            flags = [*(flags or ()), "overlay-whiteout-hazard"]
-    if len(path) > _MAX_COMPONENT_BYTES and (
-        len(path) > _MAX_PATH_BYTES or max(map(len, path.split(b"/"))) > _MAX_COMPONENT_BYTES
-    ):
-        flags = [*(flags or ()), "name-too-long"]
-    xattrs = member.xattrs
-    if xattrs and any(name.startswith(_OVERLAY) for name in xattrs):
-        flags = [*(flags or ()), "overlay-xattr-in-tar"]
-
-    if not (-_LARGEST <= member.mtime_ns <= _LARGEST and max(member.uid, member.gid) <= _LARGEST):
-        flags = [*(flags or ()), "number-out-of-range"]
+            flags.append("dotdot")
+    device = f"{member.devmajor}:{member.devminor}" if kind in _DEVICES else None
+    flags.extend(_flags(member, kind, path))
 
     is_file = kind == _FILE
-    if is_file and raw[-1:] == b"/":
-        flags = [*(flags or ()), "trailing-slash"]
     size = member.size if is_file else 0
     columns.member.append(number)
     columns.path.append(path_text(path))
@@ -126,33 +115,53 @@ def add_entry(
     columns.mtime_ns.append(max(-_LARGEST, min(member.mtime_ns, _LARGEST)))
     columns.link.append(link)
     columns.device.append(device)
-    columns.xattrs.append(_xattrs_text(xattrs) if xattrs else None)
+    columns.xattrs.append(_xattrs_text(member.xattrs) if member.xattrs else None)
     columns.content_hash.append(member.content_hash if is_file else None)
     columns.raw_name.append(raw if raw.strip(b"/").removeprefix(b"./") != path else None)
     columns.flags.append(",".join(flags) if flags else None)
     return size
 
 
-def _is_aufs(path: bytes) -> bool:
-    """Whether a component is a name of AUFS's own; only at the end may it be the opaque mark."""
+def _whiteout(path: bytes) -> tuple[str, bytes, str | None] | None:
+    """Kind, the path that is hidden, and a flag if unpackers disagree; None for other names."""
     *parents, base = path.split(b"/")
-    return any(part.startswith(_AUFS) for part in parents) or (
-        base.startswith(_AUFS) and base != _OPAQUE
-    )
-
-
-def _whiteout(parent: bytes, base: bytes, path: bytes) -> tuple[str, bytes, str | None]:
-    """Kind, the path that is hidden, and a flag for what unpackers do not agree on."""
+    if any(part.startswith(_AUFS) for part in parents):
+        return _IGNORED, path, "aufs-metadata"
+    if not base.startswith(_WHITEOUT):
+        return None
+    parent = b"/".join(parents)
     if base == _OPAQUE:
         return Kind.OPAQUE.value, parent, None if parent else "opaque-root"
+    if base.startswith(_AUFS):
+        return _IGNORED, path, "aufs-metadata"
     name = base[len(_WHITEOUT) :]
     if name in (b"", b".", b".."):
-        return Kind.IGNORED.value, path, "invalid-whiteout"
+        return _IGNORED, path, "invalid-whiteout"
     return Kind.WHITEOUT.value, (parent + b"/" + name if parent else name), None
 
 
+def _flags(member: Member, kind: str, path: bytes) -> Iterator[str]:
+    """What stores or tools may treat in another way than the specification does."""
+    if kind == _CHARACTER and member.devmajor == member.devminor == 0:
+        yield "overlay-whiteout-hazard"
+    if len(path) > _MAX_COMPONENT_BYTES and (
+        len(path) > _MAX_PATH_BYTES or max(map(len, path.split(b"/"))) > _MAX_COMPONENT_BYTES
+    ):
+        yield "name-too-long"
+    if member.xattrs and any(name.startswith(_OVERLAY) for name in member.xattrs):
+        yield "overlay-xattr-in-tar"
+    if not (
+        -_LARGEST <= member.mtime_ns <= _LARGEST
+        and member.uid <= _LARGEST
+        and member.gid <= _LARGEST
+    ):
+        yield "number-out-of-range"
+    if kind == _FILE and member.name[-1:] == b"/":
+        yield "trailing-slash"
+
+
 def _xattrs_text(xattrs: dict[bytes, bytes]) -> str:
-    """Canonical JSON of names and base64 values, so that equal sets have equal text."""
+    """JSON of names and base64 values in one form only: equal sets have equal text."""
     return json.dumps(
         {path_text(name): base64.b64encode(value).decode() for name, value in xattrs.items()},
         sort_keys=True,

@@ -1,9 +1,9 @@
-"""A layer's tar made again from tar-split data and the folder that it was unpacked to.
+"""A layer's tar rebuilt from tar-split data and the folder that it was unpacked to.
 
-tar-split keeps what is no file content, headers, padding and the end, as it was; contents are taken
-from the folder. The tar that comes out has the diff ID, or something has changed since.
+tar-split keeps the headers, padding and end of a tar; file contents are taken from the folder. If
+the rebuilt tar does not have the diff ID, the folder has changed since it was unpacked.
 
-Source: github.com/vbatts/tar-split, one JSON object a line in gzip: type 2 is bytes of the tar,
+Source: github.com/vbatts/tar-split, one JSON object per line in gzip: type 2 is bytes of the tar,
 type 1 a file's content of a given size.
 """
 
@@ -23,10 +23,11 @@ from dedupe.model.images import TreeRef
 from dedupe.model.paths import path_text
 
 _PIECE = 1 << 20
+#: headers and small files are joined into pieces of this size, since each piece costs a call
 _JOINED = 256 << 10
-#: data of fewer bytes describes fewer rows than are handed over at a time
-_LARGE_SPLIT = 2 << 20
-#: a line holds a header with its extended headers at most; longer ones are an attack
+#: tar-split data of fewer bytes describes fewer rows than ``batches.BATCH_ROWS``
+_LARGE_SPLIT_BYTES = 2 << 20
+#: the longest line of a real tar has a header and its extended headers; longer ones are an attack
 _MAX_LINE_BYTES = 8 << 20
 _BYTES, _FILE = 2, 1
 
@@ -40,9 +41,9 @@ class _Body:
 
 
 class SplitTar:
-    """The tar as a stream; ``with`` it, since it holds the folder open.
+    """The tar as a stream, for a ``with`` statement: it keeps the folder open.
 
-    Reading raises LayerError ``split-unusable`` where the folder has not what it should.
+    Reading raises LayerError ``split-unusable`` if a file is missing or has another size.
     """
 
     def __init__(self, ref: TreeRef, advance: Callable[[int], None]) -> None:
@@ -70,13 +71,13 @@ class SplitTar:
         return data
 
     def check(self) -> None:
-        """Whether every content is there with its size, where rows are handed over on the way.
+        """Check up front that every file exists with the expected size.
 
-        Layers whose rows fit one batch fail before any is handed over, and are spared the look.
-        Raises LayerError ``split-unusable``.
+        Small layers skip this: they emit nothing until fully read, so a failure can still fall back
+        to a walk. Raises LayerError ``split-unusable``.
         """
         try:
-            if size_below(self._ref.root, self._ref.split or ()) < _LARGE_SPLIT:
+            if size_below(self._ref.root, self._ref.split or ()) < _LARGE_SPLIT_BYTES:
                 return
         except SourceError as error:
             raise unusable(error.message) from error
@@ -85,11 +86,10 @@ class SplitTar:
                 try:
                     found = self._files.status(part.path).st_size
                 except OSError as error:
-                    raise unusable(f"{path_text(part.path)}: {_reason(error)}") from error
+                    raise unusable(f"{path_text(part.path)}: {reason_of(error)}") from error
                 _check_size(part, found)
 
     def _contents(self) -> Generator[bytes, None, None]:
-        # headers and small files by the thousand cost less in large pieces
         waiting: list[bytes] = []
         size = 0
         for part in _parts(self._ref):
@@ -107,7 +107,7 @@ class SplitTar:
         try:
             descriptor = self._files.open(body.path)
         except OSError as error:
-            raise unusable(f"{path_text(body.path)}: {_reason(error)}") from error
+            raise unusable(f"{path_text(body.path)}: {reason_of(error)}") from error
         try:
             _check_size(body, os.fstat(descriptor).st_size)
             left = body.size
@@ -128,7 +128,7 @@ def _check_size(body: _Body, found: int) -> None:
 
 
 def _parts(ref: TreeRef) -> Iterator[bytes | _Body]:
-    """Bytes and contents in tar order; raises LayerError ``split-unusable``."""
+    """Bytes and file contents in tar order; raises LayerError ``split-unusable``."""
     try:
         descriptor = open_below(ref.root, ref.split or ())
         with open(descriptor, "rb") as raw:
@@ -146,7 +146,7 @@ def _parts(ref: TreeRef) -> Iterator[bytes | _Body]:
 
 
 def _lines(stream: Readable) -> Iterator[list[bytes]]:
-    """Lines, some thousand at a time."""
+    """Lists of lines, each list from one piece of the stream."""
     rest = b""
     while piece := stream.read(_PIECE):
         *lines, rest = (rest + piece).split(b"\n")
@@ -157,12 +157,12 @@ def _lines(stream: Readable) -> Iterator[list[bytes]]:
 
 
 def _entries(lines: list[bytes]) -> list[Any]:
-    """Their objects, parsed in one go: a call a line would cost more than the parsing."""
+    """The objects of these lines, parsed together: a call per line costs more than the parsing."""
     text = b",".join(line for line in lines if line.strip())
     try:
         entries: list[Any] = json.loads(b"[%b]" % text)
     except (ValueError, RecursionError) as error:
-        raise unusable("a line that is no entry") from error
+        raise unusable("a line is not an entry") from error
     return entries
 
 
@@ -175,17 +175,13 @@ def _part(entry: Any) -> bytes | _Body | None:
         raw = entry.get("name_raw")
         name = binascii.a2b_base64(raw) if raw else cast(str, entry["name"]).encode()
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise unusable("a line that is no entry") from error
+        raise unusable("a line is not an entry") from error
     if kind != _FILE or size < 0:
         raise unusable(f"an entry of type {kind!r} and size {size}")
     path, _ = clean(name)
     return _Body(path, size) if size and path else None
 
 
-def _reason(error: OSError) -> str:
-    return reason_of(error)
-
-
 def unusable(why: str) -> LayerError:
-    """What was found wrong, said of the tar-split data."""
-    return LayerError(f"tar-split data cannot give the tar back: {why}", "split-unusable")
+    """The error for tar-split data that does not give the tar."""
+    return LayerError(f"the tar cannot be rebuilt from tar-split data: {why}", "split-unusable")

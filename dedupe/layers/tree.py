@@ -1,9 +1,21 @@
-"""A layer that is kept unpacked, walked: the rows of its tar, as far as a folder tells them.
+"""A layer that is kept unpacked, walked: the rows of its tar, as far as a folder shows them.
 
-Whiteouts are told by the form of the store: the kernel's overlayfs writes character devices 0:0 and
-extended attributes, fuse-overlayfs the names that a tar has, and stores of whole trees nothing at
-all, so that the tree of the layer below is walked beside. fuse-overlayfs writes devices too, where
-it may.
+How a folder marks what it hides of the layers below depends on the store (``TreeRef.whiteouts``):
+
+    store     the folder has                              the layer gets
+    kernel    a character device 0:0                      a whiteout of its path
+              an empty file with xattr whiteout           a whiteout of its path
+              a directory with xattr opaque = y           the directory, then an opaque mark in it
+              a file with xattr metacopy                  the file without content, flagged
+              any entry with xattr redirect               the entry, flagged
+    AUFS      a character device 0:0                      a whiteout of its path
+              a name that begins with .wh.                what a tar has under that name
+    none      an entry that the tree below lacks,         the entry
+              or has otherwise
+              no entry for a path of the tree below       a whiteout of that path
+
+Names of xattrs follow ``trusted.overlay.`` or ``user.overlay.``. "AUFS" is the form of
+fuse-overlayfs too, which writes devices if it may. Stores without marks keep whole trees.
 
 Source: Documentation/filesystems/overlayfs.rst; containers/storage, fuse-overlayfs(1).
 """
@@ -20,192 +32,206 @@ from dedupe.errors import LayerError, reason_of
 from dedupe.formats.tar import EMPTY_HASH, Member
 from dedupe.host.trees import TreeEntry, open_folder, walk_tree
 from dedupe.layers.batches import MAX_TAR_BYTES, too_large
+from dedupe.layers.difference import is_unchanged, paired
 from dedupe.model.images import IdRange, TreeRef, Whiteouts
 from dedupe.model.paths import path_text
 
 _PIECE = 1 << 20
 _OVERLAY = (b"trusted.overlay.", b"user.overlay.")
-#: kept by the store about its own doing, never of an image
+#: xattrs in which stores keep their own marks; they are never of an image
 _OF_STORES = (*_OVERLAY, b"user.fuseoverlayfs.")
-#: real owner and mode, where the store could not set them
+#: xattrs with the real owner and mode, for stores that may not set them
 _OVERRIDES = (
     b"user.containers.override_stat",
     b"user.fuseoverlayfs.override_stat",
     b"security.fuseoverlayfs.override_stat",
 )
-#: of the host, never of an image
+#: xattrs of the host, never of an image
 _HOST = (b"security.selinux",)
 _CAP_SYS_ADMIN = 21
-#: what an entry answers that went, or became another kind, after its folder was listed
+#: errno values when an entry was deleted or replaced after its directory was listed
 _GONE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE, errno.ENXIO)
 
-_FLAGS = {
+_TYPEFLAGS = {
     stat.S_IFREG: b"0",
     stat.S_IFLNK: b"2",
     stat.S_IFCHR: b"3",
     stat.S_IFBLK: b"4",
     stat.S_IFDIR: b"5",
     stat.S_IFIFO: b"6",
-    # a socket: no tar has a type for it, and no container finds anybody behind it
+    # tar has no type for sockets, and nothing listens on one in a new container
     stat.S_IFSOCK: b"s",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """An entry of the folder as a member of a tar."""
+class TreeMember:
+    """An entry of the folder as a member of a tar; for ``flag`` and ``literal`` see add_entry."""
 
     member: Member
-    #: what is odd about it
     flag: str | None = None
-    #: a name that says nothing by how it begins, whatever it would say in a tar
     literal: bool = False
 
 
 @dataclass(slots=True)
-class Walked:
-    """What was seen on the way."""
+class WalkNotes:
+    """What a walk found out besides the entries."""
 
+    #: bytes that the file system allocates to the folder
     allocated_bytes: int = 0
     #: code -> how often, and an example
-    notes: dict[str, tuple[int, str]] = field(default_factory=dict)
+    by_code: dict[str, tuple[int, str]] = field(default_factory=dict)
 
-    def note(self, code: str, path: bytes) -> None:
-        """One more of this kind."""
-        count, example = self.notes.get(code, (0, path_text(path)))
-        self.notes[code] = (count + 1, example)
+    def add(self, code: str, path: bytes) -> None:
+        """Count one more path with this code."""
+        count, example = self.by_code.get(code, (0, path_text(path)))
+        self.by_code[code] = (count + 1, example)
 
 
-def members_of(ref: TreeRef, advance: Callable[[int], None], walked: Walked) -> Iterator[Seen]:
+def members_of(
+    ref: TreeRef, advance: Callable[[int], None], notes: WalkNotes
+) -> Iterator[TreeMember]:
     """The folder's entries as members of a tar, parents first, sorted by name.
 
-    Raises SourceError where the folder cannot be opened, LayerError ``permission-denied``,
-    ``unreadable`` or ``tree-too-deep`` where entries are closed to us: rows with holes must not
-    pass for the layer.
+    Raises SourceError if the folder cannot be opened, and LayerError ``permission-denied``,
+    ``unreadable`` or ``tree-too-deep`` if an entry cannot be read: incomplete rows must not stand
+    for the layer.
     """
     root = open_folder(ref.root, ref.parts)
     try:
-        walked.allocated_bytes += os.fstat(root).st_blocks * 512
+        notes.allocated_bytes += os.fstat(root).st_blocks * 512
         if ref.whiteouts is Whiteouts.KERNEL and not _sees_trusted():
-            walked.note("xattrs-unseen", b"/".join(os.fsencode(part) for part in ref.parts))
-        yield from _Walk(ref, advance, walked).members(root)
+            notes.add("xattrs-unseen", b"/".join(os.fsencode(part) for part in ref.parts))
+        yield from _TreeWalk(ref, advance, notes).members(root)
     finally:
         os.close(root)
 
 
-class _Walk:
-    def __init__(self, ref: TreeRef, advance: Callable[[int], None], walked: Walked) -> None:
+class _TreeWalk:
+    def __init__(self, ref: TreeRef, advance: Callable[[int], None], notes: WalkNotes) -> None:
         self._ref = ref
         self._advance = advance
-        self._walked = walked
+        self._notes = notes
         #: inodes of several names -> the first of them
         self._first_names: dict[tuple[int, int], bytes] = {}
 
-    def members(self, root: int) -> Iterator[Seen]:
+    def members(self, root: int) -> Iterator[TreeMember]:
         failed: list[tuple[bytes, OSError]] = []
         nodes = self._counted(walk_tree(root, failed))
         if self._ref.below is not None:
             yield from self._differences(nodes)
         else:
             for node in nodes:
-                yield from self._entry(node)
+                yield from self._entries(node)
         for path, error in failed:
             if error.errno not in _GONE:
-                raise _closed(path, error)
-            self._walked.note("vanished", path)
+                raise _unreadable(path, error)
+            self._notes.add("vanished", path)
 
     def _counted(self, nodes: Iterator[TreeEntry]) -> Iterator[TreeEntry]:
-        """The nodes, what the file system gives them added up; an inode once."""
+        """The nodes, while their allocated bytes are added up, once per inode."""
         seen: set[tuple[int, int]] = set()
         for node in nodes:
             status = node.status
             inode = (status.st_dev, status.st_ino)
             if inode not in seen:
-                self._walked.allocated_bytes += status.st_blocks * 512
+                self._notes.allocated_bytes += status.st_blocks * 512
                 if status.st_nlink > 1 and not node.is_folder:
                     seen.add(inode)
             yield node
 
-    def _differences(self, nodes: Iterator[TreeEntry]) -> Iterator[Seen]:
-        """What the tree has that the one below has not, and whiteouts for what it lacks."""
+    def _differences(self, nodes: Iterator[TreeEntry]) -> Iterator[TreeMember]:
+        """Entries that differ from the tree below, and whiteouts for those that only it has."""
         below = open_folder(self._ref.root, self._ref.below or ())
         failed: list[tuple[bytes, OSError]] = []
-        # folders that stayed as they were: a tar has them only above something that changed
-        same: list[tuple[bytes, list[Seen]]] = []
+        # unchanged folders around the current path: a tar has them only if a change is in them
+        unchanged: list[tuple[bytes, list[TreeMember]]] = []
         try:
-            for ours, theirs in _paired(nodes, walk_tree(below, failed)):
+            for ours, theirs in paired(nodes, walk_tree(below, failed)):
                 path = ours.path if ours is not None else theirs.path if theirs is not None else b""
-                while same and not path.startswith(same[-1][0] + b"/"):
-                    same.pop()
-                if ours is not None and theirs is not None and _unchanged(ours, theirs):
+                while unchanged and not path.startswith(unchanged[-1][0] + b"/"):
+                    unchanged.pop()
+                if ours is not None and theirs is not None and is_unchanged(ours, theirs):
                     if ours.is_folder:
-                        same.append((path, list(self._entry(ours))))
+                        unchanged.append((path, list(self._entries(ours))))
                     continue
-                for _, folder in same:
+                for _, folder in unchanged:
                     yield from folder
-                same.clear()
+                unchanged.clear()
                 if ours is not None:
-                    yield from self._entry(ours)
+                    yield from self._entries(ours)
                 elif theirs is not None:
-                    yield Seen(_whiteout(path, theirs.status.st_mtime_ns))
+                    yield TreeMember(_whiteout(path, theirs.status.st_mtime_ns))
         finally:
             os.close(below)
-        # what is not seen below would pass for the layer's own
+        # entries that cannot be read below would be taken for the layer's own
         for path, error in failed:
-            raise _closed(path, error)
+            raise _unreadable(path, error)
 
-    def _entry(self, node: TreeEntry) -> Iterator[Seen]:
+    def _entries(self, node: TreeEntry) -> Iterator[TreeMember]:
+        """What the layer gets for this node; the table at the top of this module has the rules."""
         status = node.status
         if (
             self._ref.whiteouts is not Whiteouts.NONE
             and stat.S_ISCHR(status.st_mode)
             and status.st_rdev == 0
         ):
-            yield Seen(_whiteout(node.path, status.st_mtime_ns))
+            yield TreeMember(_whiteout(node.path, status.st_mtime_ns))
             return
         xattrs = node.xattrs()
         empty = stat.S_ISREG(status.st_mode) and status.st_size == 0
         if empty and self._overlay(xattrs, b"whiteout") is not None:
-            yield Seen(_whiteout(node.path, status.st_mtime_ns))
+            yield TreeMember(_whiteout(node.path, status.st_mtime_ns))
             return
-        member = self._described(node, xattrs)
+        entry = self._entry(node, xattrs)
+        if entry is None:
+            return
+        yield entry
+        if node.is_folder and self._overlay(xattrs, b"opaque") == b"y":
+            yield TreeMember(_marker(node.path + b"/.wh..wh..opq", status.st_mtime_ns))
+
+    def _entry(self, node: TreeEntry, xattrs: dict[bytes, bytes]) -> TreeMember | None:
+        """The entry of a node that is not a whiteout; None if it was deleted meanwhile."""
+        member = self._header(node, xattrs)
         literal = self._ref.whiteouts is not Whiteouts.AUFS
-        inode = (status.st_dev, status.st_ino)
-        if inode in self._first_names:
-            first = self._first_names[inode]
-            yield Seen(replace(member, typeflag=b"1", linkname=first), None, literal)
-            return
+        inode = (node.status.st_dev, node.status.st_ino)
+        first = self._first_names.get(inode)
+        if first is not None:
+            return TreeMember(replace(member, typeflag=b"1", linkname=first), None, literal)
         flag = None
         if member.typeflag == b"0" and self._overlay(xattrs, b"metacopy") is not None:
             flag = "overlay-metacopy"
         elif member.typeflag == b"0":
-            read = self._hashed(node)
-            if read is None:
-                return
-            member = replace(member, size=read[0], stored_size=read[0], content_hash=read[1])
+            content = self._hashed(node)
+            if content is None:
+                return None
+            size, content_hash = content
+            member = replace(member, size=size, stored_size=size, content_hash=content_hash)
         if self._overlay(xattrs, b"redirect") is not None and flag is None:
             flag = "overlay-redirect"
-        if status.st_nlink > 1 and not node.is_folder:
+        if node.status.st_nlink > 1 and not node.is_folder:
             self._first_names[inode] = node.path
-        yield Seen(member, flag, literal)
-        if node.is_folder and self._overlay(xattrs, b"opaque") == b"y":
-            yield Seen(_marker(node.path + b"/.wh..wh..opq", status.st_mtime_ns))
+        return TreeMember(member, flag, literal)
 
-    def _described(self, node: TreeEntry, xattrs: dict[bytes, bytes]) -> Member:
-        """The entry's header, without its content."""
+    def _header(self, node: TreeEntry, xattrs: dict[bytes, bytes]) -> Member:
+        """The entry without its content, as the image has it: IDs, mode and xattrs of its own."""
         status = node.status
-        kind, mode = stat.S_IFMT(status.st_mode), stat.S_IMODE(status.st_mode)
-        uid, gid = _inside(status.st_uid, self._ref.uids), _inside(status.st_gid, self._ref.gids)
-        device = status.st_rdev
+        owner = _Owner(
+            uid=_inside(status.st_uid, self._ref.uids),
+            gid=_inside(status.st_gid, self._ref.gids),
+            mode=stat.S_IMODE(status.st_mode),
+            kind=stat.S_IFMT(status.st_mode),
+            device=status.st_rdev,
+        )
         override = next((xattrs[name] for name in _OVERRIDES if name in xattrs), None)
         if override is not None:
-            uid, gid, mode, kind, device = _overridden(override, (uid, gid, mode, kind, device))
+            owner = _overridden(override, owner)
         link = b""
         if stat.S_ISLNK(status.st_mode):
             try:
                 link = node.target()
             except OSError:
-                self._walked.note("vanished", node.path)
+                self._notes.add("vanished", node.path)
         kept = {
             name: value
             for name, value in xattrs.items()
@@ -213,34 +239,34 @@ class _Walk:
         }
         return Member(
             name=node.path,
-            typeflag=_FLAGS.get(kind, b"?"),
+            typeflag=_TYPEFLAGS.get(owner.kind, b"?"),
             size=0,
             stored_size=0,
             offset=0,
-            mode=mode,
-            uid=uid,
-            gid=gid,
+            mode=owner.mode,
+            uid=owner.uid,
+            gid=owner.gid,
             mtime_ns=status.st_mtime_ns,
             linkname=link,
-            devmajor=os.major(device),
-            devminor=os.minor(device),
+            devmajor=os.major(owner.device),
+            devminor=os.minor(owner.device),
             xattrs=kept or None,
             content_hash=None,
         )
 
     def _hashed(self, node: TreeEntry) -> tuple[int, bytes] | None:
-        """Size and content hash as read; None where the file has gone."""
+        """Size and content hash as read; None if the file was deleted meanwhile."""
         if node.status.st_size == 0:
             return 0, EMPTY_HASH
-        # of a sparse file it costs nothing to say that it is as large as a file may be
+        # a sparse file of any size costs its maker nothing
         if node.status.st_size > MAX_TAR_BYTES:
             raise too_large()
         try:
             descriptor = node.open()
         except OSError as error:
             if error.errno not in _GONE:
-                raise _closed(node.path, error) from error
-            self._walked.note("vanished", node.path)
+                raise _unreadable(node.path, error) from error
+            self._notes.add("vanished", node.path)
             return None
         content, size = blake3(), 0
         try:
@@ -248,22 +274,36 @@ class _Walk:
                 content.update(piece)
                 size += len(piece)
                 self._advance(len(piece))
-                # a file that grows as fast as it is read would never end
+                # reading a file that grows as fast as it is read would not end
                 if size > node.status.st_size + _PIECE:
                     break
         finally:
             os.close(descriptor)
         if size != node.status.st_size:
-            self._walked.note("changed-while-read", node.path)
+            self._notes.add("changed-while-read", node.path)
         return size, content.digest()
 
     def _overlay(self, xattrs: dict[bytes, bytes], name: bytes) -> bytes | None:
+        """Value of an xattr of overlayfs; None if it is missing or means nothing in this store."""
         if self._ref.whiteouts is not Whiteouts.KERNEL:
             return None
         return next((xattrs[prefix + name] for prefix in _OVERLAY if prefix + name in xattrs), None)
 
 
-def _closed(path: bytes, error: OSError) -> LayerError:
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """What an override xattr of a store can replace."""
+
+    uid: int
+    gid: int
+    #: permission bits
+    mode: int
+    #: file type, as ``stat.S_IFMT`` gives it
+    kind: int
+    device: int
+
+
+def _unreadable(path: bytes, error: OSError) -> LayerError:
     if isinstance(error, PermissionError):
         return LayerError(
             f"{path_text(path)}: permission denied: run as the store's owner or root",
@@ -277,52 +317,7 @@ def _read(descriptor: int, path: bytes) -> bytes:
     try:
         return os.read(descriptor, _PIECE)
     except OSError as error:
-        raise _closed(path, error) from error
-
-
-def _paired(
-    ours: Iterator[TreeEntry], theirs: Iterator[TreeEntry]
-) -> Iterator[tuple[TreeEntry | None, TreeEntry | None]]:
-    """Two walks side by side; below what one of them alone has, the other is not asked."""
-    left, right = next(ours, None), next(theirs, None)
-    while left is not None or right is not None:
-        if right is None or (left is not None and _order(left) < _order(right)):
-            yield left, None
-            left = next(ours, None)
-        elif left is None or _order(right) < _order(left):
-            yield None, right
-            gone, right = right, next(theirs, None)
-            # a whiteout hides all below it
-            while right is not None and right.path.startswith(gone.path + b"/"):
-                right = next(theirs, None)
-        else:
-            yield left, right
-            if right.is_folder and not left.is_folder:
-                gone, right = right, next(theirs, None)
-                while right is not None and right.path.startswith(gone.path + b"/"):
-                    right = next(theirs, None)
-            else:
-                right = next(theirs, None)
-            left = next(ours, None)
-
-
-def _order(node: TreeEntry) -> list[bytes]:
-    return node.path.split(b"/")
-
-
-def _unchanged(ours: TreeEntry, theirs: TreeEntry) -> bool:
-    """What stores of whole trees take for unchanged when they make a layer's tar."""
-    one, other = ours.status, theirs.status
-    if (one.st_mode, one.st_uid, one.st_gid, one.st_rdev) != (
-        other.st_mode,
-        other.st_uid,
-        other.st_gid,
-        other.st_rdev,
-    ):
-        return False
-    if ours.is_folder:
-        return True
-    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+        raise _unreadable(path, error) from error
 
 
 def _whiteout(path: bytes, mtime_ns: int) -> Member:
@@ -331,7 +326,7 @@ def _whiteout(path: bytes, mtime_ns: int) -> Member:
 
 
 def _marker(name: bytes, mtime_ns: int) -> Member:
-    """An empty file that says something by its name, as a tar has it."""
+    """An empty file whose name is a mark, as a tar has it."""
     return Member(name, b"0", 0, 0, 0, 0, 0, 0, mtime_ns, b"", 0, 0, None, EMPTY_HASH)
 
 
@@ -342,12 +337,10 @@ def _inside(outside: int, ranges: tuple[IdRange, ...]) -> int:
     return outside
 
 
-def _overridden(
-    text: bytes, known: tuple[int, int, int, int, int]
-) -> tuple[int, int, int, int, int]:
-    """``uid:gid:octal mode[:type[-major-minor]]``, where it can be read so.
+def _overridden(text: bytes, known: _Owner) -> _Owner:
+    """Owner by ``uid:gid:octal mode[:type[-major-minor]]``, or as known if the text is different.
 
-    A type is believed of regular files, which stand for what the store may not make.
+    The type counts for regular files only: they stand for what the store may not make.
     """
     kinds = {
         b"pipe": stat.S_IFIFO,
@@ -355,20 +348,20 @@ def _overridden(
         b"block": stat.S_IFBLK,
         b"char": stat.S_IFCHR,
     }
-    owner, group, mode, *rest = (*text.rstrip(b"\0").split(b":"), b"", b"", b"")
-    named, *numbers = rest[0].split(b"-")
-    kind, device = known[3:]
+    uid, gid, mode, *rest = (*text.rstrip(b"\0").split(b":"), b"", b"", b"")
+    type_name, *numbers = rest[0].split(b"-")
+    kind, device = known.kind, known.device
     try:
-        if kind == stat.S_IFREG and named in kinds:
-            kind = kinds[named]
+        if kind == stat.S_IFREG and type_name in kinds:
+            kind = kinds[type_name]
             device = os.makedev(int(numbers[0]), int(numbers[1])) if len(numbers) == 2 else device
-        return int(owner), int(group), int(mode, 8) & 0o7777, kind, device
+        return _Owner(int(uid), int(gid), int(mode, 8) & 0o7777, kind, device)
     except (ValueError, OverflowError):
         return known
 
 
 def _sees_trusted() -> bool:
-    """Whether ``trusted.*`` attributes are shown to us: without the capability none are."""
+    """Whether this process can see ``trusted.*`` xattrs, which takes CAP_SYS_ADMIN."""
     try:
         with open("/proc/self/status", "rb") as file:
             for line in file:

@@ -1,1 +1,1 @@
-"""The words of the field as types: identities, images as sources find them, rows, tables."""
+"""Terms of the field as types: identities, images as sources find them, entries, tables."""

@@ -1,4 +1,4 @@
-"""Digests, diff IDs and chain IDs: identities that must never be mistaken for each other."""
+"""Digests, diff IDs and chain IDs, as types of their own so that they cannot be mixed up."""
 
 import hashlib
 import re
@@ -11,16 +11,16 @@ Digest = NewType("Digest", str)
 DiffID = NewType("DiffID", str)
 #: identity of a stack of layers
 ChainID = NewType("ChainID", str)
-#: SHA-256 of a config: the image itself; ``bare:`` plus a diff ID where there is no config
+#: SHA-256 of a config, which identifies the image; ``bare:`` plus a chain ID without a config
 ImageID = NewType("ImageID", str)
-#: what a layer's rows are stored under: its diff ID, or ``unverified:…`` where that is only claimed
+#: key of a layer's rows: its diff ID, or ``unverified:…`` if the diff ID was not verified
 LayerKey = NewType("LayerKey", str)
 
 _DIGEST = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|blake3:[0-9a-f]{64})\Z")
 
 
 def is_digest(text: object) -> bool:
-    """Whether this is a digest that may be made into a file name."""
+    """Whether this is a digest, and therefore safe as a file name."""
     return isinstance(text, str) and _DIGEST.match(text) is not None
 
 
@@ -40,7 +40,7 @@ def sha256_digest(data: bytes) -> Digest:
 
 
 def new_hash(digest: Digest) -> "hashlib._Hash | None":
-    """An empty hash of the algorithm that this digest names; None where it is not at hand."""
+    """An empty hash of the algorithm that this digest names; None if Python lacks it."""
     algorithm = digest.partition(":")[0]
     return hashlib.new(algorithm) if algorithm in ("sha256", "sha512") else None
 
@@ -48,8 +48,8 @@ def new_hash(digest: Digest) -> "hashlib._Hash | None":
 def chain_ids(keys: Iterable[str]) -> Iterator[ChainID]:
     """Chain ID of every prefix of a stack, base first.
 
-    Taken over layer keys, not claims: content that was not verified must never share a chain
-    with the layer that it says it is. For verified layers it is the OCI chain ID.
+    Computed from layer keys, not from claims: content that was not verified must not share a chain
+    ID with the layer that it claims to be. For verified layers it is the OCI chain ID.
     Source: OCI image-spec config.md, "Layer ChainID".
     """
     chain = ""

@@ -48,7 +48,7 @@ class LayerState(StrEnum):
     #: read from this source, its diff ID as claimed
     READ = "read"
     #: its rows were in the catalog already, so its blob was not read
-    NAMED = "named"
+    REUSED = "reused"
     #: read, but it is not what manifest or config say; its rows are keyed by the source
     UNVERIFIED = "unverified"
     #: not in this source, as a sparse layout or another platform allows

@@ -1,20 +1,20 @@
 r"""One printable, reversible form for the paths of images.
 
-Paths in layers are bytes: not always UTF-8, and anybody may put a newline, a terminal escape or a
-right-to-left mark into one. Everywhere in the catalog and in reports a path is text in which
+Paths in layers are bytes: not always UTF-8, and an image may have newlines, terminal escapes or
+right-to-left marks in them. Everywhere in the catalog and in reports a path is text in which
 
-- valid, printable UTF-8 stands for itself,
+- valid, printable UTF-8 is itself,
 - a backslash is written ``\\``,
-- every other byte (invalid UTF-8, control characters, marks that turn the reading direction,
+- every other byte (invalid UTF-8, control characters, marks that change the reading direction,
   line and paragraph separators) is written ``\xHH``, two lower-case hexadecimal digits.
 
-No two byte strings share a form, so the text is a key, and ``path_bytes`` gives the bytes back.
+Different bytes have different text, so that the text is a key; ``path_bytes`` gives the bytes.
 """
 
 import re
 
 # C0, DEL, C1; zero-width and bidirectional marks; line and paragraph separators; BOM; surrogates
-# (which surrogateescape makes of bytes that are no UTF-8); language tags that show as nothing
+# (which surrogateescape makes of bytes that are not UTF-8); language tags, which are invisible
 _HIDDEN = re.compile(
     "[\\\\\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
@@ -29,16 +29,16 @@ def path_text(raw: bytes) -> str:
 
 
 def path_bytes(text: str) -> bytes:
-    """The bytes that ``path_text`` was given."""
+    """The bytes of a printable form."""
     return _ESCAPED.sub(
         lambda found: bytes([int(found[1], 16)]) if found[1] else b"\\", text.encode()
     )
 
 
 def printable(text: str) -> str:
-    """Foreign text (a reference, a build step) made safe to show; same form as a path.
+    """Foreign text, such as a reference or a build step, in the printable form of a path.
 
-    A lone surrogate, which JSON can spell but UTF-8 cannot, is escaped too.
+    A lone surrogate, which JSON can have but UTF-8 cannot, is escaped too.
     """
     return path_text(text.encode("utf-8", "surrogatepass"))
 

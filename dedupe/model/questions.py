@@ -1,4 +1,4 @@
-"""Questions to a catalog and their answers, as every part above the store passes them on."""
+"""Questions to a catalog and their answers, for the store and for everything above it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,22 +13,22 @@ R_co = TypeVar("R_co", covariant=True)
 class Question(Generic[R_co]):
     """One of ``queries/<name>.sql``, with values for its parameters.
 
-    ``dedupe.analysis.queries`` has a function for each, which knows its parameters and rows.
+    ``dedupe.analysis.queries`` has a function for each that types its parameters and rows.
     """
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    #: IDs of the images that it is about: relations are made of these alone; none for all images
+    #: IDs of the images that it is about, so that relations are made of these alone; empty for all
     images: tuple[str, ...] = ()
 
 
-#: a question whose rows are shown as they come
+#: a question whose rows are not typed, since they are only shown
 AnyQuestion = Question[Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Rows of a question in the order that its query gives them."""
+    """Rows of a question, in the order of its query."""
 
     #: column -> DuckDB type
     columns: dict[str, str]

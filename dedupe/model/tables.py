@@ -1,9 +1,10 @@
-"""Tables of the catalog: columns and types, written once. docs/catalog.md explains them."""
+"""Tables of the catalog: columns and types, defined once. docs/catalog.md explains them."""
 
-#: raised when a reader of older catalogs could misunderstand a column
-SCHEMA_VERSION = 1
+#: raised if a program that knows only the version before could misunderstand a file; store/versions
+#: says how older files are read, and that a new column does not raise it
+SCHEMA_VERSION = 2
 
-#: column -> DuckDB type, a table each; polars types follow from these in the store
+#: table -> column -> DuckDB type; store/rows has the polars type of each
 TABLES: dict[str, dict[str, str]] = {
     "entries": {
         "layer": "VARCHAR",
@@ -40,7 +41,7 @@ TABLES: dict[str, dict[str, str]] = {
         "started": "DOUBLE",
         "finished": "DOUBLE",
         "layers_read": "BIGINT",
-        "layers_named": "BIGINT",
+        "layers_reused": "BIGINT",
         "version": "VARCHAR",
     },
     "sources": {
@@ -100,5 +101,5 @@ TABLES: dict[str, dict[str, str]] = {
     },
 }
 
-#: tables of which every scan writes one file
+#: tables of which each scan writes a file; the others have files per layer
 SCAN_TABLES = ("scans", "sources", "images", "image_layers", "containers", "problems")

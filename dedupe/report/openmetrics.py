@@ -67,9 +67,9 @@ def _scan(found: Overview) -> Iterator[str]:
     yield _gauge("scan_duration_seconds", "How long the scan took.", round(seconds, 3))
     yield _gauge("scan_layers_read", "Layers that the scan read.", scan["layers_read"])
     yield _gauge(
-        "scan_layers_known",
+        "scan_layers_reused",
         "Layers that the scan reused from the catalog.",
-        scan["layers_named"],
+        scan["layers_reused"],
     )
     yield _family(
         "scan_problems",

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from dedupe.installed import locate_pages
 from dedupe.model.images import Severity
+from dedupe.model.outcome import ScanOutcome
 from dedupe.report.fixes import FIXES
 from dedupe.report.units import counted
-from dedupe.scan import ScanOutcome
 
 _PROBLEMS_SHOWN = 50
 
@@ -35,5 +35,5 @@ def summary(outcome: ScanOutcome) -> str:
     return (
         f"{counted(outcome.images, 'image')} in {counted(outcome.sources, 'source')}: "
         f"{counted(outcome.layers_read, 'layer')} read ({outcome.entries:,} entries), "
-        f"{outcome.layers_named:,} reused"
+        f"{outcome.layers_reused:,} reused"
     )

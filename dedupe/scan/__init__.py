@@ -1,5 +1,5 @@
-"""Hashing the layers of all sources; all parallelism lives here."""
+"""Scans: which layers must be read, reading them in parallel, and the result for each image."""
 
-from dedupe.scan.scanner import ScanOutcome, scan
+from dedupe.scan.scanner import scan_sources
 
-__all__ = ["ScanOutcome", "scan"]
+__all__ = ["scan_sources"]

@@ -1,8 +1,8 @@
-"""Worker processes that read layers, one layer a task.
+"""Worker processes that read layers, one layer per task.
 
-Processes, since parsing headers holds the interpreter's lock. A worker that dies (out of memory, a
-crash in a decompressor) costs its own layer and nothing else: ``ProcessPoolExecutor`` would give
-up the whole batch.
+Processes and not threads, because parsing headers holds the interpreter's lock. A worker that dies
+(out of memory, a crash in a decompressor) loses its own layer only; ``ProcessPoolExecutor`` would
+give up all layers.
 """
 
 import contextlib
@@ -13,59 +13,60 @@ import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from dedupe.errors import DedupeError, reason_of
+from dedupe.model.entries import EntryColumns, LayerFacts
 from dedupe.model.images import LayerRef, ObjectRef
-from dedupe.model.rows import EntryColumns, LayerFacts
 
-#: progress is told to the parent after so many bytes
-_TELL_BYTES = 4 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """All workers are at work: time for the parent to get ready for what they find."""
+#: workers report progress after so many bytes: a message per read would cost more than it shows
+_REPORT_BYTES = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """A batch of a layer's rows."""
+class WorkersStarted:
+    """All workers have a task, so that the parent has time to get ready for their rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowBatch:
+    """Rows of a layer."""
 
     task: int
     columns: EntryColumns
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
-    """So many more bytes of blobs were read."""
+class ByteCount:
+    """Bytes of blobs that were read since the last count."""
 
     blob_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """A layer was read to its end."""
+class LayerEnd:
+    """The end of a layer that was read completely."""
 
     task: int
     facts: LayerFacts
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """A layer could not be read to its end."""
+class LayerFailure:
+    """The error that ended the reading of a layer."""
 
     task: int
     code: str
     message: str
 
 
-Event = Started | Rows | Read | Done | Failed
+Event = WorkersStarted | RowBatch | ByteCount | LayerEnd | LayerFailure
 
 
-def run(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
-    """Read all layers, in the order given; events come as they happen.
+def read_layers(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
+    """Read all layers, begun in the order given; events come as they happen.
 
     Closing the iterator ends the workers at once.
     """
@@ -81,9 +82,9 @@ def run(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
                 running[worker.connection] = worker
             if not started:
                 started = True
-                yield Started()
+                yield WorkersStarted()
             for ready in wait(list(running)):
-                worker = running[ready]  # type: ignore[index]  # only connections are waited for
+                worker = running[ready]  # type: ignore[index]  # wait() is given connections only
                 try:
                     event = worker.connection.recv()
                 except (EOFError, OSError):
@@ -91,7 +92,7 @@ def run(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
                     yield worker.died()
                     continue
                 yield event
-                if isinstance(event, Done | Failed):
+                if isinstance(event, LayerEnd | LayerFailure):
                     if waiting:
                         worker.give(waiting.popleft(), layers)
                     else:
@@ -103,42 +104,45 @@ def run(layers: Sequence[LayerRef], workers: int) -> Iterator[Event]:
 
 
 def _context(layers: Sequence[LayerRef]) -> "multiprocessing.context.BaseContext":
-    # the object store's client has threads in this process, which a fork would not have
+    # the object store's client has threads in this process, and a fork does not copy threads
     if not hasattr(os, "fork") or any(isinstance(layer, ObjectRef) for layer in layers):
         return multiprocessing.get_context("spawn")
-    # workers start in milliseconds, and this process has no threads of its own yet
+    # a fork takes milliseconds, and this process has no threads of its own yet
     return multiprocessing.get_context("fork")
 
 
 class _Worker:
-    """One process, and the task that it is at."""
+    """A process and its current task."""
 
     def __init__(
         self, context: "multiprocessing.context.BaseContext", others: list[Connection]
     ) -> None:
-        self.connection, theirs = context.Pipe()
-        # a fork has copies of all our ends: while one is open, no worker sees that we are gone
+        self.connection, worker_end = context.Pipe()
+        # A fork copies our ends of all pipes. While a copy is open, a worker that waits for its
+        # next task does not notice that this process has died.
         copies = [self.connection, *others] if context.get_start_method() == "fork" else []
-        self._process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=_work, args=(theirs, copies), daemon=True
+        self._process: BaseProcess = context.Process(  # type: ignore[attr-defined]  # only its subclasses have it in typeshed
+            target=_work, args=(worker_end, copies), daemon=True
         )
-        # a worker must never collect what it inherits: destroying a DuckDB connection without its
-        # threads crashes
+        # The worker must not collect objects that it inherits: destroying a DuckDB connection
+        # without its threads crashes.
         gc.freeze()
         self._process.start()
         gc.unfreeze()
-        theirs.close()
+        worker_end.close()
         self._task = -1
 
     def give(self, task: int, layers: Sequence[LayerRef]) -> None:
         self._task = task
-        with contextlib.suppress(OSError):  # a dead worker is seen when its events are waited for
+        with contextlib.suppress(OSError):  # waiting for its events shows that a worker has died
             self.connection.send((task, layers[task]))
 
-    def died(self) -> Failed:
+    def died(self) -> LayerFailure:
         self._process.join()
         code = self._process.exitcode
-        return Failed(self._task, "worker-died", f"the process that read it ended with {code}")
+        return LayerFailure(
+            self._task, "worker-died", f"the process that read it ended with {code}"
+        )
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
@@ -151,8 +155,8 @@ class _Worker:
 
 
 def _work(connection: Connection, copies: list[Connection]) -> None:
-    """A worker's life: tasks in, events out, until the parent says so or is no more."""
-    # the parent alone decides what an interrupt means
+    """Read tasks and write events until the parent says so or has died."""
+    # Ctrl-C goes to all processes; only the parent decides what to do about it
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for copy in copies:
         copy.close()
@@ -163,14 +167,14 @@ def _work(connection: Connection, copies: list[Connection]) -> None:
 def _serve(connection: Connection) -> None:
     from dedupe.layers.reader import read_layer
 
-    unsaid = 0
+    unreported = 0
 
     def advance(count: int) -> None:
-        nonlocal unsaid
-        unsaid += count
-        if unsaid >= _TELL_BYTES:
-            connection.send(Read(unsaid))
-            unsaid = 0
+        nonlocal unreported
+        unreported += count
+        if unreported >= _REPORT_BYTES:
+            connection.send(ByteCount(unreported))
+            unreported = 0
 
     while True:
         try:
@@ -181,17 +185,22 @@ def _serve(connection: Connection) -> None:
             return
         task, layer = order
         try:
-            facts = read_layer(layer, lambda columns: connection.send(Rows(task, columns)), advance)  # noqa: B023
+            facts = read_layer(layer, partial(_send_rows, connection, task), advance)
         except BrokenPipeError:
             raise
         except DedupeError as error:
-            connection.send(Failed(task, error.code, error.message))
+            connection.send(LayerFailure(task, error.code, error.message))
         except OSError as error:
-            connection.send(Failed(task, "unreadable", reason_of(error)))
-        # a fault of ours in one layer must not end the batch; it is said, and the exit code tells
+            connection.send(LayerFailure(task, "unreadable", reason_of(error)))
+        # a bug that one layer brings to light must not end the scan: it is reported as a problem
         except Exception as error:
-            connection.send(Failed(task, "internal-error", f"{type(error).__name__}: {error}"))
+            message = f"{type(error).__name__}: {error}"
+            connection.send(LayerFailure(task, "internal-error", message))
         else:
-            connection.send(Read(unsaid))
-            unsaid = 0
-            connection.send(Done(task, facts))
+            connection.send(ByteCount(unreported))
+            unreported = 0
+            connection.send(LayerEnd(task, facts))
+
+
+def _send_rows(connection: Connection, task: int, columns: EntryColumns) -> None:
+    connection.send(RowBatch(task, columns))

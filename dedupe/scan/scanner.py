@@ -1,11 +1,10 @@
-"""A scan: which layers must be read, reading them, and what is said of every image at the end."""
+"""A scan: which layers must be read, reading them, and what became of every image."""
 
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from dedupe.errors import Exit, LayerError, SourceError
+from dedupe.model.entries import LayerFacts, Verified
 from dedupe.model.identity import chain_ids
 from dedupe.model.images import (
     FoundContainer,
@@ -15,45 +14,28 @@ from dedupe.model.images import (
     Problem,
     Severity,
 )
-from dedupe.model.rows import LayerFacts, Verified
-from dedupe.scan.claims import Answers, Claim, answer, container_claim, plan
+from dedupe.model.outcome import ProblemRow, ScanOutcome
+from dedupe.scan.claims import Claim, ScanState, check_claim, claims_to_read, container_claim
 from dedupe.scan.interface import (
-    ProblemRow,
     Progress,
     ScannedContainer,
     ScannedImage,
     ScannedImageLayer,
     ScanResult,
     Sink,
-    as_row,
+    problem_row,
 )
-from dedupe.scan.pool import Done, Failed, Read, Rows, Started, run
+from dedupe.scan.pool import (
+    ByteCount,
+    LayerEnd,
+    LayerFailure,
+    RowBatch,
+    WorkersStarted,
+    read_layers,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class ScanOutcome:
-    """What a scan did, for the person who ran it."""
-
-    scan_id: str
-    sources: int
-    images: int
-    layers_read: int
-    layers_named: int
-    entries: int
-    errors: int
-    problems: tuple[ProblemRow, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """0, 1 where something was skipped, else the code of the class that all failed with."""
-        if not self.errors:
-            return Exit.COMPLETE
-        if not self.images:
-            return SourceError.exit_code
-        return Exit.SKIPPED if self.layers_read + self.layers_named else LayerError.exit_code
-
-
-def scan(
+def scan_sources(
     found: Iterable[FoundSource | Problem],
     sink: Sink,
     progress: Progress,
@@ -62,175 +44,181 @@ def scan(
     verify: bool = False,
     rehash: bool = False,
 ) -> ScanOutcome:
-    """Read every layer that the sink does not have, and commit what the sources say.
+    """Read every layer that the sink does not have, and commit what was found.
 
-    ``verify`` reads every blob all the same, ``rehash`` every layer, as if the sink had none.
+    ``verify`` reads every blob, ``rehash`` every layer, as if the sink had none. Raises StoreError
+    if the sink cannot keep what was read.
     """
     started = time.time()
-    sources: list[FoundSource] = []
-    problems: list[ProblemRow] = []
-    for item in found:
-        if isinstance(item, Problem):
-            problems.append(as_row(item.subject, item))
-        else:
-            sources.append(item)
-            problems += [as_row(item.location, problem) for problem in item.problems]
-    answers = Answers()
-    places = plan(sources, sink, answers, verify=verify, rehash=rehash)
-    reading = _Reading(sink, progress, answers, problems)
-    reading.read(places, workers or os.cpu_count() or 1)
+    sources, problems = _separated(found)
+    state = ScanState()
+    layers = claims_to_read(sources, sink, state, verify=verify, rehash=rehash)
+    reader = _LayerReader(sink, progress, state, problems)
+    reader.read(layers, workers or os.cpu_count() or 1)
     images = [
-        _finish(source.location, image, answers) for source in sources for image in source.images
+        _scanned_image(source.location, image, state)
+        for source in sources
+        for image in source.images
     ]
     containers = [
-        _finish_container(source.location, container, answers)
+        _scanned_container(source.location, container, state)
         for source in sources
         for container in source.containers
     ]
-    named = sum(layer.state is LayerState.NAMED for image in images for layer in image.layers)
     result = ScanResult(
-        tuple(sources),
-        tuple(images),
-        tuple(containers),
-        tuple(problems),
-        started,
-        time.time(),
-        len(answers.read),
-        named,
+        sources=tuple(sources),
+        images=tuple(images),
+        containers=tuple(containers),
+        problems=tuple(problems),
+        started=started,
+        finished=time.time(),
+        layers_read=len(state.read),
+        layers_reused=sum(
+            layer.state is LayerState.REUSED for image in images for layer in image.layers
+        ),
     )
     return ScanOutcome(
         # a mistyped path must not hide the report of the scan before
         scan_id=sink.commit(result) if sources else "",
         sources=len(sources),
         images=len({image.image_id for image in images}),
-        layers_read=len(answers.read),
-        layers_named=named,
-        entries=reading.entries,
+        layers_read=result.layers_read,
+        layers_reused=result.layers_reused,
+        entries=reader.entries,
         errors=sum(problem.severity is Severity.ERROR for problem in problems),
-        problems=tuple(problems),
+        problems=result.problems,
     )
 
 
-class _Reading:
-    """Reads claims into the sink, and keeps what they have shown."""
+def _separated(
+    found: Iterable[FoundSource | Problem],
+) -> tuple[list[FoundSource], list[ProblemRow]]:
+    """Sources, and the problems of all of them and of paths that are not sources."""
+    sources: list[FoundSource] = []
+    problems: list[ProblemRow] = []
+    for item in found:
+        if isinstance(item, Problem):
+            problems.append(problem_row(item.subject, item))
+        else:
+            sources.append(item)
+            problems += [problem_row(item.location, problem) for problem in item.problems]
+    return sources, problems
+
+
+class _LayerReader:
+    """Reads claims into the sink, and records what they have shown."""
 
     def __init__(
-        self, sink: Sink, progress: Progress, answers: Answers, problems: list[ProblemRow]
+        self, sink: Sink, progress: Progress, state: ScanState, problems: list[ProblemRow]
     ) -> None:
         self._sink = sink
         self._progress = progress
-        self._answers = answers
+        self._state = state
         self._problems = problems
         self._tokens = 0
         #: rows that were kept
         self.entries = 0
 
-    def read(self, places: list[list[Claim]], workers: int) -> None:
-        """Read one place of each; where it fails or is not what it claims, the next."""
-        self._progress.start(len(places), sum(claims[0].content.size for claims in places))
-        while places:
-            proven = self._round([claims[0] for claims in places], workers)
-            places = [
+    def read(self, layers: list[list[Claim]], workers: int) -> None:
+        """Read the first claim of each layer; if it fails or is not what it claims, the next."""
+        self._progress.start(len(layers), sum(claims[0].content.size for claims in layers))
+        while layers:
+            proven = self._read_first([claims[0] for claims in layers], workers)
+            layers = [
                 claims[1:]
-                for number, claims in enumerate(places)
+                for number, claims in enumerate(layers)
                 if number not in proven and len(claims) > 1
             ]
 
-    def _round(self, claims: list[Claim], workers: int) -> set[int]:
-        """Read these; returns which of them turned out to be what they claim."""
+    def _read_first(self, claims: list[Claim], workers: int) -> set[int]:
+        """Read these claims; returns the numbers of those that are what they claim."""
         first, proven = self._tokens, set()
         self._tokens += len(claims)
         begun: set[int] = set()
-        for event in run([claim.content for claim in claims], min(workers, len(claims))):
+        for event in read_layers([claim.content for claim in claims], min(workers, len(claims))):
             match event:
-                case Started():
+                case WorkersStarted():
                     self._sink.get_ready()
-                case Read(count):
+                case ByteCount(count):
                     self._progress.advance(count)
-                case Rows(task, columns):
+                case RowBatch(task, columns):
                     if task not in begun:
                         begun.add(task)
                         self._sink.begin_layer(first + task)
                     self._sink.add_rows(first + task, columns)
-                case Done(task, facts):
+                case LayerEnd(task, facts):
                     if task not in begun:
                         self._sink.begin_layer(first + task)
-                    if self._keep(first + task, claims[task], facts):
+                    if self._end_layer(first + task, claims[task], facts):
                         proven.add(task)
                     self._progress.layer_done()
-                case Failed(task, code, message):
+                case LayerFailure(task, code, message):
                     if task in begun:
                         self._sink.drop_layer(first + task)
-                    self._say(claims[task], code, message, Severity.ERROR)
+                    self._report(claims[task], code, message, Severity.ERROR)
                     self._progress.layer_done()
         return proven
 
-    def _keep(self, token: int, claim: Claim, facts: LayerFacts) -> bool:
-        """Store the rows under the right key; whether they are what is claimed."""
-        found, wrong = answer(claim, facts)
-        for code, message in wrong:
-            self._say(claim, code, message, Severity.ERROR)
+    def _end_layer(self, token: int, claim: Claim, facts: LayerFacts) -> bool:
+        """Keep the rows under the key that they have proven; whether that is what was claimed."""
+        layer, mismatches = check_claim(claim, facts)
+        for mismatch in mismatches:
+            self._report(claim, mismatch.code, mismatch.message, Severity.ERROR)
         for code, message in facts.notes:
-            self._say(claim, code, message, Severity.NOTE)
+            self._report(claim, code, message, Severity.NOTE)
         if facts.trailing_bytes:
-            self._say(
+            self._report(
                 claim,
                 "data-after-end",
                 f"{facts.trailing_bytes} bytes that are not zero follow the end of the tar",
                 Severity.NOTE,
             )
-        self._answers.keep(claim, found)
-        self._sink.end_layer(token, found.key, facts, found.verified)
+        self._state.add_read(claim, layer)
+        self._sink.end_layer(token, layer.key, facts, layer.verified)
         self.entries += facts.entries
-        return found.verified is not Verified.NONE
+        return layer.verified is not Verified.NONE
 
-    def _say(self, claim: Claim, code: str, message: str, severity: Severity) -> None:
+    def _report(self, claim: Claim, code: str, message: str, severity: Severity) -> None:
         self._problems.append(ProblemRow(claim.source, claim.subject, code, message, severity))
 
 
-def _finish(source: str, image: FoundImage, answers: Answers) -> ScannedImage:
+def _scanned_image(source: str, image: FoundImage, state: ScanState) -> ScannedImage:
     """The image with what became of each of its layers."""
-    states = [answers.of(source, layer) for layer in image.layers]
-    # a layer without rows still has its place in the chain, under what is claimed of it
+    outcomes = [state.outcome_of(source, layer) for layer in image.layers]
+    # a layer without rows is in the chain too, under what is claimed about it
     chains = list(
         chain_ids(
             key or layer.diff_id or layer.digest or f"unknown:{position}"
-            for position, ((key, _, _), layer) in enumerate(zip(states, image.layers, strict=True))
-        )
-    )
-    image_id = image.image_id or "bare:" + (chains[-1] if chains else "empty")
-    layers = []
-    for position, ((key, state, claim), layer, chain) in enumerate(
-        zip(states, image.layers, chains, strict=True)
-    ):
-        read = answers.read.get(claim) if claim else None
-        layers.append(
-            ScannedImageLayer(
-                position=position,
-                diff_id=layer.diff_id or (read.facts.diff_id if read else None),
-                layer=key,
-                chain_id=chain,
-                digest=layer.digest or (read.facts.digest if read else None),
-                compressed_bytes=layer.blob.size if layer.blob else None,
-                created_by=layer.created_by,
-                state=state,
-                allocated_bytes=layer.allocated_bytes,
+            for position, ((key, _, _), layer) in enumerate(
+                zip(outcomes, image.layers, strict=True)
             )
         )
-    return ScannedImage(
-        source=source,
-        image_id=image_id,
-        digest=image.digest,
-        names=image.names,
-        platform=str(image.platform),
-        created=image.created,
-        layers=tuple(layers),
     )
+    layers = [
+        ScannedImageLayer(
+            position=position,
+            diff_id=layer.diff_id or (read.facts.diff_id if read else None),
+            layer=key,
+            chain_id=chain,
+            digest=layer.digest or (read.facts.digest if read else None),
+            compressed_bytes=layer.blob.size if layer.blob else None,
+            created_by=layer.created_by,
+            state=layer_state,
+            allocated_bytes=layer.allocated_bytes,
+        )
+        for position, ((key, layer_state, read), layer, chain) in enumerate(
+            zip(outcomes, image.layers, chains, strict=True)
+        )
+    ]
+    image_id = image.image_id or "bare:" + (chains[-1] if chains else "empty")
+    return ScannedImage(source, image_id, image, tuple(layers))
 
 
-def _finish_container(source: str, container: FoundContainer, answers: Answers) -> ScannedContainer:
+def _scanned_container(
+    source: str, container: FoundContainer, state: ScanState
+) -> ScannedContainer:
     claim = container_claim(source, container)
-    read = answers.read.get(claim) if claim else None
+    read = state.read.get(claim) if claim else None
     return ScannedContainer(
         source=source,
         container_id=container.container_id,

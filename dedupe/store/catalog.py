@@ -1,66 +1,78 @@
-"""The catalog's folder: where files lie, and how they get there whole.
+"""The catalog's folder: which files it has, and how they are written.
 
-    catalog.json                  the schema's version
+    catalog.json                  the schema's version, see ``versions``
     layers/<key>.parquet          one row: what reading a layer has shown
     entries/<key>-<n>.parquet     its entries, written before that row
-    scans/<scan>/<table>.parquet  what one scan says of its sources
-    lock                          empty; who writes locks it
+    scans/<scan>/<table>.parquet  what one scan found in its sources
+    lock                          empty; writers lock it
 
-A layer is there when its row is, a scan when its folder is; both come by rename. A scan that is
-killed leaves nothing but files named ``.tmp-…``, and the layers that it had finished, which the
-next scan finds. Two scans at once write the same layer twice, with the same bytes of meaning.
+A layer exists once its row does, a scan once its folder does; both are renamed into place. A scan
+that is killed leaves files named ``.tmp-…`` and the layers that it had finished, which the next
+scan reuses. Two scans at once may write the same layer twice, with the same rows.
 """
 
 import contextlib
-import json
 import os
 import secrets
 import shutil
 import time
-from dataclasses import asdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from dedupe import __version__
-from dedupe.errors import StoreError, reason_of
+from dedupe.errors import reason_of
 from dedupe.host.locks import shared_lock
-from dedupe.model.rows import EntryColumns, LayerFacts, Verified
-from dedupe.model.tables import SCAN_TABLES, SCHEMA_VERSION, TABLES
+from dedupe.host.writing import TEMPORARY, replacing
+from dedupe.model.entries import EntryColumns, LayerFacts, Verified
+from dedupe.model.tables import TABLES
 from dedupe.scan.interface import ScanResult
+from dedupe.store.rows import frame, scan_rows
+from dedupe.store.versions import MARK, current_mark, read_mark, unwritable, write_mark
+from dedupe.store.views import damaged, file_name, layer_files
 
 if TYPE_CHECKING:
     import polars as pl
 
-#: files and folders of this beginning are not part of the catalog
-TEMPORARY = ".tmp-"
-#: a file that is locked, by scans together, or alone by who removes layers
+#: scans lock this file together; a command that removes layers locks it alone
 LOCK = "lock"
-#: a temporary file that old belongs to no run
+#: no run lasts as long: older temporary files belong to killed runs
 _STALE_SECONDS = 24 * 3600
 
 
 def default_catalog() -> Path:
     """``DEDUPE_CATALOG``, else a folder below ``XDG_DATA_HOME``."""
-    named = os.environ.get("DEDUPE_CATALOG")
-    if named:
-        return Path(named)
+    given = os.environ.get("DEDUPE_CATALOG")
+    if given:
+        return Path(given)
     home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(home) / "dedupe" / "catalog"
 
 
 class Catalog:
-    """A catalog that is written to; it is a scan's sink."""
+    """A catalog that is written to: the sink of a scan.
+
+    Raises StoreError: ``catalog-unwritable`` if the folder cannot be made or written,
+    ``bad-catalog`` or ``schema-version`` if it is not a catalog that this program can add to.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        #: token of a layer that is being read -> its batches, all but the last written to files
         self._parts: dict[int, list[pl.DataFrame | Path]] = {}
-        # few scans ask for it: configs name diff IDs
+        #: digest of a blob -> diff ID; read when first asked for: few layers lack a diff ID
         self._blobs: dict[str, str] | None = None
         self._prepare()
 
-    def writing(self) -> contextlib.AbstractContextManager[None]:
-        """To be held while a scan runs, beside other scans: keeps ``collect`` from its layers."""
-        return shared_lock(self.folder / LOCK)
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the lock while a scan runs, together with other scans.
+
+        Raises StoreError as the constructor does, and ``unlockable``.
+        """
+        with shared_lock(self.folder / LOCK):
+            # an upgrade may have run since the catalog was opened
+            self._mark_ours()
+            yield
 
     def has_layer(self, diff_id: str) -> bool:
         """Whether verified rows of this layer are kept already."""
@@ -77,28 +89,32 @@ class Catalog:
         import polars as pl  # noqa: F401  # only loaded
 
     def begin_layer(self, token: int) -> None:
-        """Rows of a layer are about to come."""
+        """Expect rows of a layer."""
         self._parts[token] = []
 
     def add_rows(self, token: int, columns: EntryColumns) -> None:
-        """Take a batch; all but the last of a large layer wait on disk."""
+        """Take a batch of rows; all but the last batch of a layer wait in files.
+
+        Raises StoreError ``catalog-unwritable``.
+        """
         parts = self._parts[token]
         if parts and not isinstance(parts[-1], Path):
-            waiting = self._temporary("entries")
-            _write(parts[-1], waiting, "lz4")
+            waiting = self.folder / "entries" / f"{TEMPORARY}{secrets.token_hex(8)}"
+            with _kept_on_failure(waiting.parent):
+                parts[-1].write_parquet(waiting, compression="lz4")
             parts[-1] = waiting
-        # the layer's key is known when the last byte was hashed
+        # the layer's key is known only after its last byte is hashed
         data = {name: getattr(columns, name) for name in TABLES["entries"] if name != "layer"}
-        parts.append(_frame("entries", {"layer": [None] * len(columns), **data}))
+        parts.append(frame("entries", {"layer": [None] * len(columns), **data}))
 
     def end_layer(self, token: int, key: str, facts: LayerFacts, verified: Verified) -> None:
-        """Keep the layer: entries first, its row last."""
+        """Write the layer's entries, then its row; raises StoreError ``catalog-unwritable``."""
         import polars as pl
 
         for number, part in enumerate(self._parts.pop(token)):
-            frame = pl.read_parquet(part) if isinstance(part, Path) else part
-            _keep(
-                frame.with_columns(layer=pl.lit(key)),
+            rows = pl.read_parquet(part) if isinstance(part, Path) else part
+            _write_whole(
+                rows.with_columns(layer=pl.lit(key)),
                 self.folder / "entries" / f"{file_name(key)}-{number}.parquet",
             )
             if isinstance(part, Path):
@@ -115,7 +131,7 @@ class Catalog:
             "entries": facts.entries,
             "files": facts.files,
         }
-        _keep(_frame("layers", {name: [row[name]] for name in row}), self._layer_file(key))
+        _write_whole(frame("layers", {name: [row[name]] for name in row}), self._layer_file(key))
 
     def drop_layer(self, token: int) -> None:
         """Forget the rows of a layer that could not be read to its end."""
@@ -124,56 +140,61 @@ class Catalog:
                 part.unlink(missing_ok=True)
 
     def commit(self, result: ScanResult) -> str:
-        """Keep the scan's tables by renaming their folder; returns the scan's ID."""
+        """Write the scan's tables into a new folder; returns the scan's ID.
+
+        Raises StoreError ``catalog-unwritable``.
+        """
         # IDs sort by time, also those of two scans in one second
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(result.finished))
         scan = f"{stamp}.{int(result.finished % 1 * 1e6):06d}Z-{secrets.token_hex(2)}"
         folder = self.folder / "scans" / f"{TEMPORARY}{scan}"
-        folder.mkdir()
-        for table, rows in _scan_rows(scan, result).items():
-            columns = {name: [row[name] for row in rows] for name in TABLES[table]}
-            _write(_frame(table, columns), folder / f"{table}.parquet")
-        folder.rename(self.folder / "scans" / scan)
+        with _kept_on_failure(folder.parent):
+            folder.mkdir()
+            for table, rows in scan_rows(scan, result).items():
+                columns = {name: [row[name] for row in rows] for name in TABLES[table]}
+                frame(table, columns).write_parquet(folder / f"{table}.parquet", compression="zstd")
+            folder.rename(self.folder / "scans" / scan)
         return scan
 
     def _read_blobs(self) -> dict[str, str]:
+        """Diff ID of each blob with verified rows; raises StoreError ``bad-catalog``."""
         import polars as pl
+        from polars.exceptions import PanicException, PolarsError
 
-        files = [
-            file
-            for file in (self.folder / "layers").glob("*.parquet")
-            if not file.name.startswith(TEMPORARY)
-        ]
+        files = layer_files(self.folder, "layers")
         if not files:
             return {}
-        rows = (
-            pl.scan_parquet(files)
-            .filter(pl.col("verified") == Verified.BLOB.value)
-            .select("digest", "diff_id")
-            .collect()
-        )
+        try:
+            rows = (
+                pl.scan_parquet(files, missing_columns="insert", extra_columns="ignore")
+                .filter(pl.col("verified") == Verified.BLOB.value)
+                .select("digest", "diff_id")
+                .collect()
+            )
+        except (OSError, PolarsError, PanicException) as error:
+            raise damaged(self.folder, error) from error
         return dict(rows.iter_rows())
 
     def _prepare(self) -> None:
         try:
             for name in ("layers", "entries", "scans"):
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
-            mark = self.folder / "catalog.json"
-            if not mark.exists():
-                temporary = self.folder / f"{TEMPORARY}{secrets.token_hex(8)}"
-                temporary.write_text(json.dumps({"schema_version": SCHEMA_VERSION}))
-                temporary.rename(mark)
+            is_new = not os.path.lexists(self.folder / MARK)
         except OSError as error:
-            raise StoreError(
-                f"catalog {self.folder}: {reason_of(error)}; "
-                "name another with --catalog or DEDUPE_CATALOG",
-                "catalog-unwritable",
-            ) from error
-        check_version(self.folder)
+            raise unwritable(f"catalog {self.folder}", reason_of(error)) from error
+        if is_new:
+            write_mark(self.folder, current_mark())
+        self._mark_ours()
         self._sweep()
 
+    def _mark_ours(self) -> None:
+        """Make the mark true for files that this program adds."""
+        mark = read_mark(self.folder)
+        if mark.with_ours() != mark:
+            write_mark(self.folder, mark.with_ours())
+
     def _sweep(self) -> None:
-        """Remove what runs that were killed long ago have left."""
+        """Remove what killed runs left more than a day ago."""
         oldest = time.time() - _STALE_SECONDS
         for name in ("layers", "entries", "scans"):
             for left in (self.folder / name).glob(f"{TEMPORARY}*"):
@@ -184,159 +205,24 @@ class Catalog:
     def _layer_file(self, key: str) -> Path:
         return self.folder / "layers" / f"{file_name(key)}.parquet"
 
-    def _temporary(self, table: str) -> Path:
-        return self.folder / table / f"{TEMPORARY}{secrets.token_hex(8)}"
+
+def _write_whole(rows: "pl.DataFrame", path: Path) -> None:
+    """Write a file that is complete or absent; raises StoreError ``catalog-unwritable``."""
+    with _kept_on_failure(path.parent), replacing(path) as temporary:
+        rows.write_parquet(temporary, compression="zstd")
 
 
-def check_version(folder: Path) -> None:
-    """Raises StoreError where there is no catalog, or one of another schema."""
-    try:
-        found = json.loads((folder / "catalog.json").read_bytes())["schema_version"]
-    except FileNotFoundError:
-        raise StoreError(
-            f"no catalog at {folder}: run 'dedupe scan PATH' first", "no-catalog"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"catalog {folder}: catalog.json is damaged", "bad-catalog") from error
-    if found != SCHEMA_VERSION:
-        raise StoreError(
-            f"catalog {folder}: schema version {found}, this program reads {SCHEMA_VERSION}; "
-            "scan into another with --catalog",
-            "schema-version",
-        )
-
-
-def scan_ids(folder: Path) -> list[str]:
-    """Scans that the catalog keeps, the oldest first."""
-    check_version(folder)
-    return sorted(
-        path.name for path in (folder / "scans").iterdir() if not path.name.startswith(TEMPORARY)
-    )
-
-
-def file_name(key: str) -> str:
-    """File name of a layer's key, without its ending."""
-    return key.removeprefix("sha256:").replace(":", "-")
-
-
-def _scan_rows(scan: str, result: ScanResult) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = {table: [] for table in SCAN_TABLES}
-    rows["scans"].append(
-        {
-            "scan": scan,
-            "started": result.started,
-            "finished": result.finished,
-            "layers_read": result.layers_read,
-            "layers_named": result.layers_named,
-            "version": __version__,
-        }
-    )
-    for source in result.sources:
-        rows["sources"].append(
-            {
-                "scan": scan,
-                "source": source.location,
-                "kind": source.kind.value,
-                "stored_bytes": source.stored_bytes,
-                "orphan_bytes": source.orphan_bytes,
-                "orphan_blob_bytes": source.orphan_blob_bytes,
-                "orphan_unpacked_bytes": source.orphan_unpacked_bytes,
-                "allocated_bytes": source.allocated_bytes,
-                "other_bytes": source.other_bytes,
-            }
-        )
-        rows["images"] += [
-            {
-                "scan": scan,
-                "source": source.location,
-                "image_id": None,
-                "digest": other.digest,
-                "kind": other.kind,
-                "names": list(other.names),
-                "platform": str(other.platform),
-                "created": None,
-            }
-            for other in source.others
-        ]
-    for image in result.images:
-        place = {
-            "scan": scan,
-            "source": image.source,
-            "image_id": image.image_id,
-            "digest": image.digest,
-        }
-        rows["images"].append(
-            {
-                **place,
-                "kind": "image",
-                "names": list(image.names),
-                "platform": image.platform,
-                "created": image.created,
-            }
-        )
-        rows["image_layers"] += [
-            {
-                **place,
-                "position": layer.position,
-                "diff_id": layer.diff_id,
-                "layer": layer.layer,
-                "chain_id": layer.chain_id,
-                "blob": layer.digest,
-                "compressed_bytes": layer.compressed_bytes,
-                "created_by": layer.created_by,
-                "state": layer.state.value,
-                "allocated_bytes": layer.allocated_bytes,
-            }
-            for layer in image.layers
-        ]
-    rows["containers"] = [{"scan": scan, **asdict(container)} for container in result.containers]
-    rows["problems"] = [
-        {
-            "scan": scan,
-            "source": problem.source,
-            "subject": problem.subject,
-            "code": problem.code,
-            "message": problem.message,
-            "severity": problem.severity.value,
-        }
-        for problem in result.problems
-    ]
-    return rows
-
-
-def _keep(frame: "pl.DataFrame", path: Path) -> None:
-    temporary = path.parent / f"{TEMPORARY}{secrets.token_hex(8)}"
-    _write(frame, temporary)
-    temporary.rename(path)
-
-
-def _write(frame: "pl.DataFrame", path: Path, compression: Literal["lz4", "zstd"] = "zstd") -> None:
-    """Raises StoreError where the disk takes no more; what is there already stays whole."""
+@contextlib.contextmanager
+def _kept_on_failure(folder: Path) -> Iterator[None]:
+    """Raises StoreError ``catalog-unwritable`` for an error of writing in the body."""
     from polars.exceptions import PolarsError
 
     try:
-        frame.write_parquet(path, compression=compression)
+        yield
     except (OSError, PolarsError) as error:
-        path.unlink(missing_ok=True)
-        raise StoreError(
-            f"{path.parent}: {error}; layers that were read are kept: free some space "
-            "and scan again, or name another with --catalog",
-            "catalog-unwritable",
+        raise unwritable(
+            folder,
+            error,
+            "layers that were read are kept: free some space and scan again, or name another "
+            "catalog with --catalog",
         ) from error
-
-
-def _frame(table: str, columns: dict[str, list[Any]]) -> "pl.DataFrame":
-    # polars takes longer to import than planning a scan does; it is needed from here on
-    import polars as pl
-
-    types: dict[str, Any] = {
-        "VARCHAR": pl.String,
-        "INTEGER": pl.Int32,
-        "BIGINT": pl.Int64,
-        "BLOB": pl.Binary,
-        "BOOLEAN": pl.Boolean,
-        "DOUBLE": pl.Float64,
-        "VARCHAR[]": pl.List(pl.String),
-    }
-    schema = {name: types[kind] for name, kind in TABLES[table].items()}
-    return pl.DataFrame(columns, schema=schema)

@@ -1,4 +1,4 @@
-"""What leaves the catalog: scans that are forgotten, rows that no kept scan needs."""
+"""Removing scans, and the rows of layers that no kept scan needs."""
 
 import fnmatch
 import shutil
@@ -9,69 +9,74 @@ from pathlib import Path
 
 from dedupe.errors import StoreError
 from dedupe.host.locks import exclusive_lock
-from dedupe.store.catalog import LOCK, TEMPORARY, check_version, file_name, scan_ids
+from dedupe.host.writing import TEMPORARY
+from dedupe.store.catalog import LOCK
+from dedupe.store.versions import read_mark
+from dedupe.store.views import SCANS, file_name, read_scans, scan_ids
 
-#: a scan that was killed has left layers that no kept scan names yet
+#: younger layers stay: a killed scan has left them for the next one, or a scan needs them soon
 _YOUNG_SECONDS = 3600
 
 
 def forget(folder: Path, scan: str) -> None:
-    """Remove a scan; raises StoreError where there is none of this ID."""
+    """Remove a scan; raises StoreError ``no-scan`` if there is none of this ID."""
     if scan not in scan_ids(folder):
         raise StoreError(
             f"catalog {folder}: no scan {scan}; 'dedupe catalog list' lists them", "no-scan"
         )
     # renamed first: a half-removed folder must not look like a scan
-    going = folder / "scans" / f"{TEMPORARY}{scan}"
-    (folder / "scans" / scan).rename(going)
-    shutil.rmtree(going)
+    removed = folder / SCANS / f"{TEMPORARY}{scan}"
+    (folder / SCANS / scan).rename(removed)
+    shutil.rmtree(removed)
 
 
 def scans_of(folder: Path, globs: Sequence[str]) -> list[str]:
-    """Scans whose sources all match one of these globs; none for no glob."""
-    import polars as pl
+    """Scans whose sources all match one of these globs; none if there is no glob.
 
-    found = []
-    for scan in scan_ids(folder):
-        sources = pl.read_parquet(folder / "scans" / scan / "sources.parquet")["source"]
-        if globs and all(
-            any(fnmatch.fnmatchcase(source, glob) for glob in globs) for source in sources
-        ):
-            found.append(scan)
-    return found
-
-
-def expired(folder: Path, before: datetime) -> list[str]:
-    """Scans that ended before a moment (UTC, without a zone), the oldest first."""
-    import polars as pl
-
-    limit = before.replace(tzinfo=UTC).timestamp()
+    Raises StoreError as ``read_scans`` does.
+    """
+    if not globs:
+        return []
+    sources: dict[str, list[str]] = {}
+    for scan, source in read_scans(folder, "SELECT scan, source FROM sources ORDER BY scan"):
+        sources.setdefault(scan, []).append(source)
     return [
         scan
-        for scan in scan_ids(folder)
-        if pl.read_parquet(folder / "scans" / scan / "scans.parquet")["finished"].item() < limit
+        for scan, found in sources.items()
+        if all(any(fnmatch.fnmatchcase(source, glob) for glob in globs) for source in found)
     ]
 
 
-def collect(folder: Path) -> tuple[int, int]:
-    """Remove layers that no kept scan names; how many, and the bytes of their files.
+def expired(folder: Path, before: datetime) -> list[str]:
+    """Scans that ended before a moment (UTC, without a zone), the oldest first.
 
-    Layers that came within the last hour stay: those of a killed scan spare the next one work.
-    Raises LockedError while a scan is under way: it names layers that are there when it begins.
+    Raises StoreError as ``read_scans`` does.
     """
-    check_version(folder)
+    sql = "SELECT scan FROM scans WHERE finished < $limit ORDER BY scan"
+    limit = before.replace(tzinfo=UTC).timestamp()
+    return [scan for (scan,) in read_scans(folder, sql, limit=limit)]
+
+
+def collect(folder: Path) -> tuple[int, int]:
+    """Remove layers that no kept scan has; how many, and the bytes of their files.
+
+    Layers of the last hour stay: they save the next scan the work of one that was killed. Raises
+    LockedError while a scan is running, which relies on the layers that were there when it began,
+    and StoreError as ``read_scans`` does.
+    """
+    read_mark(folder)
     with exclusive_lock(folder / LOCK, "the catalog is being written to"):
-        return _collected(folder)
+        return _remove_unneeded(folder)
 
 
-def _collected(folder: Path) -> tuple[int, int]:
-    import polars as pl
-
-    needed: set[str] = set()
-    for scan in scan_ids(folder):
-        for name in ("image_layers", "containers"):
-            table = pl.read_parquet(folder / "scans" / scan / f"{name}.parquet", columns=["layer"])
-            needed |= {file_name(key) for key in table["layer"].drop_nulls()}
+def _remove_unneeded(folder: Path) -> tuple[int, int]:
+    needed = {
+        file_name(key)
+        for (key,) in read_scans(
+            folder, "SELECT layer FROM image_layers UNION SELECT layer FROM containers"
+        )
+        if key is not None
+    }
     youngest = time.time() - _YOUNG_SECONDS
     layers = freed = 0
     for row in (folder / "layers").glob("*.parquet"):
@@ -80,16 +85,16 @@ def _collected(folder: Path) -> tuple[int, int]:
         entries = list((folder / "entries").glob(f"{row.stem}-*.parquet"))
         freed += sum(file.stat().st_size for file in (row, *entries))
         layers += 1
-        # the row first: entries without one belong to no layer
+        # the row first: entries without a row belong to no layer
         for file in (row, *entries):
             file.unlink(missing_ok=True)
-    return layers, freed + _rowless(folder, youngest)
+    return layers, freed + _remove_without_row(folder, youngest)
 
 
-def _rowless(folder: Path, youngest: float) -> int:
-    """Remove entries whose layer has no row, which a killed run has left; the bytes of their files.
+def _remove_without_row(folder: Path, youngest: float) -> int:
+    """Remove entries whose layer has no row, as a killed run leaves them; the bytes of their files.
 
-    Young ones may be about to get their row, from a scan of an older program, which takes no lock.
+    Young ones may be about to get their row from a scan of an older program, which takes no lock.
     """
     rows = {row.stem for row in (folder / "layers").glob("*.parquet")}
     freed = 0

@@ -1,8 +1,8 @@
-"""What a user's query may be made of: reading the catalog's tables, and nothing else.
+"""Queries of users: they read the catalog's tables and nothing else.
 
 DuckDB 2 takes COPY, INSERT, UPDATE and DELETE as the body of a CTE and calls the whole statement a
-SELECT. So the parse tree is walked, and every kind of node in it must be on a list: a kind that a
-later DuckDB adds is refused until somebody has looked at it.
+SELECT. Therefore every kind of node in the parse tree must be on a list: a kind that a later DuckDB
+adds is refused until it is added here.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dedupe.errors import UsageError
 from dedupe.installed import locate_pages
+from dedupe.model.questions import Answer
 from dedupe.model.tables import SCAN_TABLES, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
+    from pathlib import Path
 
     import duckdb
 
-#: Kinds of query, of what stands in FROM, and of what follows a query. Expressions have no list:
-#: none of them writes, and the queries inside them are walked like all others.
+#: Kinds of queries, of parts of FROM, and of clauses that follow a query. Expressions have no list:
+#: none of them writes, and queries inside them are nodes like all others.
 _KINDS: Final = frozenset(
     (
         *("SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE"),
@@ -35,14 +37,17 @@ _FUNCTIONS: Final = frozenset(
     ("generate_series", "json_each", "json_tree", "range", "repeat", "repeat_row", "unnest")
 )
 _TABLES: Final = frozenset((*TABLES, *(f"scan_{table}" for table in SCAN_TABLES)))
-#: lists tables and columns
+#: the schema that lists tables and columns
 _SCHEMA: Final = "information_schema"
 
 
 def require_select(
     connection: duckdb.DuckDBPyConnection, text: str, relations: Collection[str]
-) -> None:
-    """Raise UsageError unless the text is one SELECT over our tables and ``relations``."""
+) -> frozenset[str]:
+    """Names that the query reads from.
+
+    Raises UsageError unless the text is one SELECT over our tables and ``relations``.
+    """
     parsed = _parsed(connection, text)
     if parsed["error"]:
         if parsed["error_type"] == "not implemented":
@@ -52,9 +57,38 @@ def require_select(
     if len(statements) != 1:
         raise UsageError("expected one SELECT statement", "not-a-select")
     nodes = list(_nodes(statements))
-    names = _TABLES.union(relations, *(_common(node) for node in nodes))
+    names = _TABLES.union(relations, *(_common_tables(node) for node in nodes))
     for node in nodes:
         _require_known(node, names)
+    read = (_path(node) for node in nodes if node.get("type") in ("BASE_TABLE", "SHOW_REF"))
+    return frozenset(path[-1] for path in read if path)
+
+
+def run_select(connection: duckdb.DuckDBPyConnection, text: str) -> Answer:
+    """Answer to a query that ``require_select`` passed; raises duckdb.Error.
+
+    The connection must be locked: that alone stops COPY TO. The transaction alone stops INSERT,
+    UPDATE and DELETE.
+    """
+    connection.execute("BEGIN TRANSACTION READ ONLY")
+    try:
+        return fetched(connection.execute(text))
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def lock(connection: duckdb.DuckDBPyConnection, files: Collection[Path]) -> None:
+    """Let the connection open these files and no others, for good."""
+    # not their folder: other files could be read and made in it
+    connection.execute("SET allowed_paths = $files", {"files": [str(file) for file in files]})
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def fetched(cursor: duckdb.DuckDBPyConnection) -> Answer:
+    """All rows of a query that was executed."""
+    columns = {column[0]: str(column[1]) for column in cursor.description or ()}
+    return Answer(columns, cursor.fetchall())
 
 
 def _parsed(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
@@ -68,7 +102,7 @@ def _parsed(connection: duckdb.DuckDBPyConnection, text: str) -> dict[str, Any]:
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """All dictionaries of the tree; without recursion, since a user decides on its depth."""
+    """All dictionaries of the tree, without recursion: the user decides how deep it is."""
     waiting = [tree]
     while waiting:
         each = waiting.pop()
@@ -79,14 +113,19 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
             waiting.extend(each)
 
 
-def _common(node: dict[str, Any]) -> list[str]:
-    """Names of the common table expressions that a query begins with."""
+def _common_tables(node: dict[str, Any]) -> list[str]:
+    """Names of the common table expressions of a query."""
     return [each["key"].lower() for each in (node.get("cte_map") or {}).get("map", ())]
+
+
+def _path(node: dict[str, Any]) -> list[str]:
+    """Parts of the name of a table that is read."""
+    return [part.lower() for part in node["qualified_name"]["path"]]
 
 
 def _require_known(node: dict[str, Any], names: Collection[str]) -> None:
     kind = node.get("type")
-    # expressions have a class; what else has no kind, or a dictionary there, is a value
+    # expressions have a class; anything else whose kind is missing or not a text is a value
     if not isinstance(kind, str) or "class" in node:
         return
     if kind not in _KINDS:
@@ -97,7 +136,7 @@ def _require_known(node: dict[str, Any], names: Collection[str]) -> None:
         if function not in _FUNCTIONS:
             raise UsageError(f"query: {function}() is not for queries", "bad-query")
     if kind == "BASE_TABLE":
-        path = [part.lower() for part in node["qualified_name"]["path"]]
+        path = _path(node)
         if path[-1] not in names and path[-2:-1] != [_SCHEMA]:
             raise UsageError(
                 f"query: the catalog has no table {'.'.join(path)}: "

@@ -275,7 +275,7 @@ def test_growth_is_against_the_previous_or_a_named_scan(tmp_path: Path) -> None:
     assert grown["highest_growth_percent"].worst.value == pytest.approx(share)
     came = {each.title: each.rows for each in grown["highest_growth_bytes"].evidence}
     assert [row["name"] for row in came["new images"]] == ["b"]
-    # a scan of another store is no baseline for this one
+    # a scan of another store is not a baseline for this one
     scan_only(catalog, tmp_path / "other")
     write_oci_layout(store, images, "none")
     scan_only(catalog, store)
@@ -347,7 +347,7 @@ def test_hostile_names_stay_text_in_every_form(tmp_path: Path) -> None:
     )
     rendered = MarkdownIt("gfm-like", {"linkify": False}).render(to_markdown(found))
     assert "<code>&lt;b&gt;|x:1" in rendered
-    # what is left without code spans and our own two tags is markup that we made
+    # without code spans and our own two tags, only our own markup is left
     bare = re.sub(r"<code>.*?</code>|</?details>|</?summary>", "", rendered)
     for part in ("script", "href", "@all", "<b>", "<em>", "<!--", "\x1b"):
         assert part not in bare, part

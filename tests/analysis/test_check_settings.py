@@ -138,7 +138,7 @@ def test_rules_of_dive_use_our_measures(tmp_path: Path) -> None:
     broken = {
         each.rule.name: [breach.subject for breach in each.breaches] for each in found.outcomes
     }
-    # dive: efficiency 100 % and 0 bytes for the first, 10 MB and 100 % for the second
+    # dive has 100 % efficiency and 0 bytes for the first, 10 MB and 100 % for the second
     assert broken["lowest_efficiency"] == ["deleted"]
     assert broken["highest_shadowed_bytes"] == ["deleted"]
     assert broken["highest_upper_shadowed_percent"] == ["deleted"]

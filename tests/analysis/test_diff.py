@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from dedupe.analysis.diff import compare_images, compare_scans, compare_sources, summarise
 from dedupe.errors import DedupeError, StoreError
 from dedupe.model.paths import path_text
-from dedupe.store.catalog import scan_ids
 from dedupe.store.session import Session
+from dedupe.store.views import scan_ids
 
 METADATA = {"mode", "uid", "gid", "mtime", "xattrs"}
 
@@ -63,7 +63,7 @@ def tree_of(root: Path) -> dict[str, dict]:
                 "mode": stat.S_IMODE(status.st_mode),
                 "uid": status.st_uid,
                 "gid": status.st_gid,
-                # umoci leaves the time of folders to chance
+                # the time of a folder that umoci unpacks is random
                 "mtime": None if stat.S_ISDIR(status.st_mode) else status.st_mtime_ns,
             }
     return found
@@ -218,7 +218,7 @@ def test_groups_of_sources_share_units(tmp_path: Path) -> None:
         row = rows[granularity]
         assert (row["shared"], row["only_first"], row["only_second"]) == (1, 0, 1)
         assert (row["shared_bytes"], row["second_bytes"]) == (11, 10)
-    # the second layer holds nothing that the first store has not
+    # all contents of the second layer are in the first store too
     assert (rows["content"]["shared_bytes"], rows["content"]["second_bytes"]) == (11, 0)
     assert [(row["what"], row["held_by"]) for row in session.rows(comparison.rows)] == [
         ("image", "second"),

@@ -103,7 +103,7 @@ def agrees_with(judge: str, layout: Path, names: Sequence[str], folder: Path) ->
             theirs = shown(root)
         ours = listed(session, image)
         assert ours.keys() == theirs.keys()
-        # no layer says what a folder is like that only its contents ask for
+        # an implied folder has no metadata in any layer
         assert {path: row for path, row in ours.items() if row[1] is not None} == {
             path: row for path, row in theirs.items() if ours[path][1] is not None
         }
@@ -227,7 +227,7 @@ def test_which_lists_every_copy_from_the_top_down(tmp_path: Path) -> None:
     ]
     assert [row["hidden_position"] for row in rows] == [None, None, None, 3, 2, 1]
     assert rows[-1]["changed_fields"] == ["mode"]
-    # a folder that is seen adds to those below it, down to the mark
+    # a visible folder is merged with those below it, down to the mark
     assert states(which(session, image, "d")) == [
         (4, "ro", "seen", "directory", None),
         (3, "wh", "hides", "whiteout", None),
@@ -296,7 +296,7 @@ def test_a_wrong_path_gets_the_nearest_folder_or_its_deletion(tmp_path: Path) ->
         existing_path(session, image, "i:1", "d/never")
     with pytest.raises(StoreError, match=r"exists is /$"):
         branches_of(session, image, "i:1", "never", None)
-    # a path that is gone still has branches to tell of
+    # a deleted path still has rows about its layers
     question, _ = branches_of(session, image, "i:1", "d/e/a", None)
     assert question.parameters["path"] == "d/e/a"
 

@@ -40,7 +40,7 @@ def test_growth_is_against_the_last_scan_of_the_same_sources(tmp_path: Path) -> 
     assert found == [
         (first, "r/lib", 1, 3000, None),
         (between, "x", 1, 50_000, None),
-        # a repository that is new since the scan before grew by all it has
+        # a repository that the previous scan did not have grew by all its bytes
         (last, "r/app", 2, 3740, 3740),
         (last, "r/lib", 2, 3700, 700),
     ]

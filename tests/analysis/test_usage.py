@@ -137,7 +137,7 @@ def test_an_image_is_grouped_under_its_longest_base(tmp_path: Path) -> None:
     session = scan_images(tmp_path, [debian, python, app])
     rows = {row["name"]: row for row in usage(session, "base") if row["kind"] == "group"}
     assert {name: row["images"] for name, row in rows.items()} == {"debian": 2, "python": 1}
-    # debian's layer is in all three, python's in python and in app, whose group is another
+    # debian's layer is in all three, python's in python and in app, which is in another group
     assert [rows[name]["exclusive_unpacked"] for name in ("debian", "python")] == [0, 4]
 
 

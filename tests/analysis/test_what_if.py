@@ -40,7 +40,7 @@ TOTALS = {
 def test_freed_is_the_difference_of_two_scans(drawn: tuple, data: st.DataObject) -> None:
     """Freed bytes are the difference of scans with and without the images, per granularity."""
     store, _ = drawn
-    # an untagged prefix is a cache image while what it is a prefix of is there
+    # without a name, an image that is the base of another would be a cache image
     images = images_of(store, {name: [f"x/{name}:1"] for name in store.images})
     gone = data.draw(st.sets(st.sampled_from(sorted(images))))
     with tempfile.TemporaryDirectory() as folder:
@@ -69,8 +69,8 @@ def test_chosen_images_free_enough_and_none_is_superfluous(units: dict, target: 
     for found in (by_gain(units, target), by_age(units, "abcdef", target)):
         assert found.freed_bytes == freed(units, found.images) >= wanted
         assert found.most_bytes == sum(units.values())
-        for spared in found.images:
-            assert freed(units, set(found.images) - {spared}) < wanted
+        for each in found.images:
+            assert freed(units, set(found.images) - {each}) < wanted
 
 
 @settings(max_examples=100, deadline=None)
@@ -95,7 +95,7 @@ def test_the_oldest_images_are_chosen_first() -> None:
     """By age, younger images stay although they would free more."""
     units = {frozenset("a"): 1, frozenset("b"): 2, frozenset("c"): 100}
     assert by_age(units, "abc", 3).images == ("a", "b")
-    # what frees enough alone makes the older ones needless
+    # an image that frees enough alone makes the older ones superfluous
     assert by_age(units, "abc", 50).images == ("c",)
 
 

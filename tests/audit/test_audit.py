@@ -20,9 +20,10 @@ from dedupe.audit import read_audit
 from dedupe.errors import LockedError, UsageError
 from dedupe.host.locks import exclusive_lock, shared_lock
 from dedupe.host.writing import write_atomically
-from dedupe.store.catalog import LOCK, scan_ids
+from dedupe.store.catalog import LOCK
 from dedupe.store.retention import collect, expired, forget
 from dedupe.store.session import Session
+from dedupe.store.views import scan_ids
 
 APP = Image(
     [tar_of([file("big", b"1" * 9000), file("b", b"2" * 1000)]), tar_of([whiteout("big")])],
@@ -147,7 +148,7 @@ def test_exit_code_says_failed_skipped_or_nothing_read(tmp_path: Path) -> None:
     assert "no-such-source" in done.stderr
     told = json.loads((tmp_path / "told.json").read_text())
     assert (told["scan"], told["exit_code"]) == (None, 3)
-    # what the audits before wrote stands
+    # outputs of earlier audits are kept
     assert (tmp_path / "out/report.json").read_text() == before
     assert len(history(tmp_path)) == 3
 
@@ -238,11 +239,11 @@ def test_a_killed_audit_holds_no_lock(tmp_path: Path) -> None:
     done = run(config)
     assert (done.returncode, done.stderr) == (0, "")
     (summary,) = history(tmp_path).values()
-    assert (summary["layers_read"], summary["layers_named"]) == (0, 2)
+    assert (summary["layers_read"], summary["layers_reused"]) == (0, 2)
 
 
-#: a moment is a call that makes or removes a file for good; and no file that others read may be
-#: opened for writing in its place
+#: a moment is a call that makes or deletes a file for good; a file that others read may not be
+#: opened for writing
 _KILLED = """
 import os, signal, sys
 left = int(sys.argv[1])
@@ -292,7 +293,7 @@ def test_an_audit_killed_at_any_moment_leaves_whole_data(
     known: dict[str, dict] = {}
     code = -signal.SIGKILL
     for moment in range(200):
-        # something to read, something to forget, rows that no scan needs
+        # a layer to read, a scan to forget, and rows that no scan needs
         images.append(image([file("f", b"3" * (moment + 1))], names=[f"new:{moment}"]))
         write_oci_layout(tmp_path / "old", [image([file("o", f"{moment}")], names=["old:1"])])
         scan_long_ago(catalog, tmp_path / "old", monkeypatch, days=40)
@@ -351,10 +352,10 @@ def test_retention_keeps_the_rows_of_kept_scans(
     kept = scan_ids(catalog)
     assert kept[0] == list(totals)[2]
     assert len(kept) == 2
-    # lib, and the own layer of the scan of 20 days ago, and two of the audit's own
+    # lib, the layer of the scan of 20 days ago, and two layers of the audit itself
     assert finished_layers(catalog) == 4
     assert_whole(catalog, totals)
-    # the newest scan stays whatever its age, and the baseline
+    # the newest scan and the baseline are kept, whatever their age
     config.write_text(config.read_text().replace("30d", "0h").replace("[audit]\n", "[audit]\n", 1))
     assert run(config).returncode == 0
     assert len(scan_ids(catalog)) == 1

@@ -22,12 +22,12 @@ def write_docker_archive(
     inner: str = "none",
     link_first: bool = False,
 ) -> Contents:
-    """One file as docker save, podman save or ctr export write it; the blobs that it holds.
+    """Write one file as docker save, podman save or ctr export do; returns its blobs.
 
-    Styles: "docker20" (<v1id>/layer.tar; a layer met again is a symlink), "podman"
-    (<diffid>.tar, with <v1id>/layer.tar as symlinks), "docker25" (OCI layout of plain layers
-    with manifest.json), "containerd" (the same of gzip layers), "repositories-only" (docker
-    before 1.10). ``inner`` compresses the layers of docker20 and podman inside their .tar;
+    Styles: "docker20" (<v1id>/layer.tar; a repeated layer is a symlink), "podman" (<diffid>.tar,
+    with <v1id>/layer.tar as symlinks), "docker25" (OCI layout of plain layers, and
+    manifest.json), "containerd" (the same with gzip layers), "repositories-only" (docker before
+    1.10). ``inner`` compresses the layers of docker20 and podman inside their .tar;
     ``link_first`` puts every symlink before its target.
     """
     writers = {
@@ -131,7 +131,7 @@ def _repositories_only(images: Sequence[Image], inner: str) -> tuple[Contents, l
 
 
 def _v1_chain(contents: Contents, one: Image, inner: str) -> list[tuple[str, bytes, str, bytes]]:
-    """Of each layer: its v1 ID, v1 document, diff ID, and bytes as stored."""
+    """The v1 ID, v1 document, diff ID and stored bytes of each layer."""
     chain = []
     for position, v1 in enumerate(v1_ids(one)):
         last = position == len(one.layers) - 1
@@ -150,7 +150,7 @@ def _v1_chain(contents: Contents, one: Image, inner: str) -> list[tuple[str, byt
 
 
 def v1_ids(one: Image) -> list[str]:
-    """The folder names of docker before 25: digests of nothing that can be checked."""
+    """Folder names of docker before 25, which are digests that cannot be checked."""
     ids = [digest_of(f"v1 {chain}".encode())[7:] for chain in one.chain_ids]
     if ids:
         ids[-1] = digest_of(f"v1 {one.chain_ids[-1]} {one.image_id}".encode())[7:]

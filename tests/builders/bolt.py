@@ -1,4 +1,4 @@
-"""bbolt databases of nested dictionaries."""
+"""bbolt databases, written from nested dictionaries."""
 
 import struct
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ def fnv1a(data: bytes) -> int:
 
 
 class BoltWriter:
-    """A bbolt file: at most ``fanout`` keys a leaf, branches above them, small buckets inline."""
+    """Writes a bbolt file: at most ``fanout`` keys per leaf, and small buckets inline."""
 
     def __init__(self, page_size: int = 4096, fanout: int = 20, inline: bool = True) -> None:
         self.page_size = page_size
@@ -29,7 +29,7 @@ class BoltWriter:
         self.pages = [self._page(2, 0x10, 0, b"")]
 
     def file(self, tree: Tree, transaction: int = 7) -> bytes:
-        """The whole file; the newest meta is the page that the transaction's parity asks for."""
+        """The whole file; the newest meta is page 0 or 1 by the parity of the transaction."""
         root = self.bucket(tree)
         metas = {
             number: self.meta(number, root, number) for number in (transaction - 1, transaction)
@@ -46,7 +46,7 @@ class BoltWriter:
         return self._page(number % 2, 4, 0, body)
 
     def bucket(self, tree: Tree) -> int:
-        """Write a bucket's pages; the number of its root."""
+        """Write a bucket's pages; returns the number of its root page."""
         items = []
         for key, value in sorted(tree.items()):
             if isinstance(value, Mapping):
@@ -65,7 +65,7 @@ class BoltWriter:
         return level[0][1]
 
     def add(self, flags: int, count: int, body: bytes) -> int:
-        """Write a page with as many more as its body takes; its number."""
+        """Write a page and those that its body overflows to; returns its number."""
         number = 2 + len(self.pages)
         data = self._page(number, flags, count, body)
         self.pages += chunks(data, self.page_size)
@@ -112,6 +112,6 @@ def chunks(items: Any, size: int) -> list[Any]:
 
 
 def write_bolt(path: Path, tree: Tree, **options: Any) -> None:
-    """A bbolt file of this tree."""
+    """Write a bbolt file of this tree."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(BoltWriter(**options).file(tree))

@@ -8,10 +8,10 @@ from backports import zstd
 
 
 def compress(data: bytes, how: str = "gzip") -> bytes:
-    """The data under one compression, the same bytes each time.
+    """The compressed data, with the same bytes each time.
 
-    gzip, zstd, xz, bzip2, none; "gzip-members" is many members in a row, "zstd-frames" many
-    frames with skippable ones before, between and after them.
+    Kinds: gzip, zstd, xz, bzip2, none; "gzip-members" is several members, "zstd-frames" several
+    frames with skippable frames before, between and after them.
     """
     match how:
         case "none":

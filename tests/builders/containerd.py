@@ -14,7 +14,7 @@ SNAPSHOTTER = "io.containerd.snapshotter.v1."
 
 
 class ContainerdRoot:
-    """A root of containerd, kept in memory until ``write``: what it means, not how it came."""
+    """A root of containerd, kept in memory until ``write``."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -40,7 +40,7 @@ class ContainerdRoot:
         self._section(namespace, b"images")[name.encode()] = record
 
     def add(self, image: Image, *, namespace: str = "default", cri: bool = False) -> dict[str, Any]:
-        """Store an image under its names, as CRI if so; the descriptor of its manifest."""
+        """Store an image under its names, and CRI's; returns the descriptor of its manifest."""
         target = self.contents.add_image(image)
         for name in image.names:
             self.name(name, target, namespace)
@@ -53,7 +53,7 @@ class ContainerdRoot:
     def unpack(
         self, image: Image, *, namespace: str = "default", snapshotter: str = "overlayfs"
     ) -> None:
-        """One committed snapshot a layer; each holds one file that tells its position."""
+        """Add one committed snapshot per layer, with a file that holds its position."""
         below = ""
         for position, chain in enumerate(image.chain_ids):
             below = self.snapshot(chain, below, namespace, snapshotter, kind=3)
@@ -62,7 +62,7 @@ class ContainerdRoot:
     def snapshot(
         self, key: str, below: str, namespace: str, snapshotter: str = "overlayfs", kind: int = 2
     ) -> str:
-        """Record a snapshot; its full name."""
+        """Record a snapshot; returns its full name."""
         self._last += 1
         name = f"{namespace}/{self._last + 100}/{key}"
         records = self.snapshots.setdefault(snapshotter, {b"snapshots": {}, b"parents": {}})
@@ -91,7 +91,7 @@ class ContainerdRoot:
         snapshotter: str = "overlayfs",
         labels: Mapping[str, str] | None = None,
     ) -> None:
-        """Record a container whose snapshot has its ID for a key."""
+        """Record a container; the key of its snapshot is its ID."""
         record: dict[bytes, Any] = {
             b"image": image.encode(),
             b"snapshotter": snapshotter.encode(),
@@ -103,7 +103,7 @@ class ContainerdRoot:
         self._section(namespace, b"containers")[container_id.encode()] = record
 
     def write(self, **options: Any) -> None:
-        """The folders as they are on a disk; options of BoltWriter."""
+        """Write the folders to disk; options are those of BoltWriter."""
         for digest, blob in self.contents.blobs.items():
             write(self.root / CONTENT / "blobs" / digest.replace(":", "/"), blob)
         write(self.root / CONTENT / "ingest" / "abc" / "data", b"half of a blob")
@@ -122,6 +122,7 @@ class ContainerdRoot:
 
 
 def write(path: Path, data: bytes) -> None:
+    """Write a file, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
 

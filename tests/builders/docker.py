@@ -1,4 +1,4 @@
-"""Docker's graph-driver store built by hand, as dockerd lays it out."""
+"""The store of docker with a graph driver, as dockerd lays it out."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from typing import Any
 from builders.images import Image, digest_of
 from builders.tar_split import split_of
 
-#: where a driver keeps the tree of a folder
+#: the tree of a folder, by driver
 TREES = {
     "overlay2": "overlay2/{}/diff",
     "fuse-overlayfs": "fuse-overlayfs/{}/diff",
@@ -31,7 +31,7 @@ class DockerRoot:
         self._write_names()
 
     def add(self, *images: Image) -> None:
-        """Store these images; bodies only, since the rest is in tar-split data."""
+        """Store these images: contents in folders, everything else in tar-split data."""
         for one in images:
             write(self.config(one), one.config)
             parents = [None, *one.chain_ids[:-1]]
@@ -49,11 +49,11 @@ class DockerRoot:
         return self.image / "imagedb/content/sha256" / one.image_id.partition(":")[2]
 
     def record(self, chain: str) -> Path:
-        """Docker's notes of a layer."""
+        """The folder of docker's notes about a layer."""
         return self.layerdb / "sha256" / chain.partition(":")[2]
 
     def tree(self, chain: str) -> Path:
-        """Where a layer is unpacked."""
+        """The folder that a layer is unpacked to."""
         return self.folder(folder_name(chain))
 
     def folder(self, name: str) -> Path:
@@ -61,7 +61,7 @@ class DockerRoot:
         return self.root / TREES[self.driver].format(name)
 
     def layer(self, tar: bytes, diff: str, chain: str, parent: str | None) -> None:
-        """One layer in its place."""
+        """Store one layer of a chain."""
         record = self.record(chain)
         notes = {"diff": diff, "size": str(len(tar)), "cache-id": folder_name(chain)}
         if parent:
@@ -72,7 +72,7 @@ class DockerRoot:
         unpack(tar, self.tree(chain))
 
     def container(self, container_id: str, one: Image, **config: Any) -> Path:
-        """A container of an image; its writable folder."""
+        """Add a container of an image; returns its writable folder."""
         mount = self.layerdb / "mounts" / container_id
         folder = folder_name("mount " + container_id)
         write(mount / "mount-id", folder.encode())
@@ -99,12 +99,12 @@ class DockerRoot:
 
 
 def folder_name(text: str) -> str:
-    """What docker would have drawn by lot."""
+    """The name of a folder, which docker would choose at random."""
     return digest_of(text.encode()).partition(":")[2]
 
 
 def unpack(tar: bytes, folder: Path) -> None:
-    """The folders and regular files of a layer."""
+    """Unpack the folders and regular files of a layer."""
     folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=io.BytesIO(tar)) as members:
         for member in members:
@@ -118,6 +118,6 @@ def unpack(tar: bytes, folder: Path) -> None:
 
 
 def write(path: Path, data: bytes) -> None:
-    """A file, and the folders above it."""
+    """Write a file, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)

@@ -14,17 +14,17 @@ CREATED = "2024-01-02T03:04:05Z"
 
 @dataclass(frozen=True)
 class Image:
-    """One platform's image: layer tars, and what its config says of them."""
+    """The image of one platform: layer tars and the fields of its config."""
 
     layers: Sequence[bytes]
     names: Sequence[str] = ()
     platform: str = "linux/amd64"
-    #: a created_by a layer, with ``empty_step`` for steps without one; None leaves it out
+    #: one created_by per layer, and ``empty_step`` for steps without a layer; None: no history
     history: Sequence[str | dict[str, Any]] | None = None
     created: str = CREATED
-    #: the config's "config" object: tells images of the same layers apart
+    #: the config's "config" object, to give images of the same layers different IDs
     settings: Mapping[str, Any] = field(default_factory=dict)
-    #: what the config claims, where that is not the truth
+    #: the diff IDs in the config, if they are not the real ones
     claimed_diff_ids: Sequence[str] | None = None
     #: positions of foreign layers, whose blob is not stored
     foreign: frozenset[int] = frozenset()
@@ -38,7 +38,7 @@ class Image:
 
     @property
     def chain_ids(self) -> list[str]:
-        """Identity of each layer in its place."""
+        """Identity of each layer on those below it."""
         chain: list[str] = []
         for diff in self.diff_ids:
             chain.append(digest_of(f"{chain[-1]} {diff}".encode()) if chain else diff)
@@ -74,7 +74,7 @@ class Image:
 
     @property
     def platform_document(self) -> dict[str, str]:
-        """The platform as index entries spell it."""
+        """The platform as entries of an index have it."""
         parts = zip(("os", "architecture", "variant"), self.platform.split("/"), strict=False)
         return dict(parts)
 

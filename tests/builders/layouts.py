@@ -25,7 +25,7 @@ from builders.tars import tar_of
 
 @dataclass
 class Contents:
-    """What a writer wrote."""
+    """The blobs that a writer wrote, and the digests in them."""
 
     #: every blob by digest
     blobs: dict[str, bytes] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Contents:
     entries: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, data: bytes, media_type: str, **more: Any) -> dict[str, Any]:
-        """Store a blob; its descriptor."""
+        """Store a blob; returns its descriptor."""
         digest = digest_of(data)
         self.blobs[digest] = data
         return {"mediaType": media_type, "digest": digest, "size": len(data), **more}
@@ -45,7 +45,7 @@ class Contents:
     def add_image(
         self, image: Image, compression: str | Sequence[str] = "gzip", docker: bool = False
     ) -> dict[str, Any]:
-        """Store an image's layers, config and manifest; the descriptor of its manifest."""
+        """Store an image's layers, config and manifest; returns the manifest's descriptor."""
         layers = []
         for position, tar in enumerate(image.layers):
             how = compression if isinstance(compression, str) else compression[position]
@@ -110,13 +110,13 @@ def oci_contents(
 ) -> Contents:
     """The blobs and index of an OCI layout.
 
-    ``compression`` is one for all, or one a position. ``annotation``: where names stand, "ref"
-    (ref.name holds all of it, as skopeo writes), "tag" (ref.name holds the tag only),
+    ``compression`` is one for all layers, or one per position. ``annotation`` chooses where names
+    are: "ref" (all of it in ref.name, as skopeo writes), "tag" (only the tag in ref.name), or
     "containerd" (io.containerd.image.name and the tag, as containerd and docker write).
-    ``multi_platform`` puts all images into one index that has the names of the first;
-    ``sparse`` adds to it (or to an index of its own for each image) a platform that is not
-    stored; ``attestation`` likewise a provenance manifest; ``nested`` puts all entries into
-    one more index; ``artifact`` adds a manifest that is no image.
+    ``multi_platform`` puts all images into one index that has the names of the first. ``sparse``
+    adds a platform that is not stored to that index, or to one index per image; ``attestation``
+    adds a provenance manifest there. ``nested`` puts all entries into one more index.
+    ``artifact`` adds a manifest that is not an image.
     """
     contents = Contents()
     groups = [list(images)] if multi_platform else [[one] for one in images]
@@ -154,7 +154,7 @@ def oci_contents(
 def write_oci_layout(
     folder: Path, images: Sequence[Image], compression: str | Sequence[str] = "gzip", **options: Any
 ) -> Contents:
-    """An OCI layout in a folder; options as for ``oci_contents``."""
+    """Write an OCI layout into a folder; options are those of ``oci_contents``."""
     contents = oci_contents(images, compression, **options)
     for member in contents.members():
         target = folder / member.path
@@ -171,7 +171,7 @@ def write_oci_archive(
     outer: str = "none",
     **options: Any,
 ) -> Contents:
-    """An OCI layout in one tar: blobs, index.json, and oci-layout last."""
+    """Write an OCI layout into one tar: blobs, index.json, and oci-layout last."""
     contents = oci_contents(images, compression, **options)
     path.write_bytes(compress(tar_of(contents.members()), outer))
     return contents
@@ -180,7 +180,7 @@ def write_oci_archive(
 def write_dir(
     folder: Path, image: Image, compression: str | Sequence[str] = "gzip", docker: bool = False
 ) -> Contents:
-    """A folder as skopeo's dir: transport writes it."""
+    """Write a folder as skopeo's dir: transport does."""
     contents = Contents()
     manifest = contents.add_image(image, compression, docker)["digest"]
     folder.mkdir(parents=True, exist_ok=True)

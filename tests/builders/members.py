@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, repr=False)
 class Member:
-    """One tar member: what it means (path, kind), and how it is spelt (name, records).
+    """One tar member: its meaning (path, kind), and its spelling in the tar (name, records).
 
-    ``path`` is the cleaned path, of a whiteout the path that it hides, of an opaque mark the
-    directory; bytes that are no UTF-8 stand in it as surrogates (``os.fsdecode``).
+    ``path`` is the cleaned path; for a whiteout it is the path that is hidden, for an opaque mark
+    the directory. Bytes that are not UTF-8 are surrogates in it (``os.fsdecode``).
     """
 
     path: str
@@ -26,17 +26,17 @@ class Member:
     gid: int = 0
     xattrs: tuple[tuple[str, bytes], ...] = ()
     device: tuple[int, int] = (0, 0)
-    #: the name as the tar spells it, where that is not the path
+    #: the name in the tar, if it is not the path
     name: bytes | None = None
-    #: the type flag as the tar spells it, where that is not the kind's
+    #: the type flag in the tar, if it is not that of the kind
     flag: bytes | None = None
-    #: the size that the header claims, where that is not the content's
+    #: the size in the header, if it is not that of the content
     size: int | None = None
     #: further pax records, written before this member
     records: tuple[tuple[str, bytes], ...] = ()
 
     def __repr__(self) -> str:
-        """The call that makes this member, without what it leaves at the default."""
+        """The call that makes this member, without arguments that have their default."""
         makers = {
             "f": file,
             "d": directory,
@@ -71,14 +71,14 @@ def file(
     xattrs: Mapping[str, bytes] | None = None,
     **spelling: Any,
 ) -> Member:
-    """A regular file; ``spelling`` is any further field of Member."""
+    """A regular file; ``spelling`` may be any other field of Member."""
     data = content.encode() if isinstance(content, str) else content
     fields = {"mode": mode, "mtime": mtime, "uid": uid, "gid": gid, "xattrs": xattrs}
     return Member(path, "f", data, **_plain(fields | spelling))
 
 
 def directory(path: str, mode: int = 0o755, mtime: int = 1, **fields: Any) -> Member:
-    """A directory; ``fields`` as in ``file`` (uid, gid, xattrs, name and so on)."""
+    """A directory; ``fields`` may be any other field of Member."""
     return Member(path, "d", mode=mode, mtime=mtime, **_plain(fields))
 
 
@@ -88,17 +88,17 @@ def symlink(path: str, target: str, mode: int = 0o777, mtime: int = 1, **fields:
 
 
 def hardlink(path: str, target: str, **fields: Any) -> Member:
-    """A further name of the file at ``target``, a path from the root."""
+    """Another name of the file at ``target``, a path from the root."""
     return Member(path, "h", target=target, **_plain(fields))
 
 
 def whiteout(path: str, **fields: Any) -> Member:
-    """The mark that hides ``path`` of the lower layers."""
+    """A mark that hides ``path`` of lower layers."""
     return Member(path, "w", **{"mode": 0, "mtime": 0, **_plain(fields)})
 
 
 def opaque(path: str, **fields: Any) -> Member:
-    """The mark that hides all that lower layers have below the directory ``path``."""
+    """A mark that hides what lower layers have below the directory ``path``."""
     return Member(path, "o", **{"mode": 0, "mtime": 0, **_plain(fields)})
 
 
@@ -108,7 +108,7 @@ def device(path: str, kind: str = "c", major: int = 1, minor: int = 3, **fields:
 
 
 def raw(name: bytes, flag: bytes = b"0", content: bytes = b"", **fields: Any) -> Member:
-    """A member with exactly this name and type flag, for what no tool should have written."""
+    """A member with exactly this name and type flag, which a tool would not write."""
     path = name.decode("utf-8", "surrogateescape").strip("/")
     return Member(path, "raw", content, name=name, flag=flag, **_plain(fields))
 
@@ -123,7 +123,7 @@ def members_of_case(case: Iterable[Sequence[Any]]) -> Layer:
 
 
 def _plain(fields: dict[str, Any]) -> dict[str, Any]:
-    """Mappings as pairs, since members are hashed; xattrs sorted, records in their order."""
+    """Mappings as pairs, since members are hashed: xattrs sorted, records in their order."""
     pairs = {
         "xattrs": tuple(sorted(dict(fields.get("xattrs") or {}).items())),
         "records": tuple(dict(fields.get("records") or {}).items()),

@@ -1,4 +1,4 @@
-"""An S3 server of our own, on loopback, and a proxy before it that cuts bodies short."""
+"""An S3 server on loopback, and a proxy in front of it that cuts bodies short."""
 
 import contextlib
 import http.server
@@ -13,20 +13,20 @@ from pathlib import Path
 
 from obstore.store import S3Store
 
-#: the environment that a scan of this server needs, its endpoint apart
+#: the environment that a scan of this server needs, besides its endpoint
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "tests",
     "AWS_SECRET_ACCESS_KEY": "tests",
     "AWS_REGION": "us-east-1",
     "AWS_ALLOW_HTTP": "true",
 }
-# a proxy of the environment has nothing to do with loopback
+# a proxy of the environment must not be used for loopback
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @contextlib.contextmanager
 def s3_server(log: Path) -> Iterator[str]:
-    """Moto's server in a process of its own; its endpoint."""
+    """Run moto's server in a process of its own; gives its endpoint."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -49,7 +49,7 @@ def s3_server(log: Path) -> Iterator[str]:
 
 
 def make_bucket(endpoint: str, bucket: str) -> S3Store:
-    """A new bucket."""
+    """Make a bucket."""
     _OPENER.open(urllib.request.Request(f"{endpoint}/{bucket}", method="PUT"), timeout=30).close()
     return S3Store(
         bucket,
@@ -62,7 +62,7 @@ def make_bucket(endpoint: str, bucket: str) -> S3Store:
 
 
 def upload(endpoint: str, bucket: str, prefix: str, folder: Path) -> S3Store:
-    """Every file of a folder as an object of a new bucket."""
+    """Make a bucket with every file of a folder as an object."""
     store = make_bucket(endpoint, bucket)
     for path in sorted(folder.rglob("*")):
         if path.is_file():
@@ -73,7 +73,7 @@ def upload(endpoint: str, bucket: str, prefix: str, folder: Path) -> S3Store:
 
 @contextlib.contextmanager
 def cutting_proxy(endpoint: str, mark: str) -> Iterator[str]:
-    """Passes requests on, but sends only half of the body of objects with ``mark`` in their key."""
+    """Pass requests on, but send only half the body of objects with ``mark`` in their key."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""A writer of the registry's storage, sound or damaged, as docker-registry 2.8 lays it out."""
+"""The storage of a registry, as docker-registry 2.8 lays it out."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from builders.media_types import DOCKER_INDEX, INDEX, MANIFEST
 
 
 class RegistryStore:
-    """A store below ``root``; each method writes what a push of that thing leaves on disk."""
+    """A store below ``root``; each method writes what a push of such an object leaves on disk."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -24,14 +24,14 @@ class RegistryStore:
         return self.v2 / "blobs" / algorithm / encoded[:2] / encoded / "data"
 
     def link(self, repository: str, *below: str, text: str) -> Path:
-        """Write a link of a repository."""
+        """Write a link in a repository; returns its file."""
         path = self.v2.joinpath("repositories", repository, *below, "link")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
 
     def blob(self, data: bytes) -> str:
-        """Write a blob that nothing links to; its digest."""
+        """Write a blob that nothing links to; returns its digest."""
         digest = digest_of(data)
         self.data(digest).parent.mkdir(parents=True, exist_ok=True)
         self.data(digest).write_bytes(data)
@@ -43,11 +43,11 @@ class RegistryStore:
         self.link(repository, "_manifests", "tags", tag, "index", *digest.split(":"), text=digest)
 
     def revision(self, repository: str, digest: str) -> Path:
-        """Say that a repository has a manifest."""
+        """Link a manifest to a repository; returns the file of the link."""
         return self.link(repository, "_manifests", "revisions", *digest.split(":"), text=digest)
 
     def document(self, repository: str, document: bytes, *tags: str) -> str:
-        """A manifest or an index, its blob written too; its digest."""
+        """Write a manifest or an index, and its blob; returns its digest."""
         digest = self.blob(document)
         self.revision(repository, digest)
         for tag in tags:
@@ -57,7 +57,7 @@ class RegistryStore:
     def image(
         self, repository: str, image: Image, *tags: str, compression: str = "gzip"
     ) -> dict[str, Any]:
-        """An image with its blobs; the descriptor of its manifest."""
+        """Write an image with its blobs; returns the descriptor of its manifest."""
         contents = Contents()
         descriptor = contents.add_image(image, compression)
         for data in contents.blobs.values():
@@ -70,7 +70,7 @@ class RegistryStore:
     def index(
         self, repository: str, entries: Sequence[dict[str, Any]], *tags: str, docker: bool = False
     ) -> dict[str, Any]:
-        """An index of these entries; its own descriptor."""
+        """Write an index of these entries; returns its descriptor."""
         kind = DOCKER_INDEX if docker else INDEX
         document = {"schemaVersion": 2, "mediaType": kind, "manifests": list(entries)}
         data = json_of(document)
@@ -78,7 +78,7 @@ class RegistryStore:
         return {"mediaType": kind, "digest": digest, "size": len(data)}
 
     def attestation(self, repository: str, subject: str) -> dict[str, Any]:
-        """What buildx pushes beside an image; the entry of an index."""
+        """Write an attestation as buildx pushes it; returns its entry in an index."""
         statement = json_of({"_type": "https://in-toto.io/Statement/v0.1", "subject": subject})
         config = json_of({"architecture": "unknown", "os": "unknown", "rootfs": {"diff_ids": []}})
         manifest = {
@@ -110,7 +110,7 @@ class RegistryStore:
         }
 
     def upload(self, repository: str, data: bytes) -> None:
-        """A push that did not end."""
+        """Write an unfinished push."""
         folder = self.v2 / "repositories" / repository / "_uploads" / "0b5a2c3e"
         folder.mkdir(parents=True)
         (folder / "data").write_bytes(data)

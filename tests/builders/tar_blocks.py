@@ -1,4 +1,4 @@
-"""Tars block by block: headers with exactly these bytes, also those that no tool writes."""
+"""Tars block by block: headers with exact bytes, also those that no tool writes."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def header(
     signed: bool = False,
     **fields: bytes,
 ) -> bytes:
-    """A header with these exact fields and a checksum that fits."""
+    """A header with exactly these fields, and the right checksum."""
     block = bytearray(512)
     places = {
         "mode": 100,
@@ -42,7 +42,7 @@ def header(
 
 
 def padded(data: bytes) -> bytes:
-    """Filled up to whole blocks."""
+    """The data filled up to whole blocks."""
     return data + bytes(-len(data) % 512)
 
 
@@ -52,7 +52,7 @@ def member(name: bytes = b"f", data: bytes = b"", flag: bytes = b"0", **fields: 
 
 
 def record(key: bytes, value: bytes) -> bytes:
-    """One record of an extended header, its length counting its own digits."""
+    """A record of an extended header; its length includes its own digits."""
     body = b" " + key + b"=" + value + b"\n"
     length = next(n for n in range(len(body) + 1, len(body) + 9) if len(str(n)) + len(body) == n)
     return str(length).encode() + body
@@ -64,7 +64,7 @@ def pax(*records: tuple[bytes, bytes], flag: bytes = b"x") -> bytes:
 
 
 def base256(value: int, width: int) -> bytes:
-    """A number as GNU writes those that octal has no room for."""
+    """A number in base-256, which GNU uses if octal digits do not fit."""
     return (
         bytes([0x80 if value >= 0 else 0xFF])
         + value.to_bytes(8 * width // 8, "big", signed=True)[1:]

@@ -13,7 +13,7 @@ from dedupe.formats.tar import TarReader
 
 
 def split_lines(tar: bytes, *, raw_names: bool = False) -> list[dict[str, Any]]:
-    """tar-split's entries of this tar: all that is no content, and which contents it had."""
+    """tar-split's entries of this tar: its bytes without contents, and the names of those."""
     lines: list[dict[str, Any]] = []
     done = 0
     for member in TarReader(io.BytesIO(tar), hash_content=False):
@@ -33,12 +33,12 @@ def split_lines(tar: bytes, *, raw_names: bool = False) -> list[dict[str, Any]]:
 
 
 def split_of(tar: bytes, **how: bool) -> bytes:
-    """The file that stores keep."""
+    """The file of tar-split data that stores keep."""
     return packed(split_lines(tar, **how))
 
 
 def packed(lines: list[dict[str, Any]]) -> bytes:
-    """Entries as lines of JSON in gzip."""
+    """Entries as lines of JSON, compressed by gzip."""
     return gzip.compress(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
 
 

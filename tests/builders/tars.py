@@ -1,4 +1,4 @@
-"""Members as a tar, each exactly as it is given."""
+"""Layer tars, with each member exactly as it is given."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,11 +14,11 @@ _FLAGS = {"f": b"0", "h": b"1", "s": b"2", "c": b"3", "b": b"4", "d": b"5", "p":
 def tar_of(
     members: Iterable[Member], *, dialect: str = "pax", trailer: int = 2, pad: int = 0
 ) -> bytes:
-    """The members as a tar, in their order, with nothing added, merged or checked.
+    """A tar of the members in their order, with nothing added, merged or checked.
 
-    ``dialect`` says how what overflows the ustar header is spelt: "pax" records, or "gnu" long
+    What does not fit into a ustar header is, by ``dialect``, in "pax" records or in "gnu" long
     names and base-256 numbers. Xattrs and nanoseconds are pax records in both. ``trailer`` is
-    the number of zero blocks at the end; ``pad`` the multiple of bytes that the tar is filled to.
+    the number of zero blocks at the end; the tar is filled to a multiple of ``pad`` bytes.
     """
     out = bytearray()
     for member in members:
@@ -36,7 +36,7 @@ def global_header(**records: bytes) -> Member:
 
 
 def write_bare_tar(path: Path, tar: bytes, compression: str = "none") -> None:
-    """One layer or root file system in a file, without any config."""
+    """Write a layer or a root file system to a file, without a config."""
     path.write_bytes(compress(tar, compression))
 
 
@@ -120,7 +120,7 @@ def _header(
 
 
 def _number(value: int, width: int) -> bytes:
-    """Octal digits, or base-256 where they do not hold the number."""
+    """Octal digits, or base-256 if they do not fit."""
     if 0 <= value < 8 ** (width - 1):
         return b"%0*o\0" % (width - 1, value)
     spelt = bytearray(value.to_bytes(width, "big", signed=True))
@@ -129,7 +129,7 @@ def _number(value: int, width: int) -> bytes:
 
 
 def pax_record(key: str, value: bytes) -> bytes:
-    """One pax record, whose leading length counts itself."""
+    """A pax record; the length at its start includes itself."""
     rest = b" " + key.encode() + b"=" + value + b"\n"
     length = len(rest)
     while length != len(rest) + len(str(length)):

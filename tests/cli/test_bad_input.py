@@ -28,8 +28,8 @@ GOOD = Image([tar_of([file("good", b"3" * 77)])], names=["localhost/good:1"])
 OTHER = Image([tar_of([file("other", b"4" * 88)])], names=["localhost/other:1"])
 
 #: an unprivileged user, and the command that runs another as this user
-NOBODY = 65534
-AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+UNPRIVILEGED = 65534
+AS_USER = ["setpriv", f"--reuid={UNPRIVILEGED}", f"--regid={UNPRIVILEGED}", "--clear-groups"]
 
 
 def dedupe(catalog: Path, *words: str, prefix: list[str] | None = None) -> tuple[int, list[str]]:
@@ -62,7 +62,7 @@ def test_missing_permission_is_one_error_and_the_rest_is_scanned(
     place: str, open_folder: Path
 ) -> None:
     """The error names what cannot be read; the store beside it is catalogued."""
-    probe = [*AS_NOBODY, sys.executable, "-c", "import dedupe.cli"]
+    probe = [*AS_USER, sys.executable, "-c", "import dedupe.cli"]
     if subprocess.run(probe, check=False, capture_output=True).returncode:
         pytest.skip("the interpreter is in a folder that another user cannot reach")
     images = open_folder / "images"
@@ -77,13 +77,13 @@ def test_missing_permission_is_one_error_and_the_rest_is_scanned(
     closed.chmod(0)
     catalog = open_folder / "catalog"
     catalog.mkdir()
-    os.chown(catalog, NOBODY, NOBODY)
-    code, errors = dedupe(catalog, "scan", str(images), prefix=AS_NOBODY)
+    os.chown(catalog, UNPRIVILEGED, UNPRIVILEGED)
+    code, errors = dedupe(catalog, "scan", str(images), prefix=AS_USER)
     assert code == 1
     (error,) = errors
     assert str(images / "closed") in error
     assert "[permission-denied]" in error
-    code, _ = dedupe(catalog, "images", prefix=AS_NOBODY)
+    code, _ = dedupe(catalog, "images", prefix=AS_USER)
     assert code == 0
 
 

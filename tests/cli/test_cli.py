@@ -144,7 +144,9 @@ def test_forgotten_scans_free_their_layers(tmp_path: Path) -> None:
     scans = json.loads(run(catalog, "catalog", "list", "-f", "json").stdout)
     assert [scan["layers_read"] for scan in scans] == [2, 1]
     assert run(catalog, "catalog", "forget", scans[0]["scan"]).returncode == 0
-    assert "0 layers removed" in run(catalog, "catalog", "gc").stderr  # they are too young
+    assert (
+        "0 layers removed" in run(catalog, "catalog", "gc").stderr
+    )  # layers of a recent scan are kept
     for row in (catalog / "layers").iterdir():
         os.utime(row, (1, 1))
     assert "2 layers removed" in run(catalog, "catalog", "gc").stderr
@@ -199,6 +201,7 @@ def test_rehash_replaces_damaged_rows(tmp_path: Path) -> None:
 
 
 def test_exit_code_is_4_if_no_layer_could_be_read(tmp_path: Path) -> None:
+    """If no layer could be read, the exit code is that of layer errors."""
     write_oci_layout(tmp_path / "store", [IMAGE])
     for blob in (tmp_path / "store/blobs/sha256").iterdir():
         if blob.read_bytes()[:2] == b"\x1f\x8b":

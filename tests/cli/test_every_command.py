@@ -11,7 +11,7 @@ from helpers.commands import run
 from helpers.scanning import scan_only
 
 NAME = "{name}"
-#: every command that takes the name of an image
+#: all commands that take the name of an image
 NAMED = (
     ("history", NAME),
     ("ls", NAME),
@@ -64,18 +64,21 @@ def error_of(catalog: Path, words: tuple[str, ...], name: str) -> str:
 
 @pytest.mark.parametrize("words", NAMED, ids=" ".join)
 def test_a_wrong_name_gets_the_closest(catalog: Path, words: tuple[str, ...]) -> None:
+    """A mistyped name is one error with the closest names."""
     text = error_of(catalog, words, "tol:a")
     assert "tol:a: no such image; the closest are r.example/tool:a" in text
 
 
 @pytest.mark.parametrize("words", NAMED, ids=" ".join)
 def test_an_ambiguous_name_gets_the_candidates(catalog: Path, words: tuple[str, ...]) -> None:
+    """A name of several images is one error with all of them."""
     text = error_of(catalog, words, "tool")
     assert "tool: names several images: r.example/tool:a, r.example/tool:b" in text
 
 
 @pytest.mark.parametrize("words", NAMED, ids=" ".join)
 def test_a_glob_without_a_match_is_an_error(catalog: Path, words: tuple[str, ...]) -> None:
+    """A glob that matches no image is an error, not an empty answer."""
     assert "zzz*: no such image" in error_of(catalog, words, "zzz*")
 
 

@@ -70,11 +70,13 @@ def test_scan_ends_with_three_commands_that_work(tmp_path: Path, store: Path) ->
 
 
 def test_quiet_scan_prints_nothing(tmp_path: Path, store: Path) -> None:
+    """With -q a scan without problems prints nothing, for scripts."""
     done = run(tmp_path, "scan", "-q", str(store))
     assert (done.stdout, done.stderr) == ("", "")
 
 
 def test_scan_without_a_matching_image_is_reported(tmp_path: Path, store: Path) -> None:
+    """A platform that no image has is reported."""
     done = run(tmp_path, "scan", "--platform", "plan9/mips", str(store))
     assert "no image matches --platform" in done.stderr
 

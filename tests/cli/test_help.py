@@ -49,6 +49,7 @@ def test_first_paragraph_of_help_is_short() -> None:
     ],
 )
 def test_plan_is_the_default_of_reorder(words: tuple[str, ...], command: str) -> None:
+    """``dedupe reorder`` with options or names alone is ``dedupe reorder plan``."""
     shown = CliRunner().invoke(app, ["reorder", *words, "--help"], prog_name="dedupe")
     assert shown.exit_code == 0
     assert f"Usage: dedupe {command} [OPTIONS]" in shown.output

@@ -9,7 +9,8 @@ from helpers.scanning import scanned
 
 from dedupe.errors import UsageError
 from dedupe.model.tables import SCAN_TABLES, TABLES
-from dedupe.store.session import Session, relations
+from dedupe.store.session import Session
+from dedupe.store.sql import relations
 
 IMAGE = Image([tar_of([directory("etc"), file("etc/a", b"x" * 10)])], names=["good:1"])
 
@@ -72,9 +73,9 @@ PLACES = (
     "SELECT * FROM entries JOIN layers ON 1 = S",
     "SELECT * FROM entries SEMI JOIN S AS x ON true",
     "SELECT * FROM entries POSITIONAL JOIN S",
-    "SELECT 1 WHERE EXISTS S",
-    "SELECT 1 WHERE 1 IN S",
-    "SELECT 1 WHERE 1 = ANY S",
+    "SELECT 2 WHERE EXISTS S",
+    "SELECT 2 WHERE 1 IN S",
+    "SELECT 2 WHERE 1 = ANY S",
     "SELECT count(*) FROM entries GROUP BY S",
     "SELECT 1 GROUP BY GROUPING SETS ((S), ())",
     "SELECT count(*) FROM entries HAVING 1 = S",
@@ -112,7 +113,7 @@ PLACES = (
     "WITH RECURSIVE a(b, c) USING KEY (b) AS (SELECT 1, 2 UNION SELECT 1, S FROM a) FROM a",
 )
 
-#: statements that would read what is not the catalog's, write, or change the session
+#: statements that would read other data, write, or change the session
 REFUSED = (
     "SELECT * FROM read_csv('WORK/secret.csv')",
     "SELECT * FROM read_text('WORK/.tmp/secret.csv')",

@@ -203,7 +203,7 @@ def test_flipped_bytes_are_read_or_refused(
     for position, value in changes:
         data[position % len(data)] = value
     if sealed:
-        # metas whose checksums hold, so that the damage behind them is met
+        # metas with the right checksum, so that the damaged page is read
         for start in (16, 1024 + 16):
             data[start + 56 : start + 64] = fnv1a(data[start : start + 56]).to_bytes(8, "little")
     if cut is not None:

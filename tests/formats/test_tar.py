@@ -60,7 +60,7 @@ def test_changed_bytes_give_members_or_a_layer_error(
         damaged[at] = data.draw(st.integers(0, 255))
         block = at - at % 512
         if data.draw(st.booleans()):
-            # a checksum that fits lets the damage through to what is behind it
+            # with the right checksum, the damage reaches the code that reads fields
             damaged[block + 148 : block + 156] = b" " * 8
             total = sum(damaged[block : block + 512])
             damaged[block + 148 : block + 156] = b"%06o\0 " % total
@@ -288,7 +288,7 @@ def test_archives_of_gos_tests_are_those_of_tarfile(path: Path) -> None:
     data = path.read_bytes()
     wanted = expected(data)
     if path.name == "pax-nil-sparse-data.tar":
-        # tarfile takes the record of the stored size, map included, for the file's size
+        # tarfile takes the stored size, which includes the map, for the size of the file
         content = data[2048:3048]
         wanted = [replace(wanted[0], size=1000, content_hash=blake3(content).digest())]
     assert as_tarfile_says(read(data)) == wanted

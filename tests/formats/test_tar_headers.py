@@ -76,7 +76,7 @@ def test_the_prefix_field_is_read_by_dialect() -> None:
     assert one(header(b"f", prefix=folders, magic=b"") + END).name == b"f"
     times = b"00000000001\x0000000000002\0"
     assert one(header(b"f", prefix=times, magic=b"ustar  \0") + END).name == b"f"
-    # Go before 1.8, which Go reads to this day
+    # written by Go before 1.8, and still read by Go
     assert one(header(b"f", prefix=b"some/folder", magic=b"ustar  \0") + END).name == (
         b"some/folder/f"
     )

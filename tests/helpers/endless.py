@@ -5,18 +5,19 @@ from pathlib import Path
 
 from builders import CONFIG, LAYER, MANIFEST, Contents, Image, file, json_of, tar_of
 
-#: far more than any machine needs: a test that waits longer has failed
+#: more than any machine needs; a test that waits longer fails
 PATIENCE_SECONDS = 60
-#: bytes of zeros that take every machine longer to hash than the test lasts
+#: zeros that take any machine longer to hash than a test lasts
 ENDLESS_BYTES = 64 << 30
 
 
 def finished_layers(catalog: Path) -> int:
+    """The number of layers that the catalog has."""
     return len(list((catalog / "layers").glob("[!.]*.parquet")))
 
 
 def write_endless_layer(folder: Path) -> None:
-    """A layout of one image whose layer is one file of zeros; on disk it is a hole."""
+    """Write a layout of one image whose layer is one file of zeros, a hole on disk."""
     contents = Contents()
     claimed = "sha256:" + "e" * 64
     image = Image([b""], names=["localhost/endless:1"], claimed_diff_ids=[claimed])

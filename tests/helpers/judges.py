@@ -40,13 +40,13 @@ EDGES = [
     ],
 ]
 
-#: shows the tree of an image of a layout, as long as the context lasts
+#: gives the folder of an unpacked image of a layout, within a context
 Judge = Callable[[Path, str, Path], AbstractContextManager[Path]]
 
 
 @contextmanager
 def unpacked_by_umoci(layout: Path, name: str, scratch: Path) -> Iterator[Path]:
-    """The root of a bundle that umoci makes of an image."""
+    """The root of the bundle that umoci unpacks from an image."""
     bundle = scratch / "bundle"
     command = ["umoci", "unpack", "--image", f"{layout}:{name}", str(bundle)]
     subprocess.run(command, check=True, capture_output=True)
@@ -56,7 +56,7 @@ def unpacked_by_umoci(layout: Path, name: str, scratch: Path) -> Iterator[Path]:
 
 @contextmanager
 def mounted_by_podman(driver: str, layout: Path, name: str, scratch: Path) -> Iterator[Path]:
-    """Where podman mounts an image that it has taken into a storage of its own."""
+    """The folder at which podman mounts an image, from a storage of its own."""
     storage = tempfile.mkdtemp(dir=scratch)
     # podman refuses a runroot of more than 50 characters, and pytest's folders are longer
     run = tempfile.mkdtemp(prefix="podman-")
@@ -87,8 +87,8 @@ JUDGES: dict[str, Judge] = {
 }
 
 
-def walked(root: Path) -> dict[str, tuple]:
-    """What is below a folder: path -> kind, size, mode, owner, link, content."""
+def tree_below(root: Path) -> dict[str, tuple]:
+    """Kind, size, mode, owner, link and content by path, for all that is below a folder."""
     found: dict[str, tuple] = {}
     for folder, folders, files in os.walk(os.fsencode(root)):
         for entry in (*folders, *files):
@@ -109,7 +109,7 @@ def walked(root: Path) -> dict[str, tuple]:
 
 
 def need(judge: str) -> Judge:
-    """The judge, where its tool is there and may set owners; else the test is skipped."""
+    """The judge; skips the test if its tool is not installed or may not set owners."""
     tool = judge.split()[0]
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")

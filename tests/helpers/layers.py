@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from dedupe.layers.reader import read_layer
+from dedupe.model.entries import EntryColumns, LayerFacts
 from dedupe.model.images import BlobRef, LayerRef
-from dedupe.model.rows import EntryColumns, LayerFacts
 
 
 def rows_of(ref: LayerRef) -> tuple[list[dict[str, Any]], LayerFacts]:

@@ -7,14 +7,15 @@ from typing import Any
 from builders import Image, write_oci_layout
 
 from dedupe.model.images import FoundSource, Problem, Severity
-from dedupe.scan import ScanOutcome, scan
+from dedupe.model.outcome import ScanOutcome
+from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
 from dedupe.store.session import Session
 
 
 class Silence:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""
 
     def start(self, layers: int, blob_bytes: int) -> None:
         pass
@@ -37,7 +38,8 @@ def scan_only(
     catalog: Path, *paths: Path | str, verify: bool = False, select: Selection = Selection()
 ) -> ScanOutcome:
     """Scan these paths into a catalog."""
-    return scan(discover(paths, select), Catalog(catalog), Silence(), workers=2, verify=verify)
+    found = discover(paths, select)
+    return scan_sources(found, Catalog(catalog), Silence(), workers=2, verify=verify)
 
 
 def codes(outcome: ScanOutcome) -> Sequence[str]:
@@ -51,25 +53,25 @@ def scan_images(folder: Path, images: Collection[Image]) -> Session:
     return scanned(folder / "catalog", folder / "store")[1]
 
 
-def found(*paths: Path) -> list[FoundSource | Problem]:
+def find_sources(*paths: Path) -> list[FoundSource | Problem]:
     """The sources of these paths."""
     return list(discover(paths, Selection()))
 
 
-def only(*paths: Path) -> FoundSource:
+def only_source(*paths: Path) -> FoundSource:
     """The one source of these paths."""
-    (source,) = found(*paths)
+    (source,) = find_sources(*paths)
     assert isinstance(source, FoundSource)
     return source
 
 
-def errors(source: FoundSource) -> list[str]:
+def error_codes(source: FoundSource) -> list[str]:
     """Codes of a source's errors, sorted."""
     return sorted(problem.code for problem in source.problems if problem.severity is Severity.ERROR)
 
 
 def figures(session: Session) -> dict[str, list[dict[str, Any]]]:
-    """Everything that is said of images and their entries, but for where they are."""
+    """Rows about images, totals and the merged view, without the places of the images."""
     rows = {name: session.rows(name) for name in ("images", "totals", "merged_view")}
     for row in rows["images"]:
         del row["sources"]

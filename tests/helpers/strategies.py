@@ -1,7 +1,7 @@
 """Random stacks and stores for Hypothesis, small enough that names collide all the time.
 
-``stacks`` draws anything that a tar can say. ``agreed_stacks`` draws only what unpackers and the
-specification agree on, so that an outside tool can judge the oracle.
+``stacks`` draws anything that a tar can hold. ``agreed_stacks`` draws only what unpackers and the
+specification agree on, so that another tool can judge the oracle.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from oracle import Store
 
 names = st.sampled_from("abc")
-#: depth one to three, shallow more often: a path is the more telling the more lie below it
+#: depth one to three; shallow paths are more frequent, as others are then below them
 paths = st.lists(names, min_size=1, max_size=3).map("/".join)
-#: few contents, so that files are equal by chance; sizes that tell sums apart
+#: few contents, so that files are often equal; every sum of sizes is of other files
 contents = st.sampled_from([b"", b"1", b"22", b"4444", b"88888888"])
 modes = st.sampled_from([0o644, 0o755])
 times = st.sampled_from([1, 9])
@@ -47,7 +47,7 @@ def files(where: st.SearchStrategy[str] = paths) -> st.SearchStrategy[Member]:
 
 @st.composite
 def members(draw: st.DrawFn, below: Sequence[Member] = (), before: Sequence[Member] = ()) -> Member:
-    """One member; it often meets those of the layers below or those before it in its layer."""
+    """One member, often at a path of a layer below or of an earlier member of its layer."""
     standing = [member for member in (*below, *before) if member.kind not in "wo"]
     old = [member for member in standing if member.kind == "f"]
     met = _some([member.path for member in standing])
@@ -62,7 +62,7 @@ def members(draw: st.DrawFn, below: Sequence[Member] = (), before: Sequence[Memb
         case "s":
             return draw(st.builds(symlink, met | paths, paths))
         case "h":
-            # mostly a target that some file has; else one that is no file, comes later or never
+            # mostly the path of a file; else of a directory, of a later member, or of nothing
             target = _some([member.path for member in old])
             return draw(st.builds(hardlink, met | paths, target | target | paths))
         case "w":
@@ -71,19 +71,19 @@ def members(draw: st.DrawFn, below: Sequence[Member] = (), before: Sequence[Memb
         case "o":
             return draw(st.builds(opaque, _some(above) | _some(above) | paths | st.just("")))
         case _:
-            # the same content at the same place, whatever its metadata
+            # the same content at the same path, with other metadata
             again = draw(st.sampled_from(old))
             return replace(again, mode=draw(modes), mtime=draw(times), uid=draw(owners))
 
 
 def _some(known: Sequence[str]) -> st.SearchStrategy[str]:
-    """One of these paths, any path where there are none."""
+    """One of these paths, or any path if there are none."""
     return st.sampled_from(known) if known else paths
 
 
 @st.composite
 def layers(draw: st.DrawFn, below: Sequence[Layer] = (), largest: int = 6) -> Layer:
-    """One layer for the top of others, in any order; most have each path once, as real ones do."""
+    """One layer on top of others, its members in any order; most have each path once."""
     lower = [member for layer in below for member in layer]
     made: list[Member] = []
     for _ in range(draw(st.integers(1, largest))):
@@ -107,10 +107,10 @@ def stacks(draw: st.DrawFn, tallest: int = 4, largest: int = 6) -> tuple[Layer, 
 
 @st.composite
 def loose_stacks(draw: st.DrawFn, tallest: int = 5) -> tuple[Layer, ...]:
-    """A base with layers that meet it often and each other seldom, so that many may change places.
+    """A base with layers that change it but seldom each other, so that many may swap.
 
-    Each layer has a folder of its own; what it does elsewhere it does to the base, or to a few
-    directories that all of them carry alike.
+    Each layer has a folder of its own. Elsewhere it changes the base, or has a few directories
+    that the other layers have too.
     """
     base = draw(layers(largest=4))
     made = [base]
@@ -118,7 +118,7 @@ def loose_stacks(draw: st.DrawFn, tallest: int = 5) -> tuple[Layer, ...]:
         chosen: list[Member] = []
         for how in draw(st.lists(st.sampled_from("ooooddm"), min_size=1, max_size=4)):
             if how == "o":
-                # a link's target stays where it was, in the base
+                # the target of a link is not moved: it is in the base
                 one = draw(members(base, [it for it in chosen if it.path.startswith("own")]))
                 chosen.append(replace(one, path=f"own{number}/{one.path}".rstrip("/")))
             elif how == "d":
@@ -145,14 +145,14 @@ def stores(draw: st.DrawFn, most_layers: int = 5, most_images: int = 4) -> Store
 
 @st.composite
 def named_stores(draw: st.DrawFn) -> tuple[Store, dict[str, list[str]]]:
-    """A store, and the names of its images: none, one or several each."""
+    """A store, and names of its images; an image has none, one or two."""
     store = draw(stores())
     names = st.lists(references, max_size=2, unique=True)
     return store, {image: draw(names) for image in store.images}
 
 
 def images_of(store: Store, names: Mapping[str, Collection[str]]) -> dict[str, Image]:
-    """Images by their names in the store; equal stacks have configs of their own."""
+    """Images by their keys in the store; equal stacks have different configs."""
     return {
         image: Image(
             [tar_of(layer) for layer in stack],
@@ -164,19 +164,19 @@ def images_of(store: Store, names: Mapping[str, Collection[str]]) -> dict[str, I
 
 
 def agreed_stacks(tallest: int = 4, largest: int = 6) -> st.SearchStrategy[tuple[Layer, ...]]:
-    """Stacks that every copying unpacker takes, and shows as the specification says."""
+    """Stacks that every unpacker accepts, and unpacks as the specification says."""
     return stacks(tallest, largest).map(agreed)
 
 
 def agreed(stack: Iterable[Layer]) -> tuple[Layer, ...]:
     """The stack without the members that umoci 0.4.7 refuses or reads in another way.
 
-    - An entry or a mark below what is no directory at that time: umoci follows a symlink and
-      writes behind it, and refuses to make a directory below a file (formats.md 7.4).
-    - An opaque mark on what is no directory.
-    - A hard link to itself or to what it replaces, to a directory, to nothing, or to a lower file
-      that a mark of this layer covers: umoci links on the disk, where a mark before the link has
-      removed the file.
+    - An entry or a mark below a path that is not a directory at that time: umoci follows a
+      symlink and writes to its target, and refuses to make a directory below a file.
+    - An opaque mark on something other than a directory.
+    - A hard link to itself or to the entry that it replaces, to a directory, to nothing, or to a
+      lower file that a mark of this layer hides: umoci links files on disk, where an earlier mark
+      has deleted the file.
     """
     kept: list[Layer] = []
     for layer in stack:

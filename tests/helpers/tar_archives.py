@@ -74,7 +74,7 @@ archives = st.sampled_from(FORMATS).flatmap(
 
 
 def written(dialect: int, members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:
-    """The archive that tarfile writes."""
+    """The archive of these members that tarfile writes."""
     file = io.BytesIO()
     with tarfile.open(
         fileobj=file, mode="w", format=dialect, encoding="utf-8", errors="surrogateescape"

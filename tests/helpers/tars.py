@@ -1,4 +1,4 @@
-"""How tests read a tar: with dedupe, with Python's tarfile, and through streams that differ."""
+"""Tars read by dedupe, by Python's tarfile, and through streams of several kinds."""
 
 import io
 import shutil
@@ -26,7 +26,7 @@ gnu_tar = pytest.mark.skipif(
 
 
 class Trickle:
-    """A stream that gives as little as it likes at a time."""
+    """A stream whose reads return fewer bytes than asked for."""
 
     def __init__(self, data: bytes, sizes: Callable[[], int]) -> None:
         self._file = io.BytesIO(data)
@@ -37,7 +37,7 @@ class Trickle:
 
 
 class Skipper(io.BytesIO):
-    """A stream that counts what it was spared."""
+    """A stream that can skip, and counts the bytes skipped."""
 
     skipped = 0
 
@@ -50,7 +50,7 @@ class Skipper(io.BytesIO):
 
 
 def read(data: bytes, **options: Any) -> list[Member]:
-    """All members, their contents hashed."""
+    """All members, with hashes of their contents."""
     options = {"hash_content": True, **options}
     return list(read_members(io.BytesIO(data), **options))
 
@@ -62,7 +62,7 @@ def one(data: bytes, **options: Any) -> Member:
 
 
 def refusal(data: bytes, **options: Any) -> str:
-    """The code of the error; the same while hashing, skipping and in bits of any size."""
+    """The code of the error, which is the same when hashing, skipping, and in small reads."""
     codes = set()
     streams: list[tuple[Any, bool]] = [
         (io.BytesIO(data), True),
@@ -80,7 +80,7 @@ def refusal(data: bytes, **options: Any) -> str:
 
 
 def expected(data: bytes) -> list[Member]:
-    """What tarfile makes of an archive, in our words."""
+    """The members that tarfile reads, as ours."""
     found = []
     with tarfile.open(
         fileobj=io.BytesIO(data), mode="r:", encoding="utf-8", errors="surrogateescape"
@@ -119,10 +119,10 @@ def expected(data: bytes) -> list[Member]:
 
 
 def encoded(text: str) -> bytes:
-    """The bytes that tarfile decoded."""
+    """The bytes of text that tarfile decoded."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def as_tarfile_says(members: Iterable[Member]) -> list[Member]:
-    """Ours without what tarfile strips: the slash that ends a folder's name."""
+    """Our members without the slash at the end of a folder's name, which tarfile removes."""
     return [replace(m, name=m.name.rstrip(b"/") if m.typeflag == b"5" else m.name) for m in members]

@@ -40,7 +40,7 @@ MEMBERS = [
     raw(b"v7/", b"\0"),
 ]
 TAR = tar_of(MEMBERS)
-#: what the tar's contents are in the folder
+#: contents of the tar's files in the folder
 BODIES = {
     b"etc/a": b"1" * 700,
     b"up": b"climbs",

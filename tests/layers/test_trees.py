@@ -110,9 +110,6 @@ def test_sockets_are_ignored_with_a_row(tmp_path: Path) -> None:
     assert (row["kind"], row["flags"]) == ("ignored", "unknown-type")
 
 
-# Whiteouts
-
-
 @pytest.fixture
 def overlay() -> Iterator[Path]:
     """A folder with lower, upper and, if the kernel can mount it, their merged view."""
@@ -274,9 +271,6 @@ def test_a_layer_of_whole_trees_is_their_difference(tmp_path: Path) -> None:
     ]
 
 
-# Owners
-
-
 @as_root
 def test_ids_shifted_by_a_user_namespace_are_shifted_back(tmp_path: Path) -> None:
     """IDs that a user namespace shifted are those of the image again; others are kept."""
@@ -321,9 +315,6 @@ def test_owners_are_read_from_the_stores_xattr(tmp_path: Path) -> None:
     assert all(row["xattrs"] is None for row in rows.values())
 
 
-# What goes wrong
-
-
 def test_a_file_that_changes_during_the_walk_is_reported_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -344,7 +335,7 @@ def test_a_file_that_changes_during_the_walk_is_reported_once(
     assert {row["path"]: row["size_bytes"] for row in rows} == {"changes": 15, "stays": 10}
     assert dict(facts.notes) == {
         "changed-while-read": "changes: changed while it was read",
-        "vanished": "vanishes: went while the store was read",
+        "vanished": "vanishes: was deleted while the store was read",
     }
 
 

@@ -1,10 +1,10 @@
-"""Every measure again in plain Python, for comparison with SQL.
+"""The measures in plain Python, to compare with the answers of SQL.
 
-``stacks`` merges the layers of one image; ``stores`` counts bytes that images share; ``orders``
-says which layers may change places.
+``stacks`` merges the layers of one image, ``stores`` counts bytes that images share, and
+``orders`` finds layers that may swap.
 """
 
-from oracle.stacks import Inode, Seen, Shadowed, Stack, ancestors, container, stack
+from oracle.stacks import Inode, ShadowedFile, Stack, ViewEntry, ancestors, container, stack
 from oracle.stores import (
     GRANULARITIES,
     Store,
@@ -22,10 +22,10 @@ from oracle.stores import (
 __all__ = [
     "GRANULARITIES",
     "Inode",
-    "Seen",
-    "Shadowed",
+    "ShadowedFile",
     "Stack",
     "Store",
+    "ViewEntry",
     "ancestors",
     "attributed",
     "container",

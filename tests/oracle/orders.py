@@ -1,6 +1,6 @@
 """Which layers commute, and which orders that allows: docs/measures.md, "Layers that commute".
 
-All that one layer names is held against all that the other names, pair by pair.
+All paths of one layer are compared with all paths of the other, pair by pair.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,10 @@ from itertools import permutations, product
 
 from builders import Layer
 
-from oracle.stacks import Seen, ancestors
+from oracle.stacks import ViewEntry, ancestors
 from oracle.stacks import stack as merged
 
-#: what a layer's name for something says of it, in the order in which rules are looked up
+#: role of a member by its kind; the tables below are in the order in which rules are looked up
 MARKS = {"w": "whiteout", "o": "opaque"}
 AT_PATH = {
     "whiteout": "whiteout",
@@ -30,17 +30,18 @@ BELOW = {
 
 @dataclass(frozen=True)
 class Name:
-    """A path that a layer names; mode, owner, xattrs and mtime of directories only."""
+    """A path in a layer with its role; only directories have metadata here."""
 
     path: str
     role: str
+    #: mode, owner and xattrs
     look: tuple = ()
     mtime: int = 0
 
 
 @dataclass(frozen=True)
 class Meeting:
-    """Why two layers do not commute; ``grade`` is the weakest that it forbids."""
+    """A reason why two layers do not commute; ``grade`` is the weakest that it forbids."""
 
     grade: str
     rule: str
@@ -49,7 +50,7 @@ class Meeting:
 
 
 def names_of(layer: Layer) -> set[Name]:
-    """All that a layer names, targets of its hard links included."""
+    """All paths of a layer, with the targets of its hard links."""
     found = set()
     for it in layer:
         if it.kind == "d":
@@ -63,7 +64,7 @@ def names_of(layer: Layer) -> set[Name]:
 
 
 def meetings(lower: Layer, upper: Layer) -> list[Meeting]:
-    """Every pair of names that keeps the layers in their order; none where they commute."""
+    """Every pair of names that keeps the layers in their order; empty if they commute."""
     return [
         Meeting(
             "identical" if rule == "directory mtime" else "equivalent", rule, one.path, other.path
@@ -89,8 +90,8 @@ def _rules(one: Name, other: Name) -> Iterator[str]:
         yield BELOW[other.role]
 
 
-def held(stack: Sequence[Layer], grade: str) -> list[tuple[int, int]]:
-    """Positions (lower, upper) that may not change places in this grade."""
+def held_pairs(stack: Sequence[Layer], grade: str) -> list[tuple[int, int]]:
+    """Pairs of positions (lower, upper) that may not swap in this grade."""
     return [
         (low, high)
         for high in range(len(stack))
@@ -99,9 +100,9 @@ def held(stack: Sequence[Layer], grade: str) -> list[tuple[int, int]]:
     ]
 
 
-def allowed(stack: Sequence[Layer], grade: str) -> list[tuple[int, ...]]:
-    """All orders of the positions that keep what is held."""
-    pairs = held(stack, grade)
+def allowed_orders(stack: Sequence[Layer], grade: str) -> list[tuple[int, ...]]:
+    """All orders of the positions in which no held pair is swapped."""
+    pairs = held_pairs(stack, grade)
     return [
         order
         for order in permutations(range(len(stack)))
@@ -109,18 +110,18 @@ def allowed(stack: Sequence[Layer], grade: str) -> list[tuple[int, ...]]:
     ]
 
 
-def seen(stack: Sequence[Layer], grade: str) -> dict[str, Seen]:
+def merged_view(stack: Sequence[Layer], grade: str) -> dict[str, ViewEntry]:
     """The merged view as a grade compares it."""
     view = dict(merged(stack).view)
     if grade == "equivalent":
-        for path in view.keys() & carried_twice(stack):
+        for path in view.keys() & shared_directories(stack):
             if view[path].kind == "d":
                 view[path] = replace(view[path], mtime=0)
     return view
 
 
-def carried_twice(stack: Sequence[Layer]) -> set[str]:
-    """Directories that several layers carry."""
+def shared_directories(stack: Sequence[Layer]) -> set[str]:
+    """Directories that several layers have."""
     carried = [{it.path for it in layer if it.kind == "d"} for layer in stack]
     return {
         path

@@ -1,13 +1,13 @@
-"""docs/measures.md in plain Python: live and shadowed bytes, causes, accounting.
+"""Stacks of layers in plain Python: live and shadowed bytes, and what hid each file.
 
-A stack is a list of layers, a layer a sequence of ``builders.Member``. Nothing is clever here: a
-view is a dict from path to inode, and each layer changes it in the order of its tar. The view
-holds only names that a layer lists, never implied directories, which have no bytes and no row.
+The definitions are in docs/measures.md. A stack is a list of layers, and a layer a sequence of
+``builders.Member``. A view is a dict from path to inode, which each layer changes in the order of
+its tar. It has only paths that a layer lists: implied directories have no bytes and no row.
 
-A layer's whiteouts and opaque marks go first, wherever they stand, and touch the lower view only.
-Then each entry acts on all that is below it and on all that its own layer has put there so far,
-also an entry that a later member of the layer takes away again. Who died is asked at the end of
-the layer, so the names that an inode loses in one layer all tie.
+A layer's whiteouts and opaque marks are applied first, wherever they are in the tar, and only to
+the lower view. Then each entry is applied to the lower view and to the earlier entries of its own
+layer, even if a later entry of the layer removes it again. Shadowed files are found at the end of
+each layer, so all names that a file loses in one layer count as lost together.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ FIELDS = ("mode", "uid", "gid", "mtime", "xattrs")
 
 @dataclass(frozen=True, eq=False)
 class Inode:
-    """One file of whatever kind; it is the same only as itself, whatever its names."""
+    """One file of any kind. Two inodes are never equal, whatever their names."""
 
     position: int
     index: int
@@ -43,8 +43,8 @@ class Inode:
 
 
 @dataclass(frozen=True, order=True)
-class Shadowed:
-    """One regular file that no container can read, and what hid it."""
+class ShadowedFile:
+    """A regular file that no container can read, and what hid it."""
 
     path: str
     size_bytes: int
@@ -55,8 +55,8 @@ class Shadowed:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One name of the merged view."""
+class ViewEntry:
+    """What the merged view shows at one path."""
 
     kind: str
     size: int
@@ -67,7 +67,7 @@ class Seen:
     link: str
     content: bytes
     xattrs: tuple[tuple[str, bytes], ...]
-    #: all visible names of what is there, sorted: hard links
+    #: all visible names of the file, sorted: hard links
     names: tuple[str, ...]
 
 
@@ -79,23 +79,23 @@ class Stack:
     live_bytes: int
     shadowed_bytes: int
     #: ordered by path, then the position that added it, then its member's place in the tar
-    shadowed: tuple[Shadowed, ...]
-    #: names that some layer lists, sorted, without the root
+    shadowed: tuple[ShadowedFile, ...]
+    #: paths of the merged view, sorted, without the root
     merged: tuple[str, ...]
-    view: Mapping[str, Seen]
-    #: (position, path, target) of hard links whose target is nowhere
+    view: Mapping[str, ViewEntry]
+    #: (position, path, target) of hard links without a target
     dangling: tuple[tuple[int, str, str], ...]
     #: each shadowed file by (position, index of its member)
-    hidden: Mapping[tuple[int, int], Shadowed]
+    hidden: Mapping[tuple[int, int], ShadowedFile]
     #: the file, of whatever kind, at each name of the view
     inodes: Mapping[str, Inode]
 
 
 def stack(layers: Sequence[Layer]) -> Stack:
-    """Merge the layers and say of every regular file whether it is live, or what hid it."""
+    """Merge the layers, and find for every regular file whether it is live or what hid it."""
     view: dict[str, Inode] = {}
     inodes: list[Inode] = []
-    hidden: dict[tuple[int, int], Shadowed] = {}
+    hidden: dict[tuple[int, int], ShadowedFile] = {}
     dangling = []
     for position, layer in enumerate(layers):
         lower = dict(view)
@@ -103,32 +103,36 @@ def stack(layers: Sequence[Layer]) -> Stack:
             if member.kind in "wo":
                 _drop(view, member.path, itself=member.kind == "w")
         own: dict[str, Inode] = {}
-        #: names of this layer that lead nowhere: what is below is no target of theirs
-        void: set[str] = set()
+        #: dangling hard links of this layer: a link to one does not lead to the lower file either
+        dangling_names: set[str] = set()
         entries: list[tuple[str, Inode | None]] = []
         for index, member in enumerate(layer):
             if member.kind in "wo":
                 continue
             inode: Inode | None
             if member.kind == "h":
-                inode = None if member.target in void else _target(member.target, own, lower)
+                inode = (
+                    None if member.target in dangling_names else _target(member.target, own, lower)
+                )
                 if inode is None:
                     dangling.append((position, member.path, member.target))
             else:
                 inode = Inode(position, index, member)
                 inodes.append(inode)
             entries.append((member.path, inode))
-            void -= {member.path, *ancestors(member.path)}
+            dangling_names -= {member.path, *ancestors(member.path)}
             if inode is None or inode.member.kind != "d":
-                void -= {name for name in void if member.path in ancestors(name)}
+                dangling_names -= {
+                    name for name in dangling_names if member.path in ancestors(name)
+                }
             if inode is None:
-                void.add(member.path)
+                dangling_names.add(member.path)
             _put(own, member.path, inode)
             _put(view, member.path, inode)
-        standing = set(view.values())
+        visible = set(view.values())
         for inode in inodes:
-            if inode.regular and inode not in standing and inode.key not in hidden:
-                hidden[inode.key] = _death(inode, position, lower, layer, entries)
+            if inode.regular and inode not in visible and inode.key not in hidden:
+                hidden[inode.key] = _shadowed_file(inode, position, lower, layer, entries)
 
     content = sum(inode.size for inode in inodes)
     live = sum(inode.size for inode in set(view.values()))
@@ -142,7 +146,9 @@ def stack(layers: Sequence[Layer]) -> Stack:
         shadowed_bytes=content - live,
         shadowed=tuple(hidden[key] for key in by_path),
         merged=tuple(sorted(view.keys() - {""})),
-        view={path: _seen(view[path], names[view[path]]) for path in sorted(view.keys() - {""})},
+        view={
+            path: _view_entry(view[path], names[view[path]]) for path in sorted(view.keys() - {""})
+        },
         dangling=tuple(dangling),
         hidden=hidden,
         inodes=view,
@@ -174,25 +180,25 @@ def _put(view: dict[str, Inode], path: str, inode: Inode | None) -> None:
 
 
 def _target(path: str, own: Mapping[str, Inode], lower: Mapping[str, Inode]) -> Inode | None:
-    """What a hard link names: a name of its layer so far, else of the parent's view."""
+    """The target of a hard link: an earlier entry of its layer, else one of the lower view."""
     inode = own.get(path) or lower.get(path)
     return None if inode is None or inode.member.kind == "d" else inode
 
 
-def _death(
+def _shadowed_file(
     inode: Inode,
     position: int,
     lower: Mapping[str, Inode],
     layer: Layer,
     entries: Sequence[tuple[str, Inode | None]],
-) -> Shadowed:
+) -> ShadowedFile:
     """The row of an inode that has lost its last name in the layer at this position."""
     if inode.position == position:
         path = min(name for name, named in entries if named is inode)
-        return Shadowed(path, inode.size, "superseded", position, position)
+        return ShadowedFile(path, inode.size, "superseded", position, position)
     path = min(name for name, named in lower.items() if named is inode)
     cause, fields = _cause(inode, path, layer, entries)
-    return Shadowed(path, inode.size, cause, inode.position, position, fields)
+    return ShadowedFile(path, inode.size, cause, inode.position, position, fields)
 
 
 def _cause(
@@ -229,9 +235,9 @@ def _field(inode: Inode, name: str) -> object:
     return (member.mtime, member.nanos) if name == "mtime" else getattr(member, name)
 
 
-def _seen(inode: Inode, names: Sequence[str]) -> Seen:
+def _view_entry(inode: Inode, names: Sequence[str]) -> ViewEntry:
     it = inode.member
-    return Seen(
+    return ViewEntry(
         it.kind,
         inode.size,
         it.mode,
@@ -246,7 +252,7 @@ def _seen(inode: Inode, names: Sequence[str]) -> Seen:
 
 
 def container(layers: Sequence[Layer], upper: Layer) -> dict[str, int]:
-    """What a writable branch, each path once and without hard links, holds over an image."""
+    """Figures of a container's layer over an image; each path is in it once, without links."""
     below = stack(layers)
     files = [member for member in upper if member.kind == "f"]
     copied = [

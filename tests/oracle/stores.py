@@ -40,7 +40,8 @@ class Store:
 def units(layers: Layers, images: Images, granularity: str = "unpacked") -> Units:
     """The units of a store: "unpacked" chains, "content" hashes, or layers by diff ID.
 
-    A layer weighs its files in "layers" and its tar in "compressed": blobs here are plain tars.
+    The weight of a layer is that of its files in "layers", and of its tar in "compressed", as
+    blobs here are plain tars.
     """
     weights: dict[Hashable, int] = {}
     holders: dict[Hashable, set[str]] = {}
@@ -73,7 +74,7 @@ def total(found: Units) -> int:
 
 
 def exclusive(found: Units, chosen: Collection[str]) -> int:
-    """What deleting all the chosen images frees."""
+    """Bytes that deleting all the chosen images frees."""
     return sum(weight for weight, holders in found.values() if holders <= set(chosen))
 
 
@@ -87,7 +88,7 @@ def attributed(found: Units, images: Collection[str]) -> dict[str, Fraction]:
 
 
 def rounded(shares: Mapping[str, Fraction]) -> dict[str, int]:
-    """Whole bytes of the same sum, by largest remainder, ties in order of the keys."""
+    """Whole bytes with the same sum, by largest remainder; equal ones in order of the keys."""
     whole = {image: int(share) for image, share in shares.items()}
     missing = int(sum(shares.values())) - sum(whole.values())
     by_remainder = sorted(shares, key=lambda image: (whole[image] - shares[image], image))
@@ -97,7 +98,7 @@ def rounded(shares: Mapping[str, Fraction]) -> dict[str, int]:
 
 
 def partition(found: Units, groups: Mapping[str, Collection[str]]) -> Counter[str]:
-    """Bytes by group, "shared" where images of a unit have names in several; sums to the total."""
+    """Bytes by group, "shared" if a unit's images are in several groups; sums to the total."""
     rows: Counter[str] = Counter()
     for weight, holders in found.values():
         named = {group for image in holders for group in groups[image]}

@@ -77,6 +77,7 @@ def test_pipelines_fail_with_the_check(name: str) -> None:
 
 
 def test_cron_line_is_valid_and_quiet() -> None:
+    """The line has five fields of time, a user, and a command that prints nothing."""
     (line,) = [
         line
         for line in (CONTRIB / "dedupe.cron").read_text().splitlines()

@@ -12,7 +12,7 @@ import pytest
 from builders import Image, file, tar_of, write_oci_layout
 from here import PROJECT
 
-#: ways by which our code comes to polars
+#: ways in which our code imports polars
 IMPORTS = {
     "library": "import dedupe, polars",
     "module": "import dedupe.formats.tar, polars",

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from here import PROJECT
 
 from dedupe.model.images import Severity
+from dedupe.model.outcome import ProblemRow, ScanOutcome
 from dedupe.report.fixes import FIXES
 from dedupe.report.scan import problem_lines
-from dedupe.scan import ScanOutcome
-from dedupe.scan.interface import ProblemRow
 
 _MAKERS = {"Problem", "ProblemRow", "problem", "_problem"}
 

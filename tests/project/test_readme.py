@@ -14,6 +14,7 @@ from dedupe.cli import app
 
 
 def test_readme_has_the_report_of_the_sample_store(tmp_path: Path) -> None:
+    """The report of the sample store is in README as it is printed."""
     store, catalog = str(tmp_path / "store"), str(tmp_path / "catalog")
     for words in (
         [str(PROJECT / "data/sample.py"), store],
@@ -58,6 +59,7 @@ def test_manual_page_has_every_command() -> None:
 
 
 def test_links_of_the_docs_exist() -> None:
+    """Every file that a page links to exists."""
     pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
     links = [
         (page, link)

@@ -79,6 +79,7 @@ def installed(site: Path, text: str) -> str:
 
 
 def test_an_installed_program_reads_its_own_queries(site: Path) -> None:
+    """The installed program reads the SQL that came with it."""
     text = "from dedupe.installed import queries_folder; print(queries_folder())"
     assert installed(site, text).strip() == str(site / "dedupe/queries")
 

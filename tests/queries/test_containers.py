@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dedupe.model.images import BlobRef, FoundContainer, FoundSource
-from dedupe.scan import scan
+from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
 from dedupe.store.session import Session
@@ -49,18 +49,18 @@ def test_random_containers_are_the_oracles(branch: tuple[tuple[Layer, ...], Laye
         place = Path(folder)
         image = Image([tar_of(layer) for layer in below], names=["one"])
         write_oci_layout(place / "store", [image], "none")
-        # a folder more, so that the branch is no layer of the image
+        # one more folder, so that the container's layer is not a layer of the image
         write_bare_tar(place / "upper.tar", tar_of([*upper, directory("only/here")]))
         (source,) = discover([place / "store"], Selection())
         assert isinstance(source, FoundSource)
         blob = BlobRef(place / "upper.tar", (), 0, (place / "upper.tar").stat().st_size)
-        without = scan([source], Catalog(place / "a"), Silence(), workers=1)
+        without = scan_sources([source], Catalog(place / "a"), Silence(), workers=1)
         assert without.errors == 0
         source.containers = [
-            # a tar stands for the folder: both are read into the same rows
+            # a tar in place of the folder: both are read into the same rows
             FoundContainer("c" * 64, "box", image.image_id, "one", blob)  # type: ignore[arg-type]
         ]
-        scan([source], Catalog(place / "b"), Silence(), workers=1)
+        scan_sources([source], Catalog(place / "b"), Silence(), workers=1)
         session = Session(place / "b")
         (row,) = session.rows("containers")
         expected = oracle.container(below, upper)
@@ -75,7 +75,7 @@ def podman(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[list[str]
     driver = getattr(request, "param", "overlay")
     if shutil.which("podman") is None or shutil.which("skopeo") is None:
         pytest.skip("podman and skopeo are not installed")
-    # podman takes no longer path for what it runs
+    # podman refuses a longer path
     run = Path(tempfile.mkdtemp(prefix="run-"))
     root = tmp_path / "root"
     members = [
@@ -128,7 +128,7 @@ def test_changes_of_a_podman_container_are_classified(podman: list[str], tmp_pat
     assert (row["name"], row["image"], row["ro_branches"]) == ("box", "localhost/app:1", 2)
     assert row["container_id"] == made
     assert not row["running"]
-    # a mode alone: with metacopy no data was copied, without it all was
+    # only a new mode: without metacopy the whole file was copied
     kept = row["metadata_only_bytes"]
     assert kept in (0, 1000)
     assert row["copied_up_bytes"] == 1004 + kept
@@ -173,7 +173,7 @@ SPOILS = {
         "overlay-layers/layers.json",
         {"not-json", "layer-missing"},
     ),
-    "a layer that is gone": ("drop", "overlay-layers/layers.json", {"layer-missing"}),
+    "a layer that was deleted": ("drop", "overlay-layers/layers.json", {"layer-missing"}),
     "an incomplete layer": ("incomplete", "overlay-layers/layers.json", {"layer-incomplete"}),
     "a layer's own ancestor": ("cycle", "overlay-layers/layers.json", {"layer-cycle"}),
     "an ID that is a path": ("path", "overlay-layers/layers.json", {"bad-record", "layer-missing"}),
@@ -298,7 +298,7 @@ def test_a_live_store_is_scanned_without_disturbing_podman(
 def test_a_store_of_another_user_is_one_error(podman: list[str], tmp_path: Path) -> None:
     """A store without permission is one error with advice, and not listed as empty."""
     if os.geteuid() != 0 or shutil.which("setpriv") is None:
-        pytest.skip("only root can become somebody else, by setpriv")
+        pytest.skip("only root can become another user, by setpriv")
     for folder in (tmp_path, *tmp_path.parents[:-2]):
         folder.chmod(0o755)
     (tmp_path / "root").chmod(0o755)
@@ -335,7 +335,7 @@ def test_real_images_in_place_have_the_figures_of_their_layout(tmp_path: Path) -
     entries = "SELECT * FROM entries ORDER BY ALL"
     assert store.ask(entries).rows == layout.ask(entries).rows
     (ours,), (theirs,) = store.rows("totals"), layout.rows("totals")
-    # untagged images that buildah leaves behind, and blobs that it does not keep
+    # buildah leaves untagged images, and does not keep blobs
     assert ours["cache_images"] > theirs["cache_images"]
     for name in set(ours) - {"cache_images", "stored_bytes", "compressed_bytes"}:
         assert ours[name] == theirs[name], name
@@ -403,8 +403,8 @@ def test_a_layer_of_many_stores_is_read_once(podman: list[str], tmp_path: Path) 
     outcome, session = scanned(tmp_path / "c", *places)
     assert codes(outcome) == []
     assert outcome.layers_read == 2
-    assert outcome.layers_named == 2 * (len(places) - 1)
+    assert outcome.layers_reused == 2 * (len(places) - 1)
     (row,) = session.rows("images")
     assert len(row["sources"]) == len(places) > 1
     again, _ = scanned(tmp_path / "c", tmp_path / "root")
-    assert (again.layers_read, again.layers_named) == (0, 2)
+    assert (again.layers_read, again.layers_reused) == (0, 2)

@@ -9,13 +9,13 @@ from helpers.scanning import scanned
 from helpers.strategies import stores
 from hypothesis import HealthCheck, given, settings
 
-from dedupe.store.session import needed_relations, relations
+from dedupe.store.sql import needed_relations, relations, tables_read
 
 BIG = b"0123456789abcdef" * 70_000
 COPY = "/bin/sh -c #(nop) COPY dir:1 in /srv"
 RUN = "RUN make"
 
-#: name -> images, and (kind, wins, files, repair) of the findings, the largest first
+#: name -> images, and (kind, saves, files, repair) of the findings, the largest first
 CASES = {
     "chmod of copied files": (
         [
@@ -63,7 +63,7 @@ CASES = {
     ),
     "only times": (
         [image([file("a", b"1" * 9, mtime=1)], [file("a", b"1" * 9, mtime=2)], names="one")],
-        # two layers of that one file are also the same but for timestamps
+        # two layers of that single file are also equal except for timestamps
         [
             ("copy-up", 9, 1, "leave the files alone: only their times change"),
             ("same-but-timestamps", 9, 1, "build with a fixed SOURCE_DATE_EPOCH"),
@@ -187,8 +187,12 @@ def test_classes_of_duplicates_sum_to_the_duplicate_bytes(store) -> None:
 
 def test_a_query_makes_only_the_relations_it_needs() -> None:
     """A query makes its relations and those they are made of, in order, and no others."""
-    assert needed_relations("SELECT 1") == []
-    assert needed_relations("SELECT * FROM node -- shadow") == ["image", "stack", "node"]
-    needed = needed_relations("SELECT * FROM dead")
+    assert needed_relations(tables_read("SELECT 1")) == []
+    assert needed_relations(tables_read("SELECT * FROM node -- FROM shadow")) == [
+        "image",
+        "stack",
+        "node",
+    ]
+    needed = needed_relations(["dead"])
     assert {"shadow", "hit", "item"} < set(needed) < set(relations())
     assert needed == sorted(needed, key=list(relations()).index)

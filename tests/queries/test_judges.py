@@ -22,7 +22,7 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from helpers.judges import JUDGES, Judge, need, walked
+from helpers.judges import JUDGES, Judge, need, tree_below
 from helpers.scanning import scanned
 from here import PROJECT
 
@@ -51,8 +51,8 @@ def judged(judge: Judge, layout: Path, names: list[str], tmp_path: Path) -> None
     for name in names:
         ours = viewed([row for row in rows if row["image_id"] == identity[name]])
         with judge(layout, name, tmp_path) as root:
-            theirs = walked(root)
-        # folders that no layer lists are made by the unpacker
+            theirs = tree_below(root)
+        # the unpacker makes folders that no layer lists
         implied = {path for path in theirs.keys() - ours.keys() if theirs[path][0] == "directory"}
         assert {path: entry for path, entry in theirs.items() if path not in implied} == ours
 
@@ -104,7 +104,7 @@ def test_tools_show_the_merged_view_of_edge_cases(judge: str, tmp_path: Path) ->
     judged(show, tmp_path / "store", ["localhost/edges:1"], tmp_path)
 
 
-#: layers over a base that hold a and d/x; a tar of which other readers than Go see something else
+#: layers over a base with a and d/x, which readers other than Go read in another way
 GO_FORMS = {
     "a file whose name ends in a slash": [raw(b"hidden/", content=b"1" * 50), file("z", b"2")],
     "such a file in place of a folder": [raw(b"d/", content=b"1" * 5)],
@@ -125,7 +125,7 @@ GO_FORMS = {
         file("real", b"1"),
     ],
 }
-#: unknown to umoci unless its name says that it is a whiteout
+#: umoci refuses a global header unless its name is that of a whiteout
 REFUSED_BY_UMOCI = {
     "a global path",
     "a global owner and size",

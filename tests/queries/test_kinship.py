@@ -92,7 +92,7 @@ def test_kinship_of_random_stores_is_that_of_plain_python(store: Store) -> None:
         }
 
     assert read(close) == truth
-    # what is proposed by few has the same figures, and each image with a twin is still there
+    # with a smaller limit the figures are the same, and each image with a twin has a row
     assert read(wide).items() <= truth.items()
     assert {name for pair in read(wide) for name in pair} == {
         name for pair in truth for name in pair

@@ -34,7 +34,7 @@ from oracle import Store
 STACKS = json.loads((CASES / "stacks.json").read_text())
 STORES = json.loads((CASES / "stores.json").read_text())
 LAYERS = {name: members_of_case(layer) for name, layer in STORES["layers"].items()}
-#: umoci runs as root, or it maps every owner to its own
+#: only as root does umoci keep owners
 umoci = pytest.mark.skipif(
     shutil.which("umoci") is None or os.geteuid() != 0, reason="needs umoci and root"
 )
@@ -83,8 +83,8 @@ def assert_same(layers: Sequence[Layer], root: Path) -> None:
     """Check that the unpacked tree has the oracle's names, kinds, contents and live bytes."""
     told = oracle.stack(layers)
     found, live_bytes = seen_on_disk(root)
-    # directories that no layer lists (any more) exist on a disk because something is, or was,
-    # below them; the merged names do not have them
+    # a directory that no layer lists (any more) exists on disk if something is or was below it;
+    # it is not in the merged view
     above = {name for layer in layers for it in layer for name in oracle.ancestors(it.path)}
     for name in above - set(told.merged):
         if found.get(name, ("",))[0] == "d":
@@ -162,7 +162,7 @@ def test_the_oracle_gives_the_figures_of_the_stores(case: dict[str, Any]) -> Non
             [(file("a", "1"),), (hardlink("a", "c"),)],
             [("a", "replaced", 0, 1, ())],
             "",
-            id="a dangling link hides what it stands on",
+            id="a dangling link hides the entry at its path",
         ),
         pytest.param(
             [(file("a", "1"), hardlink("b", "a"), hardlink("c", "b")), (whiteout("a"),)],

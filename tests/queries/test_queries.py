@@ -12,8 +12,7 @@ from helpers.scanning import scan_only
 from helpers.tracked import tracked_files
 from here import PROJECT
 
-from dedupe.store.catalog import scan_ids
-from dedupe.store.session import connect
+from dedupe.store.views import connect, scan_ids
 
 QUERIES = PROJECT / "queries"
 RELATIONS = sorted((QUERIES / "relations").glob("*.sql"))

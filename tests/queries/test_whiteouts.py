@@ -34,7 +34,7 @@ BASE = [
     directory("real"),
     symlink("sl", "real"),
 ]
-#: the merged view of BASE alone
+#: the merged view of BASE
 ALL = ["d", "d/x", "e", "e/sub/1", "f", "real", "sl"]
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 STEPS = ("COPY a /a", "COPY b1.2 /b", "COPY b1.3 /b", "RUN c 0123456789ab", None)
 TAGS = ("web:1.2", "web:1.10", "web:1.9-rc1", "web:latest", "db:1", "db:2", "db:10", "db:2.1")
 
-#: of each layer: its step, its content, its mtime
+#: step, content and mtime of each layer
 Steps = list[tuple[str | None, str, int]]
 
 
@@ -88,7 +88,7 @@ def test_rates_of_random_series_are_those_of_plain_python(
     images = [
         image(
             *([file(f"f{position}", text, mtime=mtime)] for position, (_, text, mtime) in steps),
-            # without a name it might be a cache image
+            # an image without a name might be a cache image
             names=tags or [f"own{number}:x"],
             history=[{"created_by": step} if step else {} for _, (step, _, _) in steps],
             settings={"Hostname": str(number)},
@@ -101,7 +101,7 @@ def test_rates_of_random_series_are_those_of_plain_python(
         session = scan_images(Path(folder), images)
         rows, steps = session.rows("reorder/change_rates"), session.rows("reorder/tag_steps")
 
-    # a layer's place is part of its path here, so a moved layer is another
+    # the position is part of the path in a layer, so a layer that moves is another layer
     placed = [
         ([(step, f"{at}{text}", mtime) for at, (step, text, mtime) in enumerate(listed)], tags)
         for listed, tags in store

@@ -26,10 +26,10 @@ from helpers.scanning import Silence, codes
 from helpers.strategies import loose_stacks, stacks
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from oracle.orders import Meeting, allowed, meetings, seen
+from oracle.orders import Meeting, allowed_orders, meetings, merged_view
 
 from dedupe.model.paths import path_text
-from dedupe.scan import scan
+from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
 from dedupe.store.session import Session
@@ -44,8 +44,8 @@ def conflicts_of(folder: Path, built: Sequence[Sequence[Layer]]) -> Conflicts:
     images = [image(*stack, names=f"i{number}") for number, stack in enumerate(built)]
     write_oci_layout(folder / "store", images, "none")
     found_images = discover([folder / "store"], Selection())
-    outcome = scan(found_images, Catalog(folder / "catalog"), Silence(), workers=1)
-    # links that lead nowhere, members that repeat: the entries are there all the same
+    outcome = scan_sources(found_images, Catalog(folder / "catalog"), Silence(), workers=1)
+    # dangling links and repeated members are notes, not errors
     assert outcome.errors == 0, codes(outcome)
     answer = Session(folder / "catalog").ask(
         "SELECT lower_layer, upper_layer, grade, rule, lower_path, upper_path, paths FROM conflict"
@@ -82,7 +82,7 @@ def _witness(met: Meeting) -> tuple[str, str, str, str]:
     return met.grade, met.rule, printed(met.lower_path), printed(met.upper_path)
 
 
-# a scan an example costs most: many stacks are asked about at once
+# one scan per example would take longest, so each scan has many stacks
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(loose_stacks() | stacks(tallest=5), min_size=4, max_size=12))
 def test_conflicts_are_those_of_the_definition(built: list[tuple[Layer, ...]]) -> None:
@@ -108,11 +108,11 @@ def test_conflicts_are_those_of_the_definition(built: list[tuple[Layer, ...]]) -
 @given(loose_stacks() | stacks(tallest=5, largest=4), st.sampled_from(GRADES))
 def test_every_allowed_order_shows_the_same(stack: tuple[Layer, ...], grade: str) -> None:
     """All linear extensions of the partial order have the same merged view."""
-    orders = allowed(stack, grade)
+    orders = allowed_orders(stack, grade)
     event(f"{min(len(orders), 6)} orders or more" if len(orders) > 5 else f"{len(orders)} orders")
-    today = seen(stack, grade)
+    today = merged_view(stack, grade)
     for order in orders:
-        assert seen([stack[at] for at in order], grade) == today, order
+        assert merged_view([stack[at] for at in order], grade) == today, order
 
 
 @pytest.mark.parametrize("grade", GRADES)
@@ -123,7 +123,9 @@ def test_random_stacks_have_several_orders(grade: str) -> None:
     @settings(max_examples=200, database=None, derandomize=True, deadline=None)
     @given(loose_stacks())
     def count(stack: tuple[Layer, ...]) -> None:
-        counts.append(len({tuple(stack[at] for at in order) for order in allowed(stack, grade)}))
+        counts.append(
+            len({tuple(stack[at] for at in order) for order in allowed_orders(stack, grade)})
+        )
 
     count()
     several = [orders for orders in counts if orders > 1]
@@ -134,14 +136,14 @@ def test_random_stacks_have_several_orders(grade: str) -> None:
 def test_grades_differ_in_times_of_shared_folders() -> None:
     """In grade equivalent the mtime of a folder in both layers is that of the upper one."""
     stack = ((directory("d", mtime=1), file("d/x")), (directory("d", mtime=9), file("d/y")))
-    assert allowed(stack, "identical") == [(0, 1)]
-    assert allowed(stack, "equivalent") == [(0, 1), (1, 0)]
-    assert seen(stack, "identical") != seen(stack[::-1], "identical")
-    assert seen(stack, "equivalent") == seen(stack[::-1], "equivalent")
+    assert allowed_orders(stack, "identical") == [(0, 1)]
+    assert allowed_orders(stack, "equivalent") == [(0, 1), (1, 0)]
+    assert merged_view(stack, "identical") != merged_view(stack[::-1], "identical")
+    assert merged_view(stack, "equivalent") == merged_view(stack[::-1], "equivalent")
 
 
-# One case a rule. Each: what one layer has, what the other has, and a base on which the order of
-# the two shows; None where the rule is more careful than this view.
+# One case per rule: the rule, one layer, the other layer, and a base over which their order
+# makes a difference; None if the rule is stricter than the merged view.
 
 _D = directory("d")
 ODD = os.fsdecode(b"caf\xe9")

@@ -16,8 +16,8 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from helpers.judges import need, walked
-from oracle.orders import allowed, carried_twice
+from helpers.judges import need, tree_below
+from oracle.orders import allowed_orders, shared_directories
 
 XATTRS = {"user.note": b"\x00\xff"}
 
@@ -51,7 +51,7 @@ CONF: Layer = (
     opaque("old"),
     file("srv/conf", "c", uid=7, mtime=9, nanos=250),
 )
-#: as CONF, in a folder that has another mtime
+#: like CONF, in a folder with another mtime
 LATER: Layer = (directory("srv", mode=0o2775, gid=8, mtime=6), file("srv/later", "l", mtime=6))
 
 
@@ -59,7 +59,7 @@ def tree(root: Path, without: set[str]) -> dict[str, tuple]:
     """The tree with mtimes (but those of some folders), xattrs and names of one file."""
     found = {}
     inodes: dict[int, list[str]] = {}
-    for path, facts in {"": (), **walked(root)}.items():
+    for path, facts in {"": (), **tree_below(root)}.items():
         place = root / path
         status = place.lstat()
         is_folder = stat.S_ISDIR(status.st_mode)
@@ -91,10 +91,10 @@ def unpacked(stack: list[Layer], tmp_path: Path, without: set[str]) -> dict[str,
 def test_every_allowed_order_unpacks_to_one_tree(grade: str, tmp_path: Path) -> None:
     """Kinds, modes, owners, links, xattrs, contents and mtimes are equal, as the grade says."""
     stack = [BASE, MODEL, TOOLS, CONF, LATER]
-    orders = allowed(stack, grade)
-    # others delete what is in the base; the layer that only has a folder with it may lie below it
+    orders = allowed_orders(stack, grade)
+    # only the layer that shares a folder with it may be below it; others delete from the base
     assert len(orders) == {"identical": 12, "equivalent": 30}[grade]
-    without = carried_twice(stack) if grade == "equivalent" else set()
+    without = shared_directories(stack) if grade == "equivalent" else set()
     today = unpacked(stack, tmp_path, without)
     assert {"opt/model/weights", "opt/tools/two", "srv/later"} <= today.keys()
     assert not {"etc/one", "old/gone"} & today.keys()

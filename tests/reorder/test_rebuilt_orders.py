@@ -15,7 +15,7 @@ from dedupe.reorder.storage import storage_orders
 from dedupe.store.session import Session
 
 SOURCES = {"model": "/opt/model", "lib": "/opt/lib", "conf": "/etc/tool.conf", "rules": "/srv"}
-#: two images of the same reproducible steps in other orders, and one more that deletes what it had
+#: images of the same reproducible steps in other orders
 STEPS = {
     "tool:a": ("model", "lib", "conf a"),
     "tool:b": ("conf b", "lib", "model"),
@@ -28,7 +28,7 @@ class Builder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # vfs works wherever root does, on an overlay too
+        # vfs works on every file system, also on an overlay
         roots = ["--root", f"{folder}/root", "--runroot", f"{folder}/run"]
         self._command = ["buildah", *roots, "--storage-driver", "vfs"]
         chance = random.Random(7)
@@ -102,7 +102,7 @@ def problem(session: Session) -> tuple[list[str], list[Stack], list[int]]:
                 (low, high)
                 for high, upper in enumerate(layers)
                 for low, lower in enumerate(layers[:high])
-                # FROM comes first, whatever commutes with it
+                # FROM is always the first step
                 if low == 0 or (lower, upper) in pairs
             ],
         )
@@ -124,7 +124,7 @@ def test_the_planned_bytes_are_those_of_the_built_images(builder: Builder, tmp_p
     (today,) = session.rows("totals")
     as_is: list[Order] = [stack.today for stack in stacks]
     assert unpacked_bytes(stacks, as_is, sizes) == today["unpacked_bytes"]
-    # steps that are the same gave layers that are the same, on other parents
+    # equal steps gave equal layers on different parents
     assert today["position_loss_bytes"] == 2 * 400_000 + 2 * 80_000
 
     orders = storage_orders(stacks, sizes)
@@ -139,5 +139,5 @@ def test_the_planned_bytes_are_those_of_the_built_images(builder: Builder, tmp_p
     assert built["unpacked_bytes"] == planned
     assert built["layer_bytes"] == today["layer_bytes"]
     assert built["position_loss_bytes"] == 0
-    # nothing is lost on the way: all that containers see has as many bytes
+    # the merged views have as many bytes as before
     assert built["live_bytes"] == today["live_bytes"]

@@ -19,7 +19,7 @@ def joined_bytes(store: Store, pair: tuple) -> int:
         for position, layer in enumerate(built):
             chain = built[: position + 1]
             if chain[: len(pair)] != pair:
-                # the lower layer alone is held only for stacks that go on otherwise
+                # the lower layer is still stored for stacks that have another layer above it
                 if pair[:-1] != chain or built[: len(pair)] != pair:
                     units[chain] = oracle.layer_bytes(layer)
             elif chain == pair:

@@ -12,7 +12,7 @@ from helpers.scanning import scan_images, scanned
 from helpers.strategies import loose_stacks, stacks
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle.orders import allowed, seen
+from oracle.orders import allowed_orders, merged_view
 
 from dedupe.analysis.interface import Question, Questions
 from dedupe.analysis.reorder.input import reorder_input
@@ -140,7 +140,7 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
     built = []
     for stack in drawn:
         built.append(stack)
-        orders = allowed(stack, grade.value)
+        orders = allowed_orders(stack, grade.value)
         built.append(tuple(stack[at] for at in chance.choice(orders)))
     images = [
         image(*stack, names=f"r/web:{number}", settings={"Hostname": str(number)})
@@ -154,11 +154,11 @@ def test_what_is_claimed_comes_true(drawn, chance, grade, objective) -> None:
         assert session.rows("totals")[0]["unpacked_bytes"] == plan.today_bytes
         for each in plan.proposals:
             stack = known[each.image_id]
-            assert each.order in allowed(stack, grade.value)
+            assert each.order in allowed_orders(stack, grade.value)
             assert each.proof is not None
             assert each.proof.equal
             other = tuple(stack[at] for at in each.order)
-            assert seen(other, grade.value) == seen(stack, grade.value)
+            assert merged_view(other, grade.value) == merged_view(stack, grade.value)
         if objective is Objective.STORAGE:
             assert plan.proposed_bytes <= plan.today_bytes
         else:
@@ -232,7 +232,7 @@ def test_layers_of_a_base_move_unless_bases_are_kept(tmp_path: Path) -> None:
 def test_only_images_that_are_asked_about_move(tmp_path: Path) -> None:
     """Only images that match the given names get another order; an unknown name is an error."""
     session = tools(tmp_path)
-    # b holds its own file below what both have: it is b that must move
+    # b has its own file below the common layers, so b must change
     assert by_name(reorder(session, ReorderOptions(images=["*tool:a"]))) == {}
     assert list(by_name(reorder(session, ReorderOptions(images=["tool:b"])))) == [
         "r.example/tool:b"
@@ -280,7 +280,7 @@ def test_for_pulls_frequent_changes_move_up(tmp_path: Path) -> None:
         assert swap.reason == "the RUN can read the files that the other step copies"
         assert not each.free
         assert each.pull_proposed < each.pull_today
-    # the same install on one parent is stored once
+    # the same packages on one parent are stored once
     assert plan.today_bytes - plan.proposed_bytes == 18_000
 
 
@@ -335,7 +335,7 @@ def test_steps_at_two_positions_are_built_once(tmp_path: Path) -> None:
     )
     wins = {each.name: each.saves_bytes for each in found.proposals}
     assert wins == {"r/two:1": 50_400, "r/ml:1": 70_001}
-    # the larger of both runs stays
+    # the larger run keeps its order
     assert found.today_bytes - found.proposed_bytes == 50_400 + 70_001
     assert found.reproducible_bytes == found.today_bytes
     assert set(found.classes.values()) == {"overlap"}
@@ -404,7 +404,7 @@ def test_forms_agree_and_foreign_text_stays_text(tmp_path: Path) -> None:
             (),
             ("-f", "json"),
             ("-f", "markdown"),
-            ("--explain", "tool:b"),
+            ("explain", "tool:b"),
         )
     )
     for done in (text, told, marked, said):

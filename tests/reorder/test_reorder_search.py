@@ -28,7 +28,7 @@ def problems(draw, most_stacks=4, most_layers=5, tallest=4):
         layers = draw(st.lists(number, min_size=1, max_size=tallest))
         pairs = [(low, high) for high in range(len(layers)) for low in range(high)]
         held = draw(st.lists(st.sampled_from(pairs), max_size=3)) if pairs else []
-        # layers that are the same never change places
+        # equal layers never swap
         held += [(low, high) for low, high in pairs if layers[low] == layers[high]]
         stacks.append(stack_of(layers, held))
     return stacks, sizes
@@ -72,7 +72,7 @@ def test_a_plan_is_never_worse_than_today(problem):
     today = [stack.today for stack in stacks]
     assert all(stack.allows(order) for stack, order in zip(stacks, orders, strict=True))
     assert unpacked_bytes(stacks, orders, sizes) <= unpacked_bytes(stacks, today, sizes)
-    # nothing moves for nothing
+    # nothing moves if nothing is saved
     if unpacked_bytes(stacks, orders, sizes) == unpacked_bytes(stacks, today, sizes):
         assert orders == today
 
@@ -94,7 +94,7 @@ def test_a_trie_counts_bytes_as_the_definition_does(problem, chance):
     assert trie.total_bytes == unpacked_bytes(
         [stacks[each] for each in left], [orders[each] for each in left], sizes
     )
-    # the best way through what is there is the best of all ways
+    # the best order in the trie is the best of all allowed orders
     best = trie.best_order(stacks[gone])
     assert stacks[gone].allows(best)
     assert trie.cost(stacks[gone].layers_in(best)) == min(
@@ -103,7 +103,7 @@ def test_a_trie_counts_bytes_as_the_definition_does(problem, chance):
 
 
 def test_one_order_joins_layers_with_two_parents():
-    # conf, lib, model over one base, in another order in each image
+    # conf, lib and model over one base, in a different order in each image
     """Layers in different orders on one base get one order and are stored once."""
     stacks = [stack_of([0, 1, 2, 3], []), stack_of([0, 4, 2, 1], [])]
     sizes = [100, 20, 8, 1, 1]
@@ -114,7 +114,7 @@ def test_one_order_joins_layers_with_two_parents():
 
 
 def test_an_empty_layer_moves_if_a_large_one_needs_it():
-    # 2 is large and waits for 1, which has no bytes
+    # 2 is large and must be above 1, which has no bytes
     """A large layer that must be above an empty one is shared together with it."""
     stacks = [stack_of([1, 2, 3], [(0, 1)]), stack_of([4, 1, 2], [(1, 2)])]
     sizes = [0, 0, 50, 1, 1]
@@ -186,7 +186,7 @@ def test_the_order_for_pulls_is_the_optimum(problem, data):
 
 
 def test_many_free_layers_are_ordered_by_smiths_rule():
-    # without constraints Smith's rule is the best order
+    # Smith's rule is optimal without constraints
     """Without constraints Smith's rule gives the best order."""
     chance = random.Random(3)
     count = 20
@@ -203,6 +203,6 @@ def test_many_free_layers_are_ordered_by_smiths_rule():
 
 
 def test_expected_bytes_count_layers_above_a_change():
-    # the base changes in one release of four, what lies above it with it
+    # the base changes in one release of four, and the layer above it with it
     """If the base changes, the layers above it are pulled with it."""
     assert expected_bytes((0, 1), [100, 10], [0.25, 0.5]) == pytest.approx(25 + 10 * (1 - 0.375))

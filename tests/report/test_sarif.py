@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from dedupe.model.paths import path_text
 
-#: what code scanning needs of a log, after section 3 of the standard
+#: the parts of section 3 of the standard that code scanning needs
 SARIF = {
     "type": "object",
     "required": ["$schema", "version", "runs"],

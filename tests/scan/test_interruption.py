@@ -52,7 +52,7 @@ def test_ctrl_c_ends_a_scan_and_keeps_finished_layers(tmp_path: Path) -> None:
     assert finished_layers(catalog) == len(SMALL)
     assert list((catalog / "scans").glob("[!.]*")) == []
     outcome, session = scanned(catalog, tmp_path / "small")
-    assert (outcome.layers_read, outcome.layers_named) == (0, len(SMALL))
+    assert (outcome.layers_read, outcome.layers_reused) == (0, len(SMALL))
     assert session.rows("totals")[0]["layer_bytes"] == 5000
 
 
@@ -69,7 +69,7 @@ def test_workers_end_with_a_killed_scan(tmp_path: Path) -> None:
             time.sleep(0.02)
     finally:
         running.kill()
-    # ends when the last process that has standard error ends
+    # returns when the last process with this standard error has ended
     running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == -signal.SIGKILL
 

@@ -14,7 +14,7 @@ from builders import (
 )
 from builders.containerd import CONTENT, ContainerdRoot, write
 from builders.samples import APP, OTHER, WEB
-from helpers.scanning import codes, errors, figures, found, only, scanned
+from helpers.scanning import codes, error_codes, figures, find_sources, only_source, scanned
 
 from dedupe.model.images import FoundSource, LayerState, SourceKind, Whiteouts
 
@@ -31,7 +31,7 @@ def test_containerd_has_the_figures_of_a_layout(page_size: int, tmp_path: Path) 
     theirs, reference = scanned(tmp_path / "b", tmp_path / "layout")
     assert codes(ours) == codes(theirs) == []
     assert figures(session) == figures(reference)
-    assert only(tmp_path / "containerd").kind is SourceKind.CONTAINERD
+    assert only_source(tmp_path / "containerd").kind is SourceKind.CONTAINERD
 
 
 def test_names_of_one_image_in_all_namespaces_are_one_image(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_names_of_one_image_in_all_namespaces_are_one_image(tmp_path: Path) -> N
     root.name("quay.io/copy/app@" + target["digest"], target, "default")
     root.name("localhost:5000/app", target, "default")
     root.write()
-    (image,) = only(tmp_path).images
+    (image,) = only_source(tmp_path).images
     assert set(image.names) == {
         "docker.io/library/app:1",
         "localhost:5000/app",
@@ -60,7 +60,7 @@ def test_names_are_made_printable(tmp_path: Path) -> None:
     images[b"\xff\xfe:1"] = images.pop(b"evil\x1b[2J:1")
     root.name("evil\x1b[2J:1", target)
     root.write()
-    (image,) = only(tmp_path).images
+    (image,) = only_source(tmp_path).images
     assert all(name.isprintable() and name.encode() for name in image.names)
     assert "evil\\x1b[2J:1" in image.names
 
@@ -71,7 +71,7 @@ def test_a_blob_of_no_image_is_an_orphan(tmp_path: Path) -> None:
     root.add(APP, namespace="k8s.io")
     root.contents.blobs |= (orphan := {"sha256:" + "0" * 64: b"x" * 33})
     root.write()
-    source = only(tmp_path)
+    source = only_source(tmp_path)
     assert source.orphan_bytes == 33
     assert source.stored_bytes == sum(len(blob) for blob in root.contents.blobs.values())
     assert len(source.blobs) == len(root.contents.blobs)
@@ -86,7 +86,7 @@ def test_orphans_of_both_kinds(tmp_path: Path) -> None:
     root.unpack(OTHER)
     root.files[f"{root.folder()}/layer"] = b"y" * 70
     root.write()
-    source = only(tmp_path)
+    source = only_source(tmp_path)
     assert (source.orphan_blob_bytes, source.orphan_unpacked_bytes) == (33, 70)
     _, session = scanned(tmp_path / "catalog", tmp_path / "containerd")
     usage = {
@@ -114,7 +114,7 @@ def test_platforms_that_were_not_pulled_are_not_errors(documents: str, tmp_path:
     index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [here, absent]}
     root.name("docker.io/library/app:1", root.contents.add(json_of(index), INDEX))
     root.write()
-    source = only(tmp_path)
+    source = only_source(tmp_path)
     assert source.problems == []
     assert [image.image_id for image in source.images] == [APP.image_id]
     assert [(other.kind, str(other.platform)) for other in source.others] == [
@@ -132,7 +132,7 @@ def test_layers_without_blobs_are_read_from_snapshots(snapshotter: str, tmp_path
     for digest in root.contents.layers[APP.image_id]:
         root.contents.blobs.pop(digest, None)
     root.write()
-    source = only(tmp_path)
+    source = only_source(tmp_path)
     assert source.problems == []
     (image,) = source.images
     for position, layer in enumerate(image.layers):
@@ -158,7 +158,7 @@ def test_a_blob_is_read_rather_than_a_snapshot(tmp_path: Path) -> None:
     root.add(APP)
     root.unpack(APP)
     root.write()
-    (image,) = only(tmp_path).images
+    (image,) = only_source(tmp_path).images
     assert all(layer.content is layer.blob and layer.tree for layer in image.layers)
 
 
@@ -173,9 +173,9 @@ def test_a_layer_with_an_unreadable_blob_is_read_from_its_snapshot(tmp_path: Pat
     path = tmp_path / CONTENT / "blobs" / first.replace(":", "/")
     path.unlink()
     path.mkdir()
-    source = only(tmp_path)
+    source = only_source(tmp_path)
     assert first != second
-    assert errors(source) == ["not-a-regular-file"] * 2
+    assert error_codes(source) == ["not-a-regular-file"] * 2
     (image,) = source.images
     assert [layer.state for layer in image.layers] == [None] * 3
     assert all(layer.content is layer.tree for layer in image.layers)
@@ -190,8 +190,8 @@ def test_a_layer_without_blob_and_snapshot_is_one_error(tmp_path: Path) -> None:
     upper = root.contents.layers[APP.image_id][1]
     del root.contents.blobs[upper]
     root.write()
-    source = only(tmp_path)
-    assert errors(source) == ["blob-missing"]
+    source = only_source(tmp_path)
+    assert error_codes(source) == ["blob-missing"]
     assert {problem.code for problem in source.problems} == {
         "blob-missing",
         "unsupported-snapshotter",
@@ -216,7 +216,7 @@ def test_a_container_has_its_image_state_and_upper_folder(tmp_path: Path) -> Non
     for name in ("never", "begun", "runs", "ended"):
         root.snapshot(name, top, "k8s.io")
         uppers[name] = root.folder()
-        # CRI gives the image by its ID: which one it is, the snapshot below says
+        # CRI gives the ID of the config, and the parent snapshot gives the image
         root.container(name, APP.image_id, namespace="k8s.io", labels=labels)
     root.container("nowhere", WEB.names[0], namespace="k8s.io")
     tasks = tmp_path / "io.containerd.runtime.v2.task" / "k8s.io"
@@ -227,7 +227,7 @@ def test_a_container_has_its_image_state_and_upper_folder(tmp_path: Path) -> Non
     write(states / "runs" / "status", json_of(running))
     write(states / "ended" / "status", json_of(running | {"FinishedAt": 3}))
     root.write()
-    source = only(tmp_path)
+    source = only_source(tmp_path)
     containers = {container.container_id: container for container in source.containers}
     assert {name: container.running for name, container in containers.items()} == {
         "never": False,
@@ -244,7 +244,7 @@ def test_a_container_has_its_image_state_and_upper_folder(tmp_path: Path) -> Non
         assert "/".join(container.upper.parts) == upper
     assert containers["nowhere"].upper is None
     assert containers["nowhere"].image_id == WEB.image_id
-    assert errors(source) == ["snapshot-missing"]
+    assert error_codes(source) == ["snapshot-missing"]
 
 
 def test_roots_at_any_depth(tmp_path: Path) -> None:
@@ -253,7 +253,7 @@ def test_roots_at_any_depth(tmp_path: Path) -> None:
         root = ContainerdRoot(tmp_path / "lib" / place)
         root.add(APP)
         root.write()
-    sources = found(tmp_path)
+    sources = find_sources(tmp_path)
     assert [item.location for item in sources if isinstance(item, FoundSource)] == [
         str(tmp_path / "lib/containerd"),
         str(tmp_path / "lib/rancher/k3s/agent/containerd"),

@@ -13,7 +13,7 @@ from builders import (
 )
 from builders.containerd import CONTENT, META, SNAPSHOTTER, ContainerdRoot, varint, zigzag
 from builders.samples import APP, OTHER, WEB
-from helpers.scanning import errors, only
+from helpers.scanning import error_codes, only_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,7 +40,7 @@ SPOILT_METADATA: dict[str, tuple[Callable[[Path], object], str]] = {
     "absent": (Path.unlink, "blob-missing"),
     "empty": (lambda path: path.write_bytes(b""), "bolt-damaged"),
     "cut in half": (cut, "bolt-damaged"),
-    "both metas gone": (
+    "both metas zeroed": (
         lambda path: path.write_bytes(bytes(8192) + path.read_bytes()[8192:]),
         "bolt-damaged",
     ),
@@ -69,8 +69,8 @@ def test_without_meta_db_images_are_read_without_names(name: str, tmp_path: Path
     root.contents.blobs["sha256:" + "1" * 64] = lie
     root.write(fanout=2)
     spoil(tmp_path / META)
-    source = only(tmp_path)
-    assert errors(source) == [code]
+    source = only_source(tmp_path)
+    assert error_codes(source) == [code]
     (problem,) = source.problems
     assert "without names" in problem.message
     names = {image.image_id: image.names for image in source.images}
@@ -89,8 +89,8 @@ def test_damage_in_one_namespace_costs_only_its_names(tmp_path: Path) -> None:
     page = where // 4096 * 4096
     data[page : page + 8] = (99).to_bytes(8, "little")
     path.write_bytes(data)
-    source = only(tmp_path)
-    assert errors(source) == ["bolt-damaged"]
+    source = only_source(tmp_path)
+    assert error_codes(source) == ["bolt-damaged"]
     names = {image.image_id: image.names for image in source.images}
     assert names == {APP.image_id: (), WEB.image_id: ("docker.io/library/web:2",)}
 
@@ -127,8 +127,8 @@ def spoil_snapshots(root: ContainerdRoot) -> None:
 
 SPOILT: dict[str, tuple[Callable[[ContainerdRoot], None], list[str]]] = {
     "a digest that is a path": (spoil_digest, ["bad-digest"]),
-    "a target that is none": (spoil_target, ["bad-digest"]),
-    "a target that is gone": (spoil_missing, ["blob-missing"]),
+    "a target that is not a bucket": (spoil_target, ["bad-digest"]),
+    "a target that is missing": (spoil_missing, ["blob-missing"]),
     "a size below zero": (spoil_size, ["bad-descriptor"]),
     "snapshots in a cycle": (spoil_cycle, []),
     "snapshots that are none": (spoil_snapshots, []),
@@ -143,8 +143,8 @@ def test_a_bad_record_is_one_error(name: str, tmp_path: Path) -> None:
     root.add(APP)
     spoil(root)
     root.write()
-    source = only(tmp_path)
-    assert errors(source) == expected
+    source = only_source(tmp_path)
+    assert error_codes(source) == expected
     assert [image.names for image in source.images] == [("docker.io/library/app:1",)]
 
 
@@ -157,8 +157,8 @@ def test_records_are_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.Monk
         root.name(f"docker.io/library/more:{number}", target)
         root.snapshot(f"work{number}", "", "default")
     root.write()
-    source = only(tmp_path)
-    assert set(errors(source)) == {"bolt-too-large"}
+    source = only_source(tmp_path)
+    assert set(error_codes(source)) == {"bolt-too-large"}
     assert [image.image_id for image in source.images] == [APP.image_id]
 
 
@@ -169,8 +169,8 @@ def test_a_damaged_database_of_snapshots_is_one_error(tmp_path: Path) -> None:
     root.unpack(APP)
     root.write()
     cut(tmp_path / f"{SNAPSHOTTER}overlayfs/metadata.db")
-    source = only(tmp_path)
-    assert errors(source) == ["bolt-damaged"]
+    source = only_source(tmp_path)
+    assert error_codes(source) == ["bolt-damaged"]
     assert all(layer.blob for layer in source.images[0].layers)
 
 
@@ -184,8 +184,8 @@ def test_a_manifest_that_is_not_a_file_costs_only_its_image(
     root.add(OTHER)
     root.write()
     spoil(tmp_path / CONTENT / "blobs" / target["digest"].replace(":", "/"))
-    source = only(tmp_path)
-    assert len(errors(source)) == 1
+    source = only_source(tmp_path)
+    assert len(error_codes(source)) == 1
     assert [image.image_id for image in source.images] == [OTHER.image_id]
 
 
@@ -210,7 +210,7 @@ def test_flipped_bytes_in_databases_are_problems(
         for position, value in changes:
             data[position % len(data)] = value
         path.write_bytes(data)
-        source = only(Path(name))
+        source = only_source(Path(name))
     assert {image.image_id for image in source.images} <= {APP.image_id}
     assert {problem.code for problem in source.problems} <= {
         "bad-digest",
@@ -225,7 +225,7 @@ def test_flipped_bytes_in_databases_are_problems(
     }
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can scan as somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can scan as another user")
 def test_a_store_without_permission_is_one_error() -> None:
     """A store that the user may not read is one error, not one per file."""
     with tempfile.TemporaryDirectory() as name:
@@ -239,7 +239,7 @@ def test_a_store_without_permission_is_one_error() -> None:
             folder.chmod(0o700)
         os.seteuid(65534)
         try:
-            source = only(place / "containerd")
+            source = only_source(place / "containerd")
         finally:
             os.seteuid(0)
     (problem,) = source.problems

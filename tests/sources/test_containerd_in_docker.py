@@ -7,7 +7,7 @@ from builders import (
 )
 from builders.containerd import ContainerdRoot, write
 from builders.samples import APP, WEB
-from helpers.scanning import found, only, scanned
+from helpers.scanning import find_sources, only_source, scanned
 
 from dedupe.model.images import FoundSource, SourceKind
 
@@ -25,7 +25,7 @@ def docker_root(folder: Path) -> ContainerdRoot:
     for cid in (CID, FORGOTTEN):
         below = root.snapshot(f"{cid}-init", top, "moby", kind=3)
         root.snapshot(cid, below, "moby")
-    # docker has a record in containerd of what runs, whatever keeps its layers
+    # docker records every running container in containerd, with any storage driver
     root.container(CID, "", namespace="moby")
     root.container(GRAPH, "", namespace="moby", snapshotter="")
     root.meta[b"moby"][b"containers"][GRAPH.encode()][b"snapshotKey"] = b""
@@ -45,7 +45,7 @@ def docker_root(folder: Path) -> ContainerdRoot:
 def test_images_and_containers_have_dockers_names(tmp_path: Path) -> None:
     """Docker's images and containers are read from containerd, with the names docker gives."""
     docker_root(tmp_path / "docker").write()
-    source = only(tmp_path)
+    source = only_source(tmp_path)
     assert source.kind is SourceKind.DOCKER_CONTAINERD
     assert source.location == str(tmp_path / "docker/containerd/daemon")
     assert source.problems == []
@@ -76,8 +76,8 @@ def test_an_empty_containerd_of_docker_is_not_a_source(tmp_path: Path) -> None:
     """The empty containerd of a docker with a graph driver is not a source of its own."""
     (tmp_path / "image/overlay2/imagedb/content/sha256").mkdir(parents=True)
     ContainerdRoot(tmp_path / "containerd/daemon").write()
-    kinds = [item.kind for item in found(tmp_path) if isinstance(item, FoundSource)]
+    kinds = [item.kind for item in find_sources(tmp_path) if isinstance(item, FoundSource)]
     assert SourceKind.DOCKER_CONTAINERD not in kinds
     docker_root(tmp_path).write()
-    kinds = [item.kind for item in found(tmp_path) if isinstance(item, FoundSource)]
+    kinds = [item.kind for item in find_sources(tmp_path) if isinstance(item, FoundSource)]
     assert SourceKind.DOCKER_CONTAINERD in kinds

@@ -24,7 +24,7 @@ from builders import (
     write_oci_archive,
     write_oci_layout,
 )
-from helpers.scanning import codes, errors, figures, only, scanned
+from helpers.scanning import codes, error_codes, figures, only_source, scanned
 
 from dedupe.formats.bolt import BoltFile
 from dedupe.model.images import FoundSource, TreeRef
@@ -107,7 +107,7 @@ class Daemon:
         self.ctr("images", "import", *chosen, str(archive), namespace=namespace)
 
     def settle(self) -> None:
-        """Wait until what imports needed for themselves is collected: that comes later."""
+        """Wait until containerd has deleted temporary objects of the imports."""
         blobs = self.root / "io.containerd.content.v1.content/blobs/sha256"
         seen: list[set[str]] = []
         for _ in range(50):
@@ -126,7 +126,7 @@ class Daemon:
 @pytest.fixture
 def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
     """A containerd of its own, with CRI if the test asks for it."""
-    # a socket's path has 108 bytes at most
+    # the path of a socket has at most 108 bytes
     folder = Path(tempfile.mkdtemp(prefix="ctd"))
     with_cri = getattr(request, "param", None) == "cri"
     started = Daemon(folder, disabled="[]" if with_cri else f'["{CRI}"]')
@@ -153,8 +153,8 @@ def test_images_of_a_real_containerd_have_the_figures_of_their_layout(
     theirs, reference = scanned(tmp_path / "b", tmp_path / "layout")
     assert codes(ours) == codes(theirs) == []
     ours_figures, their_figures = figures(session), figures(reference)
-    # containerd keeps what it unpacked beside the blobs, a copy a namespace
-    source = only(daemon.root)
+    # containerd keeps unpacked layers beside the blobs, once per namespace
+    source = only_source(daemon.root)
     blobs_alone = sum(blob.stored_bytes for blob in source.blobs)
     assert ours_figures["totals"][0].pop("stored_bytes") > blobs_alone
     assert their_figures["totals"][0].pop("stored_bytes") == blobs_alone
@@ -183,7 +183,7 @@ def test_the_id_that_cri_adds_is_not_a_name(daemon: Daemon) -> None:
             break
         time.sleep(0.1)
     assert sorted(known) == [*APP.names, APP.image_id]
-    (image,) = only(daemon.root).images
+    (image,) = only_source(daemon.root).images
     assert image.names == tuple(APP.names)
 
 
@@ -197,11 +197,11 @@ def names_in(tree: TreeRef) -> set[str]:
 def test_without_blobs_layers_are_their_unpacked_folders(snapshotter: str, daemon: Daemon) -> None:
     """Without their blobs, layers are read from the folders that containerd unpacked them to."""
     daemon.load(APP, snapshotter=snapshotter)
-    before = only(daemon.root)
+    before = only_source(daemon.root)
     for layer in before.images[0].layers:
         assert layer.blob is not None
         daemon.root.joinpath(*layer.blob.parts).unlink(missing_ok=True)
-    source = only(daemon.root)
+    source = only_source(daemon.root)
     assert source.problems == []
     trees = [layer.tree for layer in source.images[0].layers]
     assert all(trees)
@@ -237,7 +237,7 @@ def test_a_real_container_is_read_in_every_state(daemon: Daemon) -> None:
     daemon.ctr("run", "--detach", image.names[0], "busy", "/bin/sh", "-c", script)
 
     def states() -> dict[str, bool | None]:
-        source = only(daemon.root)
+        source = only_source(daemon.root)
         assert source.problems == []
         for container in source.containers:
             assert container.image_id == image.image_id
@@ -247,7 +247,7 @@ def test_a_real_container_is_read_in_every_state(daemon: Daemon) -> None:
     def upper(name: str) -> Path:
         (container,) = (
             container
-            for container in only(daemon.root).containers
+            for container in only_source(daemon.root).containers
             if container.container_id == name
         )
         assert container.upper is not None
@@ -258,7 +258,7 @@ def test_a_real_container_is_read_in_every_state(daemon: Daemon) -> None:
             if (upper("busy") / "doomed").exists():
                 break
             time.sleep(0.05)
-        # a task is no proof: containerd keeps it until somebody asks how it ended
+        # containerd keeps the record of an ended task until a client asks for its exit status
         assert states() == {"idle": False, "busy": None}
         assert (upper("busy") / "new").read_text() == "hello\n"
         assert (upper("busy") / "doomed").is_char_device()
@@ -309,7 +309,7 @@ def test_a_live_store_is_read_without_disturbing_the_daemon(daemon: Daemon) -> N
             metadata = read_metadata(BoltFile.open(daemon.root, METADATA))
             assert metadata.errors == []
             seen.add(frozenset(record.name for record in metadata.images))
-            sources.append(only(daemon.root))
+            sources.append(only_source(daemon.root))
     finally:
         stop.set()
         writer.join()
@@ -321,7 +321,7 @@ def test_a_live_store_is_read_without_disturbing_the_daemon(daemon: Daemon) -> N
         for names in seen
     )
     assert len(seen) > 1, f"nothing changed in {written} commands"
-    assert all(errors(source) == [] for source in sources)
+    assert all(error_codes(source) == [] for source in sources)
     assert all(
         {image.image_id for image in source.images} == {APP.image_id, WEB.image_id}
         for source in sources

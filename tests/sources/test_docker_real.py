@@ -26,7 +26,7 @@ from builders import (
     write_oci_layout,
 )
 from helpers.privileges import as_nobody
-from helpers.scanning import codes, errors, found, only, scanned
+from helpers.scanning import codes, error_codes, find_sources, only_source, scanned
 
 from dedupe.model.images import FoundSource, Severity
 
@@ -43,7 +43,7 @@ BASE = tar_of(
     [
         directory("etc"),
         file("etc/a", b"1" * 400, mode=0o600, uid=7),
-        # docker sets what the link's header says
+        # docker sets the metadata in the header of the link
         hardlink("etc/b", "etc/a", mode=0o600, uid=7),
         symlink("etc/s", "a"),
         directory("old"),
@@ -106,7 +106,7 @@ class Daemon:
 @pytest.fixture(params=["overlay2", "vfs"])
 def daemon(request: pytest.FixtureRequest) -> Iterator[Daemon]:
     """A dockerd of its own, for each driver."""
-    # a socket's path has 108 bytes at most
+    # the path of a socket has at most 108 bytes
     folder = Path(tempfile.mkdtemp(prefix="dkr"))
     started = Daemon(folder, request.param)
     try:
@@ -137,7 +137,7 @@ def test_images_of_a_real_docker_have_the_figures_of_their_layout(
     assert ours.entries == theirs.entries == 12
     assert session.ask("SELECT DISTINCT verified FROM layers").rows == [("rebuild",)]
     assert session.rows("merged_view") == reference.rows("merged_view")
-    source = only(daemon.root)
+    source = only_source(daemon.root)
     assert {one.image_id: set(one.names) for one in source.images} == {
         APP.image_id: set(APP.names),
         WEB.image_id: set(WEB.names),
@@ -154,7 +154,7 @@ def test_images_of_a_real_docker_have_the_figures_of_their_layout(
             f"SELECT sum(content_bytes) FROM scan_image_layers JOIN layers USING (layer) "
             f"WHERE image_id = '{one.image_id}'"
         ).rows[0][0]
-        # overlay2 counts 1 for a hard link, whatever it is
+        # overlay2 counts 1 for every hard link
         assert content <= size <= content + 2
 
 
@@ -174,7 +174,7 @@ def test_a_walk_gives_the_entries_of_tar_split_data(daemon: Daemon, tmp_path: Pa
         f"WHERE {marks} AND image_id = '{APP.image_id}' ORDER BY ALL"
     )
     ours, theirs = walked.ask(text).rows, session.ask(text).rows
-    # folders above what a layer has are in its folder, whether its tar lists them or not
+    # a layer's folder has all parent folders, whether its tar lists them or not
     implied = [row for row in ours if row not in theirs]
     assert [row[1:3] for row in implied] == [("etc", "directory")]
     assert [row for row in ours if row not in implied] == theirs
@@ -182,7 +182,7 @@ def test_a_walk_gives_the_entries_of_tar_split_data(daemon: Daemon, tmp_path: Pa
         "SELECT path, kind FROM scan_image_layers JOIN entries USING (layer) WHERE "
         f"NOT ({marks}) AND image_id = '{APP.image_id}' ORDER BY ALL"
     )
-    # a store of whole trees lost what was opaque, not what that hid
+    # a store of whole trees has lost opaque marks, but not what they hid
     expected = {
         "overlay2": [("etc/a", "whiteout"), ("old", "opaque")],
         "vfs": [("etc/a", "whiteout"), ("old/x", "whiteout")],
@@ -235,7 +235,7 @@ def test_changes_of_a_running_container_are_dockers_diff(
     daemon, image = busy
     outcome, session = scanned(tmp_path / "catalog", daemon.root)
     assert codes(outcome) == []
-    source = only(daemon.root)
+    source = only_source(daemon.root)
     containers = {container.name: container for container in source.containers}
     assert {
         name: (container.running, container.image, container.image_id)
@@ -271,8 +271,8 @@ def test_images_of_the_old_builder_share_their_layers(daemon: Daemon, tmp_path: 
     context.mkdir()
     (context / "Dockerfile").write_text("FROM app:1\nCOPY Dockerfile /one\nCOPY Dockerfile /two\n")
     daemon.docker("build", "--tag", "built:1", str(context))
-    source = only(daemon.root)
-    assert errors(source) == []
+    source = only_source(daemon.root)
+    assert error_codes(source) == []
     named = {name: one for one in source.images for name in one.names}
     listed = daemon.docker("images", "--all", "--quiet", "--no-trunc").stdout.split()
     assert {one.image_id for one in source.images} == set(listed)
@@ -312,11 +312,11 @@ def test_a_scan_changes_no_time_of_a_file(daemon: Daemon, tmp_path: Path) -> Non
     try:
         subprocess.run(["cp", "-a", str(daemon.root), str(place / "docker")], check=True)
         before_hashes = hashes_of(place)
-        # relatime would let nothing be seen of a second reading
+        # with relatime a second read would not change the time of access
         for path in place.rglob("*"):
             if not path.is_symlink():
                 os.utime(path, ns=(1, path.stat().st_mtime_ns))
-        # what is compared must be listed by now, since listing is reading
+        # list everything before the comparison, since listing changes times of access
         names = sorted(str(path) for path in place.rglob("*"))
         for path in names:
             if not Path(path).is_symlink():
@@ -362,7 +362,7 @@ def test_a_live_store_is_read_without_disturbing_the_daemon(daemon: Daemon) -> N
     try:
         end = time.monotonic() + 4
         while time.monotonic() < end:
-            sources.append(only(daemon.root))
+            sources.append(only_source(daemon.root))
     finally:
         stop.set()
         writer.join()
@@ -382,5 +382,5 @@ def test_a_store_without_permission_is_one_error(daemon: Daemon) -> None:
     """A root that is closed to other users is one error."""
     daemon.load(APP)
     daemon.folder.chmod(0o755)
-    (problem,) = as_nobody(lambda: found(daemon.root))
+    (problem,) = as_nobody(lambda: find_sources(daemon.root))
     assert (problem.code, problem.subject) == ("permission-denied", str(daemon.root))

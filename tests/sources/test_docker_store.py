@@ -23,7 +23,7 @@ from builders import (
 )
 from builders.docker import DockerRoot, folder_name, write
 from helpers.privileges import as_nobody
-from helpers.scanning import codes, errors, found, only, scanned
+from helpers.scanning import codes, error_codes, find_sources, only_source, scanned
 
 from dedupe.model.images import IdRange, LayerState, Problem, Severity, SourceKind, Whiteouts
 
@@ -65,7 +65,7 @@ def test_docker_has_the_figures_of_a_layout(driver: str, tmp_path: Path) -> None
     assert session.rows("merged_view") == reference.rows("merged_view")
     proofs = "SELECT DISTINCT verified FROM layers"
     assert session.ask(proofs).rows == [("rebuild",)]
-    source = only(tmp_path / "docker")
+    source = only_source(tmp_path / "docker")
     assert source.kind is SourceKind.DOCKER
     assert {one.image_id: one.names for one in source.images} == {
         APP.image_id: ("app:1",),
@@ -82,7 +82,7 @@ def test_a_digest_is_a_name_only_without_a_tag(store: DockerRoot, tmp_path: Path
     store.names["copy"] = {"copy" + digest: APP.image_id, "copy:bad": "sha256:../x"}
     store.names["gone"] = {"gone:1": "sha256:" + "9" * 64}
     store.add()
-    source = only(store.root)
+    source = only_source(store.root)
     names = {one.image_id: one.names for one in source.images}
     assert names == {
         APP.image_id: ("app:1", "copy" + digest),
@@ -97,7 +97,7 @@ def test_a_layer_of_a_layout_is_not_read_again(store: DockerRoot, tmp_path: Path
     write_oci_layout(tmp_path / "layout", [APP])
     scanned(tmp_path / "catalog", tmp_path / "layout")
     outcome, _ = scanned(tmp_path / "catalog", store.root)
-    assert (outcome.layers_read, outcome.layers_named) == (1, 3)
+    assert (outcome.layers_read, outcome.layers_reused) == (1, 3)
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -136,9 +136,6 @@ def test_changed_content_is_an_error_with_its_own_key(store: DockerRoot, tmp_pat
     assert proofs.rows == [("none", 1), ("rebuild", 2)]
 
 
-# Containers
-
-
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_a_container_has_its_image_state_and_folder(driver: str, tmp_path: Path) -> None:
     """Name, image, state, and the writable folder read as a layer."""
@@ -150,7 +147,7 @@ def test_a_container_has_its_image_state_and_folder(driver: str, tmp_path: Path)
         write(upper / ".wh.gone", b"")
     outcome, session = scanned(tmp_path / "catalog", made.root)
     assert outcome.errors == 0
-    (container,) = only(made.root).containers
+    (container,) = only_source(made.root).containers
     assert container.upper is not None
     assert (container.container_id, container.name, container.image) == (CONTAINER, "web", "app:1")
     assert (container.image_id, container.running) == (APP.image_id, True)
@@ -165,11 +162,11 @@ def test_a_container_without_config_is_known_by_its_id(store: DockerRoot) -> Non
     """Its image is the one whose chain it is on."""
     store.container(CONTAINER, APP)
     (store.root / "containers" / CONTAINER / "config.v2.json").unlink()
-    source = only(store.root)
+    source = only_source(store.root)
     (container,) = source.containers
     assert (container.name, container.running, container.image_id) == (None, None, APP.image_id)
     assert container.upper is not None
-    assert errors(source) == ["blob-missing"]
+    assert error_codes(source) == ["blob-missing"]
 
 
 @pytest.mark.parametrize("content", [b"", b"../../../etc", b"x" * 5000, b"\xff"])
@@ -179,13 +176,10 @@ def test_a_bad_folder_name_of_a_container_is_not_followed(
     """A folder name with a path in it is not followed; the container is still listed."""
     store.container(CONTAINER, APP, name="web")
     (store.layerdb / "mounts" / CONTAINER / "mount-id").write_bytes(content)
-    source = only(store.root)
+    source = only_source(store.root)
     (container,) = source.containers
     assert (container.name, container.upper) == ("web", None)
-    assert len(errors(source)) == 1
-
-
-# Roots
+    assert len(error_codes(source)) == 1
 
 
 def test_ids_below_a_remapped_root_are_shifted_back(tmp_path: Path) -> None:
@@ -195,7 +189,7 @@ def test_ids_below_a_remapped_root_are_shifted_back(tmp_path: Path) -> None:
     outer = DockerRoot(tmp_path / "docker")
     outer.add(WEB)
     outer.container(CONTAINER, WEB)
-    sources = {Path(source.location).name: source for source in found(tmp_path / "docker")}
+    sources = {Path(source.location).name: source for source in find_sources(tmp_path / "docker")}
     assert set(sources) == {"docker", "100000.200000"}
     (one,) = sources["100000.200000"].images
     tree = one.layers[0].tree
@@ -213,7 +207,7 @@ def test_images_of_two_drivers_are_one_source(tmp_path: Path) -> None:
     DockerRoot(tmp_path).add(APP)
     DockerRoot(tmp_path, "vfs").add(WEB)
     write(tmp_path / "image/zfs/repositories.json", b"{}")
-    source = only(tmp_path)
+    source = only_source(tmp_path)
     assert {one.image_id for one in source.images} == {APP.image_id, WEB.image_id}
     assert {one.layers[0].tree.whiteouts for one in source.images} == {
         Whiteouts.KERNEL,
@@ -222,9 +216,6 @@ def test_images_of_two_drivers_are_one_source(tmp_path: Path) -> None:
     assert [(each.subject, each.code) for each in source.problems] == [
         ("image/zfs", "unsupported-store")
     ]
-
-
-# What the disk gives
 
 
 def test_bytes_on_disk_sum_to_those_of_du(store: DockerRoot) -> None:
@@ -238,7 +229,7 @@ def test_bytes_on_disk_sum_to_those_of_du(store: DockerRoot) -> None:
     write(cached / "diff/f", b"c" * 13_000)
     unused = image([file("u", b"u" * 17_000)])
     store.layer(unused.layers[0], unused.diff_ids[0], unused.chain_ids[0], None)
-    source = only(store.root)
+    source = only_source(store.root)
 
     def du(*paths: Path) -> int:
         done = subprocess.run(["du", "-scx", "-B1", *paths], check=True, capture_output=True)
@@ -265,9 +256,6 @@ def test_bytes_on_disk_sum_to_those_of_du(store: DockerRoot) -> None:
     assert source.stored_bytes == sum(
         path.stat().st_size for path in kept if path.is_file() and upper not in path.parents
     )
-
-
-# Damage
 
 
 def zero(name: str) -> Callable[[DockerRoot], None]:
@@ -336,9 +324,9 @@ def test_damage_of_a_layer_costs_only_that_layer(
 ) -> None:
     """The damage is one problem, and other layers are read."""
     damage(store)
-    source = only(store.root)
-    assert code is None or code in errors(source)
-    assert set(errors(source)) <= {code, "blob-missing"}
+    source = only_source(store.root)
+    assert code is None or code in error_codes(source)
+    assert set(error_codes(source)) <= {code, "blob-missing"}
     (app,) = [one for one in source.images if one.image_id == APP.image_id]
     assert [layer.state for layer in app.layers] == [None, state]
     (web,) = [one for one in source.images if one.image_id == WEB.image_id]
@@ -351,9 +339,9 @@ def test_damage_of_a_layer_costs_only_that_layer(
 def test_without_repositories_json_images_have_no_names(store: DockerRoot, content: bytes) -> None:
     """Everything else of the images is read."""
     (store.image / "repositories.json").write_bytes(content)
-    source = only(store.root)
+    source = only_source(store.root)
     assert {one.names for one in source.images} == {()}
-    assert errors(source) == (["not-json"] if len(content) < 3 else [])
+    assert error_codes(source) == (["not-json"] if len(content) < 3 else [])
 
 
 def test_a_bad_config_is_one_problem(store: DockerRoot) -> None:
@@ -362,8 +350,8 @@ def test_a_bad_config_is_one_problem(store: DockerRoot) -> None:
     other = replace(WEB, created="2001-01-01T00:00:00Z")
     (store.config(WEB).parent / ("a" * 64)).write_bytes(other.config)
     write(store.config(WEB).parent / "junk", b"junk")
-    source = only(store.root)
-    assert errors(source) == ["blob-missing", "digest-mismatch", "not-json"]
+    source = only_source(store.root)
+    assert error_codes(source) == ["blob-missing", "digest-mismatch", "not-json"]
     assert {(one.image_id, one.config_checked) for one in source.images} == {
         (APP.image_id, True),
         (other.image_id, False),
@@ -375,13 +363,13 @@ def test_leftovers_of_a_crash_are_orphans(store: DockerRoot) -> None:
     write(store.layerdb / "tmp/write-set-123/diff", b"")
     tree = store.root / "overlay2" / (folder_name("x") + "-removing")
     write(tree / "diff/f", b"r" * 500)
-    source = only(store.root)
+    source = only_source(store.root)
     assert sorted(each.code for each in source.problems) == ["crash-leftover", "orphan-folders"]
     assert source.orphan_bytes == 500
-    assert errors(source) == []
+    assert error_codes(source) == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to another user")
 def test_a_store_without_permission_is_one_error(store: DockerRoot, tmp_path: Path) -> None:
     """The error says what to do."""
     for folder in (*tmp_path.parents, tmp_path):
@@ -391,7 +379,7 @@ def test_a_store_without_permission_is_one_error(store: DockerRoot, tmp_path: Pa
     (store.root / "image").chmod(0o700)
 
     def problems() -> list[tuple[str, str, str]]:
-        (source,) = found(store.root)
+        (source,) = find_sources(store.root)
         assert not isinstance(source, Problem)
         return [(each.subject, each.code, each.message) for each in source.problems]
 
@@ -408,6 +396,6 @@ def test_steps_and_platform_are_those_of_the_config(store: DockerRoot) -> None:
     """Build steps and platform are those of the config."""
     built = Image([BASE], names=["built:1"], platform="linux/arm/v7", history=["COPY . /"])
     store.add(built)
-    (one,) = [each for each in only(store.root).images if each.image_id == built.image_id]
+    (one,) = [each for each in only_source(store.root).images if each.image_id == built.image_id]
     assert (str(one.platform), one.layers[0].created_by) == ("linux/arm/v7", "COPY . /")
     assert json.loads(store.config(built).read_bytes())["architecture"] == "arm"

@@ -25,7 +25,8 @@ from helpers.scanning import Silence, codes, scan_only, scanned
 from dedupe.host.objects import open_store
 from dedupe.layers.reader import read_layer
 from dedupe.model.images import BlobRef, FoundSource, ObjectRef
-from dedupe.scan import ScanOutcome, scan
+from dedupe.model.outcome import ScanOutcome
+from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
 
@@ -63,7 +64,7 @@ def store(tmp_path: Path) -> RegistryStore:
     made.index("multi", [one, made.image("multi", OTHER), made.attestation("multi", "x")], "2")
     made.image("copies", OTHER, compression="zstd")
     made.upload("app/deep", b"u" * 1000)
-    made.blob(b"nobody's")
+    made.blob(b"orphan")
     made.link("broken", "_manifests", "tags", "1", "current", text="")
     return made
 
@@ -144,7 +145,7 @@ def after_listing(bucket: str, tmp_path: Path, change: Callable[[], object]) -> 
     """A scan of a bucket in which something changes after it was listed."""
     found = list(discover([f"s3://{bucket}"], Selection()))
     change()
-    return scan(found, Catalog(tmp_path / "catalog"), Silence(), workers=2)
+    return scan_sources(found, Catalog(tmp_path / "catalog"), Silence(), workers=2)
 
 
 def test_a_layer_deleted_after_listing_is_one_problem(
@@ -176,7 +177,7 @@ def test_rows_do_not_depend_on_the_length_of_ranges(
     """However long the ranges, rows and digests of a layer are those of its file."""
     bucket = f"ranges{size}"
     objects = make_bucket(endpoint, bucket)
-    # the largest blob: the layer of random bytes
+    # the largest blob is the layer of random bytes
     path = max(store.v2.glob("blobs/*/*/*/data"), key=lambda data: data.stat().st_size)
     objects.put("p/key", path.read_bytes())
     length = path.stat().st_size

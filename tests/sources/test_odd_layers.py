@@ -77,7 +77,9 @@ def test_an_encrypted_layer_is_not_read(tmp_path: Path) -> None:
 
 def test_a_foreign_layer_without_blob_is_a_note(tmp_path: Path) -> None:
     """A foreign layer without its blob is not an error."""
-    windows = Image(IMAGE.layers, names=["win:1"], platform="windows/amd64", foreign=frozenset({0}))
+    windows = Image(
+        IMAGE.layers, names=["windows:1"], platform="windows/amd64", foreign=frozenset({0})
+    )
     write_oci_layout(tmp_path / "store", [windows])
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
     assert (codes(outcome), outcome.errors) == (["foreign-layer"], 0)
@@ -91,7 +93,7 @@ def test_a_foreign_layer_with_its_blob_is_read(tmp_path: Path) -> None:
     blob = compress(BASE, "gzip")
     address = ["https://example.invalid/layer"]
     layer = contents.add(blob, FOREIGN + "+gzip", urls=address)
-    write_manifest(tmp_path / "store", [layer], contents, Image([BASE], names=["win:1"]))
+    write_manifest(tmp_path / "store", [layer], contents, Image([BASE], names=["windows:1"]))
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
     assert (codes(outcome), states(session)) == ([], [(0, "read")])
     assert session.rows("images")[0]["live_bytes"] == 150

@@ -72,10 +72,10 @@ def test_stored_bytes_are_those_of_the_blobs(store: RegistryStore, tmp_path: Pat
     """Links and uploads are other bytes; blobs of no image are orphans."""
     store.image("app", IMAGE, "1")
     store.upload("app", b"u" * 1000)
-    orphan = store.blob(b"nobody's" * 100)
+    orphan = store.blob(b"orphan" * 100)
     (source,) = found(store.root)
     assert source.stored_bytes == store.blob_bytes()
-    assert source.orphan_bytes == len(b"nobody's" * 100)
+    assert source.orphan_bytes == len(b"orphan" * 100)
     assert orphan in {blob.digest for blob in source.blobs}
     assert source.other_bytes == store.all_bytes() - store.blob_bytes()
     _, session = scanned(tmp_path / "catalog", store.root)
@@ -289,7 +289,7 @@ def test_each_damage_is_one_problem(name: str, store: RegistryStore, tmp_path: P
     try:
         outcome, session = scanned(tmp_path / "catalog", store.root)
     finally:
-        # Python's own rmtree, which would sweep up later, has no depth for the deepest of these
+        # shutil.rmtree, which pytest uses later, fails on the deepest tree
         subprocess.run(["rm", "-rf", str(store.v2 / "repositories" / "bad")], check=True)
     assert codes(outcome) == [expected]
     assert all(problem.message.isprintable() for problem in outcome.problems)
@@ -331,9 +331,6 @@ def test_indexes_that_name_each_other_often_are_read_quickly(store: RegistryStor
         entry = store.index("app", [entry] * 100)
     (source,) = found(store.root)
     assert names_of(source) == {IMAGE.image_id: [f"app@{entry['digest']}"]}
-
-
-# The real registry
 
 
 @pytest.fixture

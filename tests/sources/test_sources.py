@@ -114,7 +114,7 @@ def test_a_second_scan_reuses_all_layers(tmp_path: Path) -> None:
     write_oci_layout(tmp_path / "store", [IMAGE])
     first, _ = scanned(tmp_path / "catalog", tmp_path / "store")
     again, session = scanned(tmp_path / "catalog", tmp_path / "store")
-    assert (first.layers_read, again.layers_read, again.layers_named) == (2, 0, 3)
+    assert (first.layers_read, again.layers_read, again.layers_reused) == (2, 0, 3)
     assert session.rows("images")[0]["live_bytes"] == 700
     verified, _ = scanned(tmp_path / "catalog", tmp_path / "store", verify=True)
     assert verified.layers_read == 2
@@ -231,13 +231,13 @@ def spoil_deep_index(store: Path) -> None:
 def spoil_device(store: Path) -> None:
     path = layer_blob(store)
     path.unlink()
-    os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))  # /dev/zero: it never ends
+    os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 5))  # /dev/zero, which has no end
 
 
 def spoil_socket(store: Path) -> None:
     path = layer_blob(store)
     path.unlink()
-    # a socket's address is at most 107 bytes long, a blob's path is longer
+    # the address of a socket has at most 107 bytes, and the path of a blob is longer
     with socket.socket(socket.AF_UNIX) as listener:
         here = Path.cwd()
         os.chdir(path.parent)
@@ -344,7 +344,7 @@ def test_a_given_file_without_an_image_is_an_error(name: str, tmp_path: Path) ->
     if name != "absent":
         path.write_bytes(b"" if name == "empty" else b"hello, world\n" * 100)
     outcome = scan_only(tmp_path / "catalog", path)
-    assert outcome.scan_id == ""  # so that the report of the scan before stays the last
+    assert outcome.scan_id == ""  # so the previous scan is still the last
     expected = {"empty": "empty-file", "text": "unknown-format", "absent": "no-such-source"}
     assert codes(outcome) == [expected[name]]
 

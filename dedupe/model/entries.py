@@ -1,4 +1,4 @@
-"""Rows of a layer, as columns: by the million they are never objects."""
+"""Entries of a layer as columns, since objects for millions of rows would be too slow."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a member of a layer is."""
+    """Kind of an entry."""
 
     FILE = "file"
     DIRECTORY = "directory"
@@ -19,13 +19,13 @@ class Kind(StrEnum):
     WHITEOUT = "whiteout"
     #: hides all below its path in lower layers
     OPAQUE = "opaque"
-    #: in the tar, but never in a container: AUFS metadata, invalid whiteouts, unknown types
+    #: in the tar, but not in any container: AUFS metadata, invalid whiteouts, unknown types
     IGNORED = "ignored"
 
 
 @dataclass(slots=True)
 class EntryColumns:
-    """Entries of one layer in tar order, one list a column; docs/catalog.md describes them."""
+    """Entries of one layer in tar order, one list per column; docs/catalog.md explains them."""
 
     member: list[int] = field(default_factory=list)
     path: list[str] = field(default_factory=list)
@@ -47,44 +47,44 @@ class EntryColumns:
         return len(self.member)
 
     def rows(self) -> Iterator[tuple[object, ...]]:
-        """The same a row at a time, for the few uses that need it."""
+        """The entries one by one; slow, for the few uses that need it."""
         return zip(*(getattr(self, each.name) for each in fields(self)), strict=True)
 
 
 @dataclass(frozen=True, slots=True)
 class LayerFacts:
-    """What reading a layer to its end has shown."""
+    """What was computed and counted while a layer was read to its end."""
 
-    #: None where a folder was walked, which has no tar
+    #: None if a folder was walked, which has no tar
     diff_id: str | None
-    #: None where no blob was read
+    #: None if no blob was read
     digest: str | None
     compression: str | None
-    #: bytes of the blob as stored; None where no blob was read
+    #: bytes of the blob as stored; None if no blob was read
     compressed_bytes: int | None
-    #: None where a folder was walked
+    #: None if a folder was walked
     tar_bytes: int | None
     content_bytes: int
     entries: int
     files: int
-    #: bytes that follow the end mark of the tar and are not zero
+    #: bytes after the end mark of the tar, if any of them is not zero
     trailing_bytes: int = 0
-    #: digest of the rows themselves, where there is no diff ID to know them by
+    #: digest of the rows, which identifies them if there is no diff ID
     rows_digest: str | None = None
-    #: bytes that the file system gives to the folder that was read
+    #: bytes that the file system allocates to the folder that was read
     allocated_bytes: int | None = None
-    #: what a reader should be told, code and message each
+    #: code and message of each note to report
     notes: tuple[tuple[str, str], ...] = ()
 
 
 class Verified(StrEnum):
-    """How far a layer's rows are proven to be those of the layer that they are kept for."""
+    """How far a layer's rows are proven to be those of the layer that was claimed."""
 
-    #: the blob has the digest that a manifest names, and its tar the diff ID
+    #: the blob has the digest of the manifest, and its tar the claimed diff ID if there is one
     BLOB = "blob"
-    #: the tar has the diff ID that is claimed, or names itself
+    #: the tar has the claimed diff ID, or none was claimed; no digest was claimed
     DIFF_ID = "diffid"
-    #: the tar was made again from tar-split data and a folder, and has the diff ID
+    #: the tar was rebuilt from tar-split data and a folder, and has the diff ID
     REBUILD = "rebuild"
-    #: a folder was walked, or the bytes are not what is claimed
+    #: a folder was walked, or the digest or diff ID is not the claimed one
     NONE = "none"

@@ -1,0 +1,42 @@
+"""What a scan did, for the person who ran it."""
+
+from dataclasses import dataclass
+
+from dedupe.errors import Exit, LayerError, SourceError
+from dedupe.model.images import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemRow:
+    """A problem and the source that has it."""
+
+    source: str
+    subject: str
+    code: str
+    message: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOutcome:
+    """Counts and problems of one scan."""
+
+    #: empty if no source was found, so that nothing was kept
+    scan_id: str
+    sources: int
+    images: int
+    layers_read: int
+    #: layers of images whose rows the catalog had already
+    layers_reused: int
+    entries: int
+    errors: int
+    problems: tuple[ProblemRow, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0; 1 if something was skipped; if everything was, that of SourceError or LayerError."""
+        if not self.errors:
+            return Exit.COMPLETE
+        if not self.images:
+            return SourceError.exit_code
+        return Exit.SKIPPED if self.layers_read + self.layers_reused else LayerError.exit_code

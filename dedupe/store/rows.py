@@ -1,0 +1,136 @@
+"""The rows that a scan writes into its own tables, and tables as polars frames."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from dedupe import __version__
+from dedupe.model.images import FoundOther, FoundSource
+from dedupe.model.outcome import ProblemRow
+from dedupe.model.tables import TABLES
+from dedupe.scan.interface import ScannedImage, ScanResult
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Row = dict[str, Any]
+
+
+def scan_rows(scan: str, result: ScanResult) -> dict[str, list[Row]]:
+    """Table -> the rows that this scan writes."""
+    return {
+        "scans": [_scan_row(scan, result)],
+        "sources": [_source_row(scan, source) for source in result.sources],
+        "images": [
+            *(
+                _other_row(scan, source.location, other)
+                for source in result.sources
+                for other in source.others
+            ),
+            *(_image_row(scan, image) for image in result.images),
+        ],
+        "image_layers": [row for image in result.images for row in _layer_rows(scan, image)],
+        "containers": [{"scan": scan, **asdict(each)} for each in result.containers],
+        "problems": [_problem_row(scan, problem) for problem in result.problems],
+    }
+
+
+def frame(table: str, columns: dict[str, list[Any]]) -> "pl.DataFrame":
+    """Columns of a table as a frame of the table's types."""
+    # polars takes longer to import than planning a scan does; it is needed from here on
+    import polars as pl
+
+    types: dict[str, Any] = {
+        "VARCHAR": pl.String,
+        "INTEGER": pl.Int32,
+        "BIGINT": pl.Int64,
+        "BLOB": pl.Binary,
+        "BOOLEAN": pl.Boolean,
+        "DOUBLE": pl.Float64,
+        "VARCHAR[]": pl.List(pl.String),
+    }
+    schema = {name: types[kind] for name, kind in TABLES[table].items()}
+    return pl.DataFrame(columns, schema=schema)
+
+
+def _scan_row(scan: str, result: ScanResult) -> Row:
+    return {
+        "scan": scan,
+        "started": result.started,
+        "finished": result.finished,
+        "layers_read": result.layers_read,
+        "layers_reused": result.layers_reused,
+        "version": __version__,
+    }
+
+
+def _source_row(scan: str, source: FoundSource) -> Row:
+    return {
+        "scan": scan,
+        "source": source.location,
+        "kind": source.kind.value,
+        "stored_bytes": source.stored_bytes,
+        "orphan_bytes": source.orphan_bytes,
+        "orphan_blob_bytes": source.orphan_blob_bytes,
+        "orphan_unpacked_bytes": source.orphan_unpacked_bytes,
+        "allocated_bytes": source.allocated_bytes,
+        "other_bytes": source.other_bytes,
+    }
+
+
+def _other_row(scan: str, source: str, other: FoundOther) -> Row:
+    return {
+        "scan": scan,
+        "source": source,
+        "image_id": None,
+        "digest": other.digest,
+        "kind": other.kind,
+        "names": list(other.names),
+        "platform": str(other.platform),
+        "created": None,
+    }
+
+
+def _image_row(scan: str, image: ScannedImage) -> Row:
+    found = image.found
+    return {
+        "scan": scan,
+        "source": image.source,
+        "image_id": image.image_id,
+        "digest": found.digest,
+        "kind": "image",
+        "names": list(found.names),
+        "platform": str(found.platform),
+        "created": found.created,
+    }
+
+
+def _layer_rows(scan: str, image: ScannedImage) -> list[Row]:
+    return [
+        {
+            "scan": scan,
+            "source": image.source,
+            "image_id": image.image_id,
+            "digest": image.found.digest,
+            "position": layer.position,
+            "diff_id": layer.diff_id,
+            "layer": layer.layer,
+            "chain_id": layer.chain_id,
+            "blob": layer.digest,
+            "compressed_bytes": layer.compressed_bytes,
+            "created_by": layer.created_by,
+            "state": layer.state.value,
+            "allocated_bytes": layer.allocated_bytes,
+        }
+        for layer in image.layers
+    ]
+
+
+def _problem_row(scan: str, problem: ProblemRow) -> Row:
+    return {
+        "scan": scan,
+        "source": problem.source,
+        "subject": problem.subject,
+        "code": problem.code,
+        "message": problem.message,
+        "severity": problem.severity.value,
+    }

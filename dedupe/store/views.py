@@ -1,0 +1,262 @@
+"""The catalog's tables as views of a DuckDB connection, and damaged files as errors of the catalog.
+
+A view names its files and columns. If the mark says that every file of a table has all columns, as
+it does unless the catalog is older than this program, DuckDB opens one file to make the view.
+Otherwise the columns of every file are read once, files with the same columns are read together,
+and what a file lacks is null or made from what it has (``versions.EARLIER``). DuckDB's
+``union_by_name`` would do that too, but looks at every file again for each query.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dedupe.errors import StoreError, reason_of
+from dedupe.model.tables import SCAN_TABLES, TABLES
+from dedupe.store.sql import load_query
+from dedupe.store.versions import EARLIER, read_mark
+
+if TYPE_CHECKING:
+    import duckdb
+
+SCANS = "scans"
+
+
+def scan_ids(folder: Path) -> list[str]:
+    """Scans that the catalog keeps, the oldest first; raises StoreError as ``read_mark`` does."""
+    read_mark(folder)
+    return _scan_ids(folder)
+
+
+def file_name(key: str) -> str:
+    """File name of a layer's key, without its ending."""
+    return key.removeprefix("sha256:").replace(":", "-")
+
+
+def connect(folder: Path, scan: str, images: tuple[str, ...] = ()) -> duckdb.DuckDBPyConnection:
+    """A connection with all tables of the catalog, and ``scan_…`` for those of one scan.
+
+    With ``images``, rows of other images of the scan, and of layers that only they have, are left
+    out. Raises StoreError as ``read_mark`` does, and ``bad-catalog`` if a file is missing, damaged
+    or has other columns.
+    """
+    with readable(folder):
+        connection = _connection()
+        connection.execute(load_query("macros"))
+        views = Views(connection, folder)
+        for table in SCAN_TABLES:
+            views.add(f"scan_{table}", table, scan_files(folder, table, [scan]), images)
+        views.add_scans()
+        kept = _layers_of_scan(connection) if images else None
+        for table in TABLES:
+            if table not in SCAN_TABLES:
+                views.add(table, table, layer_files(folder, table, kept))
+        return connection
+
+
+def read_scans(folder: Path, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
+    """Rows of a query over the tables of all scans; raises StoreError as ``connect`` does."""
+    with readable(folder), _connection() as connection:
+        Views(connection, folder).add_scans()
+        return connection.execute(sql, parameters or None).fetchall()
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    return duckdb.connect(
+        config={
+            "preserve_insertion_order": False,
+            # a name that is not a table could be a Python variable of ours
+            "python_enable_replacements": False,
+        }
+    )
+
+
+@contextlib.contextmanager
+def readable(folder: Path) -> Iterator[None]:
+    """Raises StoreError ``bad-catalog`` for an error of DuckDB, polars or the system in the body.
+
+    Our own queries fail only if a file is missing, damaged or of other columns or types. Not
+    having enough memory says nothing about the catalog.
+    """
+    # neither is loaded before a command needs it
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+        raise
+    except duckdb.Error as error:
+        raise damaged(folder, error) from error
+    except OSError as error:
+        raise damaged(folder, f"{error.filename or folder}: {reason_of(error)}") from error
+
+
+def damaged(folder: Path, what: object) -> StoreError:
+    """The error for a catalog with a file that is missing, damaged or of another kind."""
+    # DuckDB shows the query below its message
+    first = str(what).partition("\n")[0]
+    return StoreError(
+        f"catalog {folder}: {first}; 'dedupe scan --rehash PATH' rewrites layers, "
+        "'dedupe catalog forget SCAN' removes a scan",
+        "bad-catalog",
+    )
+
+
+def scan_files(folder: Path, table: str, scans: Sequence[str]) -> list[Path]:
+    """Files of a table that is kept by scan.
+
+    Raises StoreError ``bad-catalog`` if one is missing or not a regular file.
+    """
+    found = [folder / SCANS / scan / f"{table}.parquet" for scan in scans]
+    for file in found:
+        # opening a FIFO would wait forever
+        if not stat.S_ISREG(file.lstat().st_mode):
+            raise damaged(folder, f"{file}: not a regular file")
+    return found
+
+
+def layer_files(folder: Path, table: str, kept: Collection[str] | None = None) -> list[Path]:
+    """Files of a table that is kept by layer; entries are in several, with a number each.
+
+    ``kept`` are the names of the layers to list. Raises StoreError ``bad-catalog`` if a file is not
+    a regular file.
+    """
+    found = []
+    with os.scandir(folder / table) as files:
+        for file in files:
+            name, _, ending = file.name.rpartition(".")
+            if ending != "parquet" or name.startswith("."):
+                continue
+            if not file.is_file(follow_symlinks=False):
+                raise damaged(folder, f"{file.path}: not a regular file")
+            if kept is None or name in kept or name.rpartition("-")[0] in kept:
+                found.append(Path(file.path))
+    return sorted(found)
+
+
+def table_files(folder: Path) -> list[Path]:
+    """Files of all tables; raises as ``scan_files`` and ``layer_files`` do."""
+    known = _scan_ids(folder)
+    return [
+        file
+        for table in TABLES
+        for file in (
+            scan_files(folder, table, known) if table in SCAN_TABLES else layer_files(folder, table)
+        )
+    ]
+
+
+class Views:
+    """Makes views of the catalog's files."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._mark = read_mark(folder)
+
+    def add(
+        self, name: str, table: str, files: Sequence[Path], images: tuple[str, ...] = ()
+    ) -> None:
+        """Make a view of these files of a table, of these images alone if there are any.
+
+        Raises StoreError ``bad-catalog`` if a file has other columns than it should.
+        """
+        columns = TABLES[table]
+        # a view takes no parameters; names are ours, and values are quoted
+        source = " UNION ALL ".join(
+            f"SELECT {self.columns(table, group[0])} FROM read_parquet([{_listed(group)}])"  # noqa: S608  # quoted
+            for group in self._groups(table, files)
+        )
+        if not source:
+            typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
+            source = f"SELECT {typed} WHERE false"
+        elif images and "image_id" in columns:
+            source = f"SELECT * FROM ({source}) WHERE image_id IN ({_listed(images)})"  # noqa: S608  # quoted
+        self._connection.execute(f"CREATE VIEW {name} AS {source}")
+
+    def add_scans(self) -> None:
+        """Make views of the tables of all scans; raises StoreError as ``add`` does."""
+        known = _scan_ids(self._folder)
+        for table in SCAN_TABLES:
+            self.add(table, table, scan_files(self._folder, table, known))
+
+    def columns(self, table: str, file: Path) -> str:
+        """The columns of a table, selected from a file that may be older.
+
+        Raises StoreError ``bad-catalog`` if it lacks a column that it should have, or has one of
+        another type.
+        """
+        present = self.describe(file)
+        changed = self._mark.changed(table)
+        selected = []
+        for column, kind in TABLES[table].items():
+            if column in present:
+                if present[column] != kind:
+                    raise damaged(
+                        self._folder,
+                        f"{file}: column {column} is {present[column]}, expected {kind}",
+                    )
+                made = changed.get(column, column)
+            elif column in self._mark.lacks(table):
+                made = EARLIER.get(table, {}).get(column, "NULL")
+            else:
+                raise damaged(self._folder, f"{file}: no column {column}")
+            selected.append(column if made == column else f"({made})::{kind} AS {column}")
+        return ", ".join(selected)
+
+    def describe(self, file: Path) -> dict[str, str]:
+        """Columns of a file and their types, in order."""
+        sql = f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})"  # noqa: S608  # quoted
+        return {row[0]: row[1] for row in self._connection.execute(sql).fetchall()}
+
+    def _groups(self, table: str, files: Sequence[Path]) -> Iterable[Sequence[Path]]:
+        """Files that have the same of our columns, together."""
+        if not files or not self._mark.lacks(table):
+            return [files] if files else []
+        sql = f"""
+            SELECT file_name, list((name, type, logical_type) ORDER BY name)::VARCHAR
+            FROM parquet_schema([{_listed(files)}])
+            WHERE name IN ({_listed(TABLES[table])})
+            GROUP BY file_name
+        """  # noqa: S608  # quoted
+        groups: dict[str, list[Path]] = {}
+        for file, signature in sorted(self._connection.execute(sql).fetchall()):
+            groups.setdefault(signature, []).append(Path(file))
+        return groups.values()
+
+
+def quoted(value: object) -> str:
+    """Text of a value as a SQL literal."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _listed(values: Iterable[object]) -> str:
+    return ", ".join(map(quoted, values))
+
+
+def _scan_ids(folder: Path) -> list[str]:
+    found = []
+    with readable(folder), os.scandir(folder / SCANS) as entries:
+        for entry in entries:
+            # what a killed scan left, and files that a file manager or NFS makes
+            if entry.name.startswith("."):
+                continue
+            if not entry.is_dir(follow_symlinks=False):
+                raise damaged(folder, f"{entry.path}: not the folder of a scan, remove it")
+            found.append(entry.name)
+    return sorted(found)
+
+
+def _layers_of_scan(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """File names of the layers that the scan's images and their containers have."""
+    rows = connection.execute(
+        "SELECT layer FROM scan_image_layers UNION SELECT layer FROM scan_containers"
+    ).fetchall()
+    return {file_name(layer) for (layer,) in rows if layer is not None}
