@@ -60,13 +60,9 @@ def scan(
     sink = Catalog(catalog or default_catalog())
     chosen = Selection(platform, tuple(image or ()))
     with sink.writing():
+        sources = discover(paths, chosen)
         outcome = scan_sources(
-            discover(paths, chosen),
-            sink,
-            reporter,
-            workers=jobs or None,
-            verify=verify,
-            rehash=rehash,
+            sources, sink, reporter, workers=jobs or None, verify=verify, rehash=rehash
         )
     reporter.finish()
     _print_outcome(outcome, catalog, chosen=bool(platform or image), quiet=quiet)
