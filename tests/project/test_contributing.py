@@ -25,6 +25,8 @@ NAMED = re.compile(r"`((?:[\w.*-]+/)+[\w.*-]*|[\w.*-]+\.(?:md|toml))`")
 CHOSEN = re.compile(r"NAME|NN")
 #: what a reader edits, but for tests
 EDITED = ("dedupe/", "queries/", "data/", "docs/")
+#: lists the columns of version 1 of the catalog, which never change
+FROZEN = {"dedupe/store/versions.py"}
 
 
 def section(heading: str) -> str:
@@ -60,7 +62,7 @@ def naming_all(words: Collection[str]) -> set[str]:
     ]
     return {
         name
-        for name in TRACKED - GENERATED
+        for name in TRACKED - GENERATED - FROZEN
         if name.startswith(EDITED)
         and name.endswith((".py", ".sql", ".json", ".md"))
         and all(each.search((PROJECT / name).read_text()) for each in patterns)
@@ -69,10 +71,12 @@ def naming_all(words: Collection[str]) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(set(NAMED.findall(PAGE))))
 def test_every_named_file_exists(name: str) -> None:
+    """A path with a name to choose has at least one example."""
     assert files_in(f"`{name}`"), name
 
 
 def test_links_of_the_page_exist() -> None:
+    """Every page that it links to exists."""
     links = re.findall(r"\]\(([^)#:]+)\)", PAGE)
     assert links
     assert [link for link in links if not (PROJECT / link).exists()] == []
@@ -86,7 +90,7 @@ def test_links_of_the_page_exist() -> None:
         ("A kind of finding", list(FindingKind)),
         ("A measure", list(TOTALS)),
         ("A form of the report", list(Form)),
-        ("A column of images", list(TABLES["images"])),
+        ("A column of images", [each for each in TABLES["images"] if each != "scan"]),
         ("A rule of check", [rule.name for rule in RULES]),
         ("A command", list(get_command(app).commands)),
     ],
@@ -115,6 +119,7 @@ def test_usual_changes_stay_small(recipe: str, most: int) -> None:
 
 
 def test_every_recipe_names_files_and_a_test() -> None:
+    """No recipe ends without a test to write."""
     assert len(RECIPES) == 8
     for recipe in RECIPES:
         text = section(recipe)
