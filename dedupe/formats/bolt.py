@@ -3,9 +3,8 @@
 A file is a copy-on-write B+tree of pages. There are two meta pages, written alternately. A meta
 page is sound if its checksum is right; of the sound ones, the one with the higher transaction has
 the number of the root page. A writer never changes a page of that tree. So a copy of the file is
-sound
-if the newest transaction is the same before and after copying; if not, the file is copied again.
-No lock is taken: bbolt's writers wait for the exclusive lock when they start, so a lock of
+sound if the newest transaction is the same before and after copying; if not, the file is copied
+again. No lock is taken: bbolt's writers wait for the exclusive lock when they start, so a lock of
 ours would block them.
 
 Reading costs no more than the file's size, whatever the bytes say: a page belongs to one bucket
