@@ -1,4 +1,4 @@
-"""Start of the command: the one place that prints errors and chooses exit codes."""
+"""The entry point of the command, and the only place that prints errors and exits."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ _INTERRUPTED = "dedupe: interrupted; layers that were read are kept"
 
 def main() -> None:
     """Run the command line."""
-    # imported here: worker processes of a scan load this module and need none of it
+    # worker processes of a scan load this module too and need none of this
     from dedupe.cli import app
     from dedupe.errors import DedupeError, Exit
 
@@ -21,12 +21,12 @@ def main() -> None:
         print(_INTERRUPTED, file=sys.stderr)
         sys.exit(Exit.INTERRUPTED)
     except SystemExit as ending:
-        # while a command runs, typer makes this of an interrupt, and says nothing
+        # typer turns an interrupt into this exit code without a message
         if ending.code == Exit.INTERRUPTED:
             print(_INTERRUPTED, file=sys.stderr)
         raise
     except BrokenPipeError:
-        # the reader of our output has gone, as `head` does; Python would complain at its own exit
+        # the reader closed the pipe, as `head` does; Python would print an error at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.COMPLETE)
     except Exception as error:

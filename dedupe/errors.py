@@ -1,21 +1,21 @@
-"""What can go wrong, and the exit code that each kind of failure owns.
+"""The errors of this program and their exit codes.
 
 DedupeError
-├── UsageError    exit 2   the call's words are off
-├── SourceError   exit 3   a source cannot be opened or its manifest understood
-├── LayerError    exit 4   a blob is truncated, of unknown compression, or has another digest
-├── StoreError    exit 5   the catalog is missing, of another schema, or the selection is empty
-└── LockedError   exit 6   another run holds the catalog's lock
+├── UsageError    exit 2   arguments or options are invalid
+├── SourceError   exit 3   a source cannot be opened or its manifest cannot be understood
+├── LayerError    exit 4   a layer cannot be read to its end
+├── StoreError    exit 5   the catalog is missing, damaged or of another schema version
+└── LockedError   exit 6   another process holds the lock
 
-0 is complete, 1 something was catalogued and something skipped, 10 a rule of check failed,
-70 an internal error, 130 interrupted. Only ``__main__`` prints errors and exits.
+Other exit codes: 0 if everything was read, 1 if something was skipped, 10 if a rule of ``check``
+failed, 70 for an internal error, 130 if interrupted. Only ``__main__`` prints errors and exits.
 """
 
 from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """Exit codes that belong to no exception."""
+    """Exit codes that do not belong to an exception."""
 
     COMPLETE = 0
     SKIPPED = 1
@@ -26,18 +26,18 @@ class Exit(IntEnum):
 
 
 class DedupeError(Exception):
-    """A failure with a message for people and a stable code for programs."""
+    """An error with a message to read and a stable code for programs."""
 
     exit_code = 1
 
     def __init__(self, message: str, code: str) -> None:
         super().__init__(message)
-        #: stable, documented in docs/problems.md
+        #: explained in docs/problems.md
         self.code = code
         self.message = message
 
     def __reduce__(self) -> tuple[type["DedupeError"], tuple[str, str]]:
-        # errors cross process boundaries; the default would call __init__ with one argument
+        # workers send errors to the parent; the default would call __init__ with one argument
         return type(self), (self.message, self.code)
 
 
@@ -47,7 +47,7 @@ def reason_of(error: OSError) -> str:
 
 
 class UsageError(DedupeError):
-    """The call asks for something that the command line does not offer."""
+    """Arguments or options are invalid."""
 
     exit_code = 2
 
@@ -59,18 +59,18 @@ class SourceError(DedupeError):
 
 
 class LayerError(DedupeError):
-    """A layer's blob cannot be read to its end."""
+    """A layer cannot be read to its end."""
 
     exit_code = 4
 
 
 class StoreError(DedupeError):
-    """The catalog is missing, of another schema, or holds nothing that was asked for."""
+    """The catalog is missing, damaged, of another schema version, or cannot be written."""
 
     exit_code = 5
 
 
 class LockedError(DedupeError):
-    """Another run holds the lock of the catalog."""
+    """Another process holds the lock."""
 
     exit_code = 6

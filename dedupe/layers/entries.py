@@ -76,12 +76,38 @@ def add_entry(
     ``flag`` is what the reader of the member found odd about it. ``literal`` says that names never
     mark whiteouts: the member is from a folder that has other marks for them.
     """
+    kind, path, link, flags = _interpreted(member, literal=literal)
+    if flag:
+        flags.insert(0, flag)
+    flags.extend(_flags(member, kind, path))
     raw = member.name
-    path, climbed = clean(raw)
+    is_file = kind == _FILE
+    size = member.size if is_file else 0
+    columns.member.append(number)
+    columns.path.append(path_text(path))
+    columns.kind.append(kind)
+    columns.size_bytes.append(size)
+    columns.stored_bytes.append(
+        member.stored_size if is_file and member.stored_size != size else None
+    )
+    columns.mode.append(member.mode)
+    columns.uid.append(min(member.uid, _LARGEST))
+    columns.gid.append(min(member.gid, _LARGEST))
+    columns.mtime_ns.append(max(-_LARGEST, min(member.mtime_ns, _LARGEST)))
+    columns.link.append(link)
+    columns.device.append(f"{member.devmajor}:{member.devminor}" if kind in _DEVICES else None)
+    columns.xattrs.append(_xattrs_text(member.xattrs) if member.xattrs else None)
+    columns.content_hash.append(member.content_hash if is_file else None)
+    columns.raw_name.append(raw if raw.strip(b"/").removeprefix(b"./") != path else None)
+    columns.flags.append(",".join(flags) if flags else None)
+    return size
+
+
+def _interpreted(member: Member, *, literal: bool) -> tuple[str, bytes, str | None, list[str]]:
+    """Kind, path and link of the entry, and flags of its names."""
+    path, climbed = clean(member.name)
     kind = _KINDS.get(member.typeflag, _IGNORED)
-    flags = [flag] if flag else []
-    if climbed:
-        flags.append("dotdot")
+    flags = ["dotdot"] if climbed else []
     if kind == _IGNORED:
         flags.append("pax-global-header" if member.typeflag == GLOBAL else "unknown-type")
     link: str | None = None
@@ -97,29 +123,7 @@ def add_entry(
         link = path_text(target)
         if target_climbed and not climbed:
             flags.append("dotdot")
-    device = f"{member.devmajor}:{member.devminor}" if kind in _DEVICES else None
-    flags.extend(_flags(member, kind, path))
-
-    is_file = kind == _FILE
-    size = member.size if is_file else 0
-    columns.member.append(number)
-    columns.path.append(path_text(path))
-    columns.kind.append(kind)
-    columns.size_bytes.append(size)
-    columns.stored_bytes.append(
-        member.stored_size if is_file and member.stored_size != size else None
-    )
-    columns.mode.append(member.mode)
-    columns.uid.append(min(member.uid, _LARGEST))
-    columns.gid.append(min(member.gid, _LARGEST))
-    columns.mtime_ns.append(max(-_LARGEST, min(member.mtime_ns, _LARGEST)))
-    columns.link.append(link)
-    columns.device.append(device)
-    columns.xattrs.append(_xattrs_text(member.xattrs) if member.xattrs else None)
-    columns.content_hash.append(member.content_hash if is_file else None)
-    columns.raw_name.append(raw if raw.strip(b"/").removeprefix(b"./") != path else None)
-    columns.flags.append(",".join(flags) if flags else None)
-    return size
+    return kind, path, link, flags
 
 
 def _whiteout(path: bytes) -> tuple[str, bytes, str | None] | None:

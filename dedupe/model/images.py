@@ -8,7 +8,7 @@ from dedupe.model.identity import DiffID, Digest, ImageID
 
 
 class SourceKind(StrEnum):
-    """Formats that images are kept in on a disk."""
+    """Kinds of stores and archives that hold images."""
 
     OCI_LAYOUT = "oci-layout"
     OCI_ARCHIVE = "oci-archive"
@@ -23,41 +23,41 @@ class SourceKind(StrEnum):
 
 
 class Whiteouts(StrEnum):
-    """How a folder that holds a layer unpacked says what is hidden below it."""
+    """How a folder with an unpacked layer marks what is hidden in lower layers."""
 
     #: character devices 0:0 and overlay xattrs, as the kernel's overlayfs writes them
     KERNEL = "kernel"
-    #: files named ``.wh.…``, as in a layer's tar
+    #: files with names ``.wh.…``, as in a layer's tar
     AUFS = "aufs"
-    #: not at all: the folder is the whole merged view
+    #: without marks: the folder is the whole merged view
     NONE = "none"
 
 
 class Severity(StrEnum):
-    """How much a problem takes away from the figures."""
+    """Whether a problem makes figures incomplete."""
 
     #: something was skipped or could not be verified: figures are incomplete
     ERROR = "error"
-    #: everything was read; stores or tools may show something else than the specification
+    #: everything was read, but stores or other tools may show something else
     NOTE = "note"
 
 
 class LayerState(StrEnum):
     """What became of a layer of an image in this scan."""
 
-    #: read from this source, its diff ID as claimed
+    #: read from this source, with the claimed diff ID
     READ = "read"
     #: its rows were in the catalog already, so its blob was not read
     REUSED = "reused"
-    #: read, but it is not what manifest or config say; its rows are keyed by the source
+    #: read, but not what the manifest or config claims; its rows have a key of the source
     UNVERIFIED = "unverified"
-    #: not in this source, as a sparse layout or another platform allows
+    #: not in this source: the layout is sparse or has other platforms only
     ABSENT = "absent"
-    #: a layer that may not be distributed; its blob is kept elsewhere
+    #: a layer that may not be redistributed; its blob is elsewhere
     FOREIGN = "foreign"
     #: ciphertext
     ENCRYPTED = "encrypted"
-    #: of a media type that is no layer tar
+    #: of a media type that is not a layer tar
     UNSUPPORTED = "unsupported"
     #: in this source, but it could not be read to its end
     BROKEN = "broken"
@@ -72,13 +72,13 @@ class Platform:
     variant: str = ""
 
     def __str__(self) -> str:
-        """``os/architecture[/variant]``, empty where nothing is known."""
+        """``os/architecture[/variant]``; empty if nothing is known."""
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that was skipped, could not be verified, or that other tools read differently."""
+    """Something that was skipped, was not verified, or is read differently by other tools."""
 
     subject: str
     code: str
@@ -94,12 +94,12 @@ class BlobRef:
     """
 
     root: Path
-    #: file names below root, empty where root is the file
+    #: file names below root; empty if root is the file
     parts: tuple[str, ...] = ()
     offset: int = 0
     #: -1: to the end of the file
     size: int = -1
-    #: compression of the whole file, where the range lies in what it decompresses to
+    #: compression of the whole file, if the range counts decompressed bytes
     outer: str | None = None
 
 
@@ -107,7 +107,7 @@ class BlobRef:
 class ObjectRef:
     """Where the bytes of a blob are in an object store."""
 
-    #: address of the bucket and the prefix, as ``s3://bucket/prefix``
+    #: address of the bucket and the prefix, such as ``s3://bucket/prefix``
     store: str
     #: key of the object below the prefix
     key: str
@@ -133,18 +133,18 @@ class TreeRef:
     root: Path
     #: folder names below root
     parts: tuple[str, ...]
-    #: tar-split data, gzip, below root: with it the folder gives the layer's tar back
+    #: tar-split data, gzip, below root, from which the layer's tar can be rebuilt
     split: tuple[str, ...] | None = None
     whiteouts: Whiteouts = Whiteouts.KERNEL
-    #: folder of the layer below, where whole trees are kept and only the difference is the layer's
+    #: folder of the layer below, if the store keeps whole trees: the layer is the difference
     below: tuple[str, ...] | None = None
     uids: tuple[IdRange, ...] = ()
     gids: tuple[IdRange, ...] = ()
-    #: bytes of its files as the store says; 0 where it does not
+    #: bytes of its files according to the store; 0 if it does not say
     size: int = 0
 
 
-#: whatever can be read as a layer
+#: everything that can be read as a layer
 LayerRef = BlobRef | ObjectRef | TreeRef
 
 
@@ -152,22 +152,22 @@ LayerRef = BlobRef | ObjectRef | TreeRef
 class FoundLayer:
     """A layer of an image: what is claimed about it, and where it is."""
 
-    #: as the manifest names it; None where the format has no digests
+    #: from the manifest; None if the format has no digests
     digest: Digest | None
-    #: as the config claims it; None without a config
+    #: from the config; None without a config
     diff_id: DiffID | None
-    #: the config that claims it was checked against its digest
+    #: whether the config was checked against its digest
     claim_checked: bool
-    #: None where the source does not hold the blob
+    #: None if the source does not hold the blob
     blob: BlobRef | ObjectRef | None
     state: LayerState | None = None
     created_by: str | None = None
     media_type: str | None = None
-    #: size that the manifest claims
+    #: size according to the manifest
     claimed_bytes: int | None = None
-    #: None where the source does not keep the layer unpacked
+    #: None if the source does not keep the layer unpacked
     tree: TreeRef | None = None
-    #: bytes that the file system gives to the unpacked layer; None where that was not measured
+    #: bytes that the file system allocates to the unpacked layer; None if not measured
     allocated_bytes: int | None = None
 
     @property
@@ -177,17 +177,25 @@ class FoundLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageDetails:
+    """Columns of the table ``images`` that come from an image's config: one field per column."""
+
+    platform: Platform = Platform()
+    #: when the image was made; None if the config does not say
+    created: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FoundImage:
     """One platform's image in one source."""
 
     image_id: ImageID
-    #: manifest digest; None where the format has no manifests
+    #: manifest digest; None if the format has no manifests
     digest: Digest | None
     names: tuple[str, ...]
-    platform: Platform
     layers: tuple[FoundLayer, ...]
-    created: str | None = None
-    #: the config, as computed, is the one that the manifest or the file name asks for
+    details: ImageDetails = ImageDetails()
+    #: whether the config has the digest that the manifest or its file name claims
     config_checked: bool = True
 
 
@@ -196,23 +204,23 @@ class FoundContainer:
     """A container: a writable branch on top of an image."""
 
     container_id: str
-    #: None where the store gives it none
+    #: None if it has none
     name: str | None
-    #: image that it was made from; None where the store does not say
+    #: image that it was made from; None if the store does not say
     image_id: ImageID | None
-    #: name of that image as the store keeps it
+    #: name of that image in the store
     image: str | None
-    #: its writable branch; None where it cannot be found
+    #: its writable branch; None if it cannot be found
     upper: TreeRef | None
-    #: None where the store does not say
+    #: None if the store does not say
     running: bool | None = None
-    #: bytes that the file system gives to the writable branch
+    #: bytes that the file system allocates to the writable branch
     allocated_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class FoundOther:
-    """A manifest that is no container image: an artifact, an attestation, an absent child."""
+    """A manifest that is not a container image: an artifact, an attestation, an absent child."""
 
     kind: str
     digest: Digest | None
@@ -223,7 +231,7 @@ class FoundOther:
 
 @dataclass(frozen=True, slots=True)
 class StoredBlob:
-    """A blob that a source holds, whether an image needs it or not."""
+    """A blob that a source holds, whether or not an image needs it."""
 
     name: str
     stored_bytes: int
@@ -232,7 +240,7 @@ class StoredBlob:
 
 @dataclass(slots=True)
 class FoundSource:
-    """All that one source says it holds; nothing but documents has been read for it."""
+    """Everything in one source according to its documents; no layer has been read."""
 
     location: str
     kind: SourceKind
@@ -241,17 +249,17 @@ class FoundSource:
     blobs: list[StoredBlob] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     containers: list[FoundContainer] = field(default_factory=list)
-    #: bytes of the blobs, documents and unpacked trees that the source holds, containers apart
+    #: bytes of the source's blobs, documents and unpacked trees, without containers
     stored_bytes: int = 0
     #: of these, bytes of blobs that no image needs; None if the source keeps no blobs
     orphan_blob_bytes: int | None = None
     #: of these, bytes of unpacked layers that no image needs; None if the source keeps none, or if
     #: they could not be measured
     orphan_unpacked_bytes: int | None = None
-    #: bytes that the file system gives to everything below the source's root, folders included;
+    #: bytes that the file system allocates to all files and folders below the source's root;
     #: None for sources that are files
     allocated_bytes: int | None = None
-    #: of these, bytes of what is neither blob nor layer nor container: logs, volumes, databases
+    #: of these, bytes of files other than blobs, layers and containers: logs, volumes, databases
     other_bytes: int | None = None
 
     @property

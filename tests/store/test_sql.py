@@ -5,7 +5,8 @@ import json
 import duckdb
 import pytest
 
-from dedupe.store.sql import needed_relations, queries_folder, relations, tables_read
+from dedupe.installed import queries_folder
+from dedupe.store.sql import needed_relations, relations, tables_read
 
 QUERIES = sorted(
     path for path in queries_folder().rglob("*.sql") if path.stem not in ("macros", "00_layers")
