@@ -22,9 +22,9 @@ def test_settings_in_examples_are_valid(tmp_path: Path) -> None:
     cron = list(yaml.safe_load_all((CONTRIB / "kubernetes/cronjob.yaml").read_text()))
     for text in (shown, cron[0]["data"]["dedupe.toml"], (CONTRIB / "dedupe.toml").read_text()):
         (tmp_path / "dedupe.toml").write_text(text)
-        settings = read_audit(tmp_path / "dedupe.toml")
-        assert settings.check.has_limits
-        assert settings.keep == "90d"
+        orders = read_audit(tmp_path / "dedupe.toml")
+        assert orders.check.has_limits
+        assert orders.keep == "90d"
     (tmp_path / "dedupe.toml").write_text(shown)
     assert set(read_audit(tmp_path / "dedupe.toml").reports) == set(Form)
 
