@@ -81,7 +81,7 @@ MEASURES: dict[Key, Measure] = {
 
 
 class Cause(StrEnum):
-    """Why a file is shadowed; ``queries/relations/11_shadow.sql`` decides."""
+    """Why a file is shadowed; ``queries/relations/12_shadow.sql`` decides."""
 
     MODIFIED = "modified"
     METADATA_ONLY = "metadata_only"

@@ -12,8 +12,8 @@
 --           old_step       VARCHAR  build step
 --           new_step       VARCHAR  build step
 --           differing      BIGINT   entries that differ
---           paths          STRUCT(path VARCHAR, fields VARCHAR[])[]  the first of them; no fields if only one
---                                   layer has the path
+--           paths          STRUCT(path VARCHAR, fields VARCHAR[])[]  the first of them; no fields
+--                                   if only one layer has the path
 -- Source:   docs/measures.md, "The same but for timestamps"
 WITH old_stack AS (
     SELECT * FROM stack WHERE image_id = $old
@@ -44,7 +44,7 @@ firsts AS (
 
 -- If a layer has a path several times, its last member counts. A mark is not an entry of its path.
 last_entries AS (
-    SELECT *, kind IN ('whiteout', 'opaque') AS is_mark
+    SELECT *, is_mark(kind) AS is_mark
     FROM item
     WHERE
         taken_by IS NULL
