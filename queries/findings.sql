@@ -15,7 +15,7 @@
 --                                      such a layer
 --           fields          VARCHAR[]  metadata that differs
 --           paths           VARCHAR[]  up to five
---           repair          VARCHAR    how to fix it
+--           fix             VARCHAR    how to fix it
 -- Source:   docs/findings.md; docs/measures.md, "Words that people read"
 WITH found AS (
     SELECT * FROM hidden_finding
@@ -45,7 +45,7 @@ SELECT
     other.created_by AS other_step,
     found.fields,
     found.paths,
-    found.repair
+    found.fix
 FROM found
 JOIN node ON node.chain_id = found.chain_id
 JOIN image ON image.image_id = node.image_id

@@ -85,7 +85,7 @@ def _shadowed(questions: Questions) -> list[Advice]:
 
 
 def _positions(questions: Questions) -> list[Advice]:
-    lost = sum(row["lost_bytes"] for row in questions.rows(queries.usage_positions()))
+    lost = sum(row["position_loss_bytes"] for row in questions.rows(queries.usage_positions()))
     return [Advice(("reorder",), Reason.POSITIONS, lost)] if lost else []
 
 

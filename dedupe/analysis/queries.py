@@ -163,7 +163,7 @@ class CheckLayersRow(TypedDict):
     added_by: str | None
     hidden_position: int
     hidden_by: str | None
-    repair: str
+    fix: str
 
 
 def check_layers(
@@ -576,7 +576,7 @@ class FindingsRow(TypedDict):
     other_step: str | None
     fields: list[str]
     paths: list[str]
-    repair: str
+    fix: str
 
 
 def findings(
@@ -1400,13 +1400,13 @@ def usage_layers(
 
 
 class UsagePositionsRow(TypedDict):
-    """A row of ``usage/positions``: one row per copy (chain ID) of a layer that has several; lost_bytes add up to the position_loss_bytes of the scan."""
+    """A row of ``usage/positions``: one row per copy (chain ID) of a layer that has several; position_loss_bytes add up to the figure of the scan."""
 
     diff_id: str
     created_by: str | None
     copy: int
     copies: int
-    lost_bytes: int
+    position_loss_bytes: int
     position: int
     split_at: int | None
     split_by: str | None

@@ -23,7 +23,7 @@ class Grouping(StrEnum):
     SIZE = "size"
 
 
-@table(limit=50, columns=("saves_bytes", "kind", "image", "position", "files", "repair"))
+@table(limit=50, columns=("saves_bytes", "kind", "image", "position", "files", "fix"))
 def findings(_: "Session") -> AnyQuestion:
     """List problems: the build step at fault, the bytes a fix saves, and the fix."""
     return queries.findings()

@@ -76,14 +76,14 @@ def usage(
 
 @table(
     columns=(
-        *("lost_bytes", "position", "copy", "copies", "created_by", "split_by"),
+        *("position_loss_bytes", "position", "copy", "copies", "created_by", "split_by"),
         "image_names",
     )
 )
 def positions(_: "Session") -> AnyQuestion:
     """List layers that are stored several times because they have different parents.
 
-    The column lost_bytes adds up to the most that another order of layers can save.
+    The column position_loss_bytes adds up to the most that another order of layers can save.
     """
     return queries.usage_positions()
 

@@ -81,7 +81,7 @@ def _findings(rows: Sequence[queries.FindingsRow], *, plain: bool) -> str:
                 f"layer {row['position']} of {code_span(row['image'])}"
                 + (f" and {row['images'] - 1:,} more" if row["images"] > 1 else ""),
                 code_span(short_step(row["step"], _STEP_WIDTH)),
-                code_span(row["repair"]),
+                code_span(row["fix"]),
             )
             for row in rows[:_FINDINGS]
         ),

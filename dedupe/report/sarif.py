@@ -25,7 +25,7 @@ _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _BASE = "ROOTFS"
 _PROPERTIES = (
     *("saves_bytes", "size_bytes", "files", "images", "image", "position", "step"),
-    *("other_position", "other_step", "fields", "paths", "repair"),
+    *("other_position", "other_step", "fields", "paths", "fix"),
 )
 #: kind -> place among the rules
 _RULE_INDEX: dict[str, int] = {kind: index for index, kind in enumerate(FindingKind)}
@@ -81,7 +81,7 @@ def _result(row: queries.FindingsRow) -> _Object:
             "text": _message(
                 f"A fix saves {human(row['saves_bytes'])}: {counted(row['files'], 'file')} "
                 f"({human(row['size_bytes'])}) in layer {row['position']} of "
-                f"{row['image']}{others}. Fix: {row['repair']}."
+                f"{row['image']}{others}. Fix: {row['fix']}."
             )
         },
         "locations": _locations(row),

@@ -99,7 +99,7 @@ def _findings(rows: Sequence[queries.FindingsRow], *, plain: bool) -> list[str]:
             f"{human(row['saves_bytes'], plain=plain):>9}  {row['kind']}{fields}: "
             f"{counted(row['files'], 'file')} in {row['image']}{others}",
             f"{INDENT}layer {row['position']}: {_step(row['step'])}",
-            f"{INDENT}{row['repair']}",
+            f"{INDENT}{row['fix']}",
         ]
     if len(rows) > _FINDINGS:
         lines.append(f"{INDENT}and {len(rows) - _FINDINGS} more: dedupe findings")

@@ -15,7 +15,7 @@
 --           added_by         VARCHAR  build step of that layer; null if the config gives none
 --           hidden_position  INTEGER  index of the layer that hid them
 --           hidden_by        VARCHAR  build step of that layer; null if the config gives none
---           repair           VARCHAR  fix for the largest part of them
+--           fix              VARCHAR  fix for the largest part of them
 -- Source:   docs/check.md, "Rules"; docs/findings.md
 WITH base_chains AS (
     SELECT DISTINCT chain_id FROM stack WHERE list_contains($base_images, image_id)
@@ -58,8 +58,8 @@ sums AS (
     HAVING sum(shadow.size_bytes) > 0
 ),
 
-repairs AS (
-    SELECT chain_id, other_chain, arg_max(repair, (size_bytes, repair)) AS repair
+fixes AS (
+    SELECT chain_id, other_chain, arg_max(fix, (size_bytes, fix)) AS fix
     FROM hidden_finding
     GROUP BY chain_id, other_chain
 )
@@ -73,13 +73,13 @@ SELECT
     added.created_by AS added_by,
     hider.position AS hidden_position,
     hider.created_by AS hidden_by,
-    repairs.repair
+    fixes.fix
 FROM sums
 JOIN chosen ON chosen.chain_id = sums.chain_id
 JOIN image ON image.image_id = chosen.image_id
 JOIN node AS hider ON hider.chain_id = sums.chain_id
 JOIN node AS added ON added.chain_id = sums.added_chain
-LEFT JOIN repairs
-    ON repairs.chain_id = sums.chain_id AND repairs.other_chain = sums.added_chain
+LEFT JOIN fixes
+    ON fixes.chain_id = sums.chain_id AND fixes.other_chain = sums.added_chain
 ORDER BY sums.shadowed_bytes DESC, image, added_position, hidden_position, sums.chain_id
 LIMIT $most;

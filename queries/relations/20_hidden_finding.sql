@@ -10,7 +10,7 @@
 --           saves_bytes  BIGINT     of these, bytes that no image shows: what a fix frees
 --           fields       VARCHAR[]  metadata that differs
 --           paths        VARCHAR[]  up to five, largest first
---           repair       VARCHAR    how to fix it
+--           fix          VARCHAR    how to fix it
 -- Source:   docs/findings.md; docs/measures.md, "What hides a file", "Dead bytes"
 WITH hidden AS (
     -- The linter reports the lines of a CASE as indented too far.
@@ -125,5 +125,5 @@ SELECT
         WHEN kind = 'replaced'
             THEN format('do not add in layer {} what becomes another kind of file', added_position)
         ELSE 'the tool that wrote this layer stored a path twice: write it anew'
-    END AS repair
+    END AS fix
 FROM placed;

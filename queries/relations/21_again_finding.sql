@@ -44,7 +44,7 @@ SELECT
     format(
         'build with a fixed SOURCE_DATE_EPOCH and rewritten timestamps: {} layers become one',
         classes.copies
-    ) AS repair
+    ) AS fix
 FROM classes
 LEFT JOIN changed USING (description)
 JOIN places AS one ON one.layer = classes.first_layer

@@ -31,7 +31,7 @@ SELECT
         WHEN 'npm' THEN 'end the step with npm cache clean --force'
         ELSE 'remove the cache in the same step'
     END
-    || ', or keep it outside the image: RUN --mount=type=cache' AS repair
+    || ', or keep it outside the image: RUN --mount=type=cache' AS fix
 FROM cached
 ANTI JOIN dead USING (layer, member)
 JOIN places USING (layer)

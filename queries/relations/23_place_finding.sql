@@ -12,7 +12,7 @@ SELECT
     any_value(layers.content_bytes) * (count(*) - 1) AS saves_bytes,
     []::VARCHAR[] AS fields,
     []::VARCHAR[] AS paths,
-    format('give the {} images one order of layers: dedupe reorder', sum(node.images)) AS repair
+    format('give the {} images one order of layers: dedupe reorder', sum(node.images)) AS fix
 FROM node
 JOIN layers USING (layer)
 GROUP BY node.layer

@@ -67,7 +67,7 @@ SELECT
                 '{} copies: put the folder into a layer of its own that all its images start with',
                 visible_copies.copies
             )
-    END AS repair
+    END AS fix
 FROM visible_copies
 JOIN places AS one ON one.layer = visible_copies.first_copy[1]
 JOIN places AS other ON other.layer = visible_copies.last_copy[1];

@@ -1,12 +1,12 @@
 -- Question: Which layers are stored several times because their copies have different parents?
--- Grain:    one row per copy (chain ID) of a layer that has several; lost_bytes add up to the
---           position_loss_bytes of the scan
+-- Grain:    one row per copy (chain ID) of a layer that has several; position_loss_bytes add up
+--           to the figure of the scan
 -- Params:   none
 -- Columns:  diff_id        VARCHAR    diff ID as the config claims it
 --           created_by     VARCHAR    its build step; null if the config gives none
 --           copy           BIGINT     1 is the copy that most images contain
 --           copies         BIGINT     number of copies
---           lost_bytes     BIGINT     0 for the first copy; else content of the layer
+--           position_loss_bytes  BIGINT  0 for the first copy; else content of the layer
 --           position       INTEGER    layer index, 0 = base
 --           split_at       INTEGER    lowest position at which the stack below differs from that
 --                                     of the first copy; null for the first copy, and if one
@@ -67,7 +67,7 @@ SELECT
     copies.created_by,
     copies.copy,
     copies.copies,
-    CASE WHEN copies.copy = 1 THEN 0 ELSE copies.content_bytes END AS lost_bytes,
+    CASE WHEN copies.copy = 1 THEN 0 ELSE copies.content_bytes END AS position_loss_bytes,
     copies.position,
     splits.split_at,
     CASE WHEN splits.split_at < copies.position THEN below.created_by END AS split_by,

@@ -225,7 +225,7 @@ def test_a_broken_rule_shows_its_evidence_and_a_fix(catalog: Path) -> None:
     first = layers.rows[0]
     assert (first["shadowed_bytes"], first["added_by"]) == (3 * MEGABYTE, "RUN make big")
     assert first["hidden_by"] == "RUN rm big"
-    assert "join the rm to the step of layer 2" in first["repair"]
+    assert "join the rm to the step of layer 2" in first["fix"]
     assert [row["path"] for row in paths.rows] == ["big", "lib"]
     text = to_terminal(found, plain=False)
     for part in ("4.0 MB is above 1.0 MB: r/app:1", "RUN make big", "join the rm", "fix: "):

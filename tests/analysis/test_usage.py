@@ -199,7 +199,7 @@ def assert_all_adds_up(session: Session) -> None:
     for row in session.rows("what_if/freed", images=images):
         assert row["freed_bytes"] == totals[TOTALS[row["granularity"]]]
         assert (row["kept_bytes"], row["remaining_bytes"]) == (0, 0)
-    lost = sum(row["lost_bytes"] for row in session.rows("usage/positions"))
+    lost = sum(row["position_loss_bytes"] for row in session.rows("usage/positions"))
     assert lost == totals["position_loss_bytes"]
 
 

@@ -147,7 +147,7 @@ def test_an_image_has_the_findings_it_was_made_for(name: str, tmp_path: Path) ->
         each[:3] for each in expected
     ]
     for row, (*_, repair) in zip(found, expected, strict=True):
-        assert row["repair"].startswith(repair)
+        assert row["fix"].startswith(repair)
     assert len({row["id"] for row in found}) == len(found)
 
 

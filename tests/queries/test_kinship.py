@@ -63,7 +63,7 @@ def test_kinship_of_random_stores_is_that_of_plain_python(store: Store) -> None:
         )
     built = store.stacks
 
-    assert sum(row["lost_bytes"] for row in positions) == totals["position_loss_bytes"]
+    assert sum(row["position_loss_bytes"] for row in positions) == totals["position_loss_bytes"]
     chains = {stack[: n + 1] for stack in built.values() for n in range(len(stack))}
     copies = Counter(chain[-1] for chain in chains)
     assert sorted(Counter(row["diff_id"] for row in positions).values()) == sorted(
@@ -141,9 +141,13 @@ def test_a_second_copy_names_the_step_that_splits_it(tmp_path: Path) -> None:
         image(base, extra, lib, names=["b:1"], history=["ADD base", "RUN extra", "COPY lib"]),
     ]
     first, second = scan_images(tmp_path, images).rows("usage/positions")
-    assert (first["images"], first["lost_bytes"], first["split_at"]) == (2, 0, None)
+    assert (first["images"], first["position_loss_bytes"], first["split_at"]) == (2, 0, None)
     assert first["image_names"] == ["a:1", "a:2"]
-    assert (second["lost_bytes"], second["split_at"], second["split_by"]) == (30, 1, "RUN extra")
+    assert (second["position_loss_bytes"], second["split_at"], second["split_by"]) == (
+        30,
+        1,
+        "RUN extra",
+    )
     assert second["image_names"] == ["b:1"]
     assert second["split_diff_id"] == images[2].diff_ids[1]
 

@@ -89,7 +89,7 @@ _FINDINGS: tuple[Column[queries.FindingsRow], ...] = (
     Column("image", "text", lambda row: row["image"]),
     Column("images", "number", lambda row: row["images"]),
     Column("layer", "number", lambda row: row["position"]),
-    Column("fix", "long", lambda row: row["repair"]),
+    Column("fix", "long", lambda row: row["fix"]),
     Column("build step", "long", lambda row: row["step"]),
     Column("files", "number", lambda row: row["files"]),
     Column("largest paths", "text", lambda row: row["paths"]),
@@ -115,7 +115,7 @@ _CONTAINERS: tuple[Column[queries.ContainersRow], ...] = (
     Column(CONTAINERS["hidden_bytes"].label, "bytes", lambda row: row["hidden_bytes"]),
 )
 _POSITIONS: tuple[Column[queries.UsagePositionsRow], ...] = (
-    Column("stored twice", "bytes", lambda row: row["lost_bytes"]),
+    Column("stored twice", "bytes", lambda row: row["position_loss_bytes"]),
     Column("build step", "text", lambda row: row["created_by"]),
     Column("layer", "number", lambda row: row["position"]),
     Column("copy", "number", lambda row: row["copy"]),
