@@ -24,7 +24,14 @@ from pathlib import Path
 
 from dedupe.model.entries import EntryColumns, LayerFacts, Verified
 from dedupe.model.identity import Digest, ImageID
-from dedupe.model.images import FoundImage, FoundSource, LayerState, Platform, SourceKind
+from dedupe.model.images import (
+    FoundImage,
+    FoundSource,
+    ImageDetails,
+    LayerState,
+    Platform,
+    SourceKind,
+)
 from dedupe.scan.interface import ScannedImage, ScannedImageLayer, ScanResult
 from dedupe.store.catalog import Catalog
 
@@ -142,9 +149,10 @@ def _image(store: _Store, number: int) -> ScannedImage:
         image_id=ImageID(image_id),
         digest=Digest(image_id),
         names=(f"registry.example.com/team{repository % 40}/service{repository}:1.{tag}.0",),
-        platform=Platform("linux", "amd64"),
         layers=(),
-        created=f"2024-{repository % 12 + 1:02}-{tag + 1:02}T00:00:00Z",
+        details=ImageDetails(
+            Platform("linux", "amd64"), f"2024-{repository % 12 + 1:02}-{tag + 1:02}T00:00:00Z"
+        ),
     )
     return ScannedImage(_LOCATION, image_id, found, tuple(_stacked(store, steps)))
 

@@ -55,7 +55,8 @@ def columns_of(path: Path) -> dict[str, tuple[str, str]]:
     for line in header_of(path)["Columns"]:
         if same := re.match(r"as the table (\w+)", line):
             columns |= {
-                name: (kind, f"as in the table {same[1]}") for name, kind in TABLES[same[1]].items()
+                name: (kind, f"as in the table {same[1]}; may be null")
+                for name, kind in TABLES[same[1]].items()
             }
         elif same := re.match(r"as (\d\d_\w+)", line):
             columns |= columns_of(path.with_name(f"{same[1]}.sql"))

@@ -7,7 +7,8 @@
 --           image_id                     VARCHAR  its image; null if the image was not read
 --           source                       VARCHAR  location of the store
 --           running                      BOOLEAN  null if the store does not say
---           ro_branches                  INTEGER  read-only layers below its writable branch
+--           ro_branches                  INTEGER  read-only layers below its writable branch; null
+--                                                 if the image was not read
 --           readable                     BOOLEAN  whether the writable branch could be read
 --           upper_bytes                  BIGINT   files in its writable branch
 --           copied_up_bytes              BIGINT   of these, files over a file of the image
@@ -15,7 +16,8 @@
 --           new_bytes                    BIGINT   upper - copied up
 --           hidden_bytes                 BIGINT   files of the image that its whiteouts hide
 --           deletions                    BIGINT   number of whiteouts and opaque directories
---           allocated_bytes              BIGINT   allocated by the file system for the branch
+--           allocated_bytes              BIGINT   allocated by the file system for the branch; null
+--                                                 if it could not be read
 --           container_cow_savings_bytes  BIGINT   what a private copy of its image would cost
 -- Source:   docs/measures.md, "Bytes of a container"
 WITH sums AS (

@@ -8,7 +8,7 @@
 --           metadata_only    BOOLEAN    copied up, and the content is the same
 --           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
 --           position         INTEGER    layer index of the file below
---           created_by       VARCHAR    build step of that layer
+--           created_by       VARCHAR    build step of that layer; null if the config gives none
 --           image            VARCHAR    name of the container's image
 -- Source:   docs/measures.md, "Bytes of a container"
 SELECT

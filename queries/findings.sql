@@ -9,9 +9,10 @@
 --           image           VARCHAR    name of an image with this finding
 --           images          BIGINT     images that share this chain node
 --           position        INTEGER    index of the layer to look at
---           step            VARCHAR    its build step
+--           step            VARCHAR    its build step; null if the config gives none
 --           other_position  INTEGER    index of the layer that added the bytes; null if none
---           other_step      VARCHAR    its build step
+--           other_step      VARCHAR    its build step; null if the config gives none, or without
+--                                      such a layer
 --           fields          VARCHAR[]  metadata that differs
 --           paths           VARCHAR[]  up to five
 --           repair          VARCHAR    how to fix it

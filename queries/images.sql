@@ -6,7 +6,7 @@
 --           image_id               VARCHAR    config digest as computed
 --           digest                 VARCHAR    smallest manifest digest seen; null without manifests
 --           platform               VARCHAR    os/architecture[/variant]
---           created                VARCHAR    as the config says
+--           created                VARCHAR    as the config gives it; null if it gives none
 --           sources                VARCHAR[]  locations, sorted
 --           layers                 INTEGER    number of layers
 --           complete               BOOLEAN    the rows of every layer are known

@@ -3,7 +3,8 @@
 -- Params:   none
 -- Columns:  diff_id        VARCHAR    as computed
 --           verified       VARCHAR    how far the diff ID is proven: blob, diffid, rebuild, none
---           blobs          STRUCT(digest VARCHAR, compressed_bytes BIGINT)[]  as stored, in every compression
+--           blobs          STRUCT(digest VARCHAR, compressed_bytes BIGINT)[]  as stored, in
+--                                     every compression
 --           content_bytes  BIGINT     logical size of its regular files
 --           allocated_bytes  BIGINT   allocated by file systems for its unpacked copies; null if
 --                                     none

@@ -9,8 +9,8 @@
 --           uid           BIGINT   owner
 --           gid           BIGINT   group
 --           mtime_ns      BIGINT   nanoseconds since 1970
---           link          VARCHAR  target of a symlink
---           content_hash  BLOB     BLAKE3 of a regular file
+--           link          VARCHAR  target of a symlink; null for other kinds
+--           content_hash  BLOB     BLAKE3 of a regular file; null for other kinds
 --           position      INTEGER  index of the layer that provides the name
 -- Source:   docs/measures.md, "Merged view"; OCI image-spec layer.md, "Applying Changesets"
 SELECT

@@ -8,9 +8,9 @@
 --           cause            VARCHAR    modified, metadata_only, unchanged, deleted, opaque,
 --                                       replaced, superseded
 --           added_position   INTEGER    index of the layer that added it
---           added_by         VARCHAR    build step of that layer
+--           added_by         VARCHAR    build step of that layer; null if the config gives none
 --           hidden_position  INTEGER    index of the layer that hid it
---           hidden_by        VARCHAR    build step of that layer
+--           hidden_by        VARCHAR    build step of that layer; null if the config gives none
 --           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
 -- Source:   docs/measures.md, "What hides a file", "Causes"
 SELECT

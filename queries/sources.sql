@@ -7,7 +7,8 @@
 --           stored_bytes  BIGINT   blobs or unpacked trees on disk
 --           orphan_bytes  BIGINT   blobs and layers that no image references
 --           allocated_bytes  BIGINT   allocated by the file system for all of it; null for files
---           other_bytes   BIGINT   of these, what is not a blob, layer or container: logs, volumes
+--           other_bytes   BIGINT   of these, what is not a blob, layer or container: logs, volumes;
+--                                  null for files
 -- Source:   docs/measures.md, "Source", "Stored bytes", "Orphan bytes"
 WITH held AS (
     SELECT source, count(DISTINCT image_id) AS images

@@ -4,10 +4,10 @@
 -- Columns:  chain_id       VARCHAR    the chain node
 --           parent         VARCHAR    chain ID below it; null for a base
 --           position       INTEGER    layer index, 0 = base
---           diff_id        VARCHAR    diff ID of the layer
+--           diff_id        VARCHAR    diff ID of the layer; null if it was not read
 --           content_bytes  BIGINT     logical size of its regular files
 --           images         BIGINT     images that contain it
---           created_by     VARCHAR    build step
+--           created_by     VARCHAR    build step; null if the config gives none
 --           ends           VARCHAR[]  names of the images that end here
 -- Source:   docs/measures.md, "Chain ID"
 WITH ends AS (

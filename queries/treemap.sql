@@ -5,7 +5,7 @@
 -- Columns:  image_id          VARCHAR  config digest as computed
 --           position          INTEGER  layer index, 0 = base
 --           images            BIGINT   images that share this chain node
---           created_by        VARCHAR  build step
+--           created_by        VARCHAR  build step; null if the config gives none
 --           folder            VARCHAR  first two components of the path; null for the rest
 --           size_bytes        BIGINT   size of the files in it
 --           shadowed_bytes    BIGINT   of these, bytes that are shadowed in this image

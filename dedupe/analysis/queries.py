@@ -52,7 +52,7 @@ class CheckDuplicateLayersRow(TypedDict):
     images: int
     position: int
     image: str
-    step: str
+    step: str | None
 
 
 def check_duplicate_layers(
@@ -93,7 +93,7 @@ class CheckExclusiveRow(TypedDict):
     images: int
     position: int
     image: str
-    step: str
+    step: str | None
     paths: list[str]
 
 
@@ -160,9 +160,9 @@ class CheckLayersRow(TypedDict):
     image: str
     images: int
     added_position: int
-    added_by: str
+    added_by: str | None
     hidden_position: int
-    hidden_by: str
+    hidden_by: str | None
     repair: str
 
 
@@ -247,7 +247,7 @@ class ContainersRow(TypedDict):
     image_id: str | None
     source: str
     running: bool | None
-    ro_branches: int
+    ro_branches: int | None
     readable: bool
     upper_bytes: int
     copied_up_bytes: int
@@ -255,7 +255,7 @@ class ContainersRow(TypedDict):
     new_bytes: int
     hidden_bytes: int
     deletions: int
-    allocated_bytes: int
+    allocated_bytes: int | None
     container_cow_savings_bytes: int
 
 
@@ -277,7 +277,7 @@ class CopiedUpRow(TypedDict):
     metadata_only: bool
     changed_fields: list[str]
     position: int
-    created_by: str
+    created_by: str | None
     image: str
 
 
@@ -297,8 +297,8 @@ class DiffFilesRow(TypedDict):
     old_bytes: int | None
     new_bytes: int | None
     fields: list[str]
-    old_position: int
-    new_position: int
+    old_position: int | None
+    new_position: int | None
     path: str
 
 
@@ -324,8 +324,8 @@ class DiffFirstLayerRow(TypedDict):
 
     position: int
     reason: str
-    old_step: str
-    new_step: str
+    old_step: str | None
+    new_step: str | None
     differing: int
     paths: list[DiffFirstLayerPaths]
 
@@ -350,7 +350,7 @@ class DiffLayersRow(TypedDict):
     diff_id: str
     content_bytes: int | None
     compressed_bytes: int | None
-    created_by: str
+    created_by: str | None
 
 
 def diff_layers(
@@ -368,9 +368,9 @@ class DiffScanChangesRow(TypedDict):
 
     what: str
     change: str
-    name: str
-    old_bytes: int
-    new_bytes: int
+    name: str | None
+    old_bytes: int | None
+    new_bytes: int | None
     old_id: str | None
     new_id: str | None
     source: str | None
@@ -427,7 +427,7 @@ class DiffSourceContentRow(TypedDict):
 
     what: str
     held_by: str
-    name: str
+    name: str | None
     content_bytes: int
     compressed_bytes: int | None
     id: str
@@ -571,9 +571,9 @@ class FindingsRow(TypedDict):
     image: str
     images: int
     position: int
-    step: str
+    step: str | None
     other_position: int | None
-    other_step: str
+    other_step: str | None
     fields: list[str]
     paths: list[str]
     repair: str
@@ -626,7 +626,7 @@ class ImagesRow(TypedDict):
     image_id: str
     digest: str | None
     platform: str
-    created: str
+    created: str | None
     sources: list[str]
     layers: int
     complete: bool
@@ -697,8 +697,8 @@ class MergedViewRow(TypedDict):
     uid: int
     gid: int
     mtime_ns: int
-    link: str
-    content_hash: bytes
+    link: str | None
+    content_hash: bytes | None
     position: int
 
 
@@ -715,13 +715,13 @@ class PathsFindRow(TypedDict):
 
     mode: str
     uid: int | None
-    gid: int
+    gid: int | None
     size_bytes: int
-    mtime: datetime
-    position: int
-    created_by: str
+    mtime: datetime | None
+    position: int | None
+    created_by: str | None
     path: str
-    link: str
+    link: str | None
 
 
 def paths_find(
@@ -738,12 +738,12 @@ class PathsHistoryRow(TypedDict):
 
     position: int
     diff_id: str
-    added_bytes: int
+    added_bytes: int | None
     shadowed_bytes: int
-    live_bytes: int
+    live_bytes: int | None
     hides_bytes: int
     compressed_bytes: int | None
-    files: int
+    files: int | None
     marks: int
     created_by: str | None
 
@@ -761,7 +761,7 @@ class PathsKindRow(TypedDict):
 
     path: str
     kind: str
-    link: str
+    link: str | None
 
 
 def paths_kind(
@@ -778,13 +778,13 @@ class PathsLsRow(TypedDict):
 
     mode: str
     uid: int | None
-    gid: int
+    gid: int | None
     size_bytes: int
-    mtime: datetime
-    position: int
-    created_by: str
+    mtime: datetime | None
+    position: int | None
+    created_by: str | None
     path: str
-    link: str
+    link: str | None
 
 
 def paths_ls(
@@ -803,14 +803,14 @@ class PathsWhichRow(TypedDict):
     position: int
     mode: str
     state: str
-    kind: str
-    size_bytes: int
-    cause: str
+    kind: str | None
+    size_bytes: int | None
+    cause: str | None
     changed_fields: list[str]
-    hidden_position: int
-    created_by: str
-    hidden_by: str
-    path: str
+    hidden_position: int | None
+    created_by: str | None
+    hidden_by: str | None
+    path: str | None
 
 
 def paths_which(
@@ -891,8 +891,8 @@ class ReorderJoinsRow(TypedDict):
     lower_bytes: int
     upper_bytes: int
     lower_position: int
-    lower_step: str
-    upper_step: str
+    lower_step: str | None
+    upper_step: str | None
     image: str
     lower_chain: str
     upper_chain: str
@@ -936,14 +936,14 @@ def reorder_layers(
 class ReorderProposedImagesRow(TypedDict):
     """A row of ``reorder/proposed_images``: two rows per row of scan_images."""
 
-    scan: str
-    source: str
-    image_id: str
-    digest: str
-    kind: str
-    names: list[str]
-    platform: str
-    created: str
+    scan: str | None
+    source: str | None
+    image_id: str | None
+    digest: str | None
+    kind: str | None
+    names: list[str] | None
+    platform: str | None
+    created: str | None
 
 
 def reorder_proposed_images(
@@ -957,19 +957,19 @@ def reorder_proposed_images(
 class ReorderProposedLayersRow(TypedDict):
     """A row of ``reorder/proposed_layers``: two rows per row of scan_image_layers."""
 
-    scan: str
-    source: str
-    image_id: str
-    digest: str
-    position: int
-    diff_id: str
-    layer: str
-    chain_id: str
-    blob: str
-    compressed_bytes: int
-    created_by: str
-    state: str
-    allocated_bytes: int
+    scan: str | None
+    source: str | None
+    image_id: str | None
+    digest: str | None
+    position: int | None
+    diff_id: str | None
+    layer: str | None
+    chain_id: str | None
+    blob: str | None
+    compressed_bytes: int | None
+    created_by: str | None
+    state: str | None
+    allocated_bytes: int | None
 
 
 def reorder_proposed_layers(
@@ -1039,7 +1039,7 @@ class ReorderStepRepeatsRow(TypedDict):
     image: str
     images: int
     position: int
-    created_by: str
+    created_by: str | None
     base: str
     base_position: int
     built_on_base: int
@@ -1087,9 +1087,9 @@ class ReorderViewEntriesRow(TypedDict):
     same: bool
     kind: str
     position: int | None
-    proposed_position: int
-    mtime_ns: int
-    proposed_mtime_ns: int
+    proposed_position: int | None
+    mtime_ns: int | None
+    proposed_mtime_ns: int | None
     path: str
 
 
@@ -1163,9 +1163,9 @@ class ShadowedFilesRow(TypedDict):
     size_bytes: int
     cause: str
     added_position: int
-    added_by: str
+    added_by: str | None
     hidden_position: int
-    hidden_by: str
+    hidden_by: str | None
     changed_fields: list[str]
 
 
@@ -1186,7 +1186,7 @@ class SourcesRow(TypedDict):
     stored_bytes: int
     orphan_bytes: int
     allocated_bytes: int | None
-    other_bytes: int
+    other_bytes: int | None
 
 
 def sources(
@@ -1235,10 +1235,10 @@ class TreeRow(TypedDict):
     chain_id: str
     parent: str | None
     position: int
-    diff_id: str
+    diff_id: str | None
     content_bytes: int
     images: int
-    created_by: str
+    created_by: str | None
     ends: list[str]
 
 
@@ -1256,7 +1256,7 @@ class TreemapRow(TypedDict):
     image_id: str
     position: int
     images: int
-    created_by: str
+    created_by: str | None
     folder: str | None
     size_bytes: int
     shadowed_bytes: int
@@ -1342,19 +1342,19 @@ class UsageGroupsRow(TypedDict):
     kind: str
     name: str
     images: int
-    referenced_compressed: int
-    exclusive_compressed: int
-    shared_compressed: int
-    attributed_compressed: int
-    referenced_unpacked: int
-    exclusive_unpacked: int
-    shared_unpacked: int
-    attributed_unpacked: int
-    referenced_content: int
-    exclusive_content: int
-    shared_content: int
-    attributed_content: int
-    dead_bytes: int
+    referenced_compressed: int | None
+    exclusive_compressed: int | None
+    shared_compressed: int | None
+    attributed_compressed: int | None
+    referenced_unpacked: int | None
+    exclusive_unpacked: int | None
+    shared_unpacked: int | None
+    attributed_unpacked: int | None
+    referenced_content: int | None
+    exclusive_content: int | None
+    shared_content: int | None
+    attributed_content: int | None
+    dead_bytes: int | None
 
 
 def usage_groups(
@@ -1373,21 +1373,21 @@ class UsageLayersRow(TypedDict):
 
     kind: str
     name: str
-    created_by: str
+    created_by: str | None
     images: int
-    referenced_compressed: int
-    exclusive_compressed: int
-    shared_compressed: int
-    attributed_compressed: int
-    referenced_unpacked: int
-    exclusive_unpacked: int
-    shared_unpacked: int
-    attributed_unpacked: int
-    referenced_content: int
-    exclusive_content: int
-    shared_content: int
-    attributed_content: int
-    dead_bytes: int
+    referenced_compressed: int | None
+    exclusive_compressed: int | None
+    shared_compressed: int | None
+    attributed_compressed: int | None
+    referenced_unpacked: int | None
+    exclusive_unpacked: int | None
+    shared_unpacked: int | None
+    attributed_unpacked: int | None
+    referenced_content: int | None
+    exclusive_content: int | None
+    shared_content: int | None
+    attributed_content: int | None
+    dead_bytes: int | None
 
 
 def usage_layers(
@@ -1403,14 +1403,14 @@ class UsagePositionsRow(TypedDict):
     """A row of ``usage/positions``: one row per copy (chain ID) of a layer that has several; lost_bytes add up to the position_loss_bytes of the scan."""
 
     diff_id: str
-    created_by: str
+    created_by: str | None
     copy: int
     copies: int
     lost_bytes: int
     position: int
     split_at: int | None
     split_by: str | None
-    split_diff_id: str
+    split_diff_id: str | None
     images: int
     image_names: list[str]
     parent: str | None
@@ -1497,7 +1497,7 @@ class WhatIfDatesRow(TypedDict):
 
     image_id: str
     name: str
-    created: str
+    created: str | None
     time: datetime | None
     doubt: str | None
 
@@ -1536,7 +1536,7 @@ class WhatIfImagesRow(TypedDict):
     image_id: str
     name: str
     names: list[str]
-    created: str
+    created: str | None
     complete: bool
     exclusive_bytes: int
     containers: int
@@ -1562,7 +1562,7 @@ class WhatIfLayersRow(TypedDict):
     blob_stays: bool
     kept_by_images: int
     kept_by: list[str]
-    created_by: str
+    created_by: str | None
 
 
 def what_if_layers(

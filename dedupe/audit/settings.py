@@ -100,7 +100,7 @@ def _command(section: Section) -> tuple[str, ...]:
         return command_of(found)
     for word in found or ():
         if not isinstance(word, str):
-            raise section.wrong("notify", word, "texts")
+            raise section.wrong("notify", word, "strings")
     return tuple(found or ())
 
 

@@ -1,1 +1,1 @@
-"""Readers of file formats that sources and layers share: tar, compression, JSON, safe opening."""
+"""Readers of file formats: tar, compressed streams, bbolt, JSON documents, TOML settings."""

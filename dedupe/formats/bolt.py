@@ -1,14 +1,15 @@
-"""bbolt files, read only: containerd and its kin keep names and labels in them.
+"""Read bbolt files, in which containerd and similar tools keep names and labels.
 
-A file is a copy-on-write B+tree of pages. Two meta pages take turns: the one with the higher
-transaction whose checksum holds names the root. A writer never touches a page of the tree that
-the newest meta names, so a copy of the file is sound where the newest transaction is the same
-before and after copying; else the copy is made again. No lock is taken, since bbolt's writers
-wait for the file's exclusive lock when they start and would hang on ours.
+A file is a copy-on-write B+tree of pages. There are two meta pages, written alternately. A meta
+page is sound if its checksum is right; of the sound ones, the one with the higher transaction has
+the number of the root page. A writer never changes a page of that tree. So a copy of the file is
+sound if the newest transaction is the same before and after copying; if not, the file is copied
+again. No lock is taken: bbolt's writers wait for the exclusive lock when they start, so a lock of
+ours would block them.
 
-Whatever the bytes say, a walk costs no more than the file's size: a page is claimed by one bucket
-for ever, elements of a page must not overlap, keys must ascend, and buckets kept inside a page
-hold no buckets.
+Reading costs no more than the file's size, whatever the bytes say: a page belongs to one bucket
+only, elements of a page must not overlap, keys must ascend, and a bucket that is kept inside a page
+("inline") has no buckets in it.
 Source: go.etcd.io/bbolt, internal/common page.go, meta.go, bucket.go.
 """
 
@@ -22,32 +23,36 @@ from pathlib import Path
 from dedupe.errors import SourceError
 from dedupe.host.files import open_below
 
-#: files in use have some megabytes; one is held in memory as a whole
+#: Real files have a few megabytes. The whole file is held in memory.
 MAX_BOLT_BYTES = 1 << 30
-#: copies of a file that is written meanwhile, and the pause before each but the first
+#: A file that changes while it is copied is copied again: this often, with this pause in between.
 _ATTEMPTS = 20
 _PAUSE_SECONDS = 0.05
 _COPY_BYTES = 8 << 20
-#: branches above a leaf; a full file of MAX_BOLT_BYTES has less than ten
+#: branch pages above a leaf; even a file of MAX_BOLT_BYTES has fewer than ten
 _MAX_DEPTH = 64
-#: bbolt refuses longer keys
+#: bbolt refuses longer keys (MaxKeySize)
 _MAX_KEY_BYTES = 32768
 
 _MAGIC = 0xED0CDAED
 _VERSION = 2
 _PAGE_SIZES = tuple(1024 << shift for shift in range(7))
-#: id, flags, count, overflow
+#: header of a page: id, flags, count of elements, overflow (how many more pages it covers)
 _PAGE = struct.Struct("<QHHI")
-#: magic, version, page size, flags, root, sequence, freelist, high water, transaction, checksum
+#: meta page: magic, version, page size, flags, root, sequence, freelist, high water, transaction,
+#: checksum
 _META = struct.Struct("<IIIIQQQQQQ")
+#: bytes of a meta page that its checksum covers: all before the checksum
 _CHECKED_BYTES = 56
-#: flags, position, key size, value size
+#: element of a leaf page: flags, position, key size, value size
 _LEAF = struct.Struct("<IIII")
-#: position, key size, page
+#: element of a branch page: position, key size, page
 _BRANCH = struct.Struct("<IIQ")
-#: root page, sequence
+#: value of a bucket: root page (0 if inline), sequence
 _BUCKET = struct.Struct("<QQ")
+#: flags of a page
 _BRANCH_PAGE, _LEAF_PAGE = 1, 2
+#: flag of a leaf element whose value is a bucket
 _IS_BUCKET = 1
 
 KeyPath = tuple[bytes, ...]
@@ -57,30 +62,30 @@ KeyPath = tuple[bytes, ...]
 class _Meta:
     page_size: int
     root: int
-    #: first page that was never in use
+    #: number of the first page that was never used
     high_water: int
     transaction: int
 
 
 class BoltFile:
-    """A sound copy of a bbolt file, in memory."""
+    """A sound copy of a bbolt file in memory."""
 
     def __init__(self, name: str, data: bytes | bytearray) -> None:
-        """Raises SourceError ``bolt-damaged`` where neither meta page is sound."""
+        """Raises SourceError ``bolt-damaged`` if neither meta page is sound."""
         self.name = name
         self._data = data
         meta = _newest_meta(data)
         if meta is None:
             raise self.damaged("neither of the two meta pages is sound")
         self._meta = meta
-        #: page -> bucket that it belongs to, and the first page of the run that it is in
+        #: page number -> path of the bucket that uses it, and the page whose overflow covers it
         self._claims: dict[int, tuple[KeyPath, int]] = {}
 
     @classmethod
     def open(cls, root: Path, parts: Sequence[str]) -> "BoltFile":
-        """Copy a file below ``root``, which a live program may be writing.
+        """Copy a file below ``root``; another program may be writing it.
 
-        Raises SourceError as ``open_below`` does, and ``bolt-damaged``, ``bolt-too-large``,
+        Raises SourceError as ``open_below`` does, and ``bolt-damaged``, ``bolt-too-large`` or
         ``bolt-changing``.
         """
         name = "/".join(parts)
@@ -90,18 +95,21 @@ class BoltFile:
                 if attempt:
                     time.sleep(_PAUSE_SECONDS)
                 data = _copy(descriptor, name)
-                # metas lie at the file's start and were copied first
+                # the copy begins with the meta pages, so its metas are those before copying
                 before, after = _newest_meta(data), _newest_meta(_metas(descriptor))
                 if before == after:
                     return cls(name, data)
         finally:
             os.close(descriptor)
         raise SourceError(
-            f"{name}: changed each time that it was read, {_ATTEMPTS} times", "bolt-changing"
+            f"{name}: read {_ATTEMPTS} times, and it changed each time", "bolt-changing"
         )
 
     def bucket(self, *path: bytes) -> "Bucket | None":
-        """The bucket of this path from the root; None where there is none."""
+        """Return the bucket at this path from the root, or None.
+
+        Raises SourceError ``bolt-damaged``.
+        """
         found: Bucket | None = Bucket(self, (), self._meta.root, None)
         for key in path:
             if found is None:
@@ -110,23 +118,27 @@ class BoltFile:
         return found
 
     def damaged(self, what: str) -> SourceError:
-        """The error for bytes that no bbolt writes."""
+        """The error for bytes that bbolt never writes."""
         return SourceError(f"{self.name}: damaged: {what}", "bolt-damaged")
 
     def page(self, number: int, owner: KeyPath) -> tuple[int, int, memoryview]:
-        """Flags, count of elements and bytes of a page with its overflow, for this bucket."""
+        """Return flags, count of elements, and bytes of a page with its overflow.
+
+        ``owner`` is the path of the bucket that the page belongs to. Raises SourceError
+        ``bolt-damaged`` if the page is not inside the file, or a part of it is used already.
+        """
         meta = self._meta
         if not 2 <= number < meta.high_water:
             raise self.damaged(f"page {number} is not in 2..{meta.high_water - 1}")
         start = number * meta.page_size
         if start + _PAGE.size > len(self._data):
-            raise self.damaged(f"page {number} lies behind the end of the file")
+            raise self.damaged(f"page {number} begins after the end of the file")
         own, flags, count, overflow = _PAGE.unpack_from(self._data, start)
         if own != number:
-            raise self.damaged(f"page {number} says that it is page {own}")
+            raise self.damaged(f"page {number} has the number {own} in its header")
         end = start + (overflow + 1) * meta.page_size
         if number + overflow >= meta.high_water or end > len(self._data):
-            raise self.damaged(f"page {number} with {overflow} more ends behind the file")
+            raise self.damaged(f"page {number} with {overflow} more ends after the end of the file")
         for covered in range(number, number + overflow + 1):
             if self._claims.setdefault(covered, (owner, number)) != (owner, number):
                 raise self.damaged(f"page {covered} is used more than once")
@@ -134,29 +146,29 @@ class BoltFile:
 
 
 class Bucket:
-    """Keys and values, in the order of the file; a value may be a bucket of its own."""
+    """Keys and values in the order of the file; a value may be another bucket."""
 
     def __init__(self, file: BoltFile, path: KeyPath, root: int, inline: memoryview | None) -> None:
         self._file = file
         self._path = path
         self._root = root
-        #: the bucket's only page, where it is kept inside its parent's
+        #: the bucket's only page, if it is kept inside a page of its parent
         self._inline = inline
 
     def values(self) -> dict[bytes, bytes]:
-        """All keys that are no buckets; raises SourceError ``bolt-damaged``."""
+        """Return all keys whose value is bytes; raises SourceError ``bolt-damaged``."""
         return {key: item for key, item in self if isinstance(item, bytes)}
 
     def buckets(self) -> "dict[bytes, Bucket]":
-        """All keys that are buckets; raises SourceError ``bolt-damaged``."""
+        """Return all keys whose value is a bucket; raises SourceError ``bolt-damaged``."""
         return {key: item for key, item in self if isinstance(item, Bucket)}
 
     def __iter__(self) -> "Iterator[tuple[bytes, bytes | Bucket]]":
-        """Every key with its value, keys ascending; SourceError ``bolt-damaged`` ends it early."""
+        """Yield every key with its value, keys ascending; raises SourceError ``bolt-damaged``."""
         last: bytes | None = None
         for key, item in self._items():
             if last is not None and key <= last:
-                raise self._file.damaged("keys of a bucket that do not ascend")
+                raise self._file.damaged("keys of a bucket do not ascend")
             last = key
             yield key, item
 
@@ -172,7 +184,7 @@ class Bucket:
         while pages:
             number, depth = pages.pop()
             if number in seen or depth > _MAX_DEPTH:
-                raise self._file.damaged(f"page {number} lies in a cycle")
+                raise self._file.damaged(f"page {number} is reached twice, or is too deep")
             seen.add(number)
             flags, count, page = self._file.page(number, self._path)
             if flags == _BRANCH_PAGE:
@@ -190,7 +202,7 @@ class Bucket:
 
     def _leaf(self, count: int, page: memoryview) -> "Iterator[tuple[bytes, bytes | Bucket]]":
         self._check_count(count, page, _LEAF.size)
-        # keys and values follow the elements in their order
+        # keys and values follow the elements, in the same order; below ``free`` all bytes are taken
         free = _PAGE.size + count * _LEAF.size
         for start in range(_PAGE.size, free, _LEAF.size):
             flags, position, key_size, value_size = _LEAF.unpack_from(page, start)
@@ -201,8 +213,8 @@ class Bucket:
                 raise self._file.damaged(f"a key of {key_size} bytes")
             if key_start < free or end > len(page):
                 raise self._file.damaged(
-                    f"an element at {key_start}..{end} of a page of {len(page)} bytes, "
-                    f"of which {free} are taken"
+                    f"an element at bytes {key_start} to {end} of a page of {len(page)} bytes, "
+                    f"of which the first {free} are taken"
                 )
             free = end
             key = bytes(page[key_start:value_start])
@@ -228,7 +240,10 @@ class Bucket:
 
 
 def _copy(descriptor: int, name: str) -> bytearray:
-    """The file's bytes, from its start to its end as it is now."""
+    """Read the file from its start to its present end.
+
+    Raises SourceError ``bolt-too-large``, or ``bolt-changing`` if the file becomes shorter.
+    """
     size = os.fstat(descriptor).st_size
     if size > MAX_BOLT_BYTES:
         raise SourceError(
@@ -246,7 +261,7 @@ def _copy(descriptor: int, name: str) -> bytearray:
 
 
 def _metas(descriptor: int) -> bytes:
-    """The start of the file, in which both meta pages lie whatever its page size."""
+    """Read the start of the file, which has both meta pages whatever the page size is."""
     return os.pread(descriptor, 2 * _PAGE_SIZES[-1], 0)
 
 
@@ -254,7 +269,7 @@ def _newest_meta(data: bytes | bytearray) -> _Meta | None:
     first = _meta_at(data, 0)
     sizes = (first.page_size,) if first else _PAGE_SIZES
     second = [_meta_at(data, size) for size in sizes]
-    # where the first is lost, the second must lie where it says that it lies
+    # if the first is damaged, the page size is unknown: the second must be where its own field says
     found = [
         meta
         for meta, size in zip(second, sizes, strict=True)
@@ -280,7 +295,7 @@ def _meta_at(data: bytes | bytearray, page: int) -> _Meta | None:
 
 
 def fnv1a(data: bytes | bytearray) -> int:
-    """FNV-1a of 64 bits, the checksum of meta pages."""
+    """Compute the checksum of meta pages: 64-bit FNV-1a."""
     value = 0xCBF29CE484222325
     for byte in data:
         value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF

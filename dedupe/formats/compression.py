@@ -1,9 +1,9 @@
-"""Decompression by magic number, never by name or media type: both lie in the wild.
+"""Decompression by magic bytes, never by file name or media type: real stores have wrong ones.
 
-gzip goes through isal (more than twice as fast as zlib, and its ``open`` reads concatenated
-members and raises on truncation, which a bare ``decompressobj`` does not); zstd through
-``backports.zstd``, which is ``compression.zstd`` of Python 3.14 (raises on truncation; skips
-skippable frames).
+gzip is read by isal: more than twice as fast as zlib, and its ``open`` reads concatenated members
+and raises an error on truncation, which a bare ``decompressobj`` does not. zstd is read by
+``backports.zstd``, which is ``compression.zstd`` of Python 3.14: it raises an error on truncation
+and passes over skippable frames.
 """
 
 import sys
@@ -16,49 +16,58 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-#: bytes of a blob that decide about its compression and its format
+#: bytes at the start of a blob by which its compression and its format are recognised
 MAGIC_BYTES = 512
-#: window sizes above 128 MiB are refused by every reader in its default setting
+#: 128 MiB, zstd's own default limit (ZSTD_WINDOWLOG_LIMIT_DEFAULT), since a window is in memory
 _MAX_WINDOW_LOG = 27
+
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+#: A skippable frame of zstd (RFC 8878, 3.1.2) begins with 0x50 to 0x5f and then these bytes.
+_ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
+_XZ = b"\xfd7zXZ\x00"
+_BZIP2 = b"BZh"
+#: from byte 4: the start of a block, or the end of a stream without blocks
+_BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
 
 
 class Readable(Protocol):
-    """Bytes in order, as files, decompressors and hashing readers give them."""
+    """A stream of bytes: a file, a decompressor, or a reader that computes a digest."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes; empty at the end."""
+        """Return at most ``size`` bytes; empty at the end."""
         ...
 
 
 def compression_of(head: bytes) -> str | None:
-    """``gzip``, ``zstd``, ``xz`` or ``bzip2``; None for anything else, such as a plain tar."""
-    if head.startswith(b"\x1f\x8b"):
+    """Return ``gzip``, ``zstd``, ``xz`` or ``bzip2``; None for anything else, such as a tar."""
+    if head.startswith(_GZIP):
         return "gzip"
-    if head.startswith(b"\x28\xb5\x2f\xfd") or (
-        head[1:4] == b"\x2a\x4d\x18" and head[:1] and 0x50 <= head[0] <= 0x5F
-    ):
+    if head.startswith(_ZSTD) or (head[1:4] == _ZSTD_SKIPPABLE and 0x50 <= head[0] <= 0x5F):
         return "zstd"
-    if head.startswith(b"\xfd7zXZ\x00"):
+    if head.startswith(_XZ):
         return "xz"
-    if head.startswith(b"BZh") and head[4:10] in (b"1AY&SY", b"\x17rE8P\x90"):
+    if head.startswith(_BZIP2) and head[4:10] in _BZIP2_BLOCKS:
         return "bzip2"
     return None
 
 
 def decompressed(raw: Readable, compression: str | None) -> Readable:
-    """The stream that ``raw`` compresses; ``raw`` itself where it does not.
+    """Return the decompressed stream of ``raw``, or ``raw`` itself without a compression.
 
-    Its ``read`` raises LayerError on truncated or damaged input.
+    Its ``read`` raises LayerError on truncated or damaged input: ``gzip-truncated``,
+    ``gzip-damaged``, and the like for the other kinds.
+    Raises LayerError ``unknown-compression`` for any other kind.
     """
     if compression is None:
         return raw
-    return _Checked(_open(cast(BinaryIO, raw), compression), compression)
+    return _CheckedStream(_open(cast(BinaryIO, raw), compression), compression)
 
 
 def _open(raw: IO[bytes], compression: str) -> Readable:
     match compression:
         case "gzip":
-            # imported where needed: isal pulls in more than a plain tar's scan uses
+            # imported here because isal imports much that the scan of a plain tar does not need
             from isal import igzip
 
             return cast(Readable, igzip.open(raw, "rb"))  # type: ignore[no-untyped-call]  # isal has no types
@@ -81,8 +90,8 @@ def _open(raw: IO[bytes], compression: str) -> Readable:
             raise LayerError(f"unknown compression {compression}", "unknown-compression")
 
 
-class _Checked:
-    """One error for the many that the libraries raise on bad input."""
+class _CheckedStream:
+    """A decompressor that raises LayerError for all that its library raises on bad input."""
 
     def __init__(self, stream: Readable, compression: str) -> None:
         self._stream = stream
@@ -98,7 +107,7 @@ class _Checked:
             ) from None
         except LayerError:
             raise
-        # the libraries have a dozen classes between them: BadGzipFile, IsalError, LZMAError, …
+        # the four libraries raise a dozen classes: BadGzipFile, IsalError, LZMAError, …
         except Exception as error:
             if isinstance(error, AttributeError | TypeError | NameError | MemoryError):
                 raise

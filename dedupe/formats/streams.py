@@ -1,25 +1,26 @@
-"""Streams of bytes that more than one reader uses."""
+"""A stream that is read in ranges."""
 
 from dedupe.errors import SourceError
 from dedupe.formats.compression import Readable
 
 
 class RangeReader:
-    """Reads ranges of a stream that can only be read forwards, such as a decompressor's."""
+    """A reader of ranges in a stream without seek, such as a decompressor."""
 
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._position = 0
 
     def skip_to(self, offset: int) -> None:
-        """Read up to ``offset``.
+        """Read on to ``offset``, and drop what is read.
 
         Raises SourceError ``archive-order`` if the stream is past it, ``archive-truncated`` if the
         stream ends before it.
         """
         if offset < self._position:
             raise SourceError(
-                f"offset {offset} is before {self._position}, which was read", "archive-order"
+                f"offset {offset} is wanted, but {self._position} bytes were read already",
+                "archive-order",
             )
         while self._position < offset:
             piece = self._stream.read(min(1 << 20, offset - self._position))
@@ -40,7 +41,7 @@ class RangeReader:
         while size:
             piece = self.read(size)
             if not piece:
-                raise SourceError("the archive ends in a member", "archive-truncated")
+                raise SourceError("the archive ends inside a member", "archive-truncated")
             pieces.append(piece)
             size -= len(piece)
         return b"".join(pieces)

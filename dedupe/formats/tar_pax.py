@@ -1,4 +1,4 @@
-"""Extended headers of POSIX tar: records of ``length key=value`` that override a header."""
+"""Read extended headers of POSIX tar: records ``length key=value`` that override a header."""
 
 import binascii
 from typing import Final
@@ -16,19 +16,24 @@ from dedupe.formats.tar_headers import (
 
 Records = dict[bytes, bytes]
 
+#: the map of a file with holes, in sparse form 0.1
 SPARSE_MAP: Final = b"GNU.sparse.map"
-#: sparse form 0.0 repeats these two by turns; all other keys count once, the last time
+#: Sparse form 0.0 repeats these two alternately. Of any other key the last record counts.
 _SPARSE_SEGMENT = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
+#: keys whose values are names, in which NUL is not allowed
 _NAMES = (b"path", b"linkpath", b"GNU.sparse.name")
+#: prefixes of the keys of extended attributes
 _SCHILY = b"SCHILY.xattr."
 _LIBARCHIVE = b"LIBARCHIVE.xattr."
 _XATTRS = (_SCHILY, _LIBARCHIVE)
+#: the last byte of a record
+_NEWLINE = ord("\n")
 
 
 def parse_records(data: bytes, offset: int) -> Records:
-    """The records of one extended header; ``offset`` is where it stands, for messages.
+    """Parse the records of one extended header; ``offset`` is its place in the archive.
 
-    The segments of sparse form 0.0 are joined to the one record that form 0.1 has.
+    The segments of sparse form 0.0 are joined into one record as in form 0.1.
     Raises LayerError ``tar-bad-pax``.
     """
     records: Records = {}
@@ -40,17 +45,21 @@ def parse_records(data: bytes, offset: int) -> Records:
         if space < 0 or not length.isdigit():
             raise _bad_record("expected a record's length", data[start : start + 10], offset)
         stop = start + int(length)
-        # a length of 0 would make no progress, and a negative end count from the other side
+        # a length that ends before the key is refused: with 0 the loop would never end
         equals = data.find(b"=", space, stop - 1) if stop > space else -1
-        if stop > end or equals < 0 or data[stop - 1] != 0x0A:
-            raise _bad_record("expected a record ending here", data[start : start + 40], offset)
+        if stop > end or equals < 0 or data[stop - 1] != _NEWLINE:
+            raise _bad_record(
+                "expected a record of the length that it states", data[start : start + 40], offset
+            )
         key = data[space + 1 : equals]
         value = data[equals + 1 : stop - 1]
         if not key or b"\0" in key or (key in _NAMES and b"\0" in value):
-            raise _bad_record("expected no NUL and a key", data[start : start + 40], offset)
+            raise _bad_record(
+                "expected a key, and no NUL in keys and names", data[start : start + 40], offset
+            )
         if key in _SPARSE_SEGMENT:
             if key != _SPARSE_SEGMENT[len(segments) % 2] or b"," in value:
-                raise _bad_record("expected offset, numbytes by turns", key, offset)
+                raise _bad_record("expected offset and numbytes alternately", key, offset)
             segments.append(value)
         else:
             records[key] = value
@@ -65,10 +74,11 @@ def _bad_record(expected: str, found: bytes, offset: int) -> LayerError:
 
 
 def apply_records(member: Member, records: Records, offset: int) -> None:
-    """Override what the member's header says; ``size`` becomes the stored size.
+    """Replace values of the member's header by those of the records.
 
-    An empty value leaves the header's own. ``hdrcharset`` changes nothing, since names stay
-    bytes. Raises LayerError ``tar-bad-number``, ``tar-negative-size`` or ``tar-bad-pax``.
+    A ``size`` record sets both ``size`` and ``stored_size``. If a record is empty, the header's
+    value stays. ``hdrcharset`` is ignored, because names are kept as bytes.
+    Raises LayerError ``tar-bad-number``, ``tar-negative-size`` or ``tar-bad-pax``.
     """
     get = records.get
     try:
@@ -104,20 +114,21 @@ def _owner(text: bytes) -> int:
 
 
 def _nanoseconds(text: bytes) -> int:
-    """Decimal seconds, exactly; digits after the ninth are dropped, as Go does."""
+    """Parse decimal seconds exactly; decimals after the ninth are dropped, as in Go."""
     seconds, _, fraction = text.partition(b".")
     if fraction and not fraction.isdigit():
         raise ValueError
     whole = decimal(seconds)
     rest = int(fraction[:9].ljust(9, b"0"))
-    # the sign is the text's: -0.5 has a whole part of 0
-    return clamped(whole * NANOSECONDS + (-rest if text[0] == 0x2D else rest))
+    # the sign is taken from the text, because the whole part of -0.5 is 0
+    return clamped(whole * NANOSECONDS + (-rest if text.startswith(b"-") else rest))
 
 
 def _xattrs(records: Records, offset: int) -> dict[bytes, bytes]:
-    """Extended attributes; an empty value is a value (overlay's ``metacopy`` has it).
+    """Collect extended attributes; an empty value is kept (overlay's ``metacopy`` has one).
 
-    bsdtar writes each attribute in both spellings; SCHILY's is exact.
+    bsdtar writes each attribute twice, with both prefixes. That of SCHILY is used, because its
+    value is not encoded.
     """
     found: dict[bytes, bytes] = {}
     for key, value in records.items():
@@ -126,7 +137,7 @@ def _xattrs(records: Records, offset: int) -> dict[bytes, bytes]:
     for key, value in records.items():
         if key.startswith(_SCHILY):
             name = key[len(_SCHILY) :]
-            # GNU tar's spelling; other writers have no "=" in names
+            # GNU tar escapes "=" and "%" in names; names of other writers never have "="
             if b"%" in name:
                 name = name.replace(b"%3D", b"=").replace(b"%25", b"%")
             found[name] = value

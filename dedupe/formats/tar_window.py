@@ -1,4 +1,4 @@
-"""The part of a stream that is in memory: one chunk, however long the stream is."""
+"""Read a stream with one chunk of it in memory, however long the stream is."""
 
 import os
 from collections.abc import Iterator
@@ -6,64 +6,64 @@ from typing import Final, Protocol, runtime_checkable
 
 from dedupe.formats.tar_headers import BLOCK_BYTES, damaged
 
-#: bytes asked for at once: below, calls dominate; above, chunks fall out of the cache
+#: Bytes of one read. With less, calls take most of the time; with more, chunks exceed the cache.
 CHUNK_BYTES: Final = 1 << 20
-#: where contents are skipped there is little more than headers to read
+#: if contents are skipped, little more than headers is read
 SKIPPING_CHUNK_BYTES: Final = 1 << 16
 
 
 class Stream(Protocol):
-    """Bytes in order."""
+    """A stream of bytes, read in order."""
 
     def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes; empty at the end."""
+        """Return at most ``size`` bytes; empty at the end."""
         ...
 
 
 @runtime_checkable
 class SkippingStream(Protocol):
-    """A stream that need not read what nobody wants."""
+    """A stream that can skip bytes without reading them."""
 
     def read(self, size: int, /) -> bytes:
-        """At most ``size`` bytes; empty at the end."""
+        """Return at most ``size`` bytes; empty at the end."""
         ...
 
     def skip(self, size: int, /) -> int:
-        """Pass over ``size`` bytes; how many there were, fewer only at the end."""
+        """Skip ``size`` bytes, fewer at the end; return how many were skipped."""
         ...
 
 
 class FileRange:
-    """``size`` bytes of an open file from ``offset`` on; all that follow where size is None.
+    """``size`` bytes of an open file from ``offset`` on; up to the file's end if None.
 
-    It never moves the descriptor's own position, so that ranges of one file can share it.
+    The descriptor's own position is never moved, so ranges of one file can share a descriptor.
     """
 
     def __init__(self, descriptor: int, offset: int = 0, size: int | None = None) -> None:
         self._descriptor = descriptor
-        self._at = offset
+        self._position = offset
         end = os.fstat(descriptor).st_size
         self._end = end if size is None else min(end, offset + size)
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most ``size`` bytes, all that are left where it is negative; empty at the end."""
-        left = max(self._end - self._at, 0)
-        data = os.pread(self._descriptor, left if size < 0 else min(size, left), self._at)
-        self._at += len(data)
+        """Return at most ``size`` bytes, or all that are left if negative; empty at the end."""
+        left = max(self._end - self._position, 0)
+        data = os.pread(self._descriptor, left if size < 0 else min(size, left), self._position)
+        self._position += len(data)
         return data
 
     def skip(self, size: int, /) -> int:
-        """Pass over ``size`` bytes; how many there were, fewer only at the end."""
-        skipped = min(size, max(self._end - self._at, 0))
-        self._at += skipped
+        """Skip ``size`` bytes, fewer at the end; return how many were skipped."""
+        skipped = min(size, max(self._end - self._position, 0))
+        self._position += skipped
         return skipped
 
 
 class Window:
     """A chunk of a stream and a position in it.
 
-    ``chunk``, ``view`` (of the chunk) and ``position`` are open to the reader, whose loop would
-    otherwise spend its time in calls.
+    TarReader uses ``chunk``, ``view`` (of the chunk) and ``position`` directly, and moves the
+    position itself: in its loop, calls of methods would take most of the time.
     """
 
     __slots__ = ("_base", "_chunk_bytes", "_skipping", "_stream", "chunk", "position", "view")
@@ -74,9 +74,9 @@ class Window:
         self._chunk_bytes = SKIPPING_CHUNK_BYTES if self._skipping else CHUNK_BYTES
         self._base = 0
         self.position = 0
-        self._hold(b"")
+        self._set_chunk(b"")
 
-    def _hold(self, chunk: bytes) -> None:
+    def _set_chunk(self, chunk: bytes) -> None:
         self.chunk = chunk
         self.view = memoryview(chunk)
 
@@ -86,7 +86,7 @@ class Window:
         return self._base + self.position
 
     def block(self) -> bytes:
-        """The next 512 bytes; fewer only at the end of the stream."""
+        """Read the next 512 bytes; fewer only at the end of the stream."""
         start = self.position
         end = start + BLOCK_BYTES
         if end > len(self.chunk):
@@ -96,13 +96,13 @@ class Window:
         return self.chunk[start:end]
 
     def whole_block(self) -> bytes:
-        """The next 512 bytes; LayerError ``tar-truncated`` where there are fewer."""
+        """Read the next 512 bytes; raises LayerError ``tar-truncated`` if there are fewer."""
         return self.take(BLOCK_BYTES)
 
     def take(self, size: int) -> bytes:
-        """The next ``size`` bytes, which the caller has found to be few enough for memory.
+        """Read the next ``size`` bytes; the caller has checked that they fit into memory.
 
-        Raises LayerError ``tar-truncated`` where there are fewer.
+        Raises LayerError ``tar-truncated`` if there are fewer.
         """
         if self.position + size > len(self.chunk):
             self._gather(size)
@@ -112,7 +112,10 @@ class Window:
         return self.chunk[start : self.position]
 
     def pieces(self, size: int) -> Iterator[memoryview]:
-        """The next ``size`` bytes, a chunk at a time; LayerError ``tar-truncated`` as above."""
+        """Yield the next ``size`` bytes in chunks.
+
+        Raises LayerError ``tar-truncated`` if there are fewer.
+        """
         left = size
         while left:
             start = self.position
@@ -125,19 +128,19 @@ class Window:
             yield piece
 
     def skip(self, size: int) -> None:
-        """Pass over the next ``size`` bytes; LayerError ``tar-truncated`` as above."""
-        there = min(size, len(self.chunk) - self.position)
-        self.position += there
-        if there < size and self._skipping is not None:
-            skipped = self._skipping.skip(size - there)
+        """Skip the next ``size`` bytes; raises LayerError ``tar-truncated`` if there are fewer."""
+        in_chunk = min(size, len(self.chunk) - self.position)
+        self.position += in_chunk
+        if in_chunk < size and self._skipping is not None:
+            skipped = self._skipping.skip(size - in_chunk)
             self._base += skipped
-            self._require(size, there + skipped)
+            self._require(size, in_chunk + skipped)
             return
-        for _ in self.pieces(size - there):
+        for _ in self.pieces(size - in_chunk):
             pass
 
     def rest(self) -> Iterator[bytes]:
-        """All that follows, a chunk at a time."""
+        """Yield the rest of the stream in chunks."""
         while True:
             chunk = self.chunk[self.position :]
             self.position = len(self.chunk)
@@ -146,7 +149,7 @@ class Window:
                 return
 
     def _gather(self, size: int) -> None:
-        """Have ``size`` bytes in the chunk from its start on; fewer only at the end."""
+        """Make a chunk of at least ``size`` bytes from the position on; fewer only at the end."""
         parts = [self.chunk[self.position :]]
         have = len(parts[0])
         while have < size:
@@ -157,16 +160,16 @@ class Window:
             have += len(part)
         self._base += self.position
         self.position = 0
-        self._hold(b"".join(parts))
+        self._set_chunk(b"".join(parts))
 
     def _advance(self) -> bool:
-        """Go to the next chunk, the present one being used up; False at the end."""
+        """Read the next chunk after the present one is used up; return False at the end."""
         chunk = self._stream.read(self._chunk_bytes)
         if not chunk:
             return False
         self._base += len(self.chunk)
         self.position = 0
-        self._hold(chunk)
+        self._set_chunk(chunk)
         return True
 
     def _require(self, size: int, found: int) -> None:

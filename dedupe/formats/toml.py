@@ -1,4 +1,4 @@
-"""Settings in TOML, read strictly: a key that nobody asks for is an error, never silence."""
+"""Read settings in TOML strictly: a key that the program does not know is an error."""
 
 import difflib
 import tomllib
@@ -8,10 +8,10 @@ from typing import Any
 
 from dedupe.errors import UsageError, reason_of
 
-#: settings are written by hand; more is some other file
-_MOST_BYTES = 1 << 20
-_KINDS = {
-    str: "a text",
+#: Settings are written by hand: a larger file is something else.
+_MAX_BYTES = 1 << 20
+_TYPE_NAMES = {
+    str: "a string",
     int: "a whole number",
     float: "a number",
     bool: "true or false",
@@ -21,41 +21,53 @@ _KINDS = {
 
 
 class Section:
-    """A table of a settings file; its keys are taken one by one, then ``done`` refuses the rest."""
+    """A table of a settings file: each key is taken once, then ``done`` refuses all others."""
 
     def __init__(self, file: str, name: str, values: Mapping[str, Any]) -> None:
         self.file = file
         self.name = name
         self._values = dict(values)
-        self._asked: list[str] = []
+        self._taken: list[str] = []
 
     def __contains__(self, key: str) -> bool:
         return key in self._values
 
-    def take(self, key: str, *kinds: type) -> Any:
-        """The key's value, one of these kinds; None where it is absent."""
-        self._asked.append(key)
+    def take(self, key: str, *types: type) -> Any:
+        """Remove the key and return its value, which has one of these types; None if absent.
+
+        Raises UsageError ``bad-value`` for another type.
+        """
+        self._taken.append(key)
         value = self._values.pop(key, None)
-        if value is not None and type(value) not in kinds:
-            expected = " or ".join(_KINDS[kind] for kind in kinds)
+        if value is not None and type(value) not in types:
+            expected = " or ".join(_TYPE_NAMES[each] for each in types)
             raise self.wrong(key, value, expected)
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """A list of texts, or one text, as a tuple; empty where it is absent."""
+        """Take a string or a list of strings, and return a tuple; empty if the key is absent.
+
+        Raises UsageError ``bad-value`` for anything else.
+        """
         found = self.take(key, str, list)
         listed = [found] if isinstance(found, str) else found or []
         for value in listed:
             if not isinstance(value, str):
-                raise self.wrong(key, value, "texts")
+                raise self.wrong(key, value, "strings")
         return tuple(listed)
 
     def section(self, key: str) -> "Section":
-        """A table below this one; empty where it is absent."""
+        """Take a table inside this one; empty if it is absent.
+
+        Raises UsageError ``bad-value`` if the key is not a table.
+        """
         return Section(self.file, self._below(key), self.take(key, dict) or {})
 
     def sections(self, key: str) -> list["Section"]:
-        """Tables of a list below this one."""
+        """Take a list of tables inside this one; empty if it is absent.
+
+        Raises UsageError ``bad-value`` if the key is not a list of tables.
+        """
         found = self.take(key, list) or []
         for value in found:
             if not isinstance(value, dict):
@@ -66,18 +78,18 @@ class Section:
         ]
 
     def done(self) -> None:
-        """Raises UsageError for a key that was not asked for, with the nearest that is known."""
+        """Raise UsageError ``unknown-key``, with the nearest known key, if a key was not taken."""
         for key in self._values:
-            close = difflib.get_close_matches(key, self._asked, n=1)
+            close = difflib.get_close_matches(key, self._taken, n=1)
             hint = f"the nearest is {close[0]}; " if close else ""
             raise UsageError(
-                f"{self._place}: unknown key {key}; {hint}there are "
-                f"{', '.join(dict.fromkeys(self._asked))}",
+                f"{self._place}: unknown key {key}; {hint}known keys are "
+                f"{', '.join(dict.fromkeys(self._taken))}",
                 "unknown-key",
             )
 
     def wrong(self, key: str, value: object, expected: str) -> UsageError:
-        """The error that a key's value is not what is expected."""
+        """The error for a key whose value is not as expected; code ``bad-value``."""
         return UsageError(
             f"{self._place}: {key}: expected {expected}, found {value!r}", "bad-value"
         )
@@ -91,12 +103,15 @@ class Section:
 
 
 def read_toml(path: Path) -> Section:
-    """The top of a settings file; raises UsageError where it cannot be read."""
+    """Read a settings file and return its top table.
+
+    Raises UsageError ``unreadable-settings`` or ``bad-settings``.
+    """
     try:
         with path.open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise UsageError(f"{path}: more than {_MOST_BYTES} bytes of settings", "bad-settings")
+            data = file.read(_MAX_BYTES + 1)
+        if len(data) > _MAX_BYTES:
+            raise UsageError(f"{path}: more than {_MAX_BYTES} bytes of settings", "bad-settings")
         return Section(str(path), "", tomllib.loads(data.decode()))
     except OSError as error:
         raise UsageError(
@@ -104,4 +119,4 @@ def read_toml(path: Path) -> Section:
             "unreadable-settings",
         ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{path}: no TOML: {error}", "bad-settings") from error
+        raise UsageError(f"{path}: not TOML: {error}", "bad-settings") from error

@@ -177,6 +177,15 @@ class FoundLayer:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageDetails:
+    """Columns of the table ``images`` that come from an image's config: one field per column."""
+
+    platform: Platform = Platform()
+    #: when the image was made; None if the config does not say
+    created: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FoundImage:
     """One platform's image in one source."""
 
@@ -184,9 +193,8 @@ class FoundImage:
     #: manifest digest; None if the format has no manifests
     digest: Digest | None
     names: tuple[str, ...]
-    platform: Platform
     layers: tuple[FoundLayer, ...]
-    created: str | None = None
+    details: ImageDetails = ImageDetails()
     #: whether the config has the digest that the manifest or its file name claims
     config_checked: bool = True
 

@@ -31,7 +31,7 @@ class Selection:
 
     def wants(self, image: FoundImage) -> bool:
         """Whether the image has the platform, and any of its names or IDs matches."""
-        if self.platform and not _is_platform(self.platform, image.platform):
+        if self.platform and not _is_platform(self.platform, image.details.platform):
             return False
         if not self.image_globs:
             return True

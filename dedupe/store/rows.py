@@ -1,10 +1,10 @@
 """The rows that a scan writes into its own tables, and tables as polars frames."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from dedupe import __version__
-from dedupe.model.images import FoundOther, FoundSource
+from dedupe.model.images import FoundOther, FoundSource, ImageDetails
 from dedupe.model.outcome import ProblemRow
 from dedupe.model.tables import TABLES
 from dedupe.scan.interface import ScannedImage, ScanResult
@@ -85,8 +85,7 @@ def _other_row(scan: str, source: str, other: FoundOther) -> Row:
         "digest": other.digest,
         "kind": other.kind,
         "names": list(other.names),
-        "platform": str(other.platform),
-        "created": None,
+        **_details(ImageDetails(other.platform)),
     }
 
 
@@ -99,9 +98,13 @@ def _image_row(scan: str, image: ScannedImage) -> Row:
         "digest": found.digest,
         "kind": "image",
         "names": list(found.names),
-        "platform": str(found.platform),
-        "created": found.created,
+        **_details(found.details),
     }
+
+
+def _details(details: ImageDetails) -> Row:
+    columns = {field.name: getattr(details, field.name) for field in fields(details)}
+    return {**columns, "platform": str(details.platform)}
 
 
 def _layer_rows(scan: str, image: ScannedImage) -> list[Row]:

@@ -7,7 +7,8 @@
 --           images          BIGINT   images that hold the layer
 --           position        INTEGER  layer index in one of them
 --           image           VARCHAR  name of that image
---           step            VARCHAR  build step of the layer in that image
+--           step            VARCHAR  build step of the layer in that image; null if the config
+--                                    gives none
 -- Source:   docs/check.md, "Rules"; docs/measures.md, "Duplicate content"
 WITH files AS (
     SELECT layer, size_bytes, count(*) OVER (PARTITION BY content_hash) AS copies

@@ -7,7 +7,7 @@
 --           images         BIGINT     images that contain it
 --           position       INTEGER    layer index
 --           image          VARCHAR    name of one of the images
---           step           VARCHAR    build step
+--           step           VARCHAR    build step; null if the config gives none
 --           paths          VARCHAR[]  its three largest files
 -- Source:   docs/check.md, "Rules"; docs/measures.md, "Groups"
 WITH known AS (

@@ -12,9 +12,9 @@
 --           image            VARCHAR  name of one of these images
 --           images           BIGINT   images that share the hiding chain node
 --           added_position   INTEGER  index of the layer that added them
---           added_by         VARCHAR  build step of that layer
+--           added_by         VARCHAR  build step of that layer; null if the config gives none
 --           hidden_position  INTEGER  index of the layer that hid them
---           hidden_by        VARCHAR  build step of that layer
+--           hidden_by        VARCHAR  build step of that layer; null if the config gives none
 --           repair           VARCHAR  fix for the largest part of them
 -- Source:   docs/check.md, "Rules"; docs/findings.md
 WITH base_chains AS (

@@ -9,8 +9,10 @@
 --           new_bytes     BIGINT     logical size; null for a removed path
 --           fields        VARCHAR[]  fields that differ: kind, content, link, device, mode, uid,
 --                                    gid, mtime, xattrs; empty for added and removed
---           old_position  INTEGER    index of the layer that provides it in the old image
---           new_position  INTEGER    index of the layer that provides it in the new image
+--           old_position  INTEGER    index of the layer that provides it in the old image; null for
+--                                    an added path
+--           new_position  INTEGER    index of the layer that provides it in the new image; null for
+--                                    a removed path
 --           path          VARCHAR    from the root, in printable form
 -- Source:   docs/measures.md, "Merged view"
 WITH old_view AS (

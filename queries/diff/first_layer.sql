@@ -9,11 +9,13 @@
 --                                   step, and the entries differ only in mtime; content: the same
 --                                   step, and other entries; tar: the same entries in another tar;
 --                                   unknown: a layer was not read
---           old_step       VARCHAR  build step
---           new_step       VARCHAR  build step
+--           old_step       VARCHAR  build step; null if the config gives none, or without such a
+--                                   layer
+--           new_step       VARCHAR  build step; null if the config gives none, or without such a
+--                                   layer
 --           differing      BIGINT   entries that differ
---           paths          STRUCT(path VARCHAR, fields VARCHAR[])[]  the first of them; no fields if only one
---                                   layer has the path
+--           paths          STRUCT(path VARCHAR, fields VARCHAR[])[]  the first of them; no
+--                                   fields if only one layer has the path
 -- Source:   docs/measures.md, "The same but for timestamps"
 WITH old_stack AS (
     SELECT * FROM stack WHERE image_id = $old

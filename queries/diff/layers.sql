@@ -9,7 +9,7 @@
 --           diff_id           VARCHAR  as the config claims it
 --           content_bytes     BIGINT   logical size of its regular files; null if unknown
 --           compressed_bytes  BIGINT   size of its smallest blob; null if no source keeps one
---           created_by        VARCHAR  build step
+--           created_by        VARCHAR  build step; null if the config gives none
 -- Source:   docs/measures.md, "Layer and diff ID", "Chain ID"
 WITH sides AS (
     SELECT 'old' AS side, $old::VARCHAR AS image_id, $new::VARCHAR AS other

@@ -5,11 +5,12 @@
 -- Columns:  what        VARCHAR  source, image, name (of an image in both scans, or one that moved
 --                                to another image), layer (chain node)
 --           change      VARCHAR  appeared, gone, grew, shrank, moved
---           name        VARCHAR  name; of a layer, its build step
---           old_bytes   BIGINT   stored bytes of a source, content of an image or layer
---           new_bytes   BIGINT   the same at the new scan
---           old_id      VARCHAR  image ID or chain ID; null if not in the old scan
---           new_id      VARCHAR  image ID or chain ID; null if not in the new scan
+--           name        VARCHAR  name; of a layer, its build step, null if the config gives none
+--           old_bytes   BIGINT   stored bytes of a source, content of an image or layer; null if
+--                                not in the old scan
+--           new_bytes   BIGINT   the same at the new scan; null if not in the new scan
+--           old_id      VARCHAR  image ID or chain ID; null for a source, or if not in the old scan
+--           new_id      VARCHAR  image ID or chain ID; null for a source, or if not in the new scan
 --           source      VARCHAR  location of a source or a name; null for others
 -- Source:   docs/measures.md, "Bytes of the whole scan"
 WITH old_sources AS (

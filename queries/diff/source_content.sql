@@ -4,7 +4,8 @@
 --           $second  VARCHAR[]  locations of sources
 -- Columns:  what              VARCHAR  image or layer
 --           held_by           VARCHAR  both, first, second
---           name              VARCHAR  first name of an image; of a layer, its build step
+--           name              VARCHAR  first name of an image; of a layer, its build step, null if
+--                                      the config gives none
 --           content_bytes     BIGINT   content of all layers of an image, or of the layer
 --           compressed_bytes  BIGINT   size of the smallest blobs; null if no source keeps one
 --           id                VARCHAR  image ID; diff ID of the layer, or its key

@@ -2,15 +2,16 @@
 -- Grain:    one row per path; the session holds only one image
 -- Params:   $pattern  VARCHAR  regular expression for the whole path, in printable form
 -- Columns:  mode        VARCHAR    kind and permission bits, as 'ls -l' shows them
---           uid         BIGINT     owner; null for an implied directory, as are gid, mtime,
---                                  position and created_by
---           gid         BIGINT     group
+--           uid         BIGINT     owner; null for an implied directory
+--           gid         BIGINT     group; null for an implied directory
 --           size_bytes  BIGINT     logical size of a regular file; 0 for others
---           mtime       TIMESTAMP  UTC, whole seconds
---           position    INTEGER    index of the layer that provides it, 0 = base
---           created_by  VARCHAR    build step of that layer
+--           mtime       TIMESTAMP  UTC, whole seconds; null for an implied directory
+--           position    INTEGER    index of the layer that provides it, 0 = base; null for an
+--                                  implied directory
+--           created_by  VARCHAR    build step of that layer; null for an implied directory, or if
+--                                  the config gives none
 --           path        VARCHAR    from the root, in printable form
---           link        VARCHAR    target of a symlink
+--           link        VARCHAR    target of a symlink; null for other kinds
 -- Source:   docs/measures.md, "Merged view"
 SELECT
     mode_text(visible.kind, visible.mode) AS mode,

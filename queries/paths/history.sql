@@ -3,13 +3,13 @@
 -- Params:   none
 -- Columns:  position          INTEGER  layer index, 0 = base
 --           diff_id           VARCHAR  diff ID as the config claims it
---           added_bytes       BIGINT   its content_bytes
+--           added_bytes       BIGINT   its content_bytes; null if it was not read
 --           shadowed_bytes    BIGINT   of these, bytes that an upper layer, or a later member of
 --                                      the layer itself, hides
---           live_bytes        BIGINT   added - shadowed
+--           live_bytes        BIGINT   added - shadowed; null if it was not read
 --           hides_bytes       BIGINT   bytes of layers below that it hides for good
 --           compressed_bytes  BIGINT   size of its smallest blob; null if no source keeps one
---           files             BIGINT   number of regular files
+--           files             BIGINT   number of regular files; null if it was not read
 --           marks             BIGINT   number of whiteouts and opaque marks
 --           created_by        VARCHAR  build step; null if the config gives none
 -- Source:   docs/measures.md, "Bytes of one image"

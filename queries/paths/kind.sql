@@ -3,7 +3,7 @@
 -- Params:   $paths  VARCHAR[]  from the root, in printable form
 -- Columns:  path  VARCHAR  one of these paths
 --           kind  VARCHAR  kind, hard links resolved
---           link  VARCHAR  target of a symlink
+--           link  VARCHAR  target of a symlink; null for other kinds
 -- Source:   docs/measures.md, "Merged view"
 SELECT path, kind, link
 FROM visible

@@ -10,14 +10,21 @@
 --           state            VARCHAR    seen; merged: a directory that an upper branch adds to;
 --                                       hidden; hides: a mark; dangling: a hard link without
 --                                       target; absent
---           kind             VARCHAR    kind of the entry, hard links resolved
---           size_bytes       BIGINT     logical size of a regular file
---           cause            VARCHAR    why it is hidden, as in shadowed_files
+--           kind             VARCHAR    kind of the entry, hard links resolved; null without an
+--                                       entry or target
+--           size_bytes       BIGINT     logical size of a regular file; null without an entry or
+--                                       target
+--           cause            VARCHAR    why it is hidden, as in shadowed_files; null if it is not
+--                                       hidden
 --           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
---           hidden_position  INTEGER    position of the branch that hides it
---           created_by       VARCHAR    build step of the branch
---           hidden_by        VARCHAR    build step of the branch that hides it
---           path             VARCHAR    path of the entry: the given path or one of its ancestors
+--           hidden_position  INTEGER    position of the branch that hides it; null if it is not
+--                                       hidden
+--           created_by       VARCHAR    build step of the branch; null if the config gives none,
+--                                       and for a container
+--           hidden_by        VARCHAR    build step of the branch that hides it; null if it is not
+--                                       hidden, or as created_by
+--           path             VARCHAR    path of the entry: the given path or one of its ancestors;
+--                                       null without an entry
 -- Source:   docs/measures.md, "Branch", "What hides a file"
 WITH tops AS (
     SELECT max(position) AS position FROM stack

@@ -13,8 +13,8 @@
 --           lower_bytes     BIGINT   content of the lower layer
 --           upper_bytes     BIGINT   content of the upper layer
 --           lower_position  INTEGER  layer index of the lower one, 0 = base
---           lower_step      VARCHAR  its build step
---           upper_step      VARCHAR  build step of the upper one
+--           lower_step      VARCHAR  its build step; null if the config gives none
+--           upper_step      VARCHAR  build step of the upper one; null if the config gives none
 --           image           VARCHAR  name of an image with both
 --           lower_chain     VARCHAR  chain ID of the lower layer
 --           upper_chain     VARCHAR  chain ID of the upper layer

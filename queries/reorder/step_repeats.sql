@@ -4,7 +4,7 @@
 -- Columns:  image          VARCHAR  smallest name of the images that contain it
 --           images         BIGINT   number of these images
 --           position       INTEGER  layer index, 0 = base
---           created_by     VARCHAR  its build step
+--           created_by     VARCHAR  its build step; null if the config gives none
 --           base           VARCHAR  image to build on instead
 --           base_position  INTEGER  index of the layer of that image of the same class
 --           built_on_base  BIGINT   images that are built on it today

@@ -7,9 +7,10 @@
 --           kind               VARCHAR  kind of file
 --           position           INTEGER  index of the layer that provides it today; null if it is
 --                                       not visible, or is an implied directory
---           proposed_position  INTEGER  index of the layer that provides it in the other order
---           mtime_ns           BIGINT   nanoseconds since 1970
---           proposed_mtime_ns  BIGINT   the same in the other order
+--           proposed_position  INTEGER  index of the layer that provides it in the other order;
+--                                       null as position
+--           mtime_ns           BIGINT   nanoseconds since 1970; null as position
+--           proposed_mtime_ns  BIGINT   the same in the other order; null as position
 --           path               VARCHAR  visible path
 -- Source:   docs/measures.md, "Proof of a proposal", "Grades of equality"
 WITH today AS (

@@ -8,19 +8,26 @@
 --           name          VARCHAR  name of the group
 --           images        BIGINT   images with a name in the group; for the row between groups,
 --                                  images with names in several groups
---           referenced_compressed    BIGINT   units of these images; does not add up
---           exclusive_compressed     BIGINT   units of no other group; adds up
---           shared_compressed        BIGINT   referenced - exclusive; does not add up
---           attributed_compressed    BIGINT   shares of its images; adds up
---           referenced_unpacked      BIGINT   units of these images; does not add up
---           exclusive_unpacked       BIGINT   units of no other group; adds up
---           shared_unpacked          BIGINT   referenced - exclusive; does not add up
---           attributed_unpacked      BIGINT   shares of its images; adds up
---           referenced_content       BIGINT   units of these images; does not add up
---           exclusive_content        BIGINT   units of no other group; adds up
---           shared_content           BIGINT   referenced - exclusive; does not add up
---           attributed_content       BIGINT   shares of its images; adds up
---           dead_bytes               BIGINT   dead files in layers of no other group; adds up
+--           referenced_compressed    BIGINT   units of these images; does not add up; null for
+--                                             unreferenced bytes
+--           exclusive_compressed     BIGINT   units of no other group; adds up; null if unknown
+--           shared_compressed        BIGINT   referenced - exclusive; does not add up; null for
+--                                             unreferenced bytes
+--           attributed_compressed    BIGINT   shares of its images; adds up; null if unknown
+--           referenced_unpacked      BIGINT   units of these images; does not add up; null for
+--                                             unreferenced bytes
+--           exclusive_unpacked       BIGINT   units of no other group; adds up; null if unknown
+--           shared_unpacked          BIGINT   referenced - exclusive; does not add up; null for
+--                                             unreferenced bytes
+--           attributed_unpacked      BIGINT   shares of its images; adds up; null if unknown
+--           referenced_content       BIGINT   units of these images; does not add up; null for
+--                                             unreferenced bytes
+--           exclusive_content        BIGINT   units of no other group; adds up; null if unknown
+--           shared_content           BIGINT   referenced - exclusive; does not add up; null for
+--                                             unreferenced bytes
+--           attributed_content       BIGINT   shares of its images; adds up; null if unknown
+--           dead_bytes               BIGINT   dead files in layers of no other group; adds up; null
+--                                             for unreferenced bytes
 -- Source:   docs/measures.md, "Attributed bytes", "Groups"; docs/usage.md, "dedupe usage"
 --
 -- A group is attributed the shares of the images whose names are all in the group. Of the row for

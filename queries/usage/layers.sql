@@ -4,21 +4,27 @@
 -- Params:   $granularity  VARCHAR  compressed, unpacked or content; used only to order the rows
 -- Columns:  kind          VARCHAR  group (a layer), between or unreferenced
 --           name          VARCHAR  diff ID as the config claims it
---           created_by    VARCHAR  a build step that made it
+--           created_by    VARCHAR  a build step that made it; null if no config gives one
 --           images        BIGINT   images that hold it
---           referenced_compressed    BIGINT   blobs, chain nodes, distinct contents
---           exclusive_compressed     BIGINT   units of no other layer; adds up
---           shared_compressed        BIGINT   referenced - exclusive; does not add up
---           attributed_compressed    BIGINT   its share of them; adds up
---           referenced_unpacked      BIGINT   blobs, chain nodes, distinct contents
---           exclusive_unpacked       BIGINT   units of no other layer; adds up
---           shared_unpacked          BIGINT   referenced - exclusive; does not add up
---           attributed_unpacked      BIGINT   its share of them; adds up
---           referenced_content       BIGINT   blobs, chain nodes, distinct contents
---           exclusive_content        BIGINT   units of no other layer; adds up
---           shared_content           BIGINT   referenced - exclusive; does not add up
---           attributed_content       BIGINT   its share of them; adds up
---           dead_bytes               BIGINT   its dead files; adds up
+--           referenced_compressed    BIGINT   blobs, chain nodes, distinct contents; null for
+--                                             unreferenced bytes
+--           exclusive_compressed     BIGINT   units of no other layer; adds up; null if unknown
+--           shared_compressed        BIGINT   referenced - exclusive; does not add up; null for
+--                                             unreferenced bytes
+--           attributed_compressed    BIGINT   its share of them; adds up; null if unknown
+--           referenced_unpacked      BIGINT   blobs, chain nodes, distinct contents; null for
+--                                             unreferenced bytes
+--           exclusive_unpacked       BIGINT   units of no other layer; adds up; null if unknown
+--           shared_unpacked          BIGINT   referenced - exclusive; does not add up; null for
+--                                             unreferenced bytes
+--           attributed_unpacked      BIGINT   its share of them; adds up; null if unknown
+--           referenced_content       BIGINT   blobs, chain nodes, distinct contents; null for
+--                                             unreferenced bytes
+--           exclusive_content        BIGINT   units of no other layer; adds up; null if unknown
+--           shared_content           BIGINT   referenced - exclusive; does not add up; null for
+--                                             unreferenced bytes
+--           attributed_content       BIGINT   its share of them; adds up; null if unknown
+--           dead_bytes               BIGINT   its dead files; adds up; null for unreferenced bytes
 -- Source:   docs/measures.md, "Attributed bytes", "Groups"; docs/usage.md, "dedupe usage"
 --
 -- Contents are divided evenly among the layers that hold them, in whole bytes by largest remainder.

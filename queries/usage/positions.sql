@@ -3,7 +3,7 @@
 --           position_loss_bytes of the scan
 -- Params:   none
 -- Columns:  diff_id        VARCHAR    diff ID as the config claims it
---           created_by     VARCHAR    its build step
+--           created_by     VARCHAR    its build step; null if the config gives none
 --           copy           BIGINT     1 is the copy that most images contain
 --           copies         BIGINT     number of copies
 --           lost_bytes     BIGINT     0 for the first copy; else content of the layer
@@ -12,8 +12,9 @@
 --                                     of the first copy; null for the first copy, and if one
 --                                     stack contains both
 --           split_by       VARCHAR    build step at that position; null if that is the layer
---                                     itself
---           split_diff_id  VARCHAR    diff ID of the layer at that position
+--                                     itself, or the config gives none
+--           split_diff_id  VARCHAR    diff ID of the layer at that position; null if that is the
+--                                     layer itself
 --           images         BIGINT     images that contain it
 --           image_names    VARCHAR[]  the first ten of their names, sorted
 --           parent         VARCHAR    chain ID below it; null for a base

@@ -3,7 +3,7 @@
 -- Params:   $now  TIMESTAMP  UTC
 -- Columns:  image_id  VARCHAR    config digest as computed
 --           name      VARCHAR    name of the image
---           created   VARCHAR    as the config says
+--           created   VARCHAR    as the config gives it; null if it gives none
 --           time      TIMESTAMP  UTC; null if the date is not plausible
 --           doubt     VARCHAR    why not: absent, unreadable, before 2013 (no container image is
 --                                that old; reproducible builds write 1970 or 1980) or future;

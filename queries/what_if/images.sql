@@ -4,7 +4,7 @@
 -- Columns:  image_id         VARCHAR    config digest as computed
 --           name             VARCHAR    name of the image
 --           names            VARCHAR[]  all its names; all of them are deleted with it
---           created          VARCHAR    as the config says
+--           created          VARCHAR    as the config gives it; null if it gives none
 --           complete         BOOLEAN    the rows of every layer are known
 --           exclusive_bytes  BIGINT     unpacked, freed by deleting only this image; does not add
 --                                       up to what deleting all of them frees

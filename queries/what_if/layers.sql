@@ -10,7 +10,7 @@
 --                                      parent
 --           kept_by_images  BIGINT     number of other images that contain it
 --           kept_by         VARCHAR[]  names of the first ten of them, sorted
---           created_by      VARCHAR    build step
+--           created_by      VARCHAR    build step; null if the config gives none
 -- Source:   docs/measures.md, "Chain ID", "Exclusive bytes"
 WITH labels AS (
     SELECT image_id, coalesce(names[1], digest, image_id) AS name FROM image

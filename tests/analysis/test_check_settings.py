@@ -66,10 +66,10 @@ def test_settings_are_read_as_users_write_them(tmp_path: Path) -> None:
         ("[check]\nhighest_shadowed_percent = -1", "expected a percentage"),
         ("[check]\nhighest_shadowed_percent = nan", "expected a percentage"),
         ("[check.lowest_efficiency]\nfale = 1", "unknown key fale; the nearest is fail"),
-        ("[check]\nbase = [1]", "base: expected texts, found 1"),
+        ("[check]\nbase = [1]", "base: expected strings, found 1"),
         ("[[check.override]]\nignore = true", "[check.override 1]: match is missing"),
         ("check = 1", "check: expected a table, found 1"),
-        ("[check", "no TOML"),
+        ("[check", "not TOML"),
         ("a" * 2_000_000, "more than"),
     ],
 )

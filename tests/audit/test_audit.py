@@ -186,7 +186,7 @@ def test_the_notify_command_runs_without_a_shell(tmp_path: Path) -> None:
             "unknown key keeep; the nearest is k",
         ),
         ("[audit]\nsources = 'x'\nstate = 's'\nkeep = '90'", "keep: expected an age like 90d"),
-        ("[audit]\nsources = 'x'\nstate = 's'\nnotify = [1]", "notify: expected texts"),
+        ("[audit]\nsources = 'x'\nstate = 's'\nnotify = [1]", "notify: expected strings"),
         ("[audit]\nsources = 'x'\nstate = 's'\n[audit.reports]\npdf = 'x'", "unknown key pdf"),
         ("[audit]\nsources = 'x'\nstate = 's'\n[check]\nflor = 1", "unknown key flor"),
     ],

@@ -127,7 +127,7 @@ def test_segments_out_of_order_or_bounds_are_refused(
 ) -> None:
     """Segments ascend within the file, and the file is not larger than the limit."""
     data = SPARSE_FORMS[form](segments, size) + END
-    assert refusal(data, limits=Limits(max_file_size=1 << 30)) == "tar-bad-sparse"
+    assert refusal(data, limits=Limits(max_file_bytes=1 << 30)) == "tar-bad-sparse"
 
 
 def test_segments_must_sum_to_the_stored_size() -> None:
@@ -197,11 +197,11 @@ def test_holes_beyond_the_limit_are_refused() -> None:
     """Holes beyond the limit, in one file or in all together, are refused before hashing."""
     giant = sparse_pax("0.1", [], 8 * 2**60)
     assert refusal(giant + END) == "tar-bad-sparse"
-    half = sparse_pax("0.1", [], DEFAULT_LIMITS.max_file_size)
+    half = sparse_pax("0.1", [], DEFAULT_LIMITS.max_file_bytes)
     with pytest.raises(LayerError) as caught:
         read(half + END)
     assert caught.value.code == "tar-bad-sparse"
-    assert one(half + END, hash_content=False).size == DEFAULT_LIMITS.max_file_size
+    assert one(half + END, hash_content=False).size == DEFAULT_LIMITS.max_file_bytes
     small = sparse_pax("0.1", [], 600)
     assert len(read(small * 2 + END, limits=Limits(max_hole_bytes=1200))) == 2
     with pytest.raises(LayerError) as caught:

@@ -51,6 +51,7 @@ def test_calls_print_what_the_tutorial_shows() -> None:
 
 
 def test_lines_agree_if_their_figures_are_near() -> None:
+    """Digests and equal images may differ; words, units and larger differences may not."""
     line = "    33.0 %     570 MB     382 MB  localhost/app/web:1.3  and 9 more"
     assert agree(line, "  32.9 %   571 MB     382 MB  localhost/app/web:1.2  and 9 more")
     assert agree("999 kB  freed", "1.0 MB  freed")

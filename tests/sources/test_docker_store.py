@@ -397,5 +397,5 @@ def test_steps_and_platform_are_those_of_the_config(store: DockerRoot) -> None:
     built = Image([BASE], names=["built:1"], platform="linux/arm/v7", history=["COPY . /"])
     store.add(built)
     (one,) = [each for each in only_source(store.root).images if each.image_id == built.image_id]
-    assert (str(one.platform), one.layers[0].created_by) == ("linux/arm/v7", "COPY . /")
+    assert (str(one.details.platform), one.layers[0].created_by) == ("linux/arm/v7", "COPY . /")
     assert json.loads(store.config(built).read_bytes())["architecture"] == "arm"

@@ -94,7 +94,7 @@ def existing_path(questions: Questions, image: str, name: str, text: str) -> Res
         step = f" ({hidden['hidden_by']})" if hidden["hidden_by"] else ""
         message += (
             f"; layer {hidden['position']} had it, and layer {hidden['hidden_position']}{step} "
-            f"has {_HOW_HIDDEN.get(hidden['cause'], 'replaced')} it"
+            f"has {_HOW_HIDDEN.get(hidden['cause'] or '', 'replaced')} it"
         )
     raise StoreError(message, "no-path")
 

@@ -159,14 +159,13 @@ class StorageReader:
             image_id=ImageID(sha256_digest(data)),
             digest=manifest_digest,
             names=tuple(printable(name) for name in record.names),
-            platform=config.platform,
             layers=tuple(
                 self._layer(place, diff_id, digest, step, checked)
                 for place, diff_id, digest, step in zip(
                     chain, config.diff_ids, digests, config.steps, strict=True
                 )
             ),
-            created=config.created,
+            details=config.details,
             config_checked=checked,
         )
 

@@ -224,12 +224,11 @@ class DockerRoot:
                     image_id=stored.image_id,
                     digest=None,
                     names=names,
-                    platform=config.platform,
                     layers=tuple(
                         replace(layers[chain], claim_checked=stored.checked, created_by=step)
                         for chain, _, step in steps
                     ),
-                    created=config.created,
+                    details=config.details,
                     config_checked=stored.checked,
                 )
             )

@@ -9,7 +9,7 @@ from typing import Any
 from dedupe.errors import SourceError
 from dedupe.formats.documents import object_in, parse_object, text_in
 from dedupe.model.identity import DiffID, is_diff_id
-from dedupe.model.images import Platform
+from dedupe.model.images import ImageDetails, Platform
 from dedupe.model.paths import printable
 
 
@@ -20,8 +20,7 @@ class Config:
     diff_ids: tuple[DiffID, ...]
     #: build step of each layer; None if the history is missing or shorter
     steps: tuple[str | None, ...]
-    platform: Platform
-    created: str | None
+    details: ImageDetails
 
     @classmethod
     def parse(cls, data: bytes, name: str) -> "Config":
@@ -44,8 +43,10 @@ class Config:
         return cls(
             tuple(DiffID(item) for item in diff_ids),
             tuple(padded),
-            platform_of(document),
-            printable(text_in(document, "created")) or None,
+            ImageDetails(
+                platform=platform_of(document),
+                created=printable(text_in(document, "created")) or None,
+            ),
         )
 
 

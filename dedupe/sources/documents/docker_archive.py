@@ -21,7 +21,7 @@ from dedupe.formats.documents import (
     text_in,
 )
 from dedupe.model.identity import Digest, ImageID, is_hex_id, sha256_digest
-from dedupe.model.images import FoundImage, FoundLayer, Platform, SourceKind
+from dedupe.model.images import FoundImage, FoundLayer, ImageDetails, Platform, SourceKind
 from dedupe.model.paths import printable
 from dedupe.sources.documents.config import Config, platform_of
 from dedupe.sources.documents.layout import is_layout, list_layout_blobs, read_index
@@ -147,7 +147,6 @@ def _image(
         image_id=image_id,
         digest=None,
         names=names,
-        platform=config.platform,
         layers=tuple(
             replace(
                 _layer(holder, contents, _member(name), subject),
@@ -157,7 +156,7 @@ def _image(
             )
             for name, diff_id, step in zip(files, config.diff_ids, config.steps, strict=True)
         ),
-        created=config.created,
+        details=config.details,
         config_checked=checked,
     )
 
@@ -220,7 +219,7 @@ def _v1_image(
         platform = platform_of(document) if current == top else platform
         current = text_in(document, "parent") or None
     # there is no config: the scan names the image after its diff IDs
-    return FoundImage(ImageID(""), None, names, platform, tuple(reversed(layers)))
+    return FoundImage(ImageID(""), None, names, tuple(reversed(layers)), ImageDetails(platform))
 
 
 def _add_layout(holder: ArchiveHolder, contents: Contents) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dedupe.model.identity import ImageID
-from dedupe.model.images import BlobRef, FoundImage, FoundLayer, Platform, SourceKind
+from dedupe.model.images import BlobRef, FoundImage, FoundLayer, SourceKind
 from dedupe.model.paths import path_text
 from dedupe.sources.holders.archive import ArchiveHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
@@ -37,7 +37,6 @@ class LayerTar:
             image_id=ImageID(""),
             digest=None,
             names=(path_text(os.fsencode(path.name)),),
-            platform=Platform(),
             layers=(layer,),
         )
         return Contents(images=[image], blobs=[], file_bytes=size)

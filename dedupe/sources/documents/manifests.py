@@ -216,12 +216,14 @@ class ManifestReader:
         if may_be_absent and layers and not kept:
             self._add_other("absent", descriptor, names)
             return
-        platform = config.platform if str(config.platform) else descriptor.platform
-        if str(descriptor.platform) and platform != descriptor.platform:
+        details = config.details
+        if not str(details.platform):
+            details = replace(details, platform=descriptor.platform)
+        if str(descriptor.platform) and details.platform != descriptor.platform:
             self._contents.add_note(
                 subject,
                 "platform-mismatch",
-                f"the index says {descriptor.platform}, the config {platform}",
+                f"the index says {descriptor.platform}, the config {details.platform}",
             )
         found = [
             replace(
@@ -239,9 +241,8 @@ class ManifestReader:
                 image_id=image_id,
                 digest=descriptor.digest,
                 names=tuple(printable(name) for name in names),
-                platform=platform,
                 layers=tuple(found),
-                created=config.created,
+                details=details,
                 config_checked=checked,
             )
         )

@@ -361,10 +361,11 @@ def _named_image(
 ) -> FoundImage:
     if image.digest is None:
         return image
-    platform = image.platform
-    if not str(platform):
-        platform = platform_of(object_in(entries.get(image.digest, {}), "platform"))
-    return replace(image, names=tuple(names.get(image.digest, ())), platform=platform)
+    details = image.details
+    if not str(details.platform):
+        document = object_in(entries.get(image.digest, {}), "platform")
+        details = replace(details, platform=platform_of(document))
+    return replace(image, names=tuple(names.get(image.digest, ())), details=details)
 
 
 def _named_other(
