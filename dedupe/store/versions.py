@@ -43,23 +43,17 @@ EARLIER: Mapping[str, Mapping[str, str]] = {
 CHANGED: Mapping[int, Mapping[str, Mapping[str, str]]] = {
     2: {"image_layers": {"state": "CASE state WHEN 'named' THEN 'reused' ELSE state END"}}
 }
-#: what files of version 1 have: their mark lists no columns
-_IN_1: Mapping[str, str] = {
-    "entries": (
-        "layer member path kind size_bytes stored_bytes mode uid gid mtime_ns link device "
-        "xattrs content_hash raw_name flags"
-    ),
-    "layers": (
-        "layer diff_id verified digest compression compressed_bytes tar_bytes content_bytes "
-        "entries files"
-    ),
-    "scans": "scan started finished layers_read layers_named version",
+#: columns of version 1, whose mark lists none; only names that are still in use matter
+_COLUMNS_1: Mapping[str, str] = {
+    "entries": "layer member path kind size_bytes stored_bytes mode uid gid mtime_ns link device "
+    "xattrs content_hash raw_name flags",
+    "layers": "layer diff_id verified digest compression compressed_bytes tar_bytes content_bytes "
+    "entries files",
+    "scans": "scan started finished layers_read version",
     "sources": "scan source kind stored_bytes orphan_bytes allocated_bytes other_bytes",
     "images": "scan source image_id digest kind names platform created",
-    "image_layers": (
-        "scan source image_id digest position diff_id layer chain_id blob compressed_bytes "
-        "created_by state allocated_bytes"
-    ),
+    "image_layers": "scan source image_id digest position diff_id layer chain_id blob "
+    "compressed_bytes created_by state allocated_bytes",
     "containers": "scan source container_id name image_id image running layer allocated_bytes",
     "problems": "scan source subject code message severity",
 }
@@ -173,7 +167,7 @@ def _columns(found: Mapping[str, object]) -> dict[str, frozenset[str]]:
     """Columns that a mark lists; raises TypeError if it is damaged."""
     listed = found.get("columns")
     if listed is None:
-        return {table: frozenset(columns.split()) for table, columns in _IN_1.items()}
+        return {table: frozenset(columns.split()) for table, columns in _COLUMNS_1.items()}
     if not isinstance(listed, dict):
         raise TypeError("columns are not an object")
     return {table: frozenset(map(str, columns)) for table, columns in listed.items()}

@@ -23,7 +23,7 @@ def test_settings_in_examples_are_valid(tmp_path: Path) -> None:
     for text in (shown, cron[0]["data"]["dedupe.toml"], (CONTRIB / "dedupe.toml").read_text()):
         (tmp_path / "dedupe.toml").write_text(text)
         orders = read_audit(tmp_path / "dedupe.toml")
-        assert orders.gate.demanded
+        assert orders.check.has_limits
         assert orders.keep == "90d"
     (tmp_path / "dedupe.toml").write_text(shown)
     assert set(read_audit(tmp_path / "dedupe.toml").reports) == set(Form)

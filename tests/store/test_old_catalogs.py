@@ -196,12 +196,12 @@ def test_an_upgrade_that_is_killed_changes_no_figure(
     assert moment > 3
 
 
-@pytest.mark.parametrize("version", ["old", "new"])
+@pytest.mark.parametrize("name", ["old", "new"])
 def test_a_new_column_needs_no_new_version(
-    place: Path, monkeypatch: pytest.MonkeyPatch, version: str
+    place: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Old files have null in it, new ones their values, and programs without it ignore it."""
-    catalog = place / version
+    catalog = place / name
     expected = document(catalog)
     added = {table: {**TABLES[table], "added": "BIGINT"} for table in ("sources", "entries")}
     with monkeypatch.context() as patch:
