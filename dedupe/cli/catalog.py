@@ -5,8 +5,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dedupe.analysis import queries
-from dedupe.cli.options import LIMIT_HELP, BytesOption, CatalogOption, OutputOption, ScanOption
-from dedupe.cli.tables import TableFormat, TableOptions, open_session, show, table
+from dedupe.cli.options import (
+    BytesOption,
+    CatalogOption,
+    LimitOption,
+    OutputOption,
+    ScanOption,
+)
+from dedupe.cli.tables import (
+    TableFormat,
+    TableFormatOption,
+    TableOptions,
+    open_session,
+    show,
+    table,
+)
 from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
@@ -22,17 +35,20 @@ def catalog_list(_: "Session") -> AnyQuestion:
 
 
 def query(
-    sql: Annotated[str, typer.Argument(help="One SELECT over the catalog's tables.")],
+    sql: Annotated[
+        str, typer.Argument(metavar="SQL", help="One SELECT over the catalog's tables.")
+    ],
     catalog: CatalogOption = None,
     scan: ScanOption = None,
-    format: Annotated[
-        TableFormat, typer.Option("--format", "-f", help="Form of the table.")
-    ] = TableFormat.TABLE,
+    format: TableFormatOption = TableFormat.TABLE,
     output: OutputOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, help=LIMIT_HELP)] = 0,
+    limit: LimitOption = 0,
     plain: BytesOption = False,
 ) -> None:
-    """Answer a SELECT over the tables of the catalog; it can read and write nothing else."""
+    """Run one SELECT over the catalog's tables. It reads nothing else, and writes nothing.
+
+    The page catalog.md describes the tables (dedupe --docs-path).
+    """
     answer = open_session(catalog, scan).ask(sql)
     show(answer, TableOptions(format, output, limit, plain=plain))
 
@@ -40,11 +56,14 @@ def query(
 @manage.command("forget")
 def catalog_forget(
     scans: Annotated[
-        list[str] | None, typer.Argument(help="IDs of scans, as 'catalog list' shows them.")
+        list[str] | None,
+        typer.Argument(metavar="SCAN", help="IDs of scans, as 'catalog list' shows them."),
     ] = None,
     source: Annotated[
         list[str] | None,
-        typer.Option(help="Forget every scan that holds only sources that match this glob."),
+        typer.Option(
+            metavar="GLOB", help="Forget every scan all of whose sources match; repeat it."
+        ),
     ] = None,
     catalog: CatalogOption = None,
 ) -> None:

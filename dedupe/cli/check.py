@@ -23,34 +23,40 @@ class CheckFormat(StrEnum):
     MARKDOWN = "markdown"
 
 
+FailOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="RULE=VALUE",
+        help="Fail beyond this limit, such as highest-shadowed-bytes=50MB; repeat it.",
+    ),
+]
+WarnOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="RULE=VALUE", help="Warn beyond this limit; repeat it."),
+]
+FloorOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE", help="Ignore percentage rules below this many bytes (default: 10MB)."
+    ),
+]
+BaseOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="IMAGE", help="Don't blame images for layers of this base image; repeat it."
+    ),
+]
+
+
 def check(
     config: Annotated[
         Path | None,
         typer.Option(help="File with the rules (default: dedupe.toml or .dive-ci in this folder)."),
     ] = None,
-    fail: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RULE=VALUE",
-            help="Fail beyond this limit, such as highest-shadowed-bytes=50MB; repeat it.",
-        ),
-    ] = None,
-    warn: Annotated[
-        list[str] | None,
-        typer.Option(metavar="RULE=VALUE", help="Warn beyond this limit; repeat it."),
-    ] = None,
-    floor: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE", help="Ignore percentage rules below this many bytes (default: 10MB)."
-        ),
-    ] = None,
-    base: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="IMAGE", help="Don't blame images for layers of this base image; repeat it."
-        ),
-    ] = None,
+    fail: FailOption = None,
+    warn: WarnOption = None,
+    floor: FloorOption = None,
+    base: BaseOption = None,
     ignore: Annotated[
         list[str] | None,
         typer.Option(metavar="GLOB", help="Ignore these paths; repeat it."),

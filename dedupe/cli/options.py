@@ -19,8 +19,10 @@ OutputOption = Annotated[
     typer.Option("--output", "-o", help="Write to this file (default: standard output)."),
 ]
 BytesOption = Annotated[bool, typer.Option("--bytes", help="Show sizes as exact byte counts.")]
-LIMIT_HELP = "Maximum number of rows (0 = no limit)."
-LimitOption = Annotated[int, typer.Option("--limit", min=0, metavar="ROWS", help=LIMIT_HELP)]
+LimitOption = Annotated[
+    int,
+    typer.Option("--limit", min=0, metavar="ROWS", help="Maximum number of rows (0 = no limit)."),
+]
 SortOption = Annotated[
     str | None,
     typer.Option("--sort", metavar="COLUMN", help="Sort rows by this column, largest first."),

@@ -89,7 +89,7 @@ def which(
     )
 )
 def history(session: "Session", image: ImageArgument) -> AnyQuestion:
-    """List an image's build steps with the bytes that each added, hid and left readable."""
+    """List an image's build steps with the bytes that each adds, hides and keeps live."""
     from dedupe.analysis.selection import one_image
 
     return queries.paths_history(about=(one_image(session, image),))

@@ -20,8 +20,7 @@ from dedupe.cli.options import (
 from dedupe.cli.output import write
 from dedupe.cli.paths import ImageArgument
 from dedupe.cli.tables import TableFormat, TableFormatOption, TableOptions, open_session, show
-from dedupe.model.choices import Grade, Objective
-from dedupe.reorder.relayer import DEFAULT_LAYERS, Prefer
+from dedupe.model.choices import DEFAULT_LAYERS, Grade, Objective, Prefer
 
 if TYPE_CHECKING:
     from dedupe.analysis.reorder.plans import ReorderOptions
@@ -89,7 +88,7 @@ def plan(
             metavar="IMAGE", help="Names or globs of images that may change (default: all)."
         ),
     ] = None,
-    purpose: ObjectiveOption = Objective.STORAGE,
+    objective: ObjectiveOption = Objective.STORAGE,
     grade: GradeOption = Grade.EQUIVALENT,
     budget: BudgetOption = "10s",
     keep_bases: KeepBasesOption = False,
@@ -114,12 +113,12 @@ def plan(
     from dedupe.report.reorder import json_report, markdown, terminal
 
     options = replace(
-        _options(purpose, grade, budget, keep_bases), images=images or (), prove=proof
+        _options(objective, grade, budget, keep_bases), images=images or (), prove=proof
     )
     session = open_session(catalog, scan)
     given = reorder_input(session, options)
     found = plan_layers(session, given)
-    rebuilt = plan_steps(session, given) if steps and purpose is not Objective.PULLS else None
+    rebuilt = plan_steps(session, given) if steps and objective is not Objective.PULLS else None
     match format:
         case ReorderFormat.TERMINAL:
             text = terminal.to_terminal(found, rebuilt, plain=plain, limit=limit)
@@ -132,7 +131,7 @@ def plan(
 
 def explain(
     image: ImageArgument,
-    purpose: ObjectiveOption = Objective.STORAGE,
+    objective: ObjectiveOption = Objective.STORAGE,
     grade: GradeOption = Grade.EQUIVALENT,
     budget: BudgetOption = "10s",
     keep_bases: KeepBasesOption = False,
@@ -153,7 +152,7 @@ def explain(
     from dedupe.analysis.reorder.layers import plan_layers
     from dedupe.report.reorder import json_report, terminal
 
-    options = replace(_options(purpose, grade, budget, keep_bases), prove=proof, explain=image)
+    options = replace(_options(objective, grade, budget, keep_bases), prove=proof, explain=image)
     session = open_session(catalog, scan)
     found = plan_layers(session, reorder_input(session, options))
     if format is ExplainFormat.JSON:
@@ -164,7 +163,7 @@ def explain(
 
 def compare(
     image: ImageArgument,
-    purpose: ObjectiveOption = Objective.STORAGE,
+    objective: ObjectiveOption = Objective.STORAGE,
     grade: GradeOption = Grade.EQUIVALENT,
     budget: BudgetOption = "10s",
     keep_bases: KeepBasesOption = False,
@@ -180,7 +179,7 @@ def compare(
     from dedupe.analysis.reorder.input import reorder_input
     from dedupe.analysis.reorder.layers import plan_layers
 
-    options = replace(_options(purpose, grade, budget, keep_bases), prove=False, explain=image)
+    options = replace(_options(objective, grade, budget, keep_bases), prove=False, explain=image)
     session = open_session(catalog, scan)
     found = plan_layers(session, reorder_input(session, options)).explained
     if found is None:
@@ -194,7 +193,7 @@ def compare(
 
 
 def relayer(
-    purpose: Annotated[
+    prefer: Annotated[
         Prefer, typer.Option("--for", help="Save bytes in storage, or bytes that a release pulls.")
     ] = Prefer.STORAGE,
     layers: Annotated[
@@ -214,7 +213,7 @@ def relayer(
     from dedupe.analysis.reorder.relayer import plan_new_layers
     from dedupe.report.reorder import relayer as report
 
-    found = plan_new_layers(open_session(catalog, scan), layers, purpose)
+    found = plan_new_layers(open_session(catalog, scan), layers, prefer)
     match format:
         case ReorderFormat.TERMINAL:
             text = report.to_terminal(found, plain=plain, limit=limit)
@@ -225,13 +224,13 @@ def relayer(
     write(text, output)
 
 
-def _options(purpose: Objective, grade: Grade, budget: str, keep_bases: bool) -> "ReorderOptions":
+def _options(objective: Objective, grade: Grade, budget: str, keep_bases: bool) -> "ReorderOptions":
     """The options that plans have in common; raises UsageError for a bad time."""
     from dedupe.analysis.amounts import seconds
     from dedupe.analysis.reorder.plans import ReorderOptions
 
     return ReorderOptions(
-        objective=purpose,
+        objective=objective,
         grade=grade,
         budget_seconds=seconds(budget),
         keep_bases=keep_bases,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dedupe.cli.options import LIMIT_HELP, BytesOption, CatalogOption, OutputOption, ScanOption
+from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
 from dedupe.cli.output import write
 from dedupe.cli.tables import open_session
 from dedupe.report.forms import DEFAULT_LIMIT, FORMS, Form, ReportInput
@@ -24,10 +24,13 @@ def report(
     catalog: CatalogOption = None,
     scan: ScanOption = None,
     format: Annotated[
-        ReportFormat, typer.Option("--format", "-f", help="Form of the report.")
+        ReportFormat, typer.Option("--format", "-f", help="Output format.")
     ] = ReportFormat.TERMINAL,
     output: OutputOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, help=LIMIT_HELP)] = DEFAULT_LIMIT,
+    limit: Annotated[
+        int,
+        typer.Option("--limit", min=0, metavar="ROWS", help="Rows per list (0 = no limit)."),
+    ] = DEFAULT_LIMIT,
     plain: BytesOption = False,
 ) -> None:
     """Show where the bytes are, and what to fix first."""

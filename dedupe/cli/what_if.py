@@ -15,7 +15,7 @@ from dedupe.errors import UsageError
 from dedupe.model.choices import DeletionOrder, Granularity
 
 if TYPE_CHECKING:
-    from dedupe.analysis.what_if import Target, WhatIf
+    from dedupe.analysis.what_if import WhatIf
 
 
 class WhatIfFormat(StrEnum):
@@ -36,40 +36,45 @@ class WhatIfRows(StrEnum):
     CONTAINERS = "containers"
 
 
+DeleteOption = Annotated[
+    list[str] | None,
+    typer.Option("--delete", metavar="IMAGE", help="Name, glob or ID of images; repeat it."),
+]
+KeepOption = Annotated[
+    list[str] | None,
+    typer.Option("--keep", metavar="IMAGE", help="Keep these images; alone: delete all others."),
+]
+OlderThanOption = Annotated[
+    str | None,
+    typer.Option("--older-than", metavar="AGE", help="Only images older than 90d, 12w or a date."),
+]
+AnyDateOption = Annotated[
+    bool, typer.Option("--any-date", help="Treat missing or implausible dates as old.")
+]
+FromFileOption = Annotated[
+    Path | None,
+    typer.Option("--from-file", help="Read images to delete, one per line (- = stdin)."),
+]
+FreeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--free", metavar="SIZE", help="Delete only as many images as free this, such as 50GB."
+    ),
+]
+OrderOption = Annotated[
+    DeletionOrder,
+    typer.Option("--order", help="With --free: delete what frees most, or the oldest, first."),
+]
+
+
 def what_if(
-    delete: Annotated[
-        list[str] | None,
-        typer.Option("--delete", metavar="IMAGE", help="Name, glob or ID of images; repeat it."),
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--keep", metavar="IMAGE", help="Keep these images; alone: delete all others."
-        ),
-    ] = None,
-    older_than: Annotated[
-        str | None,
-        typer.Option(
-            "--older-than", metavar="AGE", help="Only images older than 90d, 12w or a date."
-        ),
-    ] = None,
-    any_date: Annotated[
-        bool, typer.Option("--any-date", help="Treat missing or implausible dates as old.")
-    ] = False,
-    from_file: Annotated[
-        Path | None,
-        typer.Option("--from-file", help="Read images to delete, one per line (- = stdin)."),
-    ] = None,
-    free: Annotated[
-        str | None,
-        typer.Option(
-            "--free", metavar="SIZE", help="Delete only as many images as free this, such as 50GB."
-        ),
-    ] = None,
-    order: Annotated[
-        DeletionOrder,
-        typer.Option("--order", help="With --free: delete what frees most, or the oldest, first."),
-    ] = DeletionOrder.GAIN,
+    delete: DeleteOption = None,
+    keep: KeepOption = None,
+    older_than: OlderThanOption = None,
+    any_date: AnyDateOption = False,
+    from_file: FromFileOption = None,
+    free: FreeOption = None,
+    order: OrderOption = DeletionOrder.GAIN,
     granularity: GranularityOption = Granularity.UNPACKED,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
@@ -91,8 +96,8 @@ def what_if(
     """
     from datetime import UTC, datetime
 
-    from dedupe.analysis.amounts import moment
-    from dedupe.analysis.what_if import DeletionFilter
+    from dedupe.analysis.amounts import moment, size_bytes
+    from dedupe.analysis.what_if import DeletionFilter, Target
     from dedupe.analysis.what_if import what_if as ask
 
     now = datetime.now(UTC).replace(tzinfo=None)
@@ -101,7 +106,7 @@ def what_if(
         keep=keep or (),
         older_than=moment(older_than, now) if older_than else None,
         any_date=any_date,
-        target=_target(free, order, granularity) if free else None,
+        target=Target(size_bytes(free), order, granularity) if free else None,
     )
     if not (criteria.delete or criteria.keep or criteria.older_than or criteria.target):
         raise UsageError(
@@ -115,13 +120,6 @@ def what_if(
         show(session.answer(found.questions[rows]), TableOptions(TableFormat(format.value), output))
     else:
         write(_document(found, format, plain=plain), output)
-
-
-def _target(free: str, order: DeletionOrder, granularity: Granularity) -> "Target":
-    from dedupe.analysis.amounts import size_bytes
-    from dedupe.analysis.what_if import Target
-
-    return Target(size_bytes(free), order, granularity)
 
 
 def _document(found: "WhatIf", format: WhatIfFormat, *, plain: bool) -> str:

@@ -2,6 +2,10 @@
 
 from enum import StrEnum
 
+#: layers that an image may have: about as many as builds have today, so that a pull fetches no more
+#: blobs, and far below the 127 that overlay2 can mount, so that images can be built on it
+DEFAULT_LAYERS = 20
+
 
 class Objective(StrEnum):
     """What orders of layers should save."""
@@ -34,3 +38,10 @@ class Granularity(StrEnum):
     COMPRESSED = "compressed"
     UNPACKED = "unpacked"
     CONTENT = "content"
+
+
+class Prefer(StrEnum):
+    """What a merge of layers should add least to; the other one decides ties."""
+
+    STORAGE = "storage"
+    PULLS = "pulls"

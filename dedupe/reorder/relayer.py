@@ -23,24 +23,15 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import combinations
 
-#: layers that an image may have: about as many as builds have today, so that a pull fetches no more
-#: blobs, and far below the 127 that overlay2 can mount, so that images can be built on it
-DEFAULT_LAYERS = 20
+from dedupe.model.choices import DEFAULT_LAYERS, Prefer
+
 #: classes that an image starts with, per layer of the budget: enough that small classes which
 #: several images share are still separate layers when pairs are chosen
 _CLASSES_PER_LAYER = 4
 #: smallest layers of an image among which a pair is chosen: merging small layers adds fewest bytes
 _CANDIDATES = 12
-
-
-class Prefer(StrEnum):
-    """What a merge should add least to; the other one decides ties."""
-
-    STORAGE = "storage"
-    PULLS = "pulls"
 
 
 @dataclass(frozen=True, slots=True)

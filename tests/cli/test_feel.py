@@ -108,7 +108,7 @@ def test_error_of_a_damaged_catalog_names_the_fix(tmp_path: Path, store: Path) -
         rows.write_bytes(b"damaged")
     done = run(tmp_path, "findings")
     assert done.returncode == 5
-    assert "'dedupe scan --rehash PATH' writes it anew" in done.stderr
+    assert "'dedupe scan --rehash PATH' rewrites layers" in done.stderr
     done = run(tmp_path, "scan", str(store))
     assert done.returncode == 0
     assert "dedupe tree" in done.stderr

@@ -75,7 +75,8 @@ def test_calls_in_the_docs_have_known_options() -> None:
     calls = {
         line.removeprefix("$ ").partition(" | ")[0].partition(" >> ")[0]
         for page in (PROJECT / "docs").glob("*.md")
-        for line in page.read_text().splitlines()
+        for block in re.findall(r"^```\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+        for line in block.splitlines()
         if re.match(r"(\$ )?dedupe [a-z]", line)
     }
     assert len(calls) > 30

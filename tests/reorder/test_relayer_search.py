@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dedupe.reorder.relayer import FileClass, NewLayer, Prefer, new_layers
+from dedupe.model.choices import Prefer
+from dedupe.reorder.relayer import FileClass, NewLayer, new_layers
 
 sets = st.sets(st.integers(0, 6), min_size=1).map(lambda found: tuple(sorted(found)))
 

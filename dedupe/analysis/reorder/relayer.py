@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
-from dedupe.reorder.relayer import FileClass, NewLayer, Prefer, new_layers
+from dedupe.model.choices import Prefer
+from dedupe.reorder.relayer import FileClass, NewLayer, new_layers
 
 
 @dataclass(frozen=True, slots=True)
