@@ -27,7 +27,7 @@ WITH sums AS (
         sum(size_bytes)::BIGINT AS upper_bytes,
         coalesce(sum(size_bytes) FILTER (WHERE copied_up), 0)::BIGINT AS copied_up_bytes,
         coalesce(sum(size_bytes) FILTER (WHERE metadata_only), 0)::BIGINT AS metadata_only_bytes,
-        count(*) FILTER (WHERE kind IN ('whiteout', 'opaque')) AS deletions
+        count(*) FILTER (WHERE is_mark(kind)) AS deletions
     FROM written
     GROUP BY source, container_id
 ),

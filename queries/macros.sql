@@ -32,6 +32,36 @@ CREATE MACRO path_bytes(path) AS
         END
     ), ''));
 
+-- Whiteouts and opaque marks hide entries of lower layers. They are not entries themselves.
+CREATE MACRO is_mark(kind) AS kind IN ('whiteout', 'opaque');
+
+-- The rule by which an entry or mark hides the same path in lower layers; null if it does not.
+CREATE MACRO rule_at(kind) AS
+    CASE kind WHEN 'whiteout' THEN 'whiteout' WHEN 'opaque' THEN NULL ELSE 'same' END;
+
+-- The rule by which it hides every path below it in lower layers; null for a directory, which is
+-- merged with lower ones.
+CREATE MACRO rule_below(kind) AS
+    CASE kind
+        WHEN 'directory' THEN NULL
+        WHEN 'whiteout' THEN 'below-whiteout'
+        WHEN 'opaque' THEN 'below-opaque'
+        ELSE 'below-other'
+    END;
+
+-- The order of rules if one layer hides a path by several: an entry of the same path, a whiteout of
+-- it, an ancestor (of several the nearest), an entry below it that implies a directory.
+CREATE MACRO rule_rank(rule) AS
+    CASE rule WHEN 'same' THEN 1 WHEN 'whiteout' THEN 2 WHEN 'implied' THEN 4 ELSE 3 END;
+
+-- The cause of a rule; an entry of the same path is compared to find more.
+CREATE MACRO rule_cause(rule) AS
+    CASE
+        WHEN rule IN ('whiteout', 'below-whiteout') THEN 'deleted'
+        WHEN rule = 'below-opaque' THEN 'opaque'
+        ELSE 'replaced'
+    END;
+
 -- The common denominator of shares: the least common multiple of 1 to 60, so that the share of a
 -- unit among up to 60 images is exact.
 CREATE MACRO share_scale() AS 9690712164777231700912800::HUGEINT;
@@ -119,15 +149,11 @@ CREATE MACRO mode_text(kind, mode) AS
         '?????????'
     );
 
--- The fields in which two entries of one path differ. Directories that no layer lists have unknown
--- metadata, and unknown metadata never differs.
-CREATE MACRO fields_between(old, new) AS
+-- The metadata in which two entries of one path differ. Directories that no layer lists have
+-- unknown metadata, and unknown metadata never differs.
+CREATE MACRO metadata_between(old, new) AS
     list_filter(
         [
-            CASE WHEN old.kind <> new.kind THEN 'kind' END,
-            CASE WHEN old.content_hash IS DISTINCT FROM new.content_hash THEN 'content' END,
-            CASE WHEN old.link IS DISTINCT FROM new.link THEN 'link' END,
-            CASE WHEN old.device IS DISTINCT FROM new.device THEN 'device' END,
             CASE WHEN old.mode <> new.mode THEN 'mode' END,
             CASE WHEN old.uid <> new.uid THEN 'uid' END,
             CASE WHEN old.gid <> new.gid THEN 'gid' END,
@@ -138,6 +164,21 @@ CREATE MACRO fields_between(old, new) AS
             END
         ],
         lambda name: name IS NOT NULL
+    );
+
+-- All fields in which two entries of one path differ.
+CREATE MACRO fields_between(old, new) AS
+    list_concat(
+        list_filter(
+            [
+                CASE WHEN old.kind <> new.kind THEN 'kind' END,
+                CASE WHEN old.content_hash IS DISTINCT FROM new.content_hash THEN 'content' END,
+                CASE WHEN old.link IS DISTINCT FROM new.link THEN 'link' END,
+                CASE WHEN old.device IS DISTINCT FROM new.device THEN 'device' END
+            ],
+            lambda name: name IS NOT NULL
+        ),
+        metadata_between(old, new)
     );
 
 -- The kind of change of a path with these differing fields.

@@ -16,7 +16,7 @@ WITH marks AS (
 other_entries AS (
     SELECT layer, member, path, kind, unnest(list_append(ancestors_of(path), path)) AS touched
     FROM item
-    WHERE kind NOT IN ('whiteout', 'opaque') AND layer IN (SELECT layer FROM marks)
+    WHERE NOT is_mark(kind) AND layer IN (SELECT layer FROM marks)
 ),
 
 whiteout_conflicts AS (
@@ -46,7 +46,7 @@ later_targets AS (
     FROM link
     JOIN item
         ON item.layer = link.layer AND item.path = link.lower_path AND item.member > link.member
-    WHERE item.kind NOT IN ('whiteout', 'opaque')
+    WHERE NOT is_mark(item.kind)
 ),
 
 lower_targets AS (
@@ -69,7 +69,7 @@ implied AS (
         FROM (
             SELECT DISTINCT layer, parent_of(path) AS folder
             FROM item
-            WHERE path <> '' AND kind NOT IN ('whiteout', 'opaque')
+            WHERE path <> '' AND NOT is_mark(kind)
         ) AS parents
     ) AS folders
     SEMI JOIN symlinks ON symlinks.path = folders.folder
@@ -86,7 +86,7 @@ lower_entries AS (
     FROM implied
     JOIN above ON above.layer = implied.layer
     JOIN item ON item.layer = above.below_layer AND item.path = implied.folder
-    WHERE item.kind <> 'opaque'
+    WHERE rule_at(item.kind) IS NOT NULL
     GROUP BY above.chain_id, implied.layer, implied.folder
 ),
 

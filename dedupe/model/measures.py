@@ -226,7 +226,7 @@ CONTAINERS: dict[ContainerKey, Measure] = {
 
 
 class Cause(StrEnum):
-    """Why a file is shadowed; ``queries/relations/11_shadow.sql`` decides."""
+    """Why a file is shadowed; ``queries/relations/12_shadow.sql`` decides."""
 
     sentence: str
 

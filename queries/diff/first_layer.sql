@@ -46,7 +46,7 @@ firsts AS (
 
 -- If a layer has a path several times, its last member counts. A mark is not an entry of its path.
 last_entries AS (
-    SELECT *, kind IN ('whiteout', 'opaque') AS is_mark
+    SELECT *, is_mark(kind) AS is_mark
     FROM item
     WHERE
         taken_by IS NULL

@@ -38,7 +38,7 @@ blobs AS (
 marked AS (
     SELECT layer, count(*) AS marks
     FROM item
-    WHERE kind IN ('whiteout', 'opaque')
+    WHERE is_mark(kind)
     GROUP BY layer
 )
 

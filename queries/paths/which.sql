@@ -52,22 +52,27 @@ things AS (
 ),
 
 own AS (
-    SELECT * FROM things WHERE path = $path AND kind NOT IN ('whiteout', 'opaque')
+    SELECT * FROM things WHERE path = $path AND NOT is_mark(kind)
 ),
 
 -- A hard link has the kind and the metadata of its target, which is in its own layer, in a lower
 -- layer or in the writable branch.
 resolved AS (
     SELECT
-        own.*,
-        target.kind AS target_kind,
-        target.size_bytes AS target_bytes,
-        target.content_hash AS target_hash,
-        target.mode AS target_mode,
-        target.uid AS target_uid,
-        target.gid AS target_gid,
-        target.mtime_ns AS target_mtime,
-        target.xattrs AS target_xattrs
+        own.position,
+        own.writable,
+        own.member,
+        own.kind = 'directory' AS lists_directory,
+        own.taken_by IS NOT NULL AS superseded,
+        target.kind IS NULL AS dangling,
+        coalesce(target.kind, own.kind) AS kind,
+        coalesce(target.size_bytes, own.size_bytes) AS size_bytes,
+        target.content_hash,
+        target.mode,
+        target.uid,
+        target.gid,
+        target.mtime_ns,
+        target.xattrs
     FROM own
     LEFT JOIN link ON link.layer = own.layer AND link.member = own.member
     LEFT JOIN lower_link ON lower_link.chain_id = own.chain_id AND lower_link.member = own.member
@@ -83,8 +88,9 @@ resolved AS (
         END
 ),
 
-ancestors AS (
-    SELECT unnest(ancestors_of($path::VARCHAR)) AS path
+-- Lower branches are compared with the last member of the path in a branch.
+uppers AS (
+    SELECT * FROM resolved QUALIFY member = max(member) OVER (PARTITION BY position)
 ),
 
 -- Entries below the path imply that the path is a directory.
@@ -92,7 +98,7 @@ holders AS (
     SELECT DISTINCT position, writable
     FROM things
     WHERE
-        kind NOT IN ('whiteout', 'opaque')
+        NOT is_mark(kind)
         AND taken_by IS NULL
         AND path <> ''
         AND ($path = '' OR starts_with(path, $path || '/'))
@@ -102,99 +108,73 @@ listed AS (
     SELECT position FROM own WHERE taken_by IS NULL
 ),
 
-implied AS (
-    SELECT holders.position, holders.writable FROM holders ANTI JOIN listed USING (position)
+copies AS (
+    SELECT * FROM resolved
+    UNION ALL BY NAME
+    SELECT
+        holders.position,
+        holders.writable,
+        'directory' AS kind,
+        0 AS size_bytes,
+        FALSE AS superseded,
+        FALSE AS dangling
+    FROM holders
+    ANTI JOIN listed USING (position)
 ),
 
--- Lower branches are compared with the last member of the path in a branch.
-last_members AS (
-    SELECT position, max(member) AS member FROM own GROUP BY position
+ancestors AS (
+    SELECT unnest(ancestors_of($path::VARCHAR)) AS path
 ),
 
-uppers AS (
-    SELECT resolved.* FROM resolved JOIN last_members USING (position, member)
-),
-
+-- Marks at the path, and marks and entries that are not directories at its ancestors.
 marks AS (
-    SELECT position, member, kind, path
+    SELECT position, member, kind, path, rule_at(kind) AS rule
     FROM things
-    WHERE path = $path AND kind = 'whiteout'
+    WHERE path = $path AND is_mark(kind) AND rule_at(kind) IS NOT NULL
     UNION ALL
-    SELECT things.position, things.member, things.kind, things.path
+    SELECT things.position, things.member, things.kind, things.path, rule_below(things.kind)
     FROM things
     JOIN ancestors USING (path)
-    WHERE things.kind <> 'directory'
+    WHERE rule_below(things.kind) IS NOT NULL
 ),
 
-copies AS (
-    SELECT
-        position,
-        writable,
-        member,
-        CASE WHEN kind = 'hardlink' THEN coalesce(target_kind, 'hardlink') ELSE kind END AS kind,
-        coalesce(target_bytes, size_bytes) AS size_bytes,
-        target_kind IS NULL AS dangling,
-        taken_by IS NOT NULL AS superseded,
-        target_hash,
-        target_mode,
-        target_uid,
-        target_gid,
-        target_mtime,
-        target_xattrs
-    FROM resolved
-    UNION ALL
-    SELECT
-        position, writable, NULL, 'directory', 0, FALSE, FALSE, NULL, NULL, NULL, NULL, NULL, NULL
-    FROM implied
-),
-
--- Ranks are those of the relation hit: the same path, a whiteout of it, the nearest ancestor, an
--- entry below it.
-touches AS (
+-- What hides which copy, as in the relation hit.
+covered AS (
     SELECT
         copies.position,
         copies.member,
-        upper.position AS upper_position,
-        1 AS rank,
+        uppers.position AS upper_position,
+        'same' AS rule,
         0 AS distance,
         CASE
-            WHEN copies.kind <> 'file' OR coalesce(upper.target_kind, '') <> 'file' THEN 'replaced'
-            WHEN upper.target_hash <> copies.target_hash THEN 'modified'
+            WHEN copies.kind <> 'file' OR uppers.kind <> 'file' THEN rule_cause('same')
+            WHEN uppers.content_hash <> copies.content_hash THEN 'modified'
             ELSE 'metadata_only'
         END AS cause,
-        list_filter(
-            [
-                CASE WHEN upper.target_mode <> copies.target_mode THEN 'mode' END,
-                CASE WHEN upper.target_uid <> copies.target_uid THEN 'uid' END,
-                CASE WHEN upper.target_gid <> copies.target_gid THEN 'gid' END,
-                CASE WHEN upper.target_mtime <> copies.target_mtime THEN 'mtime' END,
-                CASE
-                    WHEN upper.target_xattrs IS DISTINCT FROM copies.target_xattrs THEN 'xattrs'
-                END
-            ],
-            lambda name: name IS NOT NULL
-        ) AS differing
+        metadata_between(copies, uppers) AS differing
     FROM copies
-    JOIN uppers AS upper ON upper.position > copies.position
-    WHERE NOT (copies.kind = 'directory' AND upper.kind = 'directory')
+    JOIN uppers ON uppers.position > copies.position
+    WHERE NOT (copies.kind = 'directory' AND uppers.lists_directory)
     UNION ALL
     SELECT
         copies.position,
         copies.member,
         marks.position AS upper_position,
-        CASE WHEN marks.path = $path THEN 2 ELSE 3 END,
+        marks.rule,
         -len(marks.path),
-        CASE marks.kind
-            WHEN 'whiteout' THEN 'deleted'
-            WHEN 'opaque' THEN 'opaque'
-            ELSE 'replaced'
-        END,
+        rule_cause(marks.rule),
         []
     FROM copies
     JOIN marks ON marks.position > copies.position
     UNION ALL
     SELECT
-        copies.position, copies.member, holders.position AS upper_position, 7, 0, 'replaced', []
+        copies.position,
+        copies.member,
+        holders.position AS upper_position,
+        'implied',
+        0,
+        rule_cause('implied'),
+        []
     FROM copies
     JOIN holders ON holders.position > copies.position
     WHERE copies.kind <> 'directory'
@@ -206,9 +186,9 @@ hiders AS (
         position,
         member,
         min(upper_position) AS hidden_position,
-        arg_min(cause, (upper_position, rank, distance, cause)) AS cause,
-        arg_min(differing, (upper_position, rank, distance, cause)) AS differing
-    FROM touches
+        arg_min(cause, (upper_position, rule_rank(rule), distance, cause)) AS cause,
+        arg_min(differing, (upper_position, rule_rank(rule), distance, cause)) AS differing
+    FROM covered
     GROUP BY position, member
 ),
 

@@ -14,7 +14,7 @@ WITH here AS (
 ),
 
 paths AS (
-    SELECT layer, member, path, kind FROM here WHERE kind NOT IN ('whiteout', 'opaque')
+    SELECT layer, member, path, kind FROM here WHERE NOT is_mark(kind)
 ),
 
 repeated AS (

@@ -21,7 +21,7 @@ hops AS (
         AND target.path = links.link
         AND target.member < links.member
     WHERE
-        target.kind NOT IN ('whiteout', 'opaque')
+        NOT is_mark(target.kind)
         AND (target.taken_by IS NULL OR target.taken_by >= links.member)
     GROUP BY links.layer, links.member
 ),

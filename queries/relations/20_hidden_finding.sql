@@ -52,7 +52,7 @@ grouped AS (
         count(*) AS files,
         sum(size_bytes)::BIGINT AS size_bytes,
         sum(saves_bytes)::BIGINT AS saves_bytes,
-        arg_max(path, size_bytes, 5) AS paths,
+        arg_max(path, (size_bytes, path), 5) AS paths,
         CASE WHEN min(mode) = max(mode) THEN format('{:o}', min(mode)) END AS mode,
         CASE
             WHEN min(uid) = max(uid) AND min(gid) = max(gid)

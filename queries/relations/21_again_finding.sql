@@ -19,7 +19,7 @@ WITH classes AS (
 
 -- Two layers of a class represent all: their files with different mtimes are shown as evidence.
 changed AS (
-    SELECT classes.description, arg_max(one.path, one.size_bytes, 5) AS paths
+    SELECT classes.description, arg_max(one.path, (one.size_bytes, one.path), 5) AS paths
     FROM classes
     JOIN item AS one ON one.layer = classes.first_layer
     JOIN item AS other

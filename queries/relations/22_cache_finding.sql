@@ -21,7 +21,7 @@ SELECT
     sum(cached.size_bytes)::BIGINT AS size_bytes,
     sum(cached.size_bytes)::BIGINT AS saves_bytes,
     []::VARCHAR[] AS fields,
-    arg_max(cached.path, cached.size_bytes, 5) AS paths,
+    arg_max(cached.path, (cached.size_bytes, cached.path), 5) AS paths,
     CASE cached.cache
         WHEN 'apt lists' THEN 'end the step with rm -rf /var/lib/apt/lists/*'
         WHEN 'apt' THEN 'end the step with apt-get clean'

@@ -18,74 +18,85 @@
 --           inode_chain   VARCHAR  chain node that added the inode
 --           inode_member  INTEGER  its member in that layer
 -- Source:   docs/measures.md, "Merged view"; OCI image-spec layer.md, "Applying Changesets"
-WITH placed AS (
-    SELECT stack.image_id, stack.position, stack.chain_id, item.*
+--
+-- A path is looked up from the top layer down: its topmost entry provides it, unless a layer above
+-- that entry hides it.
+WITH tops AS (
+    SELECT stack.image_id, item.path, max((stack.position, item.member)) AS place
     FROM stack
     JOIN item USING (layer)
-    WHERE item.path <> '' OR item.kind = 'opaque'
-),
-
--- A path is looked up from the top layer down, so its topmost entry provides it.
-tops AS (
-    SELECT
-        image_id,
-        path,
-        max(position) AS position,
-        max((position, member))[2] AS member
-    FROM placed
-    WHERE kind NOT IN ('whiteout', 'opaque') AND taken_by IS NULL
-    GROUP BY image_id, path
+    WHERE NOT is_mark(item.kind) AND item.taken_by IS NULL AND item.path <> ''
+    GROUP BY stack.image_id, item.path
 ),
 
 topmost AS (
-    SELECT tops.image_id, tops.path, tops.position, placed.chain_id, placed.layer, placed.member
+    SELECT
+        tops.image_id,
+        tops.path,
+        parent_of(tops.path) AS folder,
+        stack.position,
+        stack.chain_id,
+        item.layer,
+        item.member,
+        item.kind
     FROM tops
-    JOIN placed USING (image_id, path, position, member)
+    JOIN stack ON stack.image_id = tops.image_id AND stack.position = tops.place[1]
+    JOIN item ON item.layer = stack.layer AND item.member = tops.place[2]
 ),
 
-placed_folders AS (
-    SELECT DISTINCT image_id, position, unnest(ancestors_of(path)) AS folder
-    FROM placed
-    WHERE kind NOT IN ('whiteout', 'opaque')
+image_covers AS MATERIALIZED (
+    SELECT stack.image_id, stack.position, cover.* EXCLUDE (layer)
+    FROM stack
+    JOIN cover USING (layer)
 ),
 
--- An entry or mark at any ancestor in a higher layer can hide the path.
-covers AS (
-    SELECT DISTINCT image_id, path, position, unnest(ancestors_of(path)) AS ancestor FROM topmost
+-- The highest layers that hide a directory, and any other entry, at a path.
+covered_paths AS (
+    SELECT
+        image_id,
+        path,
+        max(position) FILTER (WHERE NOT keeps_directories) AS directory_position,
+        max(position) AS other_position
+    FROM image_covers
+    WHERE scope = 'at'
+    GROUP BY image_id, path
 ),
 
--- A path is hidden by a whiteout of it, by an ancestor that is deleted or is not a directory, or by
--- an entry below it if it is not a directory itself.
-hidden AS (
-    SELECT topmost.image_id, topmost.path
-    FROM topmost
-    JOIN placed AS upper
-        ON upper.image_id = topmost.image_id
-        AND upper.path = topmost.path
-        AND upper.position > topmost.position
-    WHERE upper.kind = 'whiteout' OR (upper.kind <> 'opaque' AND upper.taken_by IS NOT NULL)
-    UNION
-    SELECT covers.image_id, covers.path
-    FROM covers
-    JOIN placed AS upper
-        ON upper.image_id = covers.image_id
-        AND upper.path = covers.ancestor
-        AND upper.position > covers.position
-    WHERE upper.kind <> 'directory'
-    UNION
-    -- An entry below a path that is not a directory replaces it.
-    SELECT lower.image_id, lower.path
-    FROM topmost AS lower
-    JOIN item ON item.layer = lower.layer AND item.member = lower.member
-    JOIN placed_folders AS upper
-        ON upper.image_id = lower.image_id
-        AND upper.folder = lower.path
-        AND upper.position > lower.position
-    WHERE item.kind <> 'directory'
+folders AS (
+    SELECT DISTINCT path AS folder FROM cover WHERE rule = 'implied'
+),
+
+folder_ancestors AS (
+    SELECT folder, folder AS ancestor FROM folders
+    UNION ALL
+    SELECT folder, unnest(ancestors_of(folder)) FROM folders
+),
+
+-- The highest layer that hides everything in a directory.
+covered_folders AS (
+    SELECT image_covers.image_id, folder_ancestors.folder, max(image_covers.position) AS position
+    FROM image_covers
+    JOIN folder_ancestors ON folder_ancestors.ancestor = image_covers.path
+    WHERE image_covers.scope = 'below'
+    GROUP BY image_covers.image_id, folder_ancestors.folder
 ),
 
 seen AS (
-    SELECT topmost.* FROM topmost ANTI JOIN hidden USING (image_id, path)
+    SELECT topmost.*
+    FROM topmost
+    LEFT JOIN covered_paths USING (image_id, path)
+    LEFT JOIN covered_folders USING (image_id, folder)
+    WHERE
+        topmost.position >= coalesce(
+            greatest(
+                CASE
+                    WHEN topmost.kind = 'directory' THEN covered_paths.directory_position
+                    ELSE covered_paths.other_position
+                END,
+                covered_folders.position
+            ),
+            0
+        )
 ),
 
 named AS (
@@ -121,67 +132,24 @@ named AS (
     WHERE name.kind <> 'hardlink' OR target.kind <> 'directory'
 ),
 
-parents AS (
-    SELECT DISTINCT image_id, position, parent_of(path) AS folder
-    FROM placed
-    WHERE kind NOT IN ('whiteout', 'opaque') AND taken_by IS NULL
-),
-
 -- A path implies its parent directories. They remain after the path is deleted.
-implied_paths AS (
-    SELECT image_id, folder AS path, max(position) AS position
-    FROM (
-        SELECT image_id, position, folder FROM parents
-        UNION ALL
-        SELECT image_id, position, unnest(ancestors_of(folder)) FROM parents
-    ) AS folders
-    WHERE folder <> ''
-    GROUP BY image_id, folder
-),
-
 implied AS (
-    SELECT implied_paths.* FROM implied_paths ANTI JOIN named USING (image_id, path)
+    SELECT image_id, path, parent_of(path) AS folder, max(position) AS position
+    FROM image_covers
+    WHERE rule = 'implied' AND path <> ''
+    GROUP BY image_id, path
 ),
 
-implied_covers AS (
-    SELECT image_id, path, position, unnest(ancestors_of(path)) AS ancestor FROM implied
-),
-
-implied_hidden AS (
-    SELECT implied.image_id, implied.path
-    FROM implied
-    JOIN placed AS upper
-        ON upper.image_id = implied.image_id
-        AND upper.path = implied.path
-        AND upper.position > implied.position
-    WHERE upper.kind NOT IN ('directory', 'opaque')
-    UNION
-    SELECT implied_covers.image_id, implied_covers.path
-    FROM implied_covers
-    JOIN placed AS upper
-        ON upper.image_id = implied_covers.image_id
-        AND upper.path = implied_covers.ancestor
-        AND upper.position > implied_covers.position
-    WHERE upper.kind <> 'directory'
+unlisted AS (
+    SELECT implied.* FROM implied ANTI JOIN named USING (image_id, path)
 )
 
 SELECT * FROM named
-UNION ALL
-SELECT
-    image_id,
-    path,
-    'directory',
-    0,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL,
-    NULL
-FROM implied
-ANTI JOIN implied_hidden USING (image_id, path);
+UNION ALL BY NAME
+SELECT unlisted.image_id, unlisted.path, 'directory' AS kind, 0 AS size_bytes
+FROM unlisted
+LEFT JOIN covered_paths USING (image_id, path)
+LEFT JOIN covered_folders USING (image_id, folder)
+WHERE
+    unlisted.position
+    >= coalesce(greatest(covered_paths.directory_position, covered_folders.position), 0);

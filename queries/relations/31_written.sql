@@ -41,16 +41,7 @@ compared AS (
         below.position,
         uppers.kind = 'file' AND coalesce(below.kind = 'file', FALSE) AS copied_up,
         uppers.metacopy OR coalesce(uppers.content_hash = below.content_hash, FALSE) AS same_data,
-        list_filter(
-            [
-                CASE WHEN uppers.mode <> below.mode THEN 'mode' END,
-                CASE WHEN uppers.uid <> below.uid THEN 'uid' END,
-                CASE WHEN uppers.gid <> below.gid THEN 'gid' END,
-                CASE WHEN uppers.mtime_ns <> below.mtime_ns THEN 'mtime' END,
-                CASE WHEN uppers.xattrs IS DISTINCT FROM below.xattrs THEN 'xattrs' END
-            ],
-            lambda name: name IS NOT NULL
-        ) AS differing
+        metadata_between(below, uppers) AS differing
     FROM uppers
     LEFT JOIN visible AS below
         ON below.image_id = uppers.image_id AND below.path = uppers.path

@@ -9,7 +9,7 @@
 WITH marks AS (
     SELECT source, container_id, image_id, path, kind
     FROM written
-    WHERE kind IN ('whiteout', 'opaque')
+    WHERE is_mark(kind)
 ),
 
 names AS (
@@ -18,14 +18,16 @@ names AS (
     WHERE kind = 'file' AND image_id IN (SELECT image_id FROM written)
 ),
 
--- Names at a whiteout, or below a whiteout or an opaque directory.
 hidden_names AS (
     SELECT DISTINCT marks.source, marks.container_id, names.image_id, names.path
     FROM marks
     JOIN names
         ON names.image_id = marks.image_id
         AND names.cover = marks.path
-        AND (marks.kind = 'whiteout' OR names.path <> marks.path)
+    WHERE
+        CASE
+            WHEN names.path = marks.path THEN rule_at(marks.kind) ELSE rule_below(marks.kind)
+        END IS NOT NULL
 ),
 
 name_counts AS (

@@ -10,7 +10,7 @@
 SELECT DISTINCT
     layer,
     path,
-    CASE WHEN kind IN ('directory', 'whiteout', 'opaque') THEN kind ELSE 'other' END AS role,
+    CASE WHEN kind = 'directory' OR is_mark(kind) THEN kind ELSE 'other' END AS role,
     CASE WHEN kind = 'directory' THEN concat_ws(' ', mode, uid, gid, xattrs) END AS look,
     CASE WHEN kind = 'directory' THEN mtime_ns END AS mtime_ns
 FROM item

@@ -71,7 +71,7 @@ covered AS (
 covers AS (
     SELECT DISTINCT layer, path, role
     FROM touch
-    WHERE role <> 'directory' AND path IN (SELECT cover FROM covered)
+    WHERE rule_below(role) IS NOT NULL AND path IN (SELECT cover FROM covered)
 ),
 
 inside AS (

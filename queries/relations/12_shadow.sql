@@ -103,7 +103,7 @@ last_names AS (
 last_members AS (
     SELECT layer, path, max(member) AS member
     FROM item
-    WHERE kind NOT IN ('whiteout', 'opaque')
+    WHERE NOT is_mark(kind)
     GROUP BY layer, path
 ),
 
@@ -139,16 +139,7 @@ compared AS (
         lower_file.size_bytes,
         upper_file.content_hash AS upper_hash,
         lower_file.content_hash AS lower_hash,
-        list_filter(
-            [
-                CASE WHEN upper_file.mode <> lower_file.mode THEN 'mode' END,
-                CASE WHEN upper_file.uid <> lower_file.uid THEN 'uid' END,
-                CASE WHEN upper_file.gid <> lower_file.gid THEN 'gid' END,
-                CASE WHEN upper_file.mtime_ns <> lower_file.mtime_ns THEN 'mtime' END,
-                CASE WHEN upper_file.xattrs IS DISTINCT FROM lower_file.xattrs THEN 'xattrs' END
-            ],
-            lambda name: name IS NOT NULL
-        ) AS differing
+        metadata_between(lower_file, upper_file) AS differing
     FROM uppers
     JOIN node AS added ON added.chain_id = uppers.inode_chain
     JOIN item AS lower_file
@@ -167,9 +158,7 @@ causes AS (
         path,
         size_bytes,
         CASE
-            WHEN rule IN ('whiteout', 'below-whiteout') THEN 'deleted'
-            WHEN rule = 'below-opaque' THEN 'opaque'
-            WHEN rule <> 'same' OR upper_hash IS NULL THEN 'replaced'
+            WHEN rule <> 'same' OR upper_hash IS NULL THEN rule_cause(rule)
             WHEN upper_hash <> lower_hash THEN 'modified'
             WHEN len(differing) > 0 THEN 'metadata_only'
             ELSE 'unchanged'

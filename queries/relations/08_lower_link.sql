@@ -34,7 +34,7 @@ tops AS (
     FROM sought
     JOIN above USING (chain_id)
     JOIN item ON item.layer = above.below_layer AND item.path = sought.lower_path
-    WHERE item.kind NOT IN ('whiteout', 'opaque') AND item.taken_by IS NULL
+    WHERE NOT is_mark(item.kind) AND item.taken_by IS NULL
     GROUP BY sought.chain_id, sought.lower_path
 ),
 
@@ -42,27 +42,20 @@ lookups AS (
     SELECT DISTINCT chain_id, lower_path, unnest(ancestors_of(lower_path)) AS folder FROM sought
 ),
 
--- That entry is not visible if a layer between deletes or replaces it, or a directory above it.
+-- That entry is not visible if a layer between hides it, or a directory above it.
 hidden AS (
     SELECT tops.chain_id, tops.lower_path
     FROM tops
     JOIN above ON above.chain_id = tops.chain_id AND above.below_position > tops.place[1]
-    JOIN item ON item.layer = above.below_layer AND item.path = tops.lower_path
-    WHERE item.kind = 'whiteout' OR item.taken_by IS NOT NULL
+    JOIN cover ON cover.layer = above.below_layer AND cover.path = tops.lower_path
+    WHERE cover.scope = 'at' AND NOT (cover.keeps_directories AND tops.kind = 'directory')
     UNION
     SELECT tops.chain_id, tops.lower_path
     FROM tops
     JOIN lookups USING (chain_id, lower_path)
     JOIN above ON above.chain_id = tops.chain_id AND above.below_position > tops.place[1]
-    JOIN item ON item.layer = above.below_layer AND item.path = lookups.folder
-    WHERE item.kind <> 'directory'
-    UNION
-    SELECT tops.chain_id, tops.lower_path
-    FROM tops
-    JOIN above ON above.chain_id = tops.chain_id AND above.below_position > tops.place[1]
-    JOIN item
-        ON item.layer = above.below_layer AND starts_with(item.path, tops.lower_path || '/')
-    WHERE tops.kind <> 'directory' AND item.kind NOT IN ('whiteout', 'opaque')
+    JOIN cover ON cover.layer = above.below_layer AND cover.path = lookups.folder
+    WHERE cover.scope = 'below'
 ),
 
 providers AS (
