@@ -151,11 +151,11 @@ def test_gnu_long_names_belong_to_the_next_member() -> None:
     assert (after.name, after.linkname) == (b"next", b"")
 
 
-def test_types() -> None:
-    """Regular files have one type, folders of v7 too; links have no body, unknown types have.
+def test_each_type_flag_has_its_kind_and_body() -> None:
+    """Regular files have two type flags, as folders of v7 do; links have no body.
 
-    Only after type NUL does a slash at the end of a name make a folder. This reader once took type
-    0 for a folder too, as GNU tar does; Go has a regular file there, which stores unpack.
+    Only after type NUL does a slash at the end of a name make a folder. GNU tar takes type 0 for a
+    folder too; Go reads a regular file there, which is what stores unpack.
     """
     data = (
         member(b"nul", b"1", b"\0")

@@ -103,9 +103,8 @@ def test_xattrs_are_exact_bytes() -> None:
 def test_global_records_change_no_member() -> None:
     """A g header, as git archive writes it, is a member of its own.
 
-    POSIX lets its records count for all members after it, and so did this reader once. Go, by
-    which docker, podman, containerd and umoci read, ignores them: a path that we believed hid
-    from us what they unpack.
+    In POSIX its records count for all members after it. Go, which docker, podman, containerd and
+    umoci use, ignores them: believing a global path would hide files that these tools unpack.
     """
     data = (
         header(b"first")

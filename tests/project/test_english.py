@@ -157,8 +157,8 @@ def _covered() -> list[Path]:
 
 
 @pytest.mark.parametrize("path", _covered(), ids=lambda path: path.relative_to(PROJECT).as_posix())
-def test_no_banned_phrase(path: Path) -> None:
-    """Each line found has a plainer way to say it."""
+def test_covered_files_have_no_banned_phrase(path: Path) -> None:
+    """Each phrase found has a plainer one."""
     text = prose(path)
     found = [
         f"{path.relative_to(PROJECT)}:{line}: not {each.example!r}, but {each.better!r}"
@@ -169,20 +169,20 @@ def test_no_banned_phrase(path: Path) -> None:
 
 
 def test_covered_names_exist() -> None:
-    """A folder that was moved does not drop out unseen."""
+    """A folder that was moved does not drop out unnoticed."""
     for name in COVERED:
         assert (PROJECT / name).exists(), name
 
 
 @pytest.mark.parametrize("phrase", BANNED, ids=lambda phrase: phrase.example)
-def test_phrase(phrase: Phrase) -> None:
-    """A pattern finds its example and not the better phrase; docs/style.md shows the example."""
+def test_a_pattern_finds_its_example_and_not_the_better_phrase(phrase: Phrase) -> None:
+    """docs/style.md shows the example."""
     assert phrase.find(phrase.example) == [1]
     assert all(not each.find(phrase.better) for each in BANNED)
     assert phrase.example in (PROJECT / "docs/style.md").read_text()
 
 
-def test_phrase_over_a_line_break() -> None:
+def test_a_phrase_is_found_across_a_line_break() -> None:
     """A phrase is found where a comment or docstring is wrapped inside it."""
     row = next(each for each in BANNED if each.example == "a row a container")
     assert row.find("first\n-- a row\n-- a layer") == [2]

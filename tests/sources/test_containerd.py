@@ -78,7 +78,7 @@ def test_a_blob_of_no_image_is_an_orphan(tmp_path: Path) -> None:
     assert orphan.keys() < root.contents.blobs.keys()
 
 
-def test_orphans_of_both_kinds(tmp_path: Path) -> None:
+def test_usage_counts_orphan_blobs_and_orphan_snapshots(tmp_path: Path) -> None:
     """Usage counts orphan blobs as compressed bytes, and orphan snapshots as unpacked bytes."""
     root = ContainerdRoot(tmp_path / "containerd")
     root.add(APP)

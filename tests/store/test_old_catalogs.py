@@ -128,7 +128,7 @@ def test_version_1_is_read_as_it_is(place: Path) -> None:
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_upgrade(place: Path) -> None:
+def test_an_upgrade_gives_all_files_todays_columns(place: Path) -> None:
     """All files get today's columns and values; figures stay; a second upgrade does nothing."""
     catalog = place / "old"
     done = upgrade(catalog)
