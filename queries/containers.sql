@@ -55,13 +55,13 @@ SELECT
     coalesce(sums.copied_up_bytes, 0) AS copied_up_bytes,
     coalesce(sums.metadata_only_bytes, 0) AS metadata_only_bytes,
     coalesce(sums.upper_bytes, 0) - coalesce(sums.copied_up_bytes, 0) AS new_bytes,
-    coalesce(gone_below.hidden_bytes, 0) AS hidden_bytes,
+    coalesce(hidden_below.hidden_bytes, 0) AS hidden_bytes,
     coalesce(sums.deletions, 0) AS deletions,
     scan_containers.allocated_bytes,
     coalesce(live.live_bytes, 0) AS container_cow_savings_bytes
 FROM scan_containers
 LEFT JOIN image USING (image_id)
 LEFT JOIN sums USING (source, container_id)
-LEFT JOIN gone_below USING (source, container_id)
+LEFT JOIN hidden_below USING (source, container_id)
 LEFT JOIN live USING (image_id)
 ORDER BY upper_bytes DESC, name, scan_containers.container_id, scan_containers.source;

@@ -37,7 +37,7 @@ SELECT
     found.saves_bytes,
     found.size_bytes,
     found.files,
-    coalesce(image.names[1], image.digest, image.image_id) AS image,
+    image.name AS image,
     node.images,
     node.position,
     node.created_by AS step,

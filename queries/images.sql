@@ -73,7 +73,7 @@ shares AS (
 )
 
 SELECT
-    coalesce(image.names[1], image.digest, image.image_id) AS name,
+    image.name,
     image.names,
     image.image_id,
     image.digest,

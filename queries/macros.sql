@@ -1,7 +1,7 @@
 -- Macros that several queries share.
 -- The linter does not know macros: it reports the indentation of their bodies, and takes their
 -- parameters for types.
--- noqa: disable=LT02,CP05
+-- noqa: disable=LT02,CP05,RF03
 
 -- Every ancestor of a path, with the root '': 'a/b/c' -> ['', 'a', 'a/b']. The root has none.
 CREATE MACRO ancestors_of(path) AS
@@ -62,9 +62,40 @@ CREATE MACRO rule_cause(rule) AS
         ELSE 'replaced'
     END;
 
+-- The order in which sources are believed about a layer of one image: 0 if its rows are proven to
+-- be those of its diff ID, 1 if they are not, 2 if no rows are known.
+CREATE MACRO doubt_of(layer) AS
+    CASE WHEN layer IS NULL THEN 2 WHEN starts_with(layer, 'unverified:') THEN 1 ELSE 0 END;
+
 -- The common denominator of shares: the least common multiple of 1 to 60, so that the share of a
 -- unit among up to 60 images is exact.
 CREATE MACRO share_scale() AS 9690712164777231700912800::HUGEINT;
+
+-- Bytes that are divided among their holders, summed per holder: whole bytes, and the rest in parts
+-- of share_scale().
+CREATE MACRO whole_share(bytes, holders) AS
+    sum(bytes // holders)
+    + sum((bytes % holders) * (share_scale() // holders)) // share_scale();
+
+CREATE MACRO share_rest(bytes, holders) AS
+    sum((bytes % holders) * (share_scale() // holders)) % share_scale();
+
+-- A share in whole bytes, so that the shares of a granularity add up to its total: bytes left over
+-- after rounding down go to the holders with the largest rests, ties in the order of their keys.
+CREATE MACRO rounded_share(whole, rest, total, granularity, key) AS
+    whole
+    + (
+        row_number() OVER (PARTITION BY granularity ORDER BY rest DESC, key)
+        <= total - sum(whole) OVER (PARTITION BY granularity)
+    )::INTEGER;
+
+-- The sum of one figure of a row of usage. Without any bytes it is 0, but for unreferenced bytes it
+-- is unknown.
+CREATE MACRO usage_figure(kind, bytes, figure, wanted) AS
+    coalesce(
+        sum(bytes) FILTER (WHERE figure = wanted),
+        CASE WHEN kind = 'unreferenced' THEN NULL ELSE 0 END
+    )::BIGINT;
 
 -- The package manager whose cache or package list a path belongs to; null for other files.
 CREATE MACRO package_cache(path) AS
@@ -212,3 +243,61 @@ CREATE MACRO step_series_of(created_by) AS
         '*',
         'g'
     );
+
+-- The relation node, and whether each is of an image's own layers. Base layers are not: the layers
+-- of base images, in their place, and other layers by their keys, at any position. The relations
+-- are named by the query, since they are made after the macros.
+CREATE MACRO own_nodes(node, stack, base_images, base_layers) AS TABLE
+    SELECT
+        nodes.*,
+        NOT coalesce(list_contains(base_layers, nodes.layer), FALSE)
+        AND nodes.chain_id NOT IN (
+            SELECT stacks.chain_id
+            FROM query_table(stack) AS stacks
+            WHERE list_contains(base_images, stacks.image_id)
+        ) AS is_own
+    FROM query_table(node) AS nodes;
+
+-- Whether a shadowed file counts: of own layers, of own layers above the lowest ('upper'), or of
+-- base layers if an own layer hides it ('base').
+CREATE MACRO counts_as(which_files, added, hider) AS
+    CASE which_files
+        WHEN 'base' THEN hider.is_own AND NOT added.is_own
+        WHEN 'upper' THEN added.is_own AND added.position > 0
+        ELSE added.is_own
+    END;
+
+-- Each path of two merged views, with what changed from the old image to the new one. The relation
+-- visible is named by the query, since it is made after the macros.
+CREATE MACRO view_changes(visible, old_image, new_image) AS TABLE
+    WITH old_view AS (
+        SELECT * FROM query_table(visible) WHERE image_id = old_image
+    ),
+
+    new_view AS (
+        SELECT * FROM query_table(visible) WHERE image_id = new_image
+    ),
+
+    pairs AS (
+        SELECT
+            coalesce(old.path, new.path) AS path,
+            coalesce(new.kind, old.kind) AS kind,
+            old.size_bytes AS old_bytes,
+            new.size_bytes AS new_bytes,
+            old.position AS old_position,
+            new.position AS new_position,
+            old.path IS NULL AS is_added,
+            new.path IS NULL AS is_removed,
+            CASE
+                WHEN old.path IS NULL OR new.path IS NULL THEN [] ELSE fields_between(old, new)
+            END AS fields
+        FROM old_view AS old
+        FULL JOIN new_view AS new ON new.path = old.path
+    )
+
+    SELECT
+        * EXCLUDE (is_added, is_removed),
+        CASE
+            WHEN is_added THEN 'added' WHEN is_removed THEN 'removed' ELSE change_of(fields)
+        END AS change
+    FROM pairs;

@@ -14,7 +14,7 @@
 --           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
 -- Source:   docs/measures.md, "What hides a file", "Causes"
 SELECT
-    coalesce(image.names[1], image.digest, image.image_id) AS image,
+    image.name AS image,
     node.images,
     shadow.path,
     shadow.size_bytes,

@@ -13,7 +13,7 @@
 WITH ends AS (
     SELECT
         top_chain AS chain_id,
-        list_sort(list(coalesce(names[1], digest, image_id))) AS ends
+        list_sort(list(name)) AS ends
     FROM image
     WHERE NOT is_cache
     GROUP BY top_chain

@@ -4,7 +4,7 @@
 -- Columns:  scan                  VARCHAR    its ID
 --           finished              TIMESTAMP  UTC
 --           sources               BIGINT     number of sources that it read
---           images                BIGINT     images, each once
+--           images                BIGINT     images, each once; cache images too
 --           layers                BIGINT     distinct layers with rows
 --           stored_bytes          BIGINT     on disk in all sources
 --           unpacked_bytes        BIGINT     content of distinct chain nodes
@@ -26,25 +26,39 @@ baselines AS (
     GROUP BY later.scan
 ),
 
-named AS (
-    SELECT scan, count(DISTINCT image_id) AS images FROM images WHERE kind = 'image' GROUP BY scan
+image_counts AS (
+    SELECT scan, count(DISTINCT image_id) AS images
+    FROM images
+    WHERE kind = 'image'
+    GROUP BY scan
 ),
 
-places AS (
-    SELECT DISTINCT scan, chain_id, layer FROM image_layers WHERE layer IS NOT NULL
+-- The relations stack and node, of every scan.
+stacks AS (
+    SELECT scan, chain_id, layer
+    FROM image_layers
+    QUALIFY
+        row_number() OVER (
+            PARTITION BY scan, image_id, position ORDER BY doubt_of(layer), source
+        ) = 1
+),
+
+nodes AS (
+    SELECT scan, chain_id, arg_min(layer, (doubt_of(layer), layer)) AS layer
+    FROM stacks
+    GROUP BY scan, chain_id
 ),
 
 unpacked AS (
-    SELECT places.scan, sum(layers.content_bytes)::BIGINT AS unpacked_bytes
-    FROM places
+    SELECT nodes.scan, sum(layers.content_bytes)::BIGINT AS unpacked_bytes
+    FROM nodes
     JOIN layers USING (layer)
-    GROUP BY places.scan
+    GROUP BY nodes.scan
 ),
 
-held AS (
-    SELECT
-        used.scan, count(*) AS layers, sum(layers.content_bytes)::BIGINT AS layer_bytes
-    FROM (SELECT DISTINCT scan, layer FROM places) AS used
+distinct_layers AS (
+    SELECT used.scan, count(*) AS layers, sum(layers.content_bytes)::BIGINT AS layer_bytes
+    FROM (SELECT DISTINCT scan, layer FROM nodes) AS used
     JOIN layers USING (layer)
     GROUP BY used.scan
 )
@@ -53,18 +67,19 @@ SELECT
     scans.scan,
     make_timestamp((scans.finished * 1000000)::BIGINT) AS finished,
     coalesce(stored.sources, 0) AS sources,
-    coalesce(named.images, 0) AS images,
-    coalesce(held.layers, 0) AS layers,
+    coalesce(image_counts.images, 0) AS images,
+    coalesce(distinct_layers.layers, 0) AS layers,
     coalesce(stored.stored_bytes, 0) AS stored_bytes,
     coalesce(unpacked.unpacked_bytes, 0) AS unpacked_bytes,
-    coalesce(held.layer_bytes, 0) AS layer_bytes,
-    coalesce(unpacked.unpacked_bytes, 0) - coalesce(held.layer_bytes, 0) AS position_loss_bytes,
+    coalesce(distinct_layers.layer_bytes, 0) AS layer_bytes,
+    coalesce(unpacked.unpacked_bytes, 0) - coalesce(distinct_layers.layer_bytes, 0)
+        AS position_loss_bytes,
     stored.stored_bytes - earlier.stored_bytes AS growth_bytes
 FROM scans
 LEFT JOIN stored USING (scan)
-LEFT JOIN named USING (scan)
+LEFT JOIN image_counts USING (scan)
 LEFT JOIN unpacked USING (scan)
-LEFT JOIN held USING (scan)
+LEFT JOIN distinct_layers USING (scan)
 LEFT JOIN baselines USING (scan)
 LEFT JOIN stored AS earlier ON earlier.scan = baselines.baseline
 ORDER BY scans.scan;

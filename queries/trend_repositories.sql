@@ -34,10 +34,16 @@ counted AS (
 ),
 
 chains AS (
-    SELECT DISTINCT placed.scan, placed.repository, image_layers.chain_id, image_layers.layer
+    SELECT
+        placed.scan,
+        placed.repository,
+        image_layers.chain_id,
+        arg_min(
+            image_layers.layer, (doubt_of(image_layers.layer), image_layers.layer)
+        ) AS layer
     FROM placed
     JOIN image_layers USING (scan, image_id)
-    WHERE image_layers.layer IS NOT NULL
+    GROUP BY placed.scan, placed.repository, image_layers.chain_id
 ),
 
 unpacked AS (

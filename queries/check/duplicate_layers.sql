@@ -24,24 +24,20 @@ sums AS (
     HAVING sum(size_bytes) > 0
 ),
 
-places AS (
-    SELECT
-        layer,
-        sum(images)::BIGINT AS images,
-        arg_min(struct_pack(position, image_id, created_by), chain_id) AS place
-    FROM node
-    GROUP BY layer
+layer_images AS (
+    SELECT layer, sum(images)::BIGINT AS images FROM node GROUP BY layer
 )
 
 SELECT
     sums.repeated_bytes,
     sums.files,
-    places.images,
-    places.place.position,
-    coalesce(image.names[1], image.digest, image.image_id) AS image,
-    places.place.created_by AS step
+    layer_images.images,
+    node.position,
+    image.name AS image,
+    node.created_by AS step
 FROM sums
-JOIN places USING (layer)
-JOIN image ON image.image_id = places.place.image_id
+JOIN layer_images USING (layer)
+JOIN node ON node.layer = sums.layer AND node.is_first
+JOIN image ON image.image_id = node.image_id
 ORDER BY sums.repeated_bytes DESC, sums.layer
 LIMIT $most;

@@ -60,7 +60,7 @@ SELECT
     largest.repository,
     largest.images,
     largest.position,
-    coalesce(image.names[1], image.digest, image.image_id) AS image,
+    image.name AS image,
     largest.created_by AS step,
     coalesce(files.paths, []) AS paths
 FROM largest

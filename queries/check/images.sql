@@ -15,46 +15,32 @@
 --           upper_shadowed_percent  DOUBLE     percent of the content of these layers
 --           base_shadowed_bytes     BIGINT     files of base layers that its own layers hide
 -- Source:   docs/check.md, "Rules"; docs/measures.md, "Bytes of one image"
-WITH base_chains AS (
-    SELECT DISTINCT chain_id FROM stack WHERE list_contains($base_images, image_id)
-),
-
-places AS (
-    SELECT
-        node.chain_id,
-        node.position,
-        coalesce(layers.content_bytes, 0) AS content_bytes,
-        base_chains.chain_id IS NULL AND NOT coalesce(
-            list_contains($base_layers, node.layer), FALSE
-        ) AS is_own
-    FROM node
-    LEFT JOIN base_chains USING (chain_id)
-    LEFT JOIN layers ON layers.layer = node.layer
+WITH own_node AS (
+    SELECT * FROM own_nodes('node', 'stack', $base_images, $base_layers)
 ),
 
 contents AS (
     SELECT
         stack.image_id,
-        sum(places.content_bytes) FILTER (WHERE places.is_own) AS content_bytes,
-        sum(places.content_bytes) FILTER (
-            WHERE places.is_own AND places.position > 0
+        sum(layers.content_bytes) FILTER (WHERE own_node.is_own) AS content_bytes,
+        sum(layers.content_bytes) FILTER (
+            WHERE own_node.is_own AND own_node.position > 0
         ) AS upper_bytes
     FROM stack
-    JOIN places USING (chain_id)
+    JOIN own_node USING (chain_id)
+    JOIN layers ON layers.layer = own_node.layer
     GROUP BY stack.image_id
 ),
 
 node_shadows AS (
     SELECT
         shadow.chain_id,
-        sum(shadow.size_bytes) FILTER (WHERE added.is_own) AS own_bytes,
-        sum(shadow.size_bytes) FILTER (
-            WHERE added.is_own AND added.position > 0
-        ) AS upper_bytes,
-        sum(shadow.size_bytes) FILTER (WHERE hider.is_own AND NOT added.is_own) AS base_bytes
+        sum(shadow.size_bytes) FILTER (WHERE counts_as('own', added, hider)) AS own_bytes,
+        sum(shadow.size_bytes) FILTER (WHERE counts_as('upper', added, hider)) AS upper_bytes,
+        sum(shadow.size_bytes) FILTER (WHERE counts_as('base', added, hider)) AS base_bytes
     FROM shadow
-    JOIN places AS hider ON hider.chain_id = shadow.chain_id
-    JOIN places AS added ON added.chain_id = shadow.added_chain
+    JOIN own_node AS hider ON hider.chain_id = shadow.chain_id
+    JOIN own_node AS added ON added.chain_id = shadow.added_chain
     WHERE NOT coalesce(regexp_full_match(shadow.path, $ignored), FALSE)
     GROUP BY shadow.chain_id
 ),
@@ -85,7 +71,7 @@ sums AS (
 )
 
 SELECT
-    coalesce(names[1], digest, image_id) AS image,
+    name AS image,
     names,
     image_id,
     digest,

@@ -17,18 +17,8 @@
 --           hidden_by        VARCHAR  build step of that layer; null if the config gives none
 --           fix              VARCHAR  fix for the largest part of them
 -- Source:   docs/check.md, "Rules"; docs/findings.md
-WITH base_chains AS (
-    SELECT DISTINCT chain_id FROM stack WHERE list_contains($base_images, image_id)
-),
-
-places AS (
-    SELECT
-        node.*,
-        base_chains.chain_id IS NULL AND NOT coalesce(
-            list_contains($base_layers, node.layer), FALSE
-        ) AS is_own
-    FROM node
-    LEFT JOIN base_chains USING (chain_id)
+WITH own_node AS (
+    SELECT * FROM own_nodes('node', 'stack', $base_images, $base_layers)
 ),
 
 chosen AS (
@@ -45,14 +35,10 @@ sums AS (
         sum(shadow.size_bytes)::BIGINT AS shadowed_bytes,
         count(*) AS files
     FROM shadow
-    JOIN places AS hider ON hider.chain_id = shadow.chain_id
-    JOIN places AS added ON added.chain_id = shadow.added_chain
+    JOIN own_node AS hider ON hider.chain_id = shadow.chain_id
+    JOIN own_node AS added ON added.chain_id = shadow.added_chain
     WHERE
-        CASE $held
-            WHEN 'base' THEN hider.is_own AND NOT added.is_own
-            WHEN 'upper' THEN added.is_own AND added.position > 0
-            ELSE added.is_own
-        END
+        counts_as($held, added, hider)
         AND NOT coalesce(regexp_full_match(shadow.path, $ignored), FALSE)
     GROUP BY shadow.chain_id, shadow.added_chain
     HAVING sum(shadow.size_bytes) > 0
@@ -67,7 +53,7 @@ fixes AS (
 SELECT
     sums.shadowed_bytes,
     sums.files,
-    coalesce(image.names[1], image.digest, image.image_id) AS image,
+    image.name AS image,
     hider.images,
     added.position AS added_position,
     added.created_by AS added_by,

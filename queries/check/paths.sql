@@ -16,18 +16,8 @@
 --           hidden_position  INTEGER  index of the layer that hid it
 --           path             VARCHAR  the name that was hidden last
 -- Source:   docs/check.md, "Rules"; docs/measures.md, "What hides a file"
-WITH base_chains AS (
-    SELECT DISTINCT chain_id FROM stack WHERE list_contains($base_images, image_id)
-),
-
-places AS (
-    SELECT
-        node.*,
-        base_chains.chain_id IS NULL AND NOT coalesce(
-            list_contains($base_layers, node.layer), FALSE
-        ) AS is_own
-    FROM node
-    LEFT JOIN base_chains USING (chain_id)
+WITH own_node AS (
+    SELECT * FROM own_nodes('node', 'stack', $base_images, $base_layers)
 ),
 
 chosen AS (
@@ -40,7 +30,7 @@ chosen AS (
 SELECT
     shadow.size_bytes,
     shadow.cause,
-    coalesce(image.names[1], image.digest, image.image_id) AS image,
+    image.name AS image,
     hider.images,
     added.position AS added_position,
     hider.position AS hidden_position,
@@ -48,14 +38,10 @@ SELECT
 FROM shadow
 JOIN chosen ON chosen.chain_id = shadow.chain_id
 JOIN image ON image.image_id = chosen.image_id
-JOIN places AS hider ON hider.chain_id = shadow.chain_id
-JOIN places AS added ON added.chain_id = shadow.added_chain
+JOIN own_node AS hider ON hider.chain_id = shadow.chain_id
+JOIN own_node AS added ON added.chain_id = shadow.added_chain
 WHERE
-    CASE $held
-        WHEN 'base' THEN hider.is_own AND NOT added.is_own
-        WHEN 'upper' THEN added.is_own AND added.position > 0
-        ELSE added.is_own
-    END
+    counts_as($held, added, hider)
     AND NOT coalesce(regexp_full_match(shadow.path, $ignored), FALSE)
 ORDER BY
     shadow.size_bytes DESC,

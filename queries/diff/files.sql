@@ -15,40 +15,6 @@
 --                                    a removed path
 --           path          VARCHAR    from the root, in printable form
 -- Source:   docs/measures.md, "Merged view"
-WITH old_view AS (
-    SELECT * FROM visible WHERE image_id = $old
-),
-
-new_view AS (
-    SELECT * FROM visible WHERE image_id = $new
-),
-
-pairs AS (
-    SELECT
-        coalesce(old.path, new.path) AS path,
-        coalesce(new.kind, old.kind) AS kind,
-        old.size_bytes AS old_bytes,
-        new.size_bytes AS new_bytes,
-        old.position AS old_position,
-        new.position AS new_position,
-        old.path IS NULL AS is_added,
-        new.path IS NULL AS is_removed,
-        CASE
-            WHEN old.path IS NULL OR new.path IS NULL THEN [] ELSE fields_between(old, new)
-        END AS fields
-    FROM old_view AS old
-    FULL JOIN new_view AS new ON new.path = old.path
-),
-
-compared AS (
-    SELECT
-        *,
-        CASE
-            WHEN is_added THEN 'added' WHEN is_removed THEN 'removed' ELSE change_of(fields)
-        END AS change
-    FROM pairs
-)
-
 SELECT
     change,
     kind,
@@ -58,7 +24,7 @@ SELECT
     old_position,
     new_position,
     path
-FROM compared
+FROM view_changes('visible', $old, $new)
 WHERE change <> 'unchanged'
 ORDER BY
     greatest(coalesce(old_bytes, 0), coalesce(new_bytes, 0)) * (change <> 'metadata_only')::BIGINT

@@ -27,41 +27,7 @@
 --                                             has a blob
 --           pull_uncompressed_bytes  BIGINT   content of these layers
 -- Source:   docs/measures.md, "Merged view", "Layer and diff ID", "Chain ID"
-WITH old_view AS (
-    SELECT * FROM visible WHERE image_id = $old
-),
-
-new_view AS (
-    SELECT * FROM visible WHERE image_id = $new
-),
-
-pairs AS (
-    SELECT
-        coalesce(old.path, new.path) AS path,
-        coalesce(new.kind, old.kind) AS kind,
-        old.size_bytes AS old_bytes,
-        new.size_bytes AS new_bytes,
-        old.position AS old_position,
-        new.position AS new_position,
-        old.path IS NULL AS is_added,
-        new.path IS NULL AS is_removed,
-        CASE
-            WHEN old.path IS NULL OR new.path IS NULL THEN [] ELSE fields_between(old, new)
-        END AS fields
-    FROM old_view AS old
-    FULL JOIN new_view AS new ON new.path = old.path
-),
-
-compared AS (
-    SELECT
-        *,
-        CASE
-            WHEN is_added THEN 'added' WHEN is_removed THEN 'removed' ELSE change_of(fields)
-        END AS change
-    FROM pairs
-),
-
-files AS (
+WITH files AS (
     SELECT
         count(*) FILTER (WHERE change = 'added') AS added,
         count(*) FILTER (WHERE change = 'removed') AS removed,
@@ -73,7 +39,7 @@ files AS (
         sum(old_bytes) FILTER (WHERE change = 'changed') AS changed_old_bytes,
         sum(new_bytes) FILTER (WHERE change = 'changed') AS changed_new_bytes,
         sum(new_bytes) FILTER (WHERE change = 'metadata_only') AS metadata_only_bytes
-    FROM compared
+    FROM view_changes('visible', $old, $new)
 ),
 
 old_stack AS (
@@ -123,14 +89,10 @@ unblobbed AS (
     WHERE NOT new_stack.has_layer AND new_stack.is_first
 ),
 
-names AS (
-    SELECT image_id, coalesce(names[1], digest, image_id) AS name FROM image
-),
-
 sums AS (
     SELECT
-        (SELECT name FROM names WHERE image_id = $old) AS old_name,
-        (SELECT name FROM names WHERE image_id = $new) AS new_name,
+        (SELECT name FROM image WHERE image_id = $old) AS old_name,
+        (SELECT name FROM image WHERE image_id = $new) AS new_name,
         (SELECT count(*) FROM old_stack) AS old_layers,
         (SELECT count(*) FROM new_stack) AS new_layers,
         (SELECT count(*) FROM new_stack WHERE has_layer) AS shared_layers,

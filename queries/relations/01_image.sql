@@ -3,6 +3,7 @@
 -- Params:   none
 -- Columns:  image_id    VARCHAR    config digest as computed
 --           names       VARCHAR[]  all names in all sources, sorted
+--           name        VARCHAR    the first of them; else the digest, else the image ID
 --           digest      VARCHAR    smallest manifest digest seen; null without manifests
 --           platform    VARCHAR    os/architecture[/variant]
 --           created     VARCHAR    as the config says
@@ -30,7 +31,7 @@ stacked AS (
     SELECT
         image_id,
         position,
-        arg_min(chain_id, (layer IS NULL, starts_with(layer, 'unverified:'), source)) AS chain_id,
+        arg_min(chain_id, (doubt_of(layer), source)) AS chain_id,
         bool_or(layer IS NOT NULL) AS known
     FROM scan_image_layers
     GROUP BY image_id, position
@@ -70,6 +71,7 @@ covered AS (
 SELECT
     image_id,
     names,
+    coalesce(names[1], digest, image_id) AS name,
     digest,
     platform,
     created,

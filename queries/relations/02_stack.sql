@@ -8,14 +8,8 @@
 --           chain_id    VARCHAR  the layer in its place
 --           created_by  VARCHAR  its build step
 -- Source:   docs/measures.md, "Position", "Chain ID"
-SELECT
-    image_id,
-    position,
-    arg_min(diff_id, (layer IS NULL, starts_with(layer, 'unverified:'), source)) AS diff_id,
-    arg_min(layer, (layer IS NULL, starts_with(layer, 'unverified:'), source)) AS layer,
-    arg_min(chain_id, (layer IS NULL, starts_with(layer, 'unverified:'), source)) AS chain_id,
-    arg_min(created_by, (layer IS NULL, starts_with(layer, 'unverified:'), source)) AS created_by
+SELECT image_id, position, diff_id, layer, chain_id, created_by
 FROM scan_image_layers
 WHERE image_id IN (SELECT image_id FROM image WHERE NOT is_cache)
-GROUP BY image_id, position
+QUALIFY row_number() OVER (PARTITION BY image_id, position ORDER BY doubt_of(layer), source) = 1
 ORDER BY image_id, position;

@@ -3,11 +3,12 @@
 -- Params:   none
 -- Columns:  chain_id    VARCHAR  the layer in its place
 --           parent      VARCHAR  chain ID below it; null for a base
---           layer       VARCHAR  key of the layer's rows
+--           layer       VARCHAR  key of the layer's rows; null if no image has them
 --           position    INTEGER  layer index, 0 = base
 --           images      BIGINT   images whose stack contains it
 --           image_id    VARCHAR  the smallest image ID of them
 --           created_by  VARCHAR  its build step in that image
+--           is_first    BOOLEAN  the smallest chain ID of its layer
 -- Source:   docs/measures.md, "Chain ID"; OCI image-spec config.md, "Layer ChainID"
 WITH placed AS (
     SELECT *, lag(chain_id) OVER (PARTITION BY image_id ORDER BY position) AS parent FROM stack
@@ -16,11 +17,14 @@ WITH placed AS (
 SELECT
     chain_id,
     any_value(parent) AS parent,
-    any_value(layer) AS layer,
+    arg_min(layer, (doubt_of(layer), layer)) AS layer,
     any_value(position) AS position,
     count(*) AS images,
     min(image_id) AS image_id,
-    arg_min(created_by, image_id) AS created_by
+    arg_min(created_by, image_id) AS created_by,
+    chain_id = min(chain_id) OVER (
+        PARTITION BY arg_min(layer, (doubt_of(layer), layer))
+    ) AS is_first
 FROM placed
 GROUP BY chain_id
 ORDER BY chain_id;

@@ -6,9 +6,10 @@
 --                                     lower part of this one; null if there is none
 --           base_position  INTEGER    position of its top layer
 --           base_images    VARCHAR[]  the images that end at that chain, sorted
+--           base_name      VARCHAR    the smallest of their names
 -- Source:   docs/measures.md, "Chain ID", "Groups"
 WITH wholes AS (
-    SELECT top_chain, list_sort(list(image_id)) AS images
+    SELECT top_chain, list_sort(list(image_id)) AS images, min(name) AS name
     FROM image
     WHERE NOT is_cache AND top_chain IS NOT NULL
     GROUP BY top_chain
@@ -26,7 +27,12 @@ prefixes AS (
     GROUP BY stack.image_id
 )
 
-SELECT image.image_id, prefixes.base_chain, prefixes.base_position, wholes.images AS base_images
+SELECT
+    image.image_id,
+    prefixes.base_chain,
+    prefixes.base_position,
+    wholes.images AS base_images,
+    wholes.name AS base_name
 FROM image
 LEFT JOIN prefixes USING (image_id)
 LEFT JOIN wholes ON wholes.top_chain = prefixes.base_chain

@@ -26,10 +26,6 @@ changed AS (
         ON other.layer = classes.last_layer AND other.path = one.path AND other.kind = one.kind
     WHERE one.mtime_ns <> other.mtime_ns
     GROUP BY classes.description
-),
-
-places AS (
-    SELECT layer, min(chain_id) AS chain_id FROM node GROUP BY layer
 )
 
 SELECT
@@ -47,5 +43,5 @@ SELECT
     ) AS fix
 FROM classes
 LEFT JOIN changed USING (description)
-JOIN places AS one ON one.layer = classes.first_layer
-JOIN places AS other ON other.layer = classes.last_layer;
+JOIN node AS one ON one.layer = classes.first_layer AND one.is_first
+JOIN node AS other ON other.layer = classes.last_layer AND other.is_first;

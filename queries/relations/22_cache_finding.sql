@@ -7,15 +7,11 @@ WITH cached AS (
     SELECT layer, member, path, size_bytes, package_cache(path) AS cache
     FROM item
     WHERE kind = 'file' AND taken_by IS NULL AND package_cache(path) IS NOT NULL
-),
-
-places AS (
-    SELECT layer, min(chain_id) AS chain_id FROM node GROUP BY layer
 )
 
 SELECT
     'package-cache' AS kind,
-    places.chain_id,
+    node.chain_id,
     NULL::VARCHAR AS other_chain,
     count(*) AS files,
     sum(cached.size_bytes)::BIGINT AS size_bytes,
@@ -34,6 +30,6 @@ SELECT
     || ', or keep it outside the image: RUN --mount=type=cache' AS fix
 FROM cached
 ANTI JOIN dead USING (layer, member)
-JOIN places USING (layer)
-GROUP BY places.chain_id, cached.layer, cached.cache
+JOIN node ON node.layer = cached.layer AND node.is_first
+GROUP BY node.chain_id, cached.layer, cached.cache
 HAVING sum(cached.size_bytes) > 0;

@@ -44,10 +44,6 @@ visible_copies AS (
     ANTI JOIN hidden_copies USING (layer, folder)
     GROUP BY copies.class
     HAVING count(*) > 1
-),
-
-places AS (
-    SELECT layer, min(chain_id) AS chain_id FROM node GROUP BY layer
 )
 
 SELECT
@@ -69,5 +65,5 @@ SELECT
             )
     END AS fix
 FROM visible_copies
-JOIN places AS one ON one.layer = visible_copies.first_copy[1]
-JOIN places AS other ON other.layer = visible_copies.last_copy[1];
+JOIN node AS one ON one.layer = visible_copies.first_copy[1] AND one.is_first
+JOIN node AS other ON other.layer = visible_copies.last_copy[1] AND other.is_first;

@@ -66,7 +66,7 @@ SELECT
     pairs.lower_position,
     pairs.lower_step,
     pairs.upper_step,
-    coalesce(image.names[1], image.digest, image.image_id) AS image,
+    image.name AS image,
     pairs.lower_chain,
     pairs.upper_chain
 FROM pairs

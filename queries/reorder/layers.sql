@@ -21,30 +21,14 @@ WITH blobs AS (
     SELECT image_id, position, min(compressed_bytes) AS compressed_bytes
     FROM scan_image_layers
     GROUP BY image_id, position
-),
-
-labels AS (
-    SELECT
-        image_id,
-        names,
-        complete,
-        coalesce(names[1], digest, image_id) AS name
-    FROM image
-),
-
-bases AS (
-    SELECT ends.base_chain, min(labels.name) AS name
-    FROM (SELECT DISTINCT base_chain, unnest(base_images) AS image_id FROM base) AS ends
-    JOIN labels USING (image_id)
-    GROUP BY ends.base_chain
 )
 
 SELECT
     stack.image_id,
-    labels.name,
-    labels.names,
-    labels.complete,
-    bases.name AS base,
+    image.name,
+    image.names,
+    image.complete,
+    base.base_name AS base,
     coalesce(base.base_position + 1, 0)::INTEGER AS base_layers,
     stack.position,
     coalesce(stack.layer, stack.diff_id) AS layer,
@@ -55,9 +39,8 @@ SELECT
     coalesce(layer_class.class, stack.layer, stack.diff_id) AS step_class,
     layer_class.reason AS class_reason
 FROM stack
-JOIN labels USING (image_id)
+JOIN image USING (image_id)
 JOIN base USING (image_id)
-LEFT JOIN bases USING (base_chain)
 LEFT JOIN layers USING (layer)
 LEFT JOIN layer_class USING (layer)
 LEFT JOIN blobs USING (image_id, position)

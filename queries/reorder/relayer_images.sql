@@ -21,7 +21,7 @@ WITH sums AS (
 SELECT
     numbered_image.number,
     numbered_image.image_id,
-    coalesce(image.names[1], image.digest, image.image_id) AS name,
+    image.name,
     image.layers,
     coalesce(sums.content_bytes, 0)::BIGINT AS content_bytes,
     sums.bottom_chain

@@ -99,18 +99,14 @@ ranked AS (
 
 chosen AS (
     SELECT * FROM ranked WHERE rank = 1
-),
-
-labels AS (
-    SELECT image_id, coalesce(names[1], digest, image_id) AS name FROM image
 )
 
 SELECT
-    labels.name AS image,
+    image.name AS image,
     chosen.images,
     chosen.position,
     chosen.created_by,
-    base_labels.name AS base,
+    base_image.name AS base,
     chosen.base_position,
     chosen.built_on_base,
     chosen.content_bytes AS saves_bytes,
@@ -120,6 +116,6 @@ SELECT
     chosen.chain_id,
     chosen.image_id
 FROM chosen
-JOIN labels USING (image_id)
-JOIN labels AS base_labels ON base_labels.image_id = chosen.base_id
+JOIN image USING (image_id)
+JOIN image AS base_image ON base_image.image_id = chosen.base_id
 ORDER BY saves_bytes DESC, chain_id;

@@ -12,18 +12,7 @@
 --           image_id      VARCHAR    config digest as computed
 --           base_chain    VARCHAR    chain ID of the base
 -- Source:   docs/measures.md, "Chain ID"
-WITH labels AS (
-    SELECT image_id, layers, coalesce(names[1], digest, image_id) AS name FROM image
-),
-
-base_labels AS (
-    SELECT base_chain, min(labels.name) AS name
-    FROM (SELECT DISTINCT base_chain, unnest(base_images) AS image_id FROM base) AS ends
-    JOIN labels USING (image_id)
-    GROUP BY base_chain
-),
-
-sizes AS (
+WITH sizes AS (
     SELECT
         stack.image_id,
         sum(content_bytes) FILTER (WHERE stack.position <= base.base_position) AS shared_bytes,
@@ -35,17 +24,17 @@ sizes AS (
 )
 
 SELECT
-    labels.name AS image,
-    base_labels.name AS base,
+    image.name AS image,
+    base.base_name AS base,
     len(base.base_images) AS base_images,
     base.base_position + 1 AS base_layers,
-    labels.layers,
+    image.layers,
     coalesce(sizes.shared_bytes, 0)::BIGINT AS shared_bytes,
     coalesce(sizes.added_bytes, 0)::BIGINT AS added_bytes,
     base.image_id,
     base.base_chain
 FROM base
-JOIN labels USING (image_id)
-JOIN base_labels USING (base_chain)
+JOIN image USING (image_id)
 JOIN sizes USING (image_id)
+WHERE base.base_chain IS NOT NULL
 ORDER BY base, shared_bytes DESC, image, base.image_id;

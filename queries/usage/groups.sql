@@ -35,7 +35,8 @@
 -- these if nothing is known.
 WITH known AS (
     SELECT
-        image.*,
+        image.image_id,
+        image.top_chain,
         unnest(
             CASE
                 WHEN $by IN ('image', 'base') OR len(image.names) = 0 THEN [NULL]
@@ -51,10 +52,6 @@ named AS (
         *,
         list_filter($globs::VARCHAR[], lambda pattern: name GLOB pattern) AS own_groups
     FROM known
-),
-
-labels AS (
-    SELECT image_id, coalesce(names[1], digest, image_id) AS label FROM image
 ),
 
 image_groups AS (
@@ -81,10 +78,10 @@ image_groups AS (
 groups AS (
     SELECT
         image_groups.key,
-        CASE WHEN $by IN ('image', 'base') THEN min(labels.label) ELSE image_groups.key END AS name,
+        CASE WHEN $by IN ('image', 'base') THEN min(image.name) ELSE image_groups.key END AS name,
         count(DISTINCT image_groups.image_id) AS images
     FROM image_groups
-    JOIN labels ON labels.image_id = image_groups.label_image
+    JOIN image ON image.image_id = image_groups.label_image
     GROUP BY image_groups.key
 ),
 
@@ -116,29 +113,50 @@ layer_keys AS (
     GROUP BY stack.layer
 ),
 
+-- Some sources keep blobs, some keep layers unpacked, containerd keeps both. Orphans are not read,
+-- so only the granularity that they are kept in is known.
+orphans AS (
+    SELECT 'compressed' AS granularity, orphan_blob_bytes::HUGEINT AS bytes FROM scan_sources
+    UNION ALL
+    SELECT 'unpacked', orphan_unpacked_bytes FROM scan_sources
+),
+
 -- One row per figure: its group ('' for units of several groups), its name with the granularity,
 -- bytes.
 figures AS (
-    SELECT unnest(keys) AS key, 'referenced_' || granularity AS figure, bytes FROM class_groups
-    UNION ALL
-    SELECT '', 'referenced_' || granularity, bytes FROM class_groups WHERE len(keys) > 1
-    UNION ALL
-    SELECT
-        CASE WHEN len(keys) = 1 THEN keys[1] ELSE '' END,
-        'exclusive_' || granularity,
-        bytes
+    SELECT 'group' AS kind, unnest(keys) AS key, 'referenced_' || granularity AS figure, bytes
     FROM class_groups
     UNION ALL
-    SELECT image_homes.key, 'attributed_' || share.granularity, share.attributed_bytes::HUGEINT
+    SELECT 'group', unnest(keys), 'shared_' || granularity, bytes
+    FROM class_groups
+    WHERE len(keys) > 1
+    UNION ALL
+    SELECT 'group', keys[1], 'exclusive_' || granularity, bytes
+    FROM class_groups
+    WHERE len(keys) = 1
+    UNION ALL
+    SELECT 'between', '', unnest(['referenced_', 'shared_', 'exclusive_']) || granularity, bytes
+    FROM class_groups
+    WHERE len(keys) > 1
+    UNION ALL
+    SELECT
+        CASE WHEN image_homes.key = '' THEN 'between' ELSE 'group' END,
+        image_homes.key,
+        'attributed_' || share.granularity,
+        share.attributed_bytes::HUGEINT
     FROM share
     JOIN image_homes USING (image_id)
     UNION ALL
     SELECT
+        CASE WHEN len(layer_keys.keys) = 1 THEN 'group' ELSE 'between' END,
         CASE WHEN len(layer_keys.keys) = 1 THEN layer_keys.keys[1] ELSE '' END,
         'dead',
         dead.size_bytes::HUGEINT
     FROM dead
     JOIN layer_keys USING (layer)
+    UNION ALL
+    SELECT 'unreferenced', '', unnest(['exclusive_', 'attributed_']) || granularity, bytes
+    FROM orphans
 ),
 
 rows AS (
@@ -149,128 +167,30 @@ rows AS (
         '',
         '(between groups)',
         (SELECT count(*) FROM image_homes WHERE key = '')
-),
-
-summed AS (
-    SELECT
-        rows.kind,
-        rows.name,
-        rows.key,
-        rows.images,
-        coalesce(
-            sum(bytes) FILTER (WHERE figure = 'referenced_compressed'), 0
-        ) AS referenced_compressed,
-        coalesce(
-            sum(bytes) FILTER (WHERE figure = 'referenced_unpacked'), 0
-        ) AS referenced_unpacked,
-        coalesce(
-            sum(bytes) FILTER (WHERE figure = 'referenced_content'), 0
-        ) AS referenced_content,
-        coalesce(
-            sum(bytes) FILTER (WHERE figure = 'exclusive_compressed'), 0
-        ) AS exclusive_compressed,
-        coalesce(
-            sum(bytes) FILTER (WHERE figure = 'exclusive_unpacked'), 0
-        ) AS exclusive_unpacked,
-        coalesce(
-            sum(bytes) FILTER (WHERE figure = 'exclusive_content'), 0
-        ) AS exclusive_content,
-        coalesce(
-            sum(bytes) FILTER (WHERE figure = 'attributed_compressed'), 0
-        ) AS attributed_compressed,
-        coalesce(
-            sum(bytes) FILTER (WHERE figure = 'attributed_unpacked'), 0
-        ) AS attributed_unpacked,
-        coalesce(
-            sum(bytes) FILTER (WHERE figure = 'attributed_content'), 0
-        ) AS attributed_content,
-        coalesce(
-            sum(bytes) FILTER (WHERE figure = 'dead'), 0
-        ) AS dead_bytes
-    FROM rows
-    LEFT JOIN figures USING (key)
-    GROUP BY rows.kind, rows.name, rows.key, rows.images
-),
-
--- Some sources keep blobs, some keep layers unpacked, containerd keeps both. Orphans are not read,
--- so only the granularity that they are kept in is known.
-unreferenced AS (
-    SELECT
-        sum(orphan_blob_bytes) AS compressed_bytes,
-        sum(orphan_unpacked_bytes) AS unpacked_bytes
-    FROM scan_sources
-),
-
-listed AS (
-    SELECT
-        kind,
-        name,
-        images,
-        referenced_compressed,
-        exclusive_compressed,
-        -- Everything in the row between groups is shared.
-        CASE
-            WHEN kind = 'group' THEN referenced_compressed - exclusive_compressed
-            ELSE referenced_compressed
-        END AS shared_compressed,
-        attributed_compressed,
-        referenced_unpacked,
-        exclusive_unpacked,
-        CASE
-            WHEN kind = 'group' THEN referenced_unpacked - exclusive_unpacked
-            ELSE referenced_unpacked
-        END AS shared_unpacked,
-        attributed_unpacked,
-        referenced_content,
-        exclusive_content,
-        CASE
-            WHEN kind = 'group' THEN referenced_content - exclusive_content
-            ELSE referenced_content
-        END AS shared_content,
-        attributed_content,
-        dead_bytes,
-        key
-    FROM summed
     UNION ALL
-    SELECT
-        'unreferenced' AS kind,
-        '(unreferenced)' AS name,
-        0 AS images,
-        NULL AS referenced_compressed,
-        compressed_bytes AS exclusive_compressed,
-        NULL AS shared_compressed,
-        compressed_bytes AS attributed_compressed,
-        NULL AS referenced_unpacked,
-        unpacked_bytes AS exclusive_unpacked,
-        NULL AS shared_unpacked,
-        unpacked_bytes AS attributed_unpacked,
-        NULL AS referenced_content,
-        NULL AS exclusive_content,
-        NULL AS shared_content,
-        NULL AS attributed_content,
-        NULL AS dead_bytes,
-        '' AS key
-    FROM unreferenced
+    SELECT 'unreferenced', '', '(unreferenced)', 0
 )
 
 SELECT
     kind,
     name,
     images,
-    referenced_compressed::BIGINT AS referenced_compressed,
-    exclusive_compressed::BIGINT AS exclusive_compressed,
-    shared_compressed::BIGINT AS shared_compressed,
-    attributed_compressed::BIGINT AS attributed_compressed,
-    referenced_unpacked::BIGINT AS referenced_unpacked,
-    exclusive_unpacked::BIGINT AS exclusive_unpacked,
-    shared_unpacked::BIGINT AS shared_unpacked,
-    attributed_unpacked::BIGINT AS attributed_unpacked,
-    referenced_content::BIGINT AS referenced_content,
-    exclusive_content::BIGINT AS exclusive_content,
-    shared_content::BIGINT AS shared_content,
-    attributed_content::BIGINT AS attributed_content,
-    dead_bytes::BIGINT AS dead_bytes
-FROM listed
+    usage_figure(kind, bytes, figure, 'referenced_compressed') AS referenced_compressed,
+    usage_figure(kind, bytes, figure, 'exclusive_compressed') AS exclusive_compressed,
+    usage_figure(kind, bytes, figure, 'shared_compressed') AS shared_compressed,
+    usage_figure(kind, bytes, figure, 'attributed_compressed') AS attributed_compressed,
+    usage_figure(kind, bytes, figure, 'referenced_unpacked') AS referenced_unpacked,
+    usage_figure(kind, bytes, figure, 'exclusive_unpacked') AS exclusive_unpacked,
+    usage_figure(kind, bytes, figure, 'shared_unpacked') AS shared_unpacked,
+    usage_figure(kind, bytes, figure, 'attributed_unpacked') AS attributed_unpacked,
+    usage_figure(kind, bytes, figure, 'referenced_content') AS referenced_content,
+    usage_figure(kind, bytes, figure, 'exclusive_content') AS exclusive_content,
+    usage_figure(kind, bytes, figure, 'shared_content') AS shared_content,
+    usage_figure(kind, bytes, figure, 'attributed_content') AS attributed_content,
+    usage_figure(kind, bytes, figure, 'dead') AS dead_bytes
+FROM rows
+LEFT JOIN figures USING (kind, key)
+GROUP BY kind, name, images, key
 ORDER BY
     kind = 'unreferenced',
     kind = 'between',

@@ -97,143 +97,60 @@ shares AS (
     SELECT
         granularity,
         key,
-        sum(bytes) AS referenced,
-        sum(CASE WHEN holders = 1 THEN bytes ELSE 0 END) AS exclusive,
-        sum(bytes // holders)
-        + sum((bytes % holders) * (share_scale() // holders)) // share_scale() AS floor_bytes,
-        sum((bytes % holders) * (share_scale() // holders)) % share_scale() AS remainder
+        whole_share(bytes, holders) AS whole,
+        share_rest(bytes, holders) AS rest
     FROM holdings
     GROUP BY granularity, key
 ),
 
-sums AS (
+granularity_sums AS (
+    SELECT granularity, sum(bytes) AS total FROM units GROUP BY granularity
+),
+
+-- Some sources keep blobs, some keep layers unpacked, containerd keeps both. Orphans are not read,
+-- so only the granularity that they are kept in is known.
+orphans AS (
+    SELECT 'compressed' AS granularity, orphan_blob_bytes::HUGEINT AS bytes FROM scan_sources
+    UNION ALL
+    SELECT 'unpacked', orphan_unpacked_bytes FROM scan_sources
+),
+
+-- One row per figure: its layer ('' for units of several layers), its name with the granularity,
+-- bytes.
+figures AS (
+    SELECT 'group' AS kind, key, 'referenced_' || granularity AS figure, bytes FROM holdings
+    UNION ALL
     SELECT
-        granularity,
-        sum(bytes) AS bytes,
-        coalesce(sum(bytes) FILTER (WHERE len(keys) > 1), 0) AS between_bytes
+        'group',
+        key,
+        CASE WHEN holders = 1 THEN 'exclusive_' ELSE 'shared_' END || granularity,
+        bytes
+    FROM holdings
+    UNION ALL
+    SELECT 'between', '', unnest(['referenced_', 'shared_', 'exclusive_']) || granularity, bytes
     FROM units
-    GROUP BY granularity
-),
-
-ranked AS (
+    WHERE len(keys) > 1
+    UNION ALL
     SELECT
-        shares.*,
-        sums.bytes - sum(floor_bytes) OVER (PARTITION BY granularity) AS left_over,
-        row_number() OVER (PARTITION BY granularity ORDER BY remainder DESC, key) AS place
+        'group',
+        key,
+        'attributed_' || granularity,
+        rounded_share(whole, rest, total, granularity, key)
     FROM shares
-    JOIN sums USING (granularity)
-),
-
-attributed AS (
-    SELECT
-        granularity,
-        key,
-        referenced,
-        exclusive,
-        floor_bytes + CASE WHEN place <= left_over THEN 1 ELSE 0 END AS attributed
-    FROM ranked
+    JOIN granularity_sums USING (granularity)
     UNION ALL
-    SELECT granularity, NULL, between_bytes AS referenced, between_bytes AS exclusive, 0 FROM sums
-),
-
-wide AS (
-    SELECT
-        key,
-        coalesce(
-            max(referenced) FILTER (WHERE granularity = 'compressed'), 0
-        ) AS referenced_compressed,
-        coalesce(
-            max(exclusive) FILTER (WHERE granularity = 'compressed'), 0
-        ) AS exclusive_compressed,
-        coalesce(
-            max(attributed) FILTER (WHERE granularity = 'compressed'), 0
-        ) AS attributed_compressed,
-        coalesce(
-            max(referenced) FILTER (WHERE granularity = 'unpacked'), 0
-        ) AS referenced_unpacked,
-        coalesce(
-            max(exclusive) FILTER (WHERE granularity = 'unpacked'), 0
-        ) AS exclusive_unpacked,
-        coalesce(
-            max(attributed) FILTER (WHERE granularity = 'unpacked'), 0
-        ) AS attributed_unpacked,
-        coalesce(
-            max(referenced) FILTER (WHERE granularity = 'content'), 0
-        ) AS referenced_content,
-        coalesce(
-            max(exclusive) FILTER (WHERE granularity = 'content'), 0
-        ) AS exclusive_content,
-        coalesce(
-            max(attributed) FILTER (WHERE granularity = 'content'), 0
-        ) AS attributed_content
-    FROM attributed
-    GROUP BY key
-),
-
-dead_layers AS (
-    SELECT layer AS key, sum(size_bytes) AS bytes FROM dead GROUP BY layer
-),
-
-unreferenced AS (
-    SELECT
-        sum(orphan_blob_bytes) AS compressed_bytes,
-        sum(orphan_unpacked_bytes) AS unpacked_bytes
-    FROM scan_sources
-),
-
-listed AS (
-    SELECT
-        CASE WHEN wide.key IS NULL THEN 'between' ELSE 'group' END AS kind,
-        CASE WHEN wide.key IS NULL THEN '(between layers)' ELSE groups.name END AS name,
-        groups.created_by,
-        coalesce(groups.images, 0) AS images,
-        referenced_compressed,
-        exclusive_compressed,
-        CASE
-            WHEN wide.key IS NULL THEN referenced_compressed
-            ELSE referenced_compressed - exclusive_compressed
-        END AS shared_compressed,
-        attributed_compressed,
-        referenced_unpacked,
-        exclusive_unpacked,
-        CASE
-            WHEN wide.key IS NULL THEN referenced_unpacked
-            ELSE referenced_unpacked - exclusive_unpacked
-        END AS shared_unpacked,
-        attributed_unpacked,
-        referenced_content,
-        exclusive_content,
-        CASE
-            WHEN wide.key IS NULL THEN referenced_content
-            ELSE referenced_content - exclusive_content
-        END AS shared_content,
-        attributed_content,
-        coalesce(dead_layers.bytes, 0) AS dead_bytes,
-        wide.key
-    FROM wide
-    LEFT JOIN groups USING (key)
-    LEFT JOIN dead_layers USING (key)
+    SELECT 'group', layer, 'dead', size_bytes::HUGEINT FROM dead
     UNION ALL
-    SELECT
-        'unreferenced' AS kind,
-        '(unreferenced)' AS name,
-        NULL AS created_by,
-        0 AS images,
-        NULL AS referenced_compressed,
-        compressed_bytes AS exclusive_compressed,
-        NULL AS shared_compressed,
-        compressed_bytes AS attributed_compressed,
-        NULL AS referenced_unpacked,
-        unpacked_bytes AS exclusive_unpacked,
-        NULL AS shared_unpacked,
-        unpacked_bytes AS attributed_unpacked,
-        NULL AS referenced_content,
-        NULL AS exclusive_content,
-        NULL AS shared_content,
-        NULL AS attributed_content,
-        NULL AS dead_bytes,
-        NULL AS key
-    FROM unreferenced
+    SELECT 'unreferenced', '', unnest(['exclusive_', 'attributed_']) || granularity, bytes
+    FROM orphans
+),
+
+rows AS (
+    SELECT 'group' AS kind, key, name, created_by, images FROM groups
+    UNION ALL
+    SELECT 'between', '', '(between layers)', NULL, 0
+    UNION ALL
+    SELECT 'unreferenced', '', '(unreferenced)', NULL, 0
 )
 
 SELECT
@@ -241,20 +158,22 @@ SELECT
     name,
     created_by,
     images,
-    referenced_compressed::BIGINT AS referenced_compressed,
-    exclusive_compressed::BIGINT AS exclusive_compressed,
-    shared_compressed::BIGINT AS shared_compressed,
-    attributed_compressed::BIGINT AS attributed_compressed,
-    referenced_unpacked::BIGINT AS referenced_unpacked,
-    exclusive_unpacked::BIGINT AS exclusive_unpacked,
-    shared_unpacked::BIGINT AS shared_unpacked,
-    attributed_unpacked::BIGINT AS attributed_unpacked,
-    referenced_content::BIGINT AS referenced_content,
-    exclusive_content::BIGINT AS exclusive_content,
-    shared_content::BIGINT AS shared_content,
-    attributed_content::BIGINT AS attributed_content,
-    dead_bytes::BIGINT AS dead_bytes
-FROM listed
+    usage_figure(kind, bytes, figure, 'referenced_compressed') AS referenced_compressed,
+    usage_figure(kind, bytes, figure, 'exclusive_compressed') AS exclusive_compressed,
+    usage_figure(kind, bytes, figure, 'shared_compressed') AS shared_compressed,
+    usage_figure(kind, bytes, figure, 'attributed_compressed') AS attributed_compressed,
+    usage_figure(kind, bytes, figure, 'referenced_unpacked') AS referenced_unpacked,
+    usage_figure(kind, bytes, figure, 'exclusive_unpacked') AS exclusive_unpacked,
+    usage_figure(kind, bytes, figure, 'shared_unpacked') AS shared_unpacked,
+    usage_figure(kind, bytes, figure, 'attributed_unpacked') AS attributed_unpacked,
+    usage_figure(kind, bytes, figure, 'referenced_content') AS referenced_content,
+    usage_figure(kind, bytes, figure, 'exclusive_content') AS exclusive_content,
+    usage_figure(kind, bytes, figure, 'shared_content') AS shared_content,
+    usage_figure(kind, bytes, figure, 'attributed_content') AS attributed_content,
+    usage_figure(kind, bytes, figure, 'dead') AS dead_bytes
+FROM rows
+LEFT JOIN figures USING (kind, key)
+GROUP BY kind, name, created_by, images, key
 ORDER BY
     kind = 'unreferenced',
     kind = 'between',

@@ -55,7 +55,7 @@ splits AS (
 holders AS (
     SELECT
         stack.chain_id,
-        list_sort(list(coalesce(image.names[1], image.digest, image.image_id))) AS names
+        list_sort(list(image.name)) AS names
     FROM stack
     JOIN image USING (image_id)
     WHERE stack.chain_id IN (SELECT chain_id FROM copies)

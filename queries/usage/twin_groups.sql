@@ -89,7 +89,7 @@ sharing AS (
 named AS (
     SELECT
         member.label,
-        list_sort(list(coalesce(image.names[1], image.digest, image.image_id))) AS image_names
+        list_sort(list(image.name)) AS image_names
     FROM member
     JOIN image USING (image_id)
     GROUP BY member.label

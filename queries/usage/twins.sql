@@ -137,10 +137,6 @@ prefix_contents AS (
     GROUP BY chain_id
 ),
 
-labels AS (
-    SELECT image_id, coalesce(names[1], digest, image_id) AS name FROM image
-),
-
 gains AS (
     SELECT
         similar_pairs.*,
@@ -152,8 +148,8 @@ gains AS (
 )
 
 SELECT
-    labels.name AS image,
-    twins.name AS twin,
+    image.name AS image,
+    twin_image.name AS twin,
     gains.similarity,
     gains.common::BIGINT AS common_bytes,
     gains.sharing::BIGINT AS sharing_bytes,
@@ -162,7 +158,7 @@ SELECT
     gains.image_id,
     gains.twin_id
 FROM gains
-JOIN labels USING (image_id)
-JOIN labels AS twins ON twins.image_id = gains.twin_id
+JOIN image USING (image_id)
+JOIN image AS twin_image ON twin_image.image_id = gains.twin_id
 WHERE gains.common - gains.sharing >= $gain_bytes::BIGINT
 ORDER BY gain_bytes DESC, gains.image_id, gains.twin_id;

@@ -12,7 +12,7 @@
 WITH dated AS (
     SELECT
         image_id,
-        coalesce(names[1], digest, image_id) AS name,
+        name,
         created,
         utc_of(created) AS time
     FROM image

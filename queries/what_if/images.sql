@@ -16,7 +16,7 @@ WITH made AS (
 
 SELECT
     image.image_id,
-    coalesce(image.names[1], image.digest, image.image_id) AS name,
+    image.name,
     image.names,
     image.created,
     image.complete,

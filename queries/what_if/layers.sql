@@ -12,22 +12,18 @@
 --           kept_by         VARCHAR[]  names of the first ten of them, sorted
 --           created_by      VARCHAR    build step; null if the config gives none
 -- Source:   docs/measures.md, "Chain ID", "Exclusive bytes"
-WITH labels AS (
-    SELECT image_id, coalesce(names[1], digest, image_id) AS name FROM image
-),
-
-places AS (
+WITH places AS (
     SELECT
         stack.chain_id,
         any_value(stack.diff_id) AS diff_id,
         any_value(coalesce(stack.layer, stack.diff_id)) AS layer,
         any_value(stack.position) AS position,
         min(stack.created_by) AS created_by,
-        list_sort(list(labels.name) FILTER (
+        list_sort(list(image.name) FILTER (
             WHERE NOT list_contains($images::VARCHAR[], stack.image_id)
         )) AS keepers
     FROM stack
-    JOIN labels USING (image_id)
+    JOIN image USING (image_id)
     GROUP BY stack.chain_id
     HAVING bool_or(list_contains($images::VARCHAR[], stack.image_id))
 ),
