@@ -9,7 +9,9 @@ from dedupe.installed import queries_folder
 # comments and texts, in which any word may occur
 _QUOTED = re.compile(r"--[^\n]*|'(?:[^']|'')*'")
 # `a IS DISTINCT FROM b` compares two columns
-_READ = re.compile(r"(?<!DISTINCT)\s(?:FROM|JOIN)\s+(\w+)")
+_READ = re.compile(r"(?<!DISTINCT)\s(?:FROM|JOIN)\s+(\w+)\b(?!\()")
+# `FROM view_changes('visible', …)`: a table macro reads the relations that it is given by name
+_GIVEN = re.compile(r"\s(?:FROM|JOIN)\s+\w+\(((?:'\w+',\s*)+)")
 _CTE = re.compile(r"(\w+)\s+AS\s+(?:(?:NOT\s+)?MATERIALIZED\s+)?\(")
 
 
@@ -29,7 +31,9 @@ def relations() -> dict[str, str]:
 def tables_read(sql: str) -> frozenset[str]:
     """Names that one of our own SQL files reads from, without its own common table expressions."""
     text = _QUOTED.sub(" ", sql)
-    return frozenset(_READ.findall(text)) - frozenset(_CTE.findall(text))
+    given = " ".join(_GIVEN.findall(sql))
+    read = {*_READ.findall(text), *re.findall(r"\w+", given)}
+    return frozenset(read) - frozenset(_CTE.findall(text))
 
 
 def needed_relations(tables: Iterable[str]) -> list[str]:
