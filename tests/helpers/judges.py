@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from blake3 import blake3
@@ -59,17 +60,20 @@ def mounted_by_podman(driver: str, layout: Path, name: str, scratch: Path) -> It
     """The folder at which podman mounts an image, from a storage of its own."""
     storage = tempfile.mkdtemp(dir=scratch)
     # podman refuses a runroot of more than 50 characters, and pytest's folders are longer
-    run = tempfile.mkdtemp(prefix="podman-")
-    options = ["--root", storage, "--runroot", run, "--storage-driver", driver]
+    run = Path(tempfile.gettempdir()) / f"podman-{uuid4().hex}"
+    run.mkdir()
+    # podman names the image after the layout's folder, and takes only lower-case letters
+    link = run / "layout"
+    link.symlink_to(layout)
+    options = ["--root", storage, "--runroot", str(run), "--storage-driver", driver]
 
     def podman(*words: str) -> str:
-        done = subprocess.run(
-            ["podman", *options, *words], check=True, capture_output=True, text=True
-        )
+        done = subprocess.run(["podman", *options, *words], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
     try:
-        identity = podman("pull", "--quiet", f"oci:{layout}:{name}").splitlines()[-1]
+        identity = podman("pull", "--quiet", f"oci:{link}:{name}").splitlines()[-1]
         yield Path(podman("image", "mount", identity))
         podman("image", "unmount", identity)
         podman("rmi", "--force", identity)
