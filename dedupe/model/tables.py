@@ -43,6 +43,8 @@ TABLES: dict[str, dict[str, str]] = {
         "layers_read": "BIGINT",
         "layers_reused": "BIGINT",
         "version": "VARCHAR",
+        "places": "VARCHAR[]",
+        "gone": "VARCHAR[]",
     },
     "sources": {
         "scan": "VARCHAR",
@@ -54,6 +56,7 @@ TABLES: dict[str, dict[str, str]] = {
         "orphan_unpacked_bytes": "BIGINT",
         "allocated_bytes": "BIGINT",
         "other_bytes": "BIGINT",
+        "readable": "BOOLEAN",
     },
     "images": {
         "scan": "VARCHAR",

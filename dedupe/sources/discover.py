@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dedupe.errors import SourceError, reason_of
-from dedupe.host.objects import ObjectListing, is_address, public_address
+from dedupe.host.objects import ObjectListing, public_address
+from dedupe.host.places import absolute_place, place_text
 from dedupe.host.trees import list_statuses
 from dedupe.model.identity import Digest, ImageID
 from dedupe.model.images import FoundImage, FoundSource, Platform, Problem, StoredBlob
-from dedupe.model.paths import path_text, printable
+from dedupe.model.paths import printable
 from dedupe.sources.holders.archive import open_archive
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder, store_folders
@@ -42,15 +43,16 @@ class Selection:
 def discover(places: Sequence[Path | str], selection: Selection) -> Iterator[FoundSource | Problem]:
     """Find all sources at or below these places, each once, and what could not be read.
 
-    Places are paths, or addresses of object stores such as ``s3://bucket/prefix``.
+    Places are paths, or addresses of object stores such as ``s3://bucket/prefix``. A path's sources
+    have locations without links and relative parts.
     """
-    paths = [Path(place) for place in places if not is_address(str(place))]
-    search = _SourceSearch(selection, paths)
-    for place in places:
-        if is_address(str(place)):
-            yield from search.search_objects(str(place))
+    named = [absolute_place(place) for place in places]
+    search = _SourceSearch(selection, [place for place in named if isinstance(place, Path)])
+    for place in named:
+        if isinstance(place, Path):
+            yield from search.search_named(place)
         else:
-            yield from search.search_named(Path(place))
+            yield from search.search_objects(place)
 
 
 class _SourceSearch:
@@ -69,7 +71,7 @@ class _SourceSearch:
         except OSError as error:
             missing = isinstance(error, FileNotFoundError)
             yield Problem(
-                _location(path),
+                place_text(path),
                 "no-such-source" if missing else "permission-denied",
                 f"cannot be opened: {reason_of(error)}",
             )
@@ -80,7 +82,7 @@ class _SourceSearch:
             yield from self._search_file(path, named=True)
         else:
             yield Problem(
-                _location(path),
+                place_text(path),
                 "not-a-regular-file",
                 "expected a file or a folder, found something else",
             )
@@ -111,15 +113,15 @@ class _SourceSearch:
             status = folder.stat()
         except OSError as error:
             yield Problem(
-                _location(folder), "permission-denied", f"cannot be read: {reason_of(error)}"
+                place_text(folder), "permission-denied", f"cannot be read: {reason_of(error)}"
             )
             return
         if not self._is_new(status):
             return
-        sources = self._recognise(_location(folder), FolderHolder(folder))
+        sources = self._recognise(place_text(folder), FolderHolder(folder))
         if named and not sources and _lacks_index({name for name, _ in entries}):
             yield Problem(
-                _location(folder), "blob-missing", "an image layout without its index.json"
+                place_text(folder), "blob-missing", "an image layout without its index.json"
             )
         for source in sources:
             yield from self._read(source)
@@ -143,13 +145,13 @@ class _SourceSearch:
                 return
             archive = open_archive(path)
             if archive is not None:
-                for source in self._recognise(_location(path), archive):
+                for source in self._recognise(place_text(path), archive):
                     yield from self._read(source)
             elif named:
                 raise SourceError("not an image format that is known", "unknown-format")
         except SourceError as error:
             if expected:
-                yield Problem(_location(path), error.code, error.message)
+                yield Problem(place_text(path), error.code, error.message)
 
     def _is_new(self, status: os.stat_result) -> bool:
         """Whether this file or folder was not seen before; from now on it was."""
@@ -227,10 +229,6 @@ def _orphan_bytes(blobs: list[StoredBlob], referenced: set[Digest]) -> int:
         for blob in blobs
         if blob.digest is not None and blob.digest not in referenced
     )
-
-
-def _location(path: Path) -> str:
-    return path_text(os.fsencode(path))
 
 
 def _is_platform(wanted: str, found: Platform) -> bool:
