@@ -322,5 +322,8 @@ CREATE MACRO answering_at(span, at_scan) AS TABLE
         AND (before.until IS NULL OR before.until > at_scan)
         AND (
             before.source IN (SELECT source FROM scan_sources)
-            OR coalesce(list_contains(scans.gone, before.source), FALSE)
+            OR (
+                coalesce(list_contains(scans.gone, before.source), FALSE)
+                AND before.source IN (SELECT source FROM view_scope)
+            )
         );

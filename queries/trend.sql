@@ -26,6 +26,7 @@ WITH held AS (
         coalesce(first_seen.scan = scans.scan, FALSE) AS is_first_seen
     FROM scans
     JOIN span ON span.scan <= scans.scan AND (span.until IS NULL OR span.until > scans.scan)
+    SEMI JOIN view_scope ON view_scope.source = span.source
     LEFT JOIN first_seen ON first_seen.source = span.source
 ),
 
@@ -82,11 +83,18 @@ distinct_layers AS (
     GROUP BY used.scan
 ),
 
+lost AS (
+    SELECT gone.scan, count(*) AS gone
+    FROM (SELECT scan, unnest(gone) AS source FROM scans) AS gone
+    JOIN view_scope USING (source)
+    GROUP BY gone.scan
+),
+
 rows_of_scans AS (
     SELECT
         scans.scan,
         scans.finished,
-        len(coalesce(scans.gone, [])) AS gone,
+        coalesce(lost.gone, 0) AS gone,
         lag(scans.scan) OVER (ORDER BY scans.scan) AS earlier,
         coalesce(stored.sources, 0) AS sources,
         coalesce(stored.scanned, 0) AS scanned,
@@ -96,6 +104,7 @@ rows_of_scans AS (
         lag(coalesce(stored.stored_bytes, 0)) OVER (ORDER BY scans.scan) AS earlier_bytes
     FROM scans
     LEFT JOIN stored USING (scan)
+    LEFT JOIN lost USING (scan)
 )
 
 SELECT

@@ -20,18 +20,23 @@ WITH held AS (
         coalesce(first_seen.scan = scans.scan, FALSE) AS is_first_seen
     FROM scans
     JOIN span ON span.scan <= scans.scan AND (span.until IS NULL OR span.until > scans.scan)
+    SEMI JOIN view_scope ON view_scope.source = span.source
     LEFT JOIN first_seen ON first_seen.source = span.source
 ),
 
 read_again AS (
-    SELECT DISTINCT scan FROM held WHERE rows_of = scan AND NOT is_first_seen
+    SELECT scan FROM held WHERE rows_of = scan AND NOT is_first_seen
+    UNION
+    SELECT gone.scan
+    FROM (SELECT scan, unnest(gone) AS source FROM scans) AS gone
+    JOIN view_scope USING (source)
 ),
 
 compared AS (
     SELECT
         scans.scan,
         lag(scans.scan) OVER (ORDER BY scans.scan) AS earlier,
-        len(coalesce(scans.gone, [])) > 0 OR read_again.scan IS NOT NULL AS is_compared
+        read_again.scan IS NOT NULL AS is_compared
     FROM scans
     LEFT JOIN read_again USING (scan)
 ),

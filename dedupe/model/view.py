@@ -31,8 +31,8 @@ class View:
     #: the last scan that is considered
     scan: str
     sources: tuple[SourceView, ...]
-    #: whether sources were chosen, so that others may be left out
-    is_narrowed: bool
+    #: chosen sources of all scans, also those that are gone; None if all sources answer
+    scope: tuple[str, ...] | None
     #: whether these are the sources of the catalog's last scan, all of them and no others
     is_last_scan: bool
 

@@ -51,10 +51,13 @@ def chosen_view(
         except StoreError as error:
             raise StoreError(f"catalog {folder}: {error.message}", error.code) from None
         found = _of_scan(connection, scan)
-    chosen = _restricted(found, choice.sources) if choice.sources else found
+    chosen, scope = found, None
+    if choice.sources:
+        chosen = _restricted(found, choice.sources)
+        scope = _scope(connection, choice.sources)
     last = {(each.source, each.scan) for each in _of_scan(connection, known[-1])}
     is_last = scan == known[-1] and {(each.source, each.scan) for each in chosen} == last
-    return View(scan, tuple(chosen), bool(choice.sources), is_last)
+    return View(scan, tuple(chosen), scope, is_last)
 
 
 def current_view(connection: duckdb.DuckDBPyConnection, scan: str) -> list[SourceView]:
@@ -63,7 +66,7 @@ def current_view(connection: duckdb.DuckDBPyConnection, scan: str) -> list[Sourc
 
 
 def add_view(connection: duckdb.DuckDBPyConnection, view: View) -> None:
-    """Make ``view_source``, the table of the sources in the view."""
+    """Make the table of the view's sources, and that of all that were chosen, gone ones too."""
     columns = ("source", "scan", "scanned", "stale_scan", "stale_since")
     values = {name: [getattr(each, name) for each in view.sources] for name in columns}
     connection.execute(
@@ -77,6 +80,15 @@ def add_view(connection: duckdb.DuckDBPyConnection, view: View) -> None:
             unnest($stale_since::DOUBLE[]) AS stale_since
         """,
         values,
+    )
+    connection.execute(
+        """
+        CREATE TEMP TABLE view_scope AS
+        SELECT DISTINCT source
+        FROM sources
+        WHERE $scope::VARCHAR[] IS NULL OR list_contains($scope::VARCHAR[], source)
+        """,
+        {"scope": list(view.scope) if view.scope is not None else None},
     )
 
 
@@ -124,3 +136,8 @@ def _restricted(found: Sequence[SourceView], texts: Sequence[str]) -> list[Sourc
             raise StoreError(f"{text}: no such source; there are {shown}{more}", "no-source")
         chosen |= meant
     return [chosen[source] for source in sorted(chosen)]
+
+
+def _scope(connection: duckdb.DuckDBPyConnection, texts: Sequence[str]) -> tuple[str, ...]:
+    rows = connection.execute("SELECT DISTINCT source FROM sources ORDER BY source").fetchall()
+    return tuple(source for (source,) in rows if any(is_chosen(source, each) for each in texts))

@@ -202,7 +202,7 @@ class Views:
         rows = self._selected(table, scan_files(self._folder, table, sorted(scans)))
         source = f"SELECT * FROM ({rows})"  # noqa: S608  # quoted
         if table == "problems":
-            source += f" AS problem WHERE {_of_view(failing, narrowed=view.is_narrowed)}"
+            source += f" AS problem WHERE {_of_view(failing, narrowed=view.scope is not None)}"
         elif table != "scans":
             source += " SEMI JOIN view_source USING (scan, source)"
         if images and "image_id" in TABLES[table]:
