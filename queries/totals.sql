@@ -19,7 +19,8 @@
 --           unique_content_bytes     BIGINT  size of distinct contents
 --           duplicate_content_bytes  BIGINT  layer - unique content
 --           dead_bytes               BIGINT  files that are shadowed in every image
---           orphan_bytes             BIGINT  blobs and layers that no image references
+--           orphan_bytes             BIGINT  blobs and layers that no image references; null if
+--                                            references of a source are unseen
 -- Source:   docs/measures.md, "Bytes of the whole scan"
 WITH used_layers AS (
     SELECT * FROM layers WHERE layer IN (SELECT layer FROM node)
@@ -61,7 +62,10 @@ sums AS (
         (SELECT shadowed_bytes FROM shadowed) AS shadowed_bytes,
         (SELECT coalesce(sum(size_bytes), 0) FROM contents) AS unique_content_bytes,
         (SELECT coalesce(sum(size_bytes), 0) FROM dead) AS dead_bytes,
-        (SELECT coalesce(sum(orphan_bytes), 0) FROM scan_sources) AS orphan_bytes
+        (
+            SELECT CASE WHEN count(unseen_references) = 0 THEN coalesce(sum(orphan_bytes), 0) END
+            FROM scan_sources
+        ) AS orphan_bytes
 )
 
 SELECT

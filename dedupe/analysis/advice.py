@@ -98,5 +98,5 @@ def _containers(questions: Questions) -> list[Advice]:
 
 
 def _orphans(questions: Questions) -> list[Advice]:
-    orphans = sum(row["orphan_bytes"] for row in questions.rows(queries.sources()))
+    orphans = sum(row["orphan_bytes"] or 0 for row in questions.rows(queries.sources()))
     return [Advice(("sources",), Reason.ORPHANS, orphans)] if orphans else []

@@ -1242,7 +1242,8 @@ class SourcesRow(TypedDict):
     kind: str
     images: int
     stored_bytes: int
-    orphan_bytes: int
+    orphan_bytes: int | None
+    unseen_references: str | None
     allocated_bytes: int | None
     other_bytes: int | None
     scan: str
@@ -1279,7 +1280,7 @@ class TotalsRow(TypedDict):
     unique_content_bytes: int
     duplicate_content_bytes: int
     dead_bytes: int
-    orphan_bytes: int
+    orphan_bytes: int | None
 
 
 def totals(

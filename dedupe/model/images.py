@@ -251,11 +251,14 @@ class FoundSource:
     containers: list[FoundContainer] = field(default_factory=list)
     #: bytes of the source's blobs, documents and unpacked trees, without containers
     stored_bytes: int = 0
-    #: of these, bytes of blobs that no image needs; None if the source keeps no blobs
+    #: of these, bytes of blobs that no image needs; None if the source keeps no blobs, or if
+    #: references are unseen
     orphan_blob_bytes: int | None = None
-    #: of these, bytes of unpacked layers that no image needs; None if the source keeps none, or if
-    #: they could not be measured
+    #: of these, bytes of unpacked layers that no image needs; None if the source keeps none, if
+    #: they could not be measured, or if references are unseen
     orphan_unpacked_bytes: int | None = None
+    #: why references could not be read, so that orphans are unknown; None if all were read
+    unseen_references: str | None = None
     #: bytes that the file system allocates to all files and folders below the source's root;
     #: None for sources that are files
     allocated_bytes: int | None = None
@@ -263,8 +266,10 @@ class FoundSource:
     other_bytes: int | None = None
 
     @property
-    def orphan_bytes(self) -> int:
-        """Bytes of all blobs and unpacked layers that no image needs."""
+    def orphan_bytes(self) -> int | None:
+        """Bytes of all blobs and unpacked layers that no image needs; None if that is unknown."""
+        if self.unseen_references is not None:
+            return None
         return (self.orphan_blob_bytes or 0) + (self.orphan_unpacked_bytes or 0)
 
     @property

@@ -54,6 +54,7 @@ TABLES: dict[str, dict[str, str]] = {
         "orphan_bytes": "BIGINT",
         "orphan_blob_bytes": "BIGINT",
         "orphan_unpacked_bytes": "BIGINT",
+        "unseen_references": "VARCHAR",
         "allocated_bytes": "BIGINT",
         "other_bytes": "BIGINT",
         "readable": "BOOLEAN",

@@ -161,8 +161,9 @@ def _check(checked: CheckResult) -> Iterator[str]:
     )
 
 
-def _gauge(name: str, text: str, value: float) -> str:
-    return _family(name, text, [({}, value)])
+def _gauge(name: str, text: str, value: float | None) -> str:
+    """One metric with one sample; left out if its value is unknown."""
+    return _family(name, text, [({}, value)] if value is not None else [])
 
 
 def _family(name: str, text: str, samples: _Samples) -> str:

@@ -21,10 +21,10 @@ INDENT = " " * 11
 _CELL = 160
 
 
-def sizer(*, plain: bool) -> Callable[[float], str]:
+def sizer(*, plain: bool) -> Callable[[float | None], str]:
     """Make a function that writes sizes for the column at the left of a screen."""
     width = _PLAIN_WIDTH if plain else _SIZE_WIDTH
-    return lambda count: human(round(count), plain=plain).rjust(width)
+    return lambda count: human(None if count is None else round(count), plain=plain).rjust(width)
 
 
 def aligned(

@@ -7,8 +7,14 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 
 
-def human(count: int, *, plain: bool = False) -> str:
-    """Bytes in powers of 1000, as ``1.2 GB``; all digits if ``plain``."""
+#: what every form shows instead of a figure that is not known
+UNKNOWN = "unknown"
+
+
+def human(count: int | None, *, plain: bool = False) -> str:
+    """Bytes in powers of 1000, as ``1.2 GB``; all digits if ``plain``; ``unknown`` for None."""
+    if count is None:
+        return UNKNOWN
     if plain:
         return f"{count:,}"
     size = float(count)

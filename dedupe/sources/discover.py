@@ -176,7 +176,9 @@ class _SourceSearch:
             return
         blobs, unpacked = contents.blobs or [], contents.unpacked
         blob_bytes = sum(blob.stored_bytes for blob in blobs)
-        orphan_blob_bytes = _orphan_bytes(blobs, contents.referenced)
+        unseen = _unseen_text(contents.unseen_references)
+        # a blob that nothing seems to need may be needed by what could not be read
+        orphan_blob_bytes = None if unseen else _orphan_bytes(blobs, contents.referenced)
         stored_bytes = blob_bytes + (unpacked.stored_bytes if unpacked else 0)
         yield FoundSource(
             location=source.location,
@@ -190,7 +192,8 @@ class _SourceSearch:
             containers=contents.containers,
             stored_bytes=stored_bytes if contents.file_bytes is None else contents.file_bytes,
             orphan_blob_bytes=None if contents.blobs is None else orphan_blob_bytes,
-            orphan_unpacked_bytes=unpacked.orphan_bytes if unpacked else None,
+            orphan_unpacked_bytes=unpacked.orphan_bytes if unpacked and not unseen else None,
+            unseen_references=unseen,
             allocated_bytes=unpacked.allocated_bytes if unpacked else None,
             other_bytes=unpacked.other_bytes if unpacked else contents.other_bytes,
         )
@@ -229,6 +232,14 @@ def _orphan_bytes(blobs: list[StoredBlob], referenced: set[Digest]) -> int:
         for blob in blobs
         if blob.digest is not None and blob.digest not in referenced
     )
+
+
+def _unseen_text(reasons: list[str]) -> str | None:
+    """One text of all reasons why references are unseen; None if there are none."""
+    if not reasons:
+        return None
+    more = len(reasons) - 1
+    return reasons[0] + (f" (and {more} more)" if more else "")
 
 
 def _is_platform(wanted: str, found: Platform) -> bool:

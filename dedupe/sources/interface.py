@@ -110,6 +110,8 @@ class Contents:
     containers: list[FoundContainer] = field(default_factory=list)
     #: digests that a document refers to; all other blobs are orphans
     referenced: set[Digest] = field(default_factory=set)
+    #: why some references could not be read, so that no blob or layer is known to be an orphan
+    unseen_references: list[str] = field(default_factory=list)
     #: None if the source keeps no blobs
     blobs: list[StoredBlob] | None = None
     #: None if the source keeps no layers unpacked, or if they could not be measured
@@ -124,6 +126,14 @@ class Contents:
     def add_error(self, subject: str, error: SourceError) -> None:
         """Keep an error as a problem, so that the rest can be read."""
         self.problems.append(Problem(subject, error.code, error.message))
+
+    def add_unseen(self, subject: str, error: SourceError) -> None:
+        """Keep an error of a document or folder that may hold references as a problem.
+
+        What the source seems not to need may then be needed.
+        """
+        self.add_error(subject, error)
+        self.unseen_references.append(f"{subject}: {error.message}")
 
     def add_open_error(self, subject: str, error: SourceError) -> None:
         """Keep an error of opening a file or folder of the store as a problem.

@@ -74,6 +74,7 @@ def _source_row(scan: str, source: FoundSource) -> Row:
         "orphan_bytes": source.orphan_bytes,
         "orphan_blob_bytes": source.orphan_blob_bytes,
         "orphan_unpacked_bytes": source.orphan_unpacked_bytes,
+        "unseen_references": source.unseen_references,
         "allocated_bytes": source.allocated_bytes,
         "other_bytes": source.other_bytes,
         "readable": source.is_readable,

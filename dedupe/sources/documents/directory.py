@@ -57,7 +57,7 @@ class SkopeoDirectory:
             else:
                 reader.read_manifest(data, sha256_digest(data), (name,))
         except SourceError as error:
-            contents.add_error("manifest.json", error)
+            contents.add_unseen("manifest.json", error)
         contents.blobs = self._list_blobs()
         return contents
 

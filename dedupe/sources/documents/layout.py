@@ -83,7 +83,7 @@ def read_index(holder: Holder, contents: Contents) -> None:
         index = parse_object(holder.read_file("index.json", MAX_MANIFEST_BYTES), "index.json")
         ManifestReader(BlobFiles(holder), contents).follow_all(objects_in(index, "manifests"), ())
     except SourceError as error:
-        contents.add_error("index.json", error)
+        contents.add_unseen("index.json", error)
 
 
 def list_layout_blobs(holder: Holder, contents: Contents) -> None:

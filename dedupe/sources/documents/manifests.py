@@ -72,6 +72,8 @@ class ManifestReader:
     def __init__(self, blobs: BlobFiles, contents: Contents) -> None:
         self._blobs = blobs
         self._contents = contents
+        #: documents whose references are all known
+        self._followed: set[Digest] = set()
 
     def follow(
         self,
@@ -112,13 +114,17 @@ class ManifestReader:
         try:
             descriptor = Descriptor.parse(entry)
         except SourceError as error:
-            self._contents.add_error("index", error)
+            self._contents.add_unseen("index", error)
             return None
         self._contents.referenced.add(descriptor.digest)
         try:
             return self._read(descriptor, names, depth, above)
         except SourceError as error:
-            self._contents.add_error(_subject(names, descriptor.digest), error)
+            subject = _subject(names, descriptor.digest)
+            if descriptor.digest in self._followed:
+                self._contents.add_error(subject, error)
+            else:
+                self._contents.add_unseen(subject, error)
             return None
 
     def read_manifest(self, data: bytes, digest: Digest, names: tuple[str, ...]) -> None:
@@ -182,6 +188,7 @@ class ManifestReader:
                 for layer in objects_in(document, "fsLayers")
                 if is_digest(layer.get("blobSum"))
             )
+            self._followed.add(descriptor.digest)
             raise _schema1(descriptor.digest)
         if "manifests" in document:
             return Index(descriptor.digest, objects_in(document, "manifests"))
@@ -195,6 +202,7 @@ class ManifestReader:
         layers = [Descriptor.parse(layer) for layer in objects_in(manifest, "layers")]
         self._contents.referenced.update(layer.digest for layer in layers)
         self._contents.referenced.add(config_descriptor.digest)
+        self._followed.add(descriptor.digest)
         if _is_artifact(manifest, config_descriptor, layers):
             self._add_other("artifact", descriptor, names, text_in(manifest, "artifactType"))
             return
@@ -365,7 +373,10 @@ class ManifestReader:
         )
 
     def _add_references(self, descriptor: Descriptor) -> None:
-        """Mark the blobs of a manifest that is not an image as referenced."""
+        """Mark the blobs of a manifest that is not an image as referenced.
+
+        A copy of one platform leaves such manifests out, so one that is missing is not an error.
+        """
         try:
             document = parse_object(
                 self._read_checked(descriptor, MAX_MANIFEST_BYTES), descriptor.digest
@@ -373,7 +384,9 @@ class ManifestReader:
             entries = [object_in(document, "config")]
             for key in ("layers", "blobs", "manifests"):
                 entries += objects_in(document, key)
-        except SourceError:
+        except SourceError as error:
+            if error.code != "blob-missing":
+                self._contents.add_unseen(descriptor.digest, error)
             return
         self._contents.referenced.update(
             Digest(entry["digest"]) for entry in entries if is_digest(entry.get("digest"))
