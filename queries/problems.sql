@@ -33,6 +33,15 @@ JOIN layers USING (layer)
 UNION ALL
 SELECT
     '' AS source,
+    layers.diff_id AS subject,
+    'older-reader' AS code,
+    'an older version read this layer, without following its links: scan it again' AS message,
+    'note' AS severity
+FROM layers
+WHERE reader < 2 AND layer IN (SELECT layer FROM node)
+UNION ALL
+SELECT
+    '' AS source,
     coalesce(layers.diff_id, lower_link.chain_id) AS subject,
     'dangling-hard-link' AS code,
     lower_link.path || ' links to ' || lower_link.lower_path || ', which is not there' AS message,

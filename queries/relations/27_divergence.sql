@@ -66,6 +66,14 @@ own_files AS (
     WHERE starts_with(later.path, item.path || '/')
 ),
 
+-- Directories whose times the unpackers of docker and podman set at the end of the layer.
+replaced_folders AS (
+    SELECT item.layer, item.path
+    FROM item
+    JOIN item AS later ON later.layer = item.layer AND later.member = item.taken_by
+    WHERE item.kind = 'directory' AND starts_with(item.path, later.path || '/')
+),
+
 later_targets AS (
     SELECT link.layer, link.path
     FROM link
@@ -268,6 +276,8 @@ UNION
 SELECT layer, path, 'duplicate-path' FROM repeated
 UNION
 SELECT layer, path, 'entry-below-file' FROM own_files
+UNION
+SELECT layer, path, 'directory-replaced' FROM replaced_folders
 UNION
 SELECT layer, path, 'link-to-later' FROM later_targets
 UNION
