@@ -34,7 +34,7 @@ from dedupe.sources.documents.config import platform_of
 from dedupe.sources.documents.manifests import ManifestReader, is_attestation
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder
-from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, HeldFile
 
 #: the user may name the registry's root, or any folder from there down to ``v2``
 _PREFIXES = ("docker/registry/v2", "registry/v2", "v2", "")
@@ -123,13 +123,13 @@ class _RegistryReader:
             _excuse_cache(contents)
 
     def _list_blobs(self) -> Iterator[StoredBlob]:
-        for name, size in self._listed("blobs"):
+        for name, size, inode in self._listed("blobs"):
             parts = name.split("/")
             # <alg>/<first two>/<hex>/data
             digest = f"{parts[-4]}:{parts[-2]}" if len(parts) > 4 else ""
             if is_digest(digest) and name == self._blobs.file_name(Digest(digest)):
                 self._blobs.sizes[name] = size
-                yield StoredBlob(name, size, Digest(digest))
+                yield StoredBlob(name, size, Digest(digest), inode)
             else:
                 self._other_bytes += size
 
@@ -138,7 +138,7 @@ class _RegistryReader:
         links: list[tuple[str, str]] = []
         names: list[str] = []
         skip = len(_below(self._prefix, "repositories/"))
-        for name, size in self._listed("repositories"):
+        for name, size, _ in self._listed("repositories", references=True):
             self._other_bytes += size
             match _split(name[skip:]):
                 case repository, ["_manifests", "tags", tag, "current", "link"]:
@@ -162,7 +162,7 @@ class _RegistryReader:
                     found.revisions[target] = None
         for (repository, tag), current in tags.items():
             if not current:
-                self._contents.add_error(
+                self._contents.add_unseen(
                     printable(f"{repository}:{tag}"),
                     SourceError("a tag without its current/link", "blob-missing"),
                 )
@@ -178,12 +178,15 @@ class _RegistryReader:
                 try:
                     target = _parse_link(self._holder.read_file(name, _MAX_LINK_BYTES))
                 except SourceError as error:
-                    self._contents.add_error(printable(name), error)
+                    self._contents.add_unseen(printable(name), error)
                 yield target
 
-    def _listed(self, folder: str) -> Iterator[tuple[str, int]]:
+    def _listed(self, folder: str, *, references: bool = False) -> Iterator[HeldFile]:
+        """List the files of a folder; ``references`` says whether it holds links."""
+
         def on_failure(name: str, error: SourceError) -> None:
-            self._contents.add_error(printable(name), error)
+            add = self._contents.add_unseen if references else self._contents.add_error
+            add(printable(name), error)
 
         return self._holder.list_files(_below(self._prefix, folder), on_failure)
 
@@ -389,8 +392,10 @@ def _excuse_cache(contents: Contents) -> None:
     """Make missing blobs notes: a pull-through cache keeps only what was pulled."""
     contents.problems = [
         replace(problem, severity=Severity.NOTE) if problem.code == "blob-missing" else problem
-        for problem in contents.problems
+        for problem in contents.all_problems()
     ]
+    contents.unread_blobs = {}
+    contents.refused_links = {}
 
 
 def _below(prefix: str, name: str) -> str:
