@@ -89,6 +89,8 @@ class Problem:
     code: str
     message: str
     severity: Severity = Severity.ERROR
+    #: digest of the blob or document that it is about, whichever images need it; else None
+    blob: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

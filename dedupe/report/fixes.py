@@ -18,6 +18,13 @@ _BY_CODES = {
         "not-json bad-document bad-descriptor bad-digest bad-config bad-record document-too-large"
     ): "pull or push the image again; other images are not affected",
     "ambiguous-document": "treat the image as hostile; build it again",
+    "metadata-database": (
+        "find unused tags with GitLab, whose garbage collection deletes what they leave"
+    ),
+    "names-missing": (
+        "scan the folder that has `repositories` too; with a metadata database nothing else can "
+        "be read"
+    ),
     "bad-link": "push the tag again",
     "bad-address": (
         "use `s3://bucket/prefix`; credentials and endpoint are those of other S3 tools "

@@ -74,6 +74,10 @@ class Sink(Protocol):
         """Whether verified rows of this layer are kept already."""
         ...
 
+    def tar_bytes(self, diff_id: str) -> int | None:
+        """Size of the tar of a layer that is kept; None if it is not known."""
+        ...
+
     def layer_of_blob(self, digest: str) -> str | None:
         """Diff ID of the verified rows of the blob with this digest, if any are kept."""
         ...

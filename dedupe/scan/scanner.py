@@ -4,6 +4,8 @@ import os
 import time
 from collections.abc import Iterable
 
+from dedupe.errors import LayerError, SourceError
+from dedupe.layers.reader import blob_digest
 from dedupe.model.entries import LayerFacts, Verified
 from dedupe.model.identity import chain_ids
 from dedupe.model.images import (
@@ -15,7 +17,14 @@ from dedupe.model.images import (
     Severity,
 )
 from dedupe.model.outcome import ProblemRow, ScanOutcome
-from dedupe.scan.claims import Claim, ScanState, check_claim, claims_to_read, container_claim
+from dedupe.scan.claims import (
+    Claim,
+    ScanState,
+    check_claim,
+    claims_to_read,
+    container_claim,
+    layers_of,
+)
 from dedupe.scan.interface import (
     Progress,
     ScannedContainer,
@@ -55,6 +64,7 @@ def scan_sources(
     layers = claims_to_read(sources, sink, state, verify=verify, rehash=rehash)
     reader = _LayerReader(sink, progress, state, problems)
     reader.read(layers, workers or os.cpu_count() or 1)
+    reader.read_digests(sources)
     images = [
         _scanned_image(source.location, image, state)
         for source in sources
@@ -130,6 +140,28 @@ class _LayerReader:
                 if number not in proven and len(claims) > 1
             ]
 
+    def read_digests(self, sources: Iterable[FoundSource]) -> None:
+        """Find the digests of blobs that were not read, and that their source has no digest of.
+
+        A blob as large as its layer's tar is that tar, whose digest is the diff ID. Any other is
+        compressed, and hashed.
+        """
+        for location, layer in layers_of(sources):
+            diff_id = self._state.unread_blob(location, layer)
+            if diff_id is None or layer.blob is None or layer.blob in self._state.digests:
+                continue
+            if layer.blob.size == self._state.tar_bytes.get(diff_id):
+                self._state.digests[layer.blob] = diff_id
+                continue
+            # a blob that cannot be hashed is reported once
+            self._state.digests[layer.blob] = None
+            try:
+                self._state.digests[layer.blob] = blob_digest(layer.blob, self._progress.advance)
+            except (LayerError, SourceError) as error:
+                self._problems.append(
+                    ProblemRow(location, diff_id, error.code, error.message, Severity.ERROR)
+                )
+
     def _read_first(self, claims: list[Claim], workers: int) -> set[int]:
         """Read these claims; returns the numbers of those that are what they claim."""
         first, proven = self._tokens, set()
@@ -197,10 +229,10 @@ def _scanned_image(source: str, image: FoundImage, state: ScanState) -> ScannedI
     layers = [
         ScannedImageLayer(
             position=position,
-            diff_id=layer.diff_id or (read.facts.diff_id if read else None),
+            diff_id=layer.diff_id or (read.facts.diff_id if read else key),
             layer=key,
             chain_id=chain,
-            digest=layer.digest or (read.facts.digest if read else None),
+            digest=layer.digest or (read.facts.digest if read else state.digest_of(layer)),
             compressed_bytes=layer.blob.size if layer.blob else None,
             created_by=layer.created_by,
             state=layer_state,

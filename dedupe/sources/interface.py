@@ -26,7 +26,7 @@ from dedupe.model.images import (
     SourceKind,
     StoredBlob,
 )
-from dedupe.sources.unread import UnreadBlob, problem_of_blobs, problem_of_links
+from dedupe.sources.refused_links import problem_of_links
 
 if TYPE_CHECKING:
     from dedupe.sources.documents.shared_blobs import BlobPool
@@ -143,33 +143,27 @@ class Contents:
     unused: bool = False
     #: files of other sources that this one refers to, through links or as shared blobs
     borrowed: set[Inode] = field(default_factory=set)
-    #: blobs that cannot be opened, and the images that need each
-    unread_blobs: dict[str, UnreadBlob] = field(default_factory=dict)
     #: links that lead out of what was scanned, by name
     refused_links: dict[str, LinkOutsideError] = field(default_factory=dict)
 
-    def add_error(self, subject: str, error: SourceError) -> None:
-        """Keep an error as a problem, so that the rest can be read."""
+    def add_error(self, subject: str, error: SourceError, blob: str | None = None) -> None:
+        """Keep an error as a problem, so that the rest can be read.
+
+        ``blob`` is the digest of the blob or document that has it: it is then one problem, however
+        many images need the blob.
+        """
         if isinstance(error, LinkOutsideError):
             # a layout may have thousands of them
             self.refused_links[error.name] = error
         else:
-            self.problems.append(Problem(subject, error.code, error.message))
+            self.problems.append(Problem(subject, error.code, error.message, blob=blob))
 
-    def add_blob_error(self, blob: str, image: str, error: SourceError) -> None:
-        """Keep an error of a blob that images need: one problem, however many images these are."""
-        if isinstance(error, LinkOutsideError):
-            self.add_error(image, error)
-        else:
-            known = self.unread_blobs.setdefault(blob, UnreadBlob(blob, error))
-            known.images[image] = None
-
-    def add_unseen(self, subject: str, error: SourceError) -> None:
+    def add_unseen(self, subject: str, error: SourceError, blob: str | None = None) -> None:
         """Keep an error of a document or folder that may hold references as a problem.
 
-        What the source seems not to need may then be needed.
+        What the source seems not to need may then be needed. ``blob`` is as in ``add_error``.
         """
-        self.add_error(subject, error)
+        self.add_error(subject, error, blob)
         self.unseen_references.append(f"{subject}: {error.message}")
 
     def add_open_error(self, subject: str, error: SourceError) -> None:
@@ -181,22 +175,17 @@ class Contents:
         if error.code != "permission-denied" or not self.has_problem(error.code):
             self.add_error(subject, error)
 
-    def add_note(self, subject: str, code: str, message: str) -> None:
-        """Keep a problem that leaves all figures right."""
-        self.problems.append(Problem(subject, code, message, Severity.NOTE))
+    def add_note(self, subject: str, code: str, message: str, blob: str | None = None) -> None:
+        """Keep a problem that leaves all figures right; ``blob`` is as in ``add_error``."""
+        self.problems.append(Problem(subject, code, message, Severity.NOTE, blob))
 
     def has_problem(self, code: str) -> bool:
         """Whether there is a problem with this code."""
         return any(problem.code == code for problem in self.problems)
 
     def all_problems(self) -> list[Problem]:
-        """All problems; blobs that cannot be opened for the same reason are put together."""
-        groups: dict[tuple[str, ...], list[UnreadBlob]] = {}
-        for unread in self.unread_blobs.values():
-            # a damaged blob is a problem of its own, missing ones of an image are one
-            alone = () if unread.error.code == "blob-missing" else (unread.name,)
-            groups.setdefault((unread.error.code, *unread.images, *alone), []).append(unread)
-        problems = [*self.problems, *map(problem_of_blobs, groups.values())]
+        """All problems; links that are not followed are one, however many these are."""
+        problems = list(self.problems)
         if self.refused_links:
             problems.append(problem_of_links(list(self.refused_links.values())))
         return problems

@@ -78,6 +78,21 @@ class Catalog:
         """Whether verified rows of this layer are kept already."""
         return self._layer_file(diff_id).exists()
 
+    def tar_bytes(self, diff_id: str) -> int | None:
+        """Size of the tar of a layer that is kept; None if it is not known.
+
+        Raises StoreError ``bad-catalog``.
+        """
+        import polars as pl
+        from polars.exceptions import PanicException, PolarsError
+
+        try:
+            rows = pl.read_parquet(self._layer_file(diff_id), columns=["tar_bytes"])
+        except (OSError, PolarsError, PanicException) as error:
+            raise damaged(self.folder, error) from error
+        size: int | None = rows.item()
+        return size
+
     def layer_of_blob(self, digest: str) -> str | None:
         """Diff ID of the verified rows that a blob of this digest gave, if any."""
         if self._blobs is None:

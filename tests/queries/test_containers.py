@@ -14,6 +14,7 @@ from pathlib import Path
 import oracle
 import pytest
 from builders import Image, Layer, directory, file, tar_of, write_bare_tar, write_oci_layout
+from helpers.examples import examples
 from helpers.scanning import Silence, codes, scanned
 from helpers.strategies import layers as random_layers
 from helpers.strategies import stacks
@@ -40,7 +41,7 @@ def branches(draw: st.DrawFn) -> tuple[tuple[Layer, ...], Layer]:
     return below, tuple(upper.values())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(branch=branches())
 def test_random_containers_are_the_oracles(branch: tuple[tuple[Layer, ...], Layer]) -> None:
     """Every figure of a container is the oracle's, and the container counts nowhere else."""

@@ -22,6 +22,7 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
+from helpers.examples import examples
 from helpers.scanning import Silence, codes
 from helpers.strategies import loose_stacks, stacks
 from hypothesis import HealthCheck, event, given, settings
@@ -83,7 +84,7 @@ def _witness(met: Meeting) -> tuple[str, str, str, str]:
 
 
 # one scan per example would take longest, so each scan has many stacks
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(loose_stacks() | stacks(tallest=5), min_size=4, max_size=12))
 def test_conflicts_are_those_of_the_definition(built: list[tuple[Layer, ...]]) -> None:
     """The same pairs conflict in the same grade, and each witness is a true one."""

@@ -180,7 +180,7 @@ def _layer(holder: ArchiveHolder, contents: Contents, name: str, subject: str) -
     try:
         return replace(found, blob=holder.blob(name))
     except SourceError as error:
-        contents.add_blob_error(found.digest or name, subject, error)
+        contents.add_error(subject, error, found.digest or printable(name))
         return replace(found, state=state_after(error))
 
 
@@ -267,9 +267,8 @@ def _add_layout(holder: ArchiveHolder, contents: Contents) -> None:
             contents.images[position] = replace(contents.images[position], digest=image.digest)
     # a document that is damaged for both is one problem
     reported = {problem.code for problem in contents.problems}
-    contents.problems += [one for one in layout.problems if one.code not in reported]
+    contents.problems += [one for one in layout.all_problems() if one.code not in reported]
     contents.unseen_references += layout.unseen_references
-    contents.unread_blobs = layout.unread_blobs | contents.unread_blobs
 
 
 def _member(name: str) -> str:

@@ -143,9 +143,9 @@ class ManifestReader:
         except SourceError as error:
             subject = _subject(names, descriptor.digest)
             if descriptor.digest in self._followed:
-                self._contents.add_error(subject, error)
+                self._contents.add_error(subject, error, descriptor.digest)
             else:
-                self._contents.add_unseen(subject, error)
+                self._contents.add_unseen(subject, error, descriptor.digest)
             return None
 
     def read_manifest(self, data: bytes, digest: Digest, names: tuple[str, ...]) -> None:
@@ -302,7 +302,7 @@ class ManifestReader:
             if error.code != "digest-mismatch":
                 raise
             # list the image under the ID that its config really has, but do not trust its diff IDs
-            self._contents.add_unseen(subject, error)
+            self._contents.add_unseen(subject, error, descriptor.digest)
             data = self._blobs.read_document(descriptor.digest, MAX_CONFIG_BYTES)
             checked = False
         return Config.parse(data, descriptor.digest), ImageID(sha256_digest(data)), checked
@@ -329,14 +329,14 @@ class ManifestReader:
                 "which is not a layer tar",
             )
         if blob is not None and layer.size is not None and blob.size != layer.size:
-            self._contents.add_blob_error(
-                layer.digest,
+            self._contents.add_error(
                 subject,
                 SourceError(
                     f"layer {layer.digest}: the manifest says {layer.size} bytes, "
                     f"the blob has {blob.size}",
                     "size-mismatch",
                 ),
+                layer.digest,
             )
         return FoundLayer(
             digest=layer.digest,
@@ -369,7 +369,7 @@ class ManifestReader:
                 return None, LayerState.FOREIGN
             # one note of the source says how many of these there are
             if error.code != "blob-elsewhere":
-                self._contents.add_blob_error(layer.digest, subject, error)
+                self._contents.add_error(subject, error, layer.digest)
             return None, state_after(error) if tree is None else None
 
     def _read_checked(self, descriptor: Descriptor, limit: int) -> bytes:
@@ -430,7 +430,7 @@ class ManifestReader:
                 entries += objects_in(document, key)
         except SourceError as error:
             if error.code != "blob-missing":
-                self._contents.add_unseen(descriptor.digest, error)
+                self._contents.add_unseen(descriptor.digest, error, descriptor.digest)
             return
         self._contents.referenced.update(_digests(entries))
 
