@@ -27,7 +27,10 @@ class Place(NamedTuple):
 
 
 class LinkOutsideError(SourceError):
-    """A link leads out of all folders that the user named."""
+    """A link leads out of all folders that the user named.
+
+    Sources catch it; it cannot be sent to another process.
+    """
 
     def __init__(self, name: str, target: Path) -> None:
         super().__init__(
@@ -37,8 +40,6 @@ class LinkOutsideError(SourceError):
         #: absolute path that the link leads to, as far as it was followed
         self.target = target
 
-    def __reduce__(self) -> tuple[type["LinkOutsideError"], tuple[str, Path]]:
-        return type(self), (self.name, self.target)
 
 
 class NamedRoots:

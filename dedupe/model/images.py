@@ -6,7 +6,6 @@ from pathlib import Path
 
 from dedupe.model.identity import DiffID, Digest, ImageID
 
-
 #: device and inode number of a file
 Inode = tuple[int, int]
 

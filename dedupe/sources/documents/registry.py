@@ -117,8 +117,8 @@ def _has_database(holder: FolderHolder | ObjectHolder, prefix: str) -> bool:
 
 def _has_registry_blobs(holder: FolderHolder | ObjectHolder, blobs: str) -> bool:
     """Whether blobs are in folders of their first two digits, as only registries keep them."""
-    for name, _ in holder.list_files(f"{blobs}/sha256", lambda _name, _error: None):
-        parts = name.split("/")[-3:]
+    for file in holder.list_files(f"{blobs}/sha256", lambda _name, _error: None):
+        parts = file.name.split("/")[-3:]
         return len(parts) == 3 and bool(_FIRST_DIGITS.match(parts[0])) and parts[2] == "data"
     return False
 

@@ -4,17 +4,21 @@
 keeps each blob of a bucket once: the layouts of all other repositories have an empty file for it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import ClassVar
 
 from dedupe.errors import SourceError
 from dedupe.model.identity import Digest, is_digest
-from dedupe.model.images import BlobRef, Inode, ObjectRef, SourceKind, StoredBlob
-from dedupe.sources.digest_names import ALGORITHMS
+from dedupe.model.images import BlobRef, Inode, ObjectRef, Problem, SourceKind, StoredBlob
+from dedupe.sources.digest_names import ALGORITHMS, is_digest_name
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.holders.folder import FolderHolder
-from dedupe.sources.interface import NO_DESCENT, Contents, Descent, Holder
+from dedupe.sources.interface import Candidate, Contents, Descent, Holder
 
+#: files of a folder that are looked at before it is taken for another thing
+_FILES_TRIED = 16
 #: digests of no bytes, the only blobs that are empty
 _EMPTY = (
     "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -36,6 +40,19 @@ class BlobFolder:
     #: whether a layout of this scan has used a blob of it
     used: bool = False
 
+    @classmethod
+    def recognise(cls, candidate: Candidate) -> "Sequence[BlobFolder]":
+        """A folder with files named by digests in a folder that is named by the algorithm."""
+        holder = candidate.holder
+        if not isinstance(holder, FolderHolder):
+            return []
+        if not any(holder.is_folder(name) and _holds_blobs(holder, name) for name in ALGORITHMS):
+            return []
+        found = cls(candidate.location, holder)
+        if candidate.pool is not None:
+            candidate.pool.folders.append(found)
+        return [found]
+
     @property
     def files(self) -> BlobFiles:
         """Its blobs by digest."""
@@ -43,24 +60,22 @@ class BlobFolder:
 
     def read_contents(self) -> Contents:
         """List its blobs; which of them are unreferenced is unknown."""
-        contents = Contents(blobs=[], unseen_references=[_UNKNOWN_USERS])
+        blobs: list[StoredBlob] = []
+        contents = Contents(blobs=blobs, unseen_references=[_UNKNOWN_USERS])
         contents.add_note("blobs", "shared-blobs", _UNKNOWN_USERS)
         for algorithm in ALGORITHMS:
             try:
                 for file in self.holder.list_files(algorithm):
                     digest = file.name.replace("/", ":")
                     known = Digest(digest) if is_digest(digest) else None
-                    assert contents.blobs is not None
-                    contents.blobs.append(
-                        StoredBlob(file.name, file.size_bytes, known, file.inode)
-                    )
+                    blobs.append(StoredBlob(file.name, file.size_bytes, known, file.inode))
             except SourceError as error:
                 contents.add_error(algorithm, error)
         return contents
 
     def descent(self) -> Descent:
-        """Nothing: a folder of blobs holds no other source."""
-        return NO_DESCENT
+        """Everything but the folders of blobs."""
+        return Descent(entries=None, own=ALGORITHMS)
 
 
 @dataclass(slots=True)
@@ -159,3 +174,47 @@ class LayoutBlobs(BlobFiles):
                 "blob-elsewhere",
             )
         return copy
+
+
+@dataclass(slots=True)
+class LooseBlobs:
+    """Files named by digests, of a store that is not whole."""
+
+    files: int = 0
+    size_bytes: int = 0
+
+    def add(self, size_bytes: int) -> None:
+        """Count a file."""
+        self.files += 1
+        self.size_bytes += size_bytes
+
+    def add_folder(self, holder: FolderHolder) -> None:
+        """Count all files of a folder of blobs."""
+        for algorithm in ALGORITHMS:
+            try:
+                for file in holder.list_files(algorithm):
+                    self.add(file.size_bytes)
+            except SourceError:
+                # the problem counts what can be seen
+                continue
+
+    def problem(self, location: str) -> Problem:
+        """What is missing."""
+        return Problem(
+            location,
+            "index-missing",
+            f"{self.files:,} blobs ({self.size_bytes:,} bytes) named by digests, and no index.json "
+            "or other document that says which images they are",
+        )
+
+
+def _holds_blobs(holder: FolderHolder, algorithm: str) -> bool:
+    """Whether a folder has files named by digests, at any depth; an unreadable one has none."""
+    try:
+        return any(
+            is_digest_name(part)
+            for file in islice(holder.list_files(algorithm), _FILES_TRIED)
+            for part in file.name.split("/")[1:]
+        )
+    except SourceError:
+        return False

@@ -154,9 +154,7 @@ def _below(folder: str, path: bytes) -> str:
     return f"{folder}/{os.fsdecode(path)}" if folder else os.fsdecode(path)
 
 
-def _report(
-    folder: str, failed: list[tuple[bytes, OSError]], on_failure: OnFailure | None
-) -> None:
+def _report(folder: str, failed: list[tuple[bytes, OSError]], on_failure: OnFailure | None) -> None:
     """Pass on what could not be read; without ``on_failure``, raise SourceError for the first."""
     while failed:
         path, error = failed.pop(0)
