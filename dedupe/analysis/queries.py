@@ -924,8 +924,8 @@ class ReorderConflictsRow(TypedDict):
     lower_layer: str
     upper_layer: str
     rule: str
-    lower_path: str
-    upper_path: str
+    lower_path: str | None
+    upper_path: str | None
     paths: int
 
 

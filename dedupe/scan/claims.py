@@ -83,7 +83,8 @@ class ScanState:
     def add_kept(self, layer: FoundLayer, sink: Sink) -> None:
         """Record the rows that the sink has for this layer, if any."""
         if layer.diff_id and layer.claim_checked:
-            if sink.has_layer(layer.diff_id):
+            # without content the layer cannot be read again
+            if sink.has_layer(layer.diff_id, of_older_reader=layer.content is None):
                 self.verified.add(layer.diff_id)
                 self._add_tar_bytes(layer, layer.diff_id, sink)
         elif layer.digest:

@@ -74,8 +74,11 @@ class ScanResult:
 class Sink(Protocol):
     """Keeps what a scan finds; the catalog is one. Every method may raise StoreError."""
 
-    def has_layer(self, diff_id: str) -> bool:
-        """Whether verified rows of this layer are kept already."""
+    def has_layer(self, diff_id: str, *, of_older_reader: bool = False) -> bool:
+        """Whether verified rows of this layer are kept already.
+
+        Rows that an older version of the reader made only count if they are asked for.
+        """
         ...
 
     def tar_bytes(self, diff_id: str) -> int | None:
