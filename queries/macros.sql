@@ -358,3 +358,29 @@ CREATE MACRO view_changes(visible, old_image, new_image) AS TABLE
             WHEN is_added THEN 'added' WHEN is_removed THEN 'removed' ELSE change_of(fields)
         END AS change
     FROM pairs;
+
+-- A time in seconds since 1970 as text, in UTC and to the second.
+CREATE MACRO utc_text(seconds) AS
+    strftime(make_timestamp((seconds * 1000000)::BIGINT), '%Y-%m-%dT%H:%M:%SZ');
+
+-- Whether a source is at a place that a scan was given, or below it.
+CREATE MACRO is_at_or_below(location, place) AS
+    location = place OR starts_with(location, rtrim(place, '/') || '/');
+
+-- The rows that answered for each source at a scan, if it was in the view then: a source that is
+-- neither in the view now nor known to be gone was not asked about. The relation span is named by
+-- the query, since it is made after the macros.
+CREATE MACRO answering_at(span, at_scan) AS TABLE
+    SELECT before.source, before.scan
+    FROM query_table(span) AS before
+    LEFT JOIN scans ON scans.scan = before.until
+    WHERE
+        before.scan <= at_scan
+        AND (before.until IS NULL OR before.until > at_scan)
+        AND (
+            before.source IN (SELECT source FROM scan_sources)
+            OR (
+                coalesce(list_contains(scans.gone, before.source), FALSE)
+                AND before.source IN (SELECT source FROM view_scope)
+            )
+        );

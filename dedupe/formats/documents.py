@@ -40,6 +40,16 @@ def objects_in(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
     return value
 
 
+def listed_objects(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the list of objects under ``key``, which must be there; null is an empty list.
+
+    Raises SourceError ``bad-document``.
+    """
+    if key not in document:
+        raise SourceError(f"expected {key}, a list of objects", "bad-document")
+    return objects_in(document, key)
+
+
 def object_in(document: dict[str, Any], key: str) -> dict[str, Any]:
     """Return the object under ``key``; empty if it is absent or anything else."""
     value = document.get(key)

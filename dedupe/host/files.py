@@ -50,9 +50,14 @@ def read_below(root: Path, parts: Sequence[str], limit: int) -> bytes:
 
 def size_below(root: Path, parts: Sequence[str]) -> int:
     """Size of a regular file below ``root``; raises SourceError as ``open_below`` does."""
+    return status_below(root, parts).st_size
+
+
+def status_below(root: Path, parts: Sequence[str]) -> os.stat_result:
+    """Size and inode of a regular file below ``root``; raises SourceError as ``open_below``."""
     descriptor = open_below(root, parts)
     try:
-        return os.fstat(descriptor).st_size
+        return os.fstat(descriptor)
     finally:
         os.close(descriptor)
 

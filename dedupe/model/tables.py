@@ -48,6 +48,8 @@ TABLES: dict[str, dict[str, str]] = {
         "layers_read": "BIGINT",
         "layers_reused": "BIGINT",
         "version": "VARCHAR",
+        "places": "VARCHAR[]",
+        "gone": "VARCHAR[]",
     },
     "sources": {
         "scan": "VARCHAR",
@@ -60,6 +62,7 @@ TABLES: dict[str, dict[str, str]] = {
         "unseen_references": "VARCHAR",
         "allocated_bytes": "BIGINT",
         "other_bytes": "BIGINT",
+        "readable": "BOOLEAN",
     },
     "images": {
         "scan": "VARCHAR",

@@ -68,8 +68,8 @@ class ScanState:
     #: diff ID of verified rows -> size of the tar, if it is known
     tar_bytes: dict[str, int] = field(default_factory=dict)
 
-    #: blob that its source has no digest of, and that was not read as a layer -> its digest; None if
-    #: it cannot be hashed
+    #: blob that its source has no digest of, and that was not read as a layer -> its digest; None
+    #: if it cannot be hashed
     digests: dict[BlobRef | ObjectRef, str | None] = field(default_factory=dict)
 
     def add_read(self, claim: Claim, layer: ProvenLayer) -> None:

@@ -60,6 +60,10 @@ class ScanResult:
     images: tuple[ScannedImage, ...]
     containers: tuple[ScannedContainer, ...]
     problems: tuple[ProblemRow, ...]
+    #: what the user named, as locations show it
+    places: tuple[str, ...]
+    #: sources of earlier scans that are no longer there
+    gone: tuple[str, ...]
     #: seconds since 1970
     started: float
     finished: float
@@ -83,6 +87,10 @@ class Sink(Protocol):
 
     def layer_of_blob(self, digest: str) -> str | None:
         """Diff ID of the verified rows of the blob with this digest, if any are kept."""
+        ...
+
+    def known_sources(self) -> list[str]:
+        """Locations of the sources that answer until this scan is committed."""
         ...
 
     def get_ready(self) -> None:

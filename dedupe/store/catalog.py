@@ -28,7 +28,7 @@ from dedupe.model.tables import READER_VERSION, TABLES
 from dedupe.scan.interface import ScanResult
 from dedupe.store.rows import frame, scan_rows
 from dedupe.store.versions import MARK, current_mark, read_mark, unwritable, write_mark
-from dedupe.store.views import damaged, file_name, layer_files
+from dedupe.store.views import current_sources, damaged, file_name, layer_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -110,6 +110,10 @@ class Catalog:
         if self._blobs is None:
             self._blobs = self._read_blobs()
         return self._blobs.get(digest)
+
+    def known_sources(self) -> list[str]:
+        """Locations of the sources in the current view; raises StoreError ``bad-catalog``."""
+        return [each.source for each in current_sources(self.folder)]
 
     def get_ready(self) -> None:
         """Load polars, which takes as long as reading a small layer."""

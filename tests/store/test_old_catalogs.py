@@ -86,8 +86,15 @@ def document(catalog: Path) -> dict[str, list[dict]]:
     session = Session(catalog)
     found = {name: session.rows(name) for name in REPORT}
     session.close()
+    return without_times(found, found["scan"][0])
+
+
+def without_times(found: dict, scan: dict) -> dict:
+    """The report without the IDs and times of its scans."""
     for key in ("scan", "started", "finished"):
-        found["scan"][0].pop(key)
+        scan.pop(key)
+    for source in found["sources"]:
+        del source["scan"], source["scanned"]
     found["problems"] = without_age(found["problems"])
     return found
 
@@ -101,10 +108,7 @@ def printed(catalog: Path) -> dict:
     """The JSON report of the command, without what differs from one scan to the next."""
     command = [sys.executable, "-m", "dedupe", "report", "-f", "json", "--catalog", str(catalog)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    for key in ("scan", "started", "finished"):
-        found["scan"].pop(key)
-    found["problems"] = without_age(found["problems"])
-    return found
+    return without_times(found, found["scan"])
 
 
 def schema_of(path: Path) -> dict[str, str]:

@@ -27,6 +27,9 @@ class Config:
         """Parse a config; raises SourceError ``not-json`` or ``bad-config``."""
         document = parse_object(data, name)
         diff_ids = object_in(document, "rootfs").get("diff_ids")
+        if diff_ids is None:
+            # Go writes an empty list as null: an image without layers
+            diff_ids = []
         if not isinstance(diff_ids, list) or not all(is_diff_id(item) for item in diff_ids):
             raise SourceError(
                 f"{name}: expected rootfs.diff_ids, a list of sha256 digests", "bad-config"

@@ -39,7 +39,7 @@ from dedupe.sources.documents.config import platform_of
 from dedupe.sources.documents.manifests import ManifestReader, is_attestation
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder
-from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, HeldFile
 
 #: the user may name the registry's root, or any folder from there down to ``v2``
 _PREFIXES = ("docker/registry/v2", "registry/v2", "v2", "")
@@ -117,8 +117,8 @@ def _has_database(holder: FolderHolder | ObjectHolder, prefix: str) -> bool:
 
 def _has_registry_blobs(holder: FolderHolder | ObjectHolder, blobs: str) -> bool:
     """Whether blobs are in folders of their first two digits, as only registries keep them."""
-    for name, _ in holder.list_files(f"{blobs}/sha256", lambda _name, _error: None):
-        parts = name.split("/")[-3:]
+    for file in holder.list_files(f"{blobs}/sha256", lambda _name, _error: None):
+        parts = file.name.split("/")[-3:]
         return len(parts) == 3 and bool(_FIRST_DIGITS.match(parts[0])) and parts[2] == "data"
     return False
 
@@ -164,7 +164,7 @@ class _RegistryReader:
 
     def _count_links(self) -> None:
         """Count the bytes of links that are out of date, and say where the names are."""
-        self._other_bytes += sum(size for _, size in self._listed("repositories"))
+        self._other_bytes += sum(size for _, size, _ in self._listed("repositories"))
         self._contents.other_bytes = self._other_bytes
         self._contents.add_unseen(
             f"{_LOCK_FILES}/{_DATABASE_LOCK}",
@@ -176,13 +176,13 @@ class _RegistryReader:
         )
 
     def _list_blobs(self) -> Iterator[StoredBlob]:
-        for name, size in self._listed("blobs"):
+        for name, size, inode in self._listed("blobs"):
             parts = name.split("/")
             # <alg>/<first two>/<hex>/data
             digest = f"{parts[-4]}:{parts[-2]}" if len(parts) > 4 else ""
             if is_digest(digest) and name == self._blobs.file_name(Digest(digest)):
                 self._blobs.sizes[name] = size
-                yield StoredBlob(name, size, Digest(digest))
+                yield StoredBlob(name, size, Digest(digest), inode)
             else:
                 self._other_bytes += size
 
@@ -192,7 +192,7 @@ class _RegistryReader:
         tags: dict[tuple[str, str], bool] = {}
         links: list[tuple[str, str]] = []
         names: list[str] = []
-        for name, size in self._listed("repositories"):
+        for name, size, _ in self._listed("repositories"):
             self._other_bytes += size
             repository, below = _split(name[len(folder) + 1 :])
             # links of layers stay when a manifest is deleted
@@ -219,7 +219,7 @@ class _RegistryReader:
                     found.revisions[target] = None
         for (repository, tag), current in tags.items():
             if not current:
-                self._contents.add_error(
+                self._contents.add_unseen(
                     printable(f"{repository}:{tag}"),
                     SourceError("a tag without its current/link", "blob-missing"),
                 )
@@ -247,7 +247,7 @@ class _RegistryReader:
                     self._contents.add_unseen(printable(name), error)
                 yield target
 
-    def _listed(self, folder: str) -> Iterator[tuple[str, int]]:
+    def _listed(self, folder: str) -> Iterator[HeldFile]:
         def on_failure(name: str, error: SourceError) -> None:
             # a blob that is not listed may be a manifest
             self._contents.add_unseen(printable(name), error)
