@@ -32,6 +32,32 @@ FROM divergence
 JOIN layers USING (layer)
 UNION ALL
 SELECT
+    scan_containers.source,
+    scan_containers.container_id AS subject,
+    'overlay-metacopy' AS code,
+    coalesce(any_value(scan_containers.name), scan_containers.container_id) || ': overlay keeps only'
+    || ' the new metadata of ' || count(*) || ' files, the first is ' || min(entries.path)
+    || ': they count as 0 bytes, and their content is that of the image' AS message,
+    'note' AS severity
+FROM scan_containers
+JOIN entries USING (layer)
+WHERE contains(entries.flags, 'overlay-metacopy')
+GROUP BY scan_containers.source, scan_containers.container_id
+UNION ALL
+SELECT
+    scan_containers.source,
+    scan_containers.container_id AS subject,
+    'overlay-redirect' AS code,
+    coalesce(any_value(scan_containers.name), scan_containers.container_id) || ': overlay shows what'
+    || ' the image has below a former name of ' || count(*) || ' entries, the first is '
+    || min(entries.path) || ': here these files count as hidden' AS message,
+    'note' AS severity
+FROM scan_containers
+JOIN entries USING (layer)
+WHERE contains(entries.flags, 'overlay-redirect')
+GROUP BY scan_containers.source, scan_containers.container_id
+UNION ALL
+SELECT
     '' AS source,
     layers.diff_id AS subject,
     'older-reader' AS code,
