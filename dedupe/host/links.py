@@ -41,7 +41,6 @@ class LinkOutsideError(SourceError):
         self.target = target
 
 
-
 class NamedRoots:
     """The folders that the user named: links may lead into them and nowhere else."""
 
