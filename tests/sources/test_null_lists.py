@@ -64,7 +64,7 @@ def write_archive(to: Path) -> None:
 
 
 def write_dir(to: Path) -> None:
-    """skopeo's ``dir:``."""
+    """Skopeo's ``dir:``."""
     to.mkdir()
     contents = Contents()
     manifest = manifest_of(contents)["digest"]
