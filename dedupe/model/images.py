@@ -139,7 +139,7 @@ class TreeRef:
     root: Path
     #: folder names below root
     parts: tuple[str, ...]
-    #: tar-split data, gzip, below root, from which the layer's tar can be rebuilt
+    #: tar-split data, gzip, below ``split_root``, from which the layer's tar can be rebuilt
     split: tuple[str, ...] | None = None
     whiteouts: Whiteouts = Whiteouts.KERNEL
     #: folder of the layer below, if the store keeps whole trees: the layer is the difference
@@ -148,6 +148,8 @@ class TreeRef:
     gids: tuple[IdRange, ...] = ()
     #: bytes of its files according to the store; 0 if it does not say
     size: int = 0
+    #: root of ``split`` if it is another one: the store's folders may be on several disks
+    split_root: Path | None = None
 
 
 #: everything that can be read as a layer
