@@ -24,6 +24,21 @@ class SourceKind(StrEnum):
     CONTAINERS_STORAGE = "containers-storage"
     REGISTRY = "registry"
     BLOBS = "blobs"
+    BUILDKIT = "buildkit"
+    SOCI = "soci"
+    STARGZ = "stargz"
+    NYDUS = "nydus"
+    SNAPSHOTTER = "snapshotter"
+
+
+#: kinds that are recognised and measured, and whose images are not read
+UNREAD_KINDS = (
+    SourceKind.BUILDKIT,
+    SourceKind.SOCI,
+    SourceKind.STARGZ,
+    SourceKind.NYDUS,
+    SourceKind.SNAPSHOTTER,
+)
 
 
 class Whiteouts(StrEnum):

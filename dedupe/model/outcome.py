@@ -21,7 +21,6 @@ class ProblemRow:
 class ScanOutcome:
     """Counts and problems of one scan."""
 
-    #: empty if no source was found, so that nothing was kept
     scan_id: str
     sources: int
     images: int
@@ -31,6 +30,8 @@ class ScanOutcome:
     entries: int
     errors: int
     problems: tuple[ProblemRow, ...]
+    #: sources that were read without an error
+    whole_sources: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -38,5 +39,5 @@ class ScanOutcome:
         if not self.errors:
             return Exit.COMPLETE
         if not self.images:
-            return SourceError.exit_code
+            return Exit.SKIPPED if self.whole_sources else SourceError.exit_code
         return Exit.SKIPPED if self.layers_read + self.layers_reused else LayerError.exit_code

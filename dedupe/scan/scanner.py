@@ -9,6 +9,7 @@ from dedupe.layers.reader import blob_digest
 from dedupe.model.entries import LayerFacts, Verified
 from dedupe.model.identity import chain_ids
 from dedupe.model.images import (
+    UNREAD_KINDS,
     FoundContainer,
     FoundImage,
     FoundSource,
@@ -104,7 +105,14 @@ def scan_sources(
         entries=reader.entries,
         errors=sum(problem.severity is Severity.ERROR for problem in problems),
         problems=result.problems,
+        whole_sources=sum(
+            source.kind not in UNREAD_KINDS and not _has_error(source) for source in sources
+        ),
     )
+
+
+def _has_error(source: FoundSource) -> bool:
+    return any(problem.severity is Severity.ERROR for problem in source.problems)
 
 
 def _separated(
