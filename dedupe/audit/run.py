@@ -32,7 +32,7 @@ from dedupe.scan import scan_sources
 from dedupe.scan.interface import Progress
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
-from dedupe.store.retention import collect, expired, forget
+from dedupe.store.retention import collect, expired, forget, needed_scans
 from dedupe.store.session import Session
 from dedupe.store.views import scan_ids
 
@@ -83,7 +83,7 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
     }
     checked = None
     if outcome.scan_id:
-        session = Session(settings.catalog, outcome.scan_id)
+        session = Session(settings.catalog)
         checked = check(session, settings.check)
         faults += write_reports(settings, session, checked)
         trend = next(row for row in session.rows(queries.trend()) if row["scan"] == outcome.scan_id)
@@ -143,13 +143,14 @@ def _exit_code(outcome: ScanOutcome, checked: CheckResult | None, faults: list[s
 def _remove_old(settings: AuditSettings, newest: str) -> Iterator[str]:
     """Remove scans that are too old, with their summaries; yields why rows were not removed.
 
-    The newest scan and the baseline of the rules are kept.
+    Scans that the current view needs are kept, and the baseline of the rules.
     """
     if settings.keep:
+        needed = needed_scans(settings.catalog)
         before = moment(settings.keep, datetime.now(UTC).replace(tzinfo=None))
         for old in expired(settings.catalog, before):
             baseline = settings.check.baseline
-            if old != newest and not (baseline and old.startswith(baseline)):
+            if old != newest and old not in needed and not (baseline and old.startswith(baseline)):
                 forget(settings.catalog, old)
         # an audit that was killed may have removed a scan but not its layers
         try:

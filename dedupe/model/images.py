@@ -234,6 +234,10 @@ class FoundOther:
     names: tuple[str, ...]
     platform: Platform
     media_type: str | None = None
+    #: blobs that it consists of, with its own document
+    blobs: frozenset[Digest] = frozenset()
+    #: bytes of those that the source has; None if it keeps no blobs
+    stored_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

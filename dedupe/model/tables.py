@@ -73,6 +73,7 @@ TABLES: dict[str, dict[str, str]] = {
         "names": "VARCHAR[]",
         "platform": "VARCHAR",
         "created": "VARCHAR",
+        "stored_bytes": "BIGINT",
     },
     "image_layers": {
         "scan": "VARCHAR",

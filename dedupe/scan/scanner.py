@@ -62,6 +62,8 @@ def scan_sources(
     was read.
     """
     started = time.time()
+    # first, because a catalog that is damaged would lose all that was read
+    known = sink.known_sources() if places else []
     sources, problems = _separated(found)
     state = ScanState()
     layers = claims_to_read(sources, sink, state, verify=verify, rehash=rehash)
@@ -84,7 +86,7 @@ def scan_sources(
         containers=tuple(containers),
         problems=tuple(problems),
         places=tuple(dict.fromkeys(places)),
-        gone=gone_sources(sink.known_sources(), places, sources, problems) if places else (),
+        gone=gone_sources(known, places, sources, problems),
         started=started,
         finished=time.time(),
         layers_read=len(state.read),

@@ -177,6 +177,9 @@ class _SourceSearch:
         if not self._is_new(status):
             return
         sources = self._recognise(place_text(folder), FolderHolder(folder, self._roots))
+        names = {name for name, _ in entries}
+        if not sources and "oci-layout" in names and "index.json" not in names:
+            self._loose_in(folder)
         for source in sources:
             self._add(source)
         descents = [source.descent() for source in sources]

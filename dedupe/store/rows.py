@@ -89,6 +89,7 @@ def _other_row(scan: str, source: str, other: FoundOther) -> Row:
         "digest": other.digest,
         "kind": other.kind,
         "names": list(other.names),
+        "stored_bytes": other.stored_bytes,
         **_details(ImageDetails(other.platform)),
     }
 
@@ -102,6 +103,8 @@ def _image_row(scan: str, image: ScannedImage) -> Row:
         "digest": found.digest,
         "kind": "image",
         "names": list(found.names),
+        # an image's bytes are those of its layers
+        "stored_bytes": None,
         **_details(found.details),
     }
 

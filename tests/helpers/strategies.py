@@ -249,3 +249,61 @@ def agreed(stack: Iterable[Layer]) -> tuple[Layer, ...]:
                 own.add(path)
         kept.append(tuple(chosen))
     return tuple(kept)
+
+
+#: directories that layers of ``risky_stacks`` have in common, and their metadata
+_SHARED = ("lib", "opt", "usr", "usr/lib", "tmp")
+_LOOKS = ({}, {}, {"mode": 0o700, "uid": 7}, {"mode": 0o1777}, {"xattrs": {"user.x": b"1"}})
+
+
+@st.composite
+def risky_stacks(draw: st.DrawFn) -> tuple[Layer, ...]:
+    """A base and two layers on it that seldom have a path in common, but much besides.
+
+    They list and imply the same directories, name paths through symlinks of the base and their
+    own, delete in the same places, and link to the same files.
+    """
+    base: list[Member] = [
+        draw(st.sampled_from([directory(path, **look) for look in _LOOKS]))
+        for path in _SHARED
+        if draw(st.booleans())
+    ]
+    for _ in range(draw(st.integers(0, 2))):
+        path, target = draw(st.sampled_from(_SHARED)), draw(st.sampled_from(_SHARED))
+        base.append(draw(st.sampled_from([symlink(path, f"/{target}"), symlink("s", target)])))
+    base += [file(f"{path}/old") for path in _SHARED if draw(st.booleans())]
+    known = [member for member in base if member.kind == "d"]
+    return (tuple(base), draw(_risky_layer("one", known)), draw(_risky_layer("two", known)))
+
+
+@st.composite
+def _risky_layer(draw: st.DrawFn, own: str, below: Sequence[Member]) -> Layer:
+    """A layer whose new paths have a name of its own."""
+    shared = st.sampled_from([*_SHARED, "s", "new"])
+    made: list[Member] = []
+    for _ in range(draw(st.integers(1, 4))):
+        folder = draw(shared)
+        path = f"{folder}/{draw(st.sampled_from(['old', own, f'{own}/deep', own]))}"
+        match draw(st.sampled_from("ffffdddDDswohhx")):
+            case "f":
+                made.append(draw(files(st.just(path))))
+            case "d":
+                made.append(draw(st.sampled_from([directory(folder, **look) for look in _LOOKS])))
+            case "D":
+                listed = [each for each in below if each.path in (folder, "usr")]
+                made += listed or [directory(folder)]
+            case "s":
+                made.append(symlink(f"{own}-link", draw(shared)))
+                made.append(file(f"{own}-link/{own}"))
+            case "w":
+                made.append(whiteout(path))
+            case "o":
+                made.append(opaque(folder))
+            case "h":
+                made.append(file(f"{own}-file"))
+                target = draw(st.sampled_from([f"{own}-file", path, f"{folder}/old"]))
+                made.append(hardlink(f"{own}-name", target))
+            case _:
+                name = draw(st.sampled_from(["trusted.overlay.opaque", "user.x"]))
+                made.append(directory(folder, xattrs={name: b"y"}))
+    return tuple(dict.fromkeys(made))

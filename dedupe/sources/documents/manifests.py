@@ -7,7 +7,7 @@ Source: OCI image-spec image-index.md, manifest.md.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from operator import ne
 from typing import Any
@@ -175,14 +175,12 @@ class ManifestReader:
         if _SCHEMA1.match(descriptor.media_type):
             raise _schema1(descriptor.digest)
         if _is_attestation(descriptor.annotations):
-            self._add_other("attestation", descriptor, names)
-            self._add_references(descriptor)
+            self._add_other("attestation", descriptor, names, blobs=self._references(descriptor))
             return None
         known = _INDEX.match(descriptor.media_type) or _MANIFEST.match(descriptor.media_type)
         if descriptor.media_type and not known:
             check_media_type(descriptor.media_type)
-            self._add_other("artifact", descriptor, names)
-            self._add_references(descriptor)
+            self._add_other("artifact", descriptor, names, blobs=self._references(descriptor))
             return None
         if depth > 1 and not self._blobs.has(descriptor.digest):
             # a copy of one platform keeps the whole index, so this is not an error
@@ -214,8 +212,7 @@ class ManifestReader:
             entries = objects_in(document, "manifests")
             if any(_CACHE.match(text_in(entry, "mediaType")) for entry in entries):
                 # its entries are layers, not manifests
-                self._add_other("cache", descriptor, names)
-                self._contents.referenced.update(_digests(entries))
+                self._add_other("cache", descriptor, names, blobs=_digests(entries))
                 self._followed.add(descriptor.digest)
                 return None
             return Index(descriptor.digest, entries)
@@ -234,7 +231,13 @@ class ManifestReader:
             for media_type in (config_descriptor.media_type, *(one.media_type for one in layers)):
                 check_media_type(media_type)
             kind = "cache" if _CACHE.match(config_descriptor.media_type) else "artifact"
-            self._add_other(kind, descriptor, names, text_in(manifest, "artifactType"))
+            self._add_other(
+                kind,
+                descriptor,
+                names,
+                text_in(manifest, "artifactType"),
+                (config_descriptor.digest, *(layer.digest for layer in layers)),
+            )
             return
         # the store may have the documents of this platform, but not its layers
         may_be_absent = depth > 1 and self._blobs.unpacks
@@ -401,8 +404,16 @@ class ManifestReader:
         return data
 
     def _add_other(
-        self, kind: str, descriptor: Descriptor, names: tuple[str, ...], media_type: str = ""
+        self,
+        kind: str,
+        descriptor: Descriptor,
+        names: tuple[str, ...],
+        media_type: str = "",
+        blobs: Iterable[Digest] = (),
     ) -> None:
+        """Add what is not an image, and mark its blobs as referenced."""
+        found = frozenset((descriptor.digest, *blobs))
+        self._contents.referenced |= found
         self._contents.others.append(
             FoundOther(
                 kind,
@@ -410,11 +421,12 @@ class ManifestReader:
                 tuple(printable(name) for name in names),
                 descriptor.platform,
                 printable(media_type or descriptor.media_type) or None,
+                found,
             )
         )
 
-    def _add_references(self, descriptor: Descriptor) -> None:
-        """Mark the blobs of a manifest that is not an image as referenced.
+    def _references(self, descriptor: Descriptor) -> Iterator[Digest]:
+        """The blobs of a manifest that is not an image.
 
         A copy of one platform leaves such manifests out, so one that is missing is not an error.
         Blobs that are not JSON refer to nothing.
@@ -432,7 +444,7 @@ class ManifestReader:
             if error.code != "blob-missing":
                 self._contents.add_unseen(descriptor.digest, error, descriptor.digest)
             return
-        self._contents.referenced.update(_digests(entries))
+        yield from _digests(entries)
 
 
 def check_media_type(media_type: str) -> None:

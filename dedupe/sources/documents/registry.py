@@ -219,7 +219,7 @@ class _RegistryReader:
                     found.revisions[target] = None
         for (repository, tag), current in tags.items():
             if not current:
-                self._contents.add_unseen(
+                self._contents.add_error(
                     printable(f"{repository}:{tag}"),
                     SourceError("a tag without its current/link", "blob-missing"),
                 )
