@@ -49,6 +49,7 @@ bench: $(READY)
 mutants: $(READY)
 	$(BIN)/python -m pip install --quiet --group mutants
 	PYTHONPATH=tests:data $(BIN)/python -m mutation $(FILES)
+	$(BIN)/mutmut run
 
 clean:
 	rm -rf $(VENV) build

@@ -22,6 +22,7 @@ from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import AuditSettings
 from dedupe.errors import Exit, LockedError, StoreError, reason_of
 from dedupe.host.locks import exclusive_lock
+from dedupe.host.places import absolute_place, place_text
 from dedupe.host.writing import write_atomically
 from dedupe.model.outcome import ScanOutcome
 from dedupe.report.check import document
@@ -70,6 +71,7 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
             discover(settings.sources, Selection(settings.platform, settings.images)),
             catalog,
             progress,
+            places=[place_text(absolute_place(place)) for place in settings.sources],
             workers=settings.jobs,
         )
     faults: list[str] = []

@@ -11,6 +11,7 @@ from dedupe.cli.options import (
     LimitOption,
     OutputOption,
     ScanOption,
+    SourceOption,
 )
 from dedupe.cli.tables import (
     TableFormat,
@@ -40,6 +41,7 @@ def query(
     ],
     catalog: CatalogOption = None,
     scan: ScanOption = None,
+    source: SourceOption = None,
     format: TableFormatOption = TableFormat.TABLE,
     output: OutputOption = None,
     limit: LimitOption = 0,
@@ -49,7 +51,7 @@ def query(
 
     The page catalog.md describes the tables (dedupe --docs-path).
     """
-    answer = open_session(catalog, scan).ask(sql)
+    answer = open_session(catalog, scan, source).ask(sql)
     show(answer, TableOptions(format, output, limit, plain=plain))
 
 

@@ -68,6 +68,7 @@ def scan(
     Each layer is read once: a later scan reads only layers that are new.
     """
     from dedupe.cli.progress import Reporter
+    from dedupe.host.places import absolute_place, place_text
     from dedupe.scan import scan_sources
     from dedupe.sources.discover import Selection, discover
     from dedupe.store.catalog import Catalog, default_catalog
@@ -80,6 +81,7 @@ def scan(
             discover(paths, chosen, also or (), blobs or ()),
             sink,
             reporter,
+            places=[place_text(absolute_place(path)) for path in paths],
             workers=jobs or None,
             verify=verify,
             rehash=rehash,

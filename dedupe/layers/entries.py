@@ -87,7 +87,7 @@ def add_entry(
         _write(links, kind, path, link)
     if flag:
         flags.insert(0, flag)
-    flags.extend(_flags(member, kind, path))
+    flags.extend(_flags(member, kind, path, link))
     raw = member.name
     is_file = kind == _FILE
     size = member.size if is_file else 0
@@ -182,7 +182,7 @@ def _whiteout(path: bytes) -> tuple[str, bytes, str | None] | None:
     return Kind.WHITEOUT.value, (parent + b"/" + name if parent else name), None
 
 
-def _flags(member: Member, kind: str, path: bytes) -> Iterator[str]:
+def _flags(member: Member, kind: str, path: bytes, link: bytes | None) -> Iterator[str]:
     """What stores or tools may treat in another way than the specification does."""
     if kind == _CHARACTER and member.devmajor == member.devminor == 0:
         yield "overlay-whiteout-hazard"
@@ -200,6 +200,8 @@ def _flags(member: Member, kind: str, path: bytes) -> Iterator[str]:
         yield "number-out-of-range"
     if kind == _FILE and member.name[-1:] == b"/":
         yield "trailing-slash"
+    if kind == _HARDLINK and link is not None and (link + b"/").startswith(path + b"/"):
+        yield "link-below-itself"
 
 
 def _xattrs_text(xattrs: dict[bytes, bytes]) -> str:

@@ -284,3 +284,9 @@ class FoundSource:
         if self.unseen_references is not None:
             return None
         return (self.orphan_blob_bytes or 0) + (self.orphan_unpacked_bytes or 0)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether anything that it holds is known; if not, an error says why."""
+        found = self.images or self.others or self.containers
+        return bool(found) or all(each.severity is Severity.NOTE for each in self.problems)

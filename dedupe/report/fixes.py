@@ -42,6 +42,7 @@ _BY_CODES = {
     ),
     "layer-incomplete layer-cycle": "remove the image and pull it again",
     "split-unusable": "nothing; its rows count as not verified",
+    "older-reader": "scan its source again; layers of older readers are not reused",
     "schema1": "pull and push it with a newer client",
     "layer-count-mismatch": "treat it as hostile; build it again",
     "blob-missing": (

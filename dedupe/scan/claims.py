@@ -68,8 +68,8 @@ class ScanState:
     #: diff ID of verified rows -> size of the tar, if it is known
     tar_bytes: dict[str, int] = field(default_factory=dict)
 
-    #: blob that its source has no digest of, and that was not read as a layer -> its digest; None if
-    #: it cannot be hashed
+    #: blob that its source has no digest of, and that was not read as a layer -> its digest; None
+    #: if it cannot be hashed
     digests: dict[BlobRef | ObjectRef, str | None] = field(default_factory=dict)
 
     def add_read(self, claim: Claim, layer: ProvenLayer) -> None:
@@ -83,7 +83,8 @@ class ScanState:
     def add_kept(self, layer: FoundLayer, sink: Sink) -> None:
         """Record the rows that the sink has for this layer, if any."""
         if layer.diff_id and layer.claim_checked:
-            if sink.has_layer(layer.diff_id):
+            # without content the layer cannot be read again
+            if sink.has_layer(layer.diff_id, of_older_reader=layer.content is None):
                 self.verified.add(layer.diff_id)
                 self._add_tar_bytes(layer, layer.diff_id, sink)
         elif layer.digest:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dedupe.errors import LayerError, SourceError
 from dedupe.layers.reader import blob_digest
@@ -25,6 +25,7 @@ from dedupe.scan.claims import (
     container_claim,
     layers_of,
 )
+from dedupe.scan.gone import gone_sources
 from dedupe.scan.interface import (
     Progress,
     ScannedContainer,
@@ -49,14 +50,16 @@ def scan_sources(
     sink: Sink,
     progress: Progress,
     *,
+    places: Sequence[str] = (),
     workers: int | None = None,
     verify: bool = False,
     rehash: bool = False,
 ) -> ScanOutcome:
     """Read every layer that the sink does not have, and commit what was found.
 
-    ``verify`` reads every blob, ``rehash`` every layer, as if the sink had none. Raises StoreError
-    if the sink cannot keep what was read.
+    ``places`` are where it was looked for, as locations show them. ``verify`` reads every blob,
+    ``rehash`` every layer, as if the sink had none. Raises StoreError if the sink cannot keep what
+    was read.
     """
     started = time.time()
     sources, problems = _separated(found)
@@ -80,6 +83,8 @@ def scan_sources(
         images=tuple(images),
         containers=tuple(containers),
         problems=tuple(problems),
+        places=tuple(dict.fromkeys(places)),
+        gone=gone_sources(sink.known_sources(), places, sources, problems) if places else (),
         started=started,
         finished=time.time(),
         layers_read=len(state.read),
@@ -88,8 +93,8 @@ def scan_sources(
         ),
     )
     return ScanOutcome(
-        # a mistyped path must not hide the report of the scan before
-        scan_id=sink.commit(result) if sources else "",
+        # a scan that found nothing is kept too: what it looked for must not seem to be there still
+        scan_id=sink.commit(result) if sources or places else "",
         sources=len(sources),
         images=len({image.image_id for image in images}),
         layers_read=result.layers_read,

@@ -11,9 +11,10 @@ from pathlib import Path
 from dedupe.errors import SourceError, reason_of
 from dedupe.host.links import NamedRoots
 from dedupe.host.objects import ObjectListing, is_address, public_address
+from dedupe.host.places import absolute_place, place_text
 from dedupe.host.trees import list_statuses
 from dedupe.model.images import FoundImage, FoundSource, Inode, Platform, Problem
-from dedupe.model.paths import path_text, printable
+from dedupe.model.paths import printable
 from dedupe.sources.digest_names import ALGORITHMS, is_blob_file, store_of_blobs
 from dedupe.sources.documents.layer_tar import LayerTar
 from dedupe.sources.documents.layout import OciLayout
@@ -53,19 +54,24 @@ def discover(
 ) -> Iterator[FoundSource | Problem]:
     """Find all sources at or below these places, each once, and what could not be read.
 
-    Places are paths, or addresses of object stores such as ``s3://bucket/prefix``. Links of stores
-    may lead into these places and into the folders ``also``, which are not searched themselves.
-    Image layouts may use the blobs of the folders ``blobs``.
+    Places are paths, or addresses of object stores such as ``s3://bucket/prefix``. A path's sources
+    have locations without links and relative parts. Links of stores may lead into these places and
+    into the folders ``also``, which are not searched themselves. Image layouts may use the blobs of
+    the folders ``blobs``.
     """
-    paths = [Path(place) for place in places if not is_address(str(place))]
-    search = _SourceSearch(paths, NamedRoots([*paths, *also, *blobs]))
-    for folder in blobs:
+    named = [absolute_place(place) for place in places]
+    paths = [place for place in named if isinstance(place, Path)]
+    blob_folders = [Path(absolute_place(folder)) for folder in blobs]
+    # absolute links may go through a path as it was named
+    as_named = [Path(place) for place in places if not is_address(str(place))]
+    search = _SourceSearch(paths, NamedRoots([*paths, *as_named, *also, *blob_folders]))
+    for folder in blob_folders:
         search.add_blob_folder(folder)
-    for place in places:
-        if is_address(str(place)):
-            search.search_objects(str(place))
+    for place in named:
+        if isinstance(place, Path):
+            search.search_named(place)
         else:
-            search.search_named(Path(place))
+            search.search_objects(place)
     yield from search.results(selection)
 
 
@@ -87,7 +93,7 @@ class _SourceSearch:
         """Let layouts use the blobs of a folder that the user named as such."""
         holder = FolderHolder(folder, self._roots)
         if any(holder.is_folder(name) for name in ALGORITHMS):
-            found = BlobFolder(_location(folder), holder, named=True)
+            found = BlobFolder(place_text(folder), holder, named=True)
             self._pool.folders.append(found)
             self._found.append(found)
             with contextlib.suppress(OSError):
@@ -95,7 +101,7 @@ class _SourceSearch:
         else:
             self._found.append(
                 Problem(
-                    _location(folder),
+                    place_text(folder),
                     "no-such-source",
                     "expected a folder of blobs, with files such as sha256/<64 hex digits>",
                 )
@@ -160,7 +166,7 @@ class _SourceSearch:
                 read.append((item, item.read_contents()))
             else:
                 self._loose_in(item.holder.root).add_folder(item.holder)
-        read += [loose.problem(_location(folder)) for folder, loose in self._loose.items()]
+        read += [loose.problem(place_text(folder)) for folder, loose in self._loose.items()]
         yield from found_sources(read, selection.wants)
 
     def _search_folder(self, folder: Path) -> None:
@@ -172,7 +178,7 @@ class _SourceSearch:
             return
         if not self._is_new(status):
             return
-        sources = self._recognise(_location(folder), FolderHolder(folder, self._roots))
+        sources = self._recognise(place_text(folder), FolderHolder(folder, self._roots))
         names = {name for name, _ in entries}
         if not sources and "oci-layout" in names and "index.json" not in names:
             self._loose_in(folder)
@@ -202,7 +208,7 @@ class _SourceSearch:
                 return
             archive = open_archive(path)
             if archive is not None:
-                sources = self._recognise(_location(path), archive)
+                sources = self._recognise(place_text(path), archive)
                 if loose and any(isinstance(source, LayerTar) for source in sources):
                     self._loose_in(path.parent).add(size_bytes)
                     return
@@ -243,15 +249,11 @@ class _SourceSearch:
             self._found.append((source, source.read_contents()))
 
     def _add_problem(self, path: Path, code: str, message: str) -> None:
-        self._found.append(Problem(_location(path), code, message))
+        self._found.append(Problem(place_text(path), code, message))
 
 
 def _enters(descent: Descent, name: str) -> bool:
     return descent.entries is None or name in descent.entries
-
-
-def _location(path: Path) -> str:
-    return path_text(os.fsencode(path))
 
 
 def _is_platform(wanted: str, found: Platform) -> bool:

@@ -60,6 +60,8 @@ def _scan_row(scan: str, result: ScanResult) -> Row:
         "layers_read": result.layers_read,
         "layers_reused": result.layers_reused,
         "version": __version__,
+        "places": list(result.places),
+        "gone": list(result.gone),
     }
 
 
@@ -75,6 +77,7 @@ def _source_row(scan: str, source: FoundSource) -> Row:
         "unseen_references": source.unseen_references,
         "allocated_bytes": source.allocated_bytes,
         "other_bytes": source.other_bytes,
+        "readable": source.is_readable,
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from builders import Image, write_oci_layout
 
+from dedupe.host.places import absolute_place, place_text
 from dedupe.model.images import FoundSource, Problem, Severity
 from dedupe.model.outcome import ScanOutcome
 from dedupe.scan import scan_sources
@@ -50,7 +51,8 @@ def scan_only(
 ) -> ScanOutcome:
     """Scan these paths into a catalog."""
     found = discover(paths, select, also, blobs)
-    return scan_sources(found, Catalog(catalog), Silence(), workers=2, verify=verify)
+    places = [place_text(absolute_place(path)) for path in paths]
+    return scan_sources(found, Catalog(catalog), Silence(), places=places, workers=2, verify=verify)
 
 
 def codes(outcome: ScanOutcome) -> Sequence[str]:
