@@ -12,7 +12,7 @@ from typing import TypeGuard
 
 from dedupe.errors import SourceError, reason_of
 from dedupe.host.links import NamedRoots
-from dedupe.host.objects import ObjectListing, public_address
+from dedupe.host.objects import ObjectListing, is_address, public_address
 from dedupe.host.places import absolute_place, place_text
 from dedupe.host.trees import list_statuses
 from dedupe.model.images import (
@@ -73,7 +73,9 @@ def discover(
     named = [absolute_place(place) for place in places]
     paths = [place for place in named if isinstance(place, Path)]
     blob_folders = [Path(absolute_place(folder)) for folder in blobs]
-    search = _SourceSearch(paths, NamedRoots([*paths, *also, *blob_folders]))
+    # absolute links may go through a path as it was named
+    as_named = [Path(place) for place in places if not is_address(str(place))]
+    search = _SourceSearch(paths, NamedRoots([*paths, *as_named, *also, *blob_folders]))
     for folder in blob_folders:
         search.add_blob_folder(folder)
     for place in named:

@@ -325,12 +325,7 @@ class ManifestReader:
                 )
         elif layer.media_type and not _is_layer(layer.media_type):
             state, blob = LayerState.UNSUPPORTED, None
-            self._contents.add_note(
-                subject,
-                "unsupported-layer",
-                f"layer {layer.digest} has the type {printable(layer.media_type)}, "
-                "which is not a layer tar",
-            )
+            self._report_unsupported(layer, subject)
         if blob is not None and layer.size is not None and blob.size != layer.size:
             self._contents.add_error(
                 subject,
@@ -350,6 +345,20 @@ class ManifestReader:
             media_type=layer.media_type or None,
             claimed_bytes=layer.size,
             tree=tree,
+        )
+
+    def _report_unsupported(self, layer: Descriptor, subject: str) -> None:
+        try:
+            check_media_type(layer.media_type)
+        except SourceError as error:
+            self._contents.add_error(subject, error, layer.digest)
+            return
+        self._contents.add_note(
+            subject,
+            "unsupported-layer",
+            f"layer {layer.digest} has the type {printable(layer.media_type)}, "
+            "which is not a layer tar",
+            layer.digest,
         )
 
     def _find_blob(
