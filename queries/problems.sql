@@ -1,12 +1,14 @@
 -- Question: Which things were skipped, could not be verified, or are read differently by other
 --           tools?
--- Grain:    one row per problem
+-- Grain:    one row per problem; a blob that several images need has one
 -- Params:   none
 -- Columns:  source    VARCHAR  location
 --           subject   VARCHAR  image, layer or file with the problem
 --           code      VARCHAR  stable, documented in docs/problems.md
 --           message   VARCHAR  what was expected and found
 --           severity  VARCHAR  error or note
+--           images    VARCHAR[]  names of the images that it concerns, sorted; empty if it is not
+--                                about a blob
 -- Source:   docs/problems.md; docs/measures.md, "What unpackers do"
 WITH marks AS (
     SELECT layer, member, path FROM item WHERE kind = 'whiteout'
@@ -110,7 +112,7 @@ divergences AS (
     SELECT layer, folder, 'through-symlink' FROM lower_entries WHERE kind = 'symlink'
 )
 
-SELECT source, subject, code, message, severity
+SELECT source, subject, code, message, severity, coalesce(images, []) AS images
 FROM scan_problems
 UNION ALL
 SELECT
@@ -118,7 +120,8 @@ SELECT
     layers.diff_id AS subject,
     'entry-flagged' AS code,
     entries.flags || ': ' || entries.path AS message,
-    'note' AS severity
+    'note' AS severity,
+    [] AS images
 FROM entries
 JOIN layers USING (layer)
 -- This reads entries, because item leaves out ignored entries, which have flags too.
@@ -129,7 +132,8 @@ SELECT
     layers.diff_id AS subject,
     'entry-flagged' AS code,
     divergences.case_name || ': ' || divergences.path AS message,
-    'note' AS severity
+    'note' AS severity,
+    [] AS images
 FROM divergences
 JOIN layers USING (layer)
 UNION ALL
@@ -138,7 +142,8 @@ SELECT
     coalesce(layers.diff_id, lower_link.chain_id) AS subject,
     'dangling-hard-link' AS code,
     lower_link.path || ' links to ' || lower_link.lower_path || ', which is not there' AS message,
-    'note' AS severity
+    'note' AS severity,
+    [] AS images
 FROM lower_link
 JOIN node USING (chain_id)
 LEFT JOIN layers USING (layer)
@@ -149,7 +154,8 @@ SELECT
     layers.diff_id AS subject,
     'dangling-hard-link' AS code,
     link.path || ' links to ' || item.link || ', which is a folder' AS message,
-    'note' AS severity
+    'note' AS severity,
+    [] AS images
 FROM link
 JOIN item USING (layer, member)
 JOIN layers USING (layer)

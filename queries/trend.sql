@@ -5,6 +5,8 @@
 --           finished              TIMESTAMP  UTC
 --           sources               BIGINT     number of sources that it read
 --           images                BIGINT     images, each once; cache images too
+--           incomplete_images     BIGINT     of these, images with a layer that could not be read;
+--                                            unless it is 0, figures of content are lower bounds
 --           layers                BIGINT     distinct layers with rows
 --           stored_bytes          BIGINT     on disk in all sources
 --           unpacked_bytes        BIGINT     content of distinct chain nodes
@@ -12,7 +14,7 @@
 --           position_loss_bytes   BIGINT     unpacked - layer
 --           growth_bytes          BIGINT     stored bytes since the last scan before it that read
 --                                            some of the same sources; null if there is none
--- Source:   docs/measures.md, "Bytes of the whole scan"
+-- Source:   docs/measures.md, "Bytes of the whole scan", "Incomplete images"
 WITH stored AS (
     SELECT scan, count(*) AS sources, sum(stored_bytes)::BIGINT AS stored_bytes
     FROM sources
@@ -35,12 +37,16 @@ image_counts AS (
 
 -- The relations stack and node, of every scan.
 stacks AS (
-    SELECT scan, chain_id, layer
+    SELECT scan, image_id, chain_id, layer
     FROM image_layers
     QUALIFY
         row_number() OVER (
             PARTITION BY scan, image_id, position ORDER BY doubt_of(layer), source
         ) = 1
+),
+
+incomplete AS (
+    SELECT scan, count(DISTINCT image_id) AS images FROM stacks WHERE layer IS NULL GROUP BY scan
 ),
 
 nodes AS (
@@ -68,6 +74,7 @@ SELECT
     make_timestamp((scans.finished * 1000000)::BIGINT) AS finished,
     coalesce(stored.sources, 0) AS sources,
     coalesce(image_counts.images, 0) AS images,
+    coalesce(incomplete.images, 0) AS incomplete_images,
     coalesce(distinct_layers.layers, 0) AS layers,
     coalesce(stored.stored_bytes, 0) AS stored_bytes,
     coalesce(unpacked.unpacked_bytes, 0) AS unpacked_bytes,
@@ -78,6 +85,7 @@ SELECT
 FROM scans
 LEFT JOIN stored USING (scan)
 LEFT JOIN image_counts USING (scan)
+LEFT JOIN incomplete USING (scan)
 LEFT JOIN unpacked USING (scan)
 LEFT JOIN distinct_layers USING (scan)
 LEFT JOIN baselines USING (scan)

@@ -5,11 +5,14 @@
 --           finished        TIMESTAMP  UTC
 --           repository      VARCHAR    name of its images without tag and digest
 --           images          BIGINT     images with a name in it
+--           incomplete_images  BIGINT  of these, images with a layer that could not be read; unless
+--                                      it is 0, figures of content are lower bounds
 --           unpacked_bytes  BIGINT     content of their distinct chain nodes, shared ones too: the
 --                                      column does not add up
 --           growth_bytes    BIGINT     growth since the last scan before it that read some of the
---                                      same sources; null if there is none
--- Source:   docs/measures.md, "Unpacked bytes", "Groups"
+--                                      same sources; null if there is none, or if one of both has
+--                                      incomplete images
+-- Source:   docs/measures.md, "Unpacked bytes", "Groups", "Incomplete images"
 WITH baselines AS (
     SELECT later.scan, max(earlier.scan) AS baseline
     FROM sources AS later
@@ -29,8 +32,26 @@ placed AS (
     FROM named
 ),
 
+unread AS (
+    SELECT scan, image_id
+    FROM image_layers
+    GROUP BY scan, image_id, position
+    HAVING bool_and(layer IS NULL)
+),
+
+incomplete AS (
+    SELECT DISTINCT scan, image_id, TRUE AS is_incomplete FROM unread
+),
+
 counted AS (
-    SELECT scan, repository, count(*) AS images FROM placed GROUP BY scan, repository
+    SELECT
+        placed.scan,
+        placed.repository,
+        count(*) AS images,
+        count(incomplete.is_incomplete) AS incomplete_images
+    FROM placed
+    LEFT JOIN incomplete USING (scan, image_id)
+    GROUP BY placed.scan, placed.repository
 ),
 
 chains AS (
@@ -58,9 +79,12 @@ SELECT
     make_timestamp((scans.finished * 1000000)::BIGINT) AS finished,
     counted.repository,
     counted.images,
+    counted.incomplete_images,
     coalesce(unpacked.unpacked_bytes, 0) AS unpacked_bytes,
     CASE
-        WHEN baselines.baseline IS NOT NULL
+        WHEN
+            baselines.baseline IS NOT NULL
+            AND counted.incomplete_images + coalesce(former.incomplete_images, 0) = 0
             THEN coalesce(unpacked.unpacked_bytes, 0) - coalesce(earlier.unpacked_bytes, 0)
     END AS growth_bytes
 FROM counted
@@ -69,4 +93,6 @@ LEFT JOIN unpacked USING (scan, repository)
 LEFT JOIN baselines USING (scan)
 LEFT JOIN unpacked AS earlier
     ON earlier.scan = baselines.baseline AND earlier.repository = counted.repository
+LEFT JOIN counted AS former
+    ON former.scan = baselines.baseline AND former.repository = counted.repository
 ORDER BY counted.scan, unpacked_bytes DESC, counted.repository;

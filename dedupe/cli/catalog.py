@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 manage = typer.Typer(help="Manage the catalog.", no_args_is_help=True)
 
 
-@table()
+@table(every_scan=True)
 def catalog_list(_: "Session") -> AnyQuestion:
     """List scans and their sources."""
     return queries.catalog_scans()

@@ -49,8 +49,10 @@ class LayerState(StrEnum):
     READ = "read"
     #: its rows were in the catalog already, so its blob was not read
     REUSED = "reused"
-    #: read, but not what the manifest or config claims; its rows have a key of the source
+    #: read, but nothing proves its diff ID; its rows have a key of the source
     UNVERIFIED = "unverified"
+    #: read, but the content is not what the manifest or config claims, so the layer's is unknown
+    MISMATCHED = "mismatched"
     #: not in this source: the layout is sparse or has other platforms only
     ABSENT = "absent"
     #: a layer that may not be redistributed; its blob is elsewhere
@@ -84,6 +86,8 @@ class Problem:
     code: str
     message: str
     severity: Severity = Severity.ERROR
+    #: digest of the blob or document that it is about, whichever images need it; else None
+    blob: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

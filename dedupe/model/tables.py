@@ -79,6 +79,7 @@ TABLES: dict[str, dict[str, str]] = {
         "compressed_bytes": "BIGINT",
         "created_by": "VARCHAR",
         "state": "VARCHAR",
+        "problem": "VARCHAR",
         "allocated_bytes": "BIGINT",
     },
     "containers": {
@@ -99,6 +100,8 @@ TABLES: dict[str, dict[str, str]] = {
         "code": "VARCHAR",
         "message": "VARCHAR",
         "severity": "VARCHAR",
+        "blob": "VARCHAR",
+        "images": "VARCHAR[]",
     },
 }
 

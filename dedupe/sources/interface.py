@@ -123,30 +123,34 @@ class Contents:
     #: whether the source was never used, so that it is not listed
     unused: bool = False
 
-    def add_error(self, subject: str, error: SourceError) -> None:
-        """Keep an error as a problem, so that the rest can be read."""
-        self.problems.append(Problem(subject, error.code, error.message))
+    def add_error(self, subject: str, error: SourceError, blob: str | None = None) -> None:
+        """Keep an error as a problem, so that the rest can be read.
 
-    def add_unseen(self, subject: str, error: SourceError) -> None:
+        ``blob`` is the digest of the blob or document that has it: it is then one problem, however
+        many images need the blob.
+        """
+        self.problems.append(Problem(subject, error.code, error.message, blob=blob))
+
+    def add_unseen(self, subject: str, error: SourceError, blob: str | None = None) -> None:
         """Keep an error of a document or folder that may hold references as a problem.
 
-        What the source seems not to need may then be needed.
+        What the source seems not to need may then be needed. ``blob`` is as in ``add_error``.
         """
-        self.add_error(subject, error)
+        self.add_error(subject, error, blob)
         self.unseen_references.append(f"{subject}: {error.message}")
 
-    def add_open_error(self, subject: str, error: SourceError) -> None:
+    def add_open_error(self, subject: str, error: SourceError, blob: str | None = None) -> None:
         """Keep an error of opening a file or folder of the store as a problem.
 
         ``permission-denied`` is kept once: if a user may not read one file of a store, it is the
-        same for all of them.
+        same for all of them. ``blob`` is as in ``add_error``.
         """
         if error.code != "permission-denied" or not self.has_problem(error.code):
-            self.add_error(subject, error)
+            self.add_error(subject, error, blob)
 
-    def add_note(self, subject: str, code: str, message: str) -> None:
-        """Keep a problem that leaves all figures right."""
-        self.problems.append(Problem(subject, code, message, Severity.NOTE))
+    def add_note(self, subject: str, code: str, message: str, blob: str | None = None) -> None:
+        """Keep a problem that leaves all figures right; ``blob`` is as in ``add_error``."""
+        self.problems.append(Problem(subject, code, message, Severity.NOTE, blob))
 
     def has_problem(self, code: str) -> bool:
         """Whether there is a problem with this code."""

@@ -245,8 +245,11 @@ class StorageReader:
         if record.incomplete:
             state = LayerState.BROKEN
             self._contents.add_error(
-                record.layer_id,
-                SourceError("a layer that was not written completely", "layer-incomplete"),
+                diff_id,
+                SourceError(
+                    f"layer {record.layer_id} was not written completely", "layer-incomplete"
+                ),
+                diff_id,
             )
         elif _has(root, (self._driver, record.layer_id, "composefs-data")):
             state = LayerState.UNSUPPORTED

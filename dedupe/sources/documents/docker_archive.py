@@ -174,7 +174,7 @@ def _layer(holder: ArchiveHolder, contents: Contents, name: str, subject: str) -
     try:
         return replace(found, blob=holder.blob(name))
     except SourceError as error:
-        contents.add_error(subject, error)
+        contents.add_error(subject, error, found.digest or printable(name))
         return replace(found, state=state_after(error))
 
 

@@ -122,9 +122,9 @@ class ManifestReader:
         except SourceError as error:
             subject = _subject(names, descriptor.digest)
             if descriptor.digest in self._followed:
-                self._contents.add_error(subject, error)
+                self._contents.add_error(subject, error, descriptor.digest)
             else:
-                self._contents.add_unseen(subject, error)
+                self._contents.add_unseen(subject, error, descriptor.digest)
             return None
 
     def read_manifest(self, data: bytes, digest: Digest, names: tuple[str, ...]) -> None:
@@ -264,7 +264,7 @@ class ManifestReader:
             if error.code != "digest-mismatch":
                 raise
             # list the image under the ID that its config really has, but do not trust its diff IDs
-            self._contents.add_error(subject, error)
+            self._contents.add_error(subject, error, descriptor.digest)
             data = self._blobs.read_document(descriptor.digest, MAX_CONFIG_BYTES)
             checked = False
         return Config.parse(data, descriptor.digest), ImageID(sha256_digest(data)), checked
@@ -281,6 +281,7 @@ class ManifestReader:
                     subject,
                     "encrypted-layer",
                     f"layer {layer.digest} is encrypted: its files are unknown",
+                    layer.digest,
                 )
         elif layer.media_type and not _is_layer(layer.media_type):
             state, blob = LayerState.UNSUPPORTED, None
@@ -289,6 +290,7 @@ class ManifestReader:
                 "unsupported-layer",
                 f"layer {layer.digest} has the type {printable(layer.media_type)}, "
                 "which is not a layer tar",
+                layer.digest,
             )
         if blob is not None and layer.size is not None and blob.size != layer.size:
             self._contents.add_error(
@@ -298,6 +300,7 @@ class ManifestReader:
                     f"the blob has {blob.size}",
                     "size-mismatch",
                 ),
+                layer.digest,
             )
         return FoundLayer(
             digest=layer.digest,
@@ -326,9 +329,10 @@ class ManifestReader:
                     subject,
                     "foreign-layer",
                     f"layer {layer.digest} may not be distributed and is not kept here",
+                    layer.digest,
                 )
                 return None, LayerState.FOREIGN
-            self._contents.add_error(subject, error)
+            self._contents.add_error(subject, error, layer.digest)
             return None, state_after(error) if tree is None else None
 
     def _read_checked(self, descriptor: Descriptor, limit: int) -> bytes:
@@ -386,7 +390,7 @@ class ManifestReader:
                 entries += objects_in(document, key)
         except SourceError as error:
             if error.code != "blob-missing":
-                self._contents.add_unseen(descriptor.digest, error)
+                self._contents.add_unseen(descriptor.digest, error, descriptor.digest)
             return
         self._contents.referenced.update(
             Digest(entry["digest"]) for entry in entries if is_digest(entry.get("digest"))
