@@ -16,8 +16,8 @@
 --                                                 the branch or the image could not be read
 --           metadata_only_bytes          BIGINT   of these, files without new data; null if the
 --                                                 branch or the image could not be read
---           new_bytes                    BIGINT   upper - copied up; null if the branch or the image
---                                                 could not be read
+--           new_bytes                    BIGINT   upper - copied up; null if the branch or the
+--                                                 image could not be read
 --           hidden_bytes                 BIGINT   files of the image that its whiteouts hide; null
 --                                                 if the branch or the image could not be read
 --           deletions                    BIGINT   number of whiteouts and opaque directories; null

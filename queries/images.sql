@@ -17,12 +17,12 @@
 --           live_bytes             BIGINT     bytes that its containers can read; null if it is
 --                                             incomplete
 --           shadowed_bytes         BIGINT     content - live; null if it is incomplete
---           modified               BIGINT     shadowed: the path above has other content; null if it
+--           modified               BIGINT     shadowed: the path above has other content; null if
+--                                             it is incomplete
+--           metadata_only          BIGINT     shadowed: the same content, other metadata; null if
+--                                             it is incomplete
+--           unchanged              BIGINT     shadowed: the same content and metadata; null if it
 --                                             is incomplete
---           metadata_only          BIGINT     shadowed: the same content, other metadata; null if it
---                                             is incomplete
---           unchanged              BIGINT     shadowed: the same content and metadata; null if it is
---                                             incomplete
 --           deleted                BIGINT     shadowed: a whiteout of the path or of a directory
 --                                             above it; null if it is incomplete
 --           opaque                 BIGINT     shadowed: an opaque directory above it; null if it is
@@ -33,15 +33,16 @@
 --                                             null if it is incomplete
 --           efficiency             DOUBLE     live / content; 1 if both are 0; null if it is
 --                                             incomplete
---           exclusive_compressed   BIGINT     blobs that only this image references; null if one has
---                                             no known size and the image is incomplete
+--           exclusive_compressed   BIGINT     blobs that only this image references; null if one
+--                                             has no known size and the image is incomplete
 --           exclusive_unpacked     BIGINT     chain nodes that only this image references; null if
 --                                             one of these could not be read
 --           exclusive_content      BIGINT     contents that only this image references; null while
 --                                             any image is incomplete
 --           attributed_compressed  BIGINT     its share of the blobs; null if one has no known size
 --                                             and the image is incomplete
---           attributed_unpacked    BIGINT     its share of the chain nodes; null if it is incomplete
+--           attributed_unpacked    BIGINT     its share of the chain nodes; null if it is
+--                                             incomplete
 --           attributed_content     BIGINT     its share of the contents; null while any image is
 --                                             incomplete
 -- Source:   docs/measures.md, "Bytes of one image", "Accounting that adds up",
@@ -112,7 +113,7 @@ figures AS (
         coalesce(contents.content_bytes, 0)::BIGINT AS read_bytes,
         coalesce(shadows.shadowed_bytes, 0)::BIGINT AS hidden_bytes,
         image.complete OR image.image_id IN (SELECT image_id FROM sized) AS has_blob_sizes,
-        (SELECT bool_and(complete) FROM image) AS has_all_contents
+        (SELECT bool_and(every.complete) FROM image AS every) AS has_all_contents
     FROM image
     LEFT JOIN contents USING (image_id)
     LEFT JOIN shadows USING (image_id)

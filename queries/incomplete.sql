@@ -12,7 +12,7 @@
 SELECT
     unread.code,
     count(DISTINCT unread.image_id) AS images,
-    (SELECT count(*) FROM image WHERE NOT is_cache) AS of_images,
+    (SELECT count(*) FROM image AS every WHERE NOT every.is_cache) AS of_images,
     count(DISTINCT unread.chain_id) AS layers,
     list_sort(list(DISTINCT image.image_id)) AS image_ids,
     list_sort(list(DISTINCT image.name)) AS image_names

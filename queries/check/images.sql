@@ -11,8 +11,8 @@
 --                                              incomplete
 --           shadowed_bytes          BIGINT     of these, bytes that are shadowed; null if the image
 --                                              is incomplete
---           efficiency              DOUBLE     (content - shadowed) / content; 1 if both are 0; null
---                                              if the image is incomplete
+--           efficiency              DOUBLE     (content - shadowed) / content; 1 if both are 0;
+--                                              null if the image is incomplete
 --           shadowed_percent        DOUBLE     100 - 100 × efficiency; null if the image is
 --                                              incomplete
 --           upper_shadowed_bytes    BIGINT     the same for its own layers above the lowest layer;

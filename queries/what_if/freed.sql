@@ -8,7 +8,8 @@
 --                                     while any image is incomplete
 --           unknown_units    BIGINT   of these, units that could not be read, so that what is freed
 --                                     is at least freed_bytes
---           total_unknown_units  BIGINT  the same of all units, so that there are at least total_bytes
+--           total_unknown_units  BIGINT  the same of all units, so that there are at least
+--                                        total_bytes
 --           kept_bytes       BIGINT   units of these images that others reference too; null for
 --                                     content while any image is incomplete
 --           remaining_bytes  BIGINT   total - freed; null for content while any image is incomplete
