@@ -20,13 +20,15 @@ class CatalogScansRow(TypedDict):
     layers_read: int
     layers_reused: int
     sources: list[str]
+    answers: int
+    places: list[str] | None
 
 
 def catalog_scans(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[CatalogScansRow]:
-    """Which scans does the catalog keep, and of which sources?"""
+    """Which scans does the catalog keep, of which sources, and which of them does it answer for?"""
     return Question("catalog_scans", {}, about)
 
 
@@ -40,12 +42,12 @@ def check_baseline(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[CheckBaselineRow]:
-    """Which earlier scan read some source that this scan read too?"""
+    """Which earlier scan read some source that the last scan of the view read too?"""
     return Question("check/baseline", {}, about)
 
 
 class CheckDoubtsRow(TypedDict):
-    """A row of ``check/doubts``: one row per reason."""
+    """A row of ``check/doubts``: one row per source and reason."""
 
     source: str
     is_on_disk: bool
@@ -137,8 +139,28 @@ def check_growth(
     baseline: str,
     about: tuple[str, ...] = (),
 ) -> Question[CheckGrowthRow]:
-    """By how much have the stores grown on disk since another scan?"""
+    """By how much have the sources of the view grown on disk since another scan?"""
     return Question("check/growth", {"baseline": baseline}, about)
+
+
+class CheckGrowthChangesRow(TypedDict):
+    """A row of ``check/growth_changes``: one row per source that grew, and per new source, image and chain node."""
+
+    what: str
+    change: str
+    name: str | None
+    old_bytes: int | None
+    new_bytes: int
+    new_id: str | None
+
+
+def check_growth_changes(
+    *,
+    baseline: str,
+    about: tuple[str, ...] = (),
+) -> Question[CheckGrowthChangesRow]:
+    """Which sources, images and layers make the view larger than the sources were at another scan?"""
+    return Question("check/growth_changes", {"baseline": baseline}, about)
 
 
 class CheckImagesRow(TypedDict):
@@ -304,6 +326,25 @@ def copied_up(
 ) -> Question[CopiedUpRow]:
     """Which files have containers copied up, and from which layer?"""
     return Question("copied_up", {}, about)
+
+
+class CurrentViewRow(TypedDict):
+    """A row of ``current_view``: one row per source."""
+
+    source: str
+    scan: str
+    scanned: float
+    stale_scan: str | None
+    stale_since: float
+
+
+def current_view(
+    *,
+    scan: str,
+    about: tuple[str, ...] = (),
+) -> Question[CurrentViewRow]:
+    """Whose rows answer for each source at the time of a scan, and which of them are stale?"""
+    return Question("current_view", {"scan": scan}, about)
 
 
 class DiffFilesRow(TypedDict):
@@ -578,6 +619,23 @@ def duplicates(
 ) -> Question[DuplicatesRow]:
     """Which contents are stored more than once in the distinct layers?"""
     return Question("duplicates", {}, about)
+
+
+class FailedPlacesRow(TypedDict):
+    """A row of ``failed_places``: one row per place."""
+
+    place: str
+    code: str
+    message: str
+    scan: str
+
+
+def failed_places(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[FailedPlacesRow]:
+    """Which places was the last scan to read, and found nothing there?"""
+    return Question("failed_places", {}, about)
 
 
 class FindingsRow(TypedDict):
@@ -908,8 +966,8 @@ class ReorderConflictsRow(TypedDict):
     lower_layer: str
     upper_layer: str
     rule: str
-    lower_path: str
-    upper_path: str
+    lower_path: str | None
+    upper_path: str | None
     paths: int
 
 
@@ -986,6 +1044,7 @@ class ReorderProposedImagesRow(TypedDict):
     names: list[str] | None
     platform: str | None
     created: str | None
+    stored_bytes: int | None
 
 
 def reorder_proposed_images(
@@ -1178,7 +1237,7 @@ def scan(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ScanRow]:
-    """Which scan is this?"""
+    """Which scan is the last that the view considers?"""
     return Question("scan", {}, about)
 
 
@@ -1231,6 +1290,9 @@ class SourcesRow(TypedDict):
     unseen_references: str | None
     allocated_bytes: int | None
     other_bytes: int | None
+    scan: str
+    scanned: str
+    stale_since: str | None
 
 
 def sources(
@@ -1323,6 +1385,7 @@ class TrendRow(TypedDict):
     scan: str
     finished: datetime
     sources: int
+    scanned: int
     images: int
     incomplete_images: int
     layers: int

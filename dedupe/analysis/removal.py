@@ -62,6 +62,9 @@ def _of_source(
             yield from _layout(source, kind, rows)
         case SourceKind.OCI_ARCHIVE | SourceKind.DOCKER_ARCHIVE | SourceKind.TAR | SourceKind.DIR:
             yield _file(source, kind, rows)
+        case SourceKind.BLOBS:
+            # it has no images of its own
+            return
 
 
 def _ids(row: queries.WhatIfPlacesRow) -> list[str]:

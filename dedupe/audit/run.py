@@ -22,6 +22,7 @@ from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import AuditSettings
 from dedupe.errors import Exit, LockedError, StoreError, reason_of
 from dedupe.host.locks import exclusive_lock
+from dedupe.host.places import absolute_place, place_text
 from dedupe.host.writing import write_atomically
 from dedupe.model.outcome import ScanOutcome
 from dedupe.report.check import document
@@ -31,7 +32,7 @@ from dedupe.scan import scan_sources
 from dedupe.scan.interface import Progress
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
-from dedupe.store.retention import collect, expired, forget
+from dedupe.store.retention import collect, expired, forget, needed_scans
 from dedupe.store.session import Session
 from dedupe.store.views import scan_ids
 
@@ -70,6 +71,7 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
             discover(settings.sources, Selection(settings.platform, settings.images)),
             catalog,
             progress,
+            places=[place_text(absolute_place(place)) for place in settings.sources],
             workers=settings.jobs,
         )
     faults: list[str] = []
@@ -81,7 +83,7 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
     }
     checked = None
     if outcome.scan_id:
-        session = Session(settings.catalog, outcome.scan_id)
+        session = Session(settings.catalog)
         checked = check(session, settings.check)
         faults += write_reports(settings, session, checked)
         trend = next(row for row in session.rows(queries.trend()) if row["scan"] == outcome.scan_id)
@@ -142,13 +144,14 @@ def _exit_code(outcome: ScanOutcome, checked: CheckResult | None, faults: list[s
 def _remove_old(settings: AuditSettings, newest: str) -> Iterator[str]:
     """Remove scans that are too old, with their summaries; yields why rows were not removed.
 
-    The newest scan and the baseline of the rules are kept.
+    Scans that the current view needs are kept, and the baseline of the rules.
     """
     if settings.keep:
+        needed = needed_scans(settings.catalog)
         before = moment(settings.keep, datetime.now(UTC).replace(tzinfo=None))
         for old in expired(settings.catalog, before):
             baseline = settings.check.baseline
-            if old != newest and not (baseline and old.startswith(baseline)):
+            if old != newest and old not in needed and not (baseline and old.startswith(baseline)):
                 forget(settings.catalog, old)
         # an audit that was killed may have removed a scan but not its layers
         try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
+from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption, SourceOption
 from dedupe.cli.output import write
 from dedupe.cli.tables import open_session
 from dedupe.errors import Exit, UsageError
@@ -74,6 +74,7 @@ def check(
     ] = None,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
+    source: SourceOption = None,
     format: Annotated[
         CheckFormat, typer.Option("--format", "-f", help="Output format.")
     ] = CheckFormat.TABLE,
@@ -104,7 +105,7 @@ def check(
         baseline=baseline or settings.baseline,
     )
     _require_rules(settings)
-    found = judge(open_session(catalog, scan), settings)
+    found = judge(open_session(catalog, scan, source), settings)
     write(_document(found, format, plain=plain), output)
     _exit_if_failed(found)
 

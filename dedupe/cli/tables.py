@@ -5,7 +5,7 @@ Such a command is a function from a session and its own options to an ``AnyQuest
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -22,6 +22,7 @@ from dedupe.cli.options import (
     OutputOption,
     ScanOption,
     SortOption,
+    SourceOption,
 )
 from dedupe.cli.output import write, write_bytes
 
@@ -93,8 +94,9 @@ def table(
 
         def command(**given: Any) -> None:
             chosen = {name: given.pop(name) for name in names}
-            explain, catalog, scan = (chosen.pop(name) for name in ("explain", "catalog", "scan"))
-            session, options = open_session(catalog, scan), TableOptions(**chosen)
+            explain = chosen.pop("explain")
+            session = open_session(*(chosen.pop(name) for name in ("catalog", "scan", "source")))
+            options = TableOptions(**chosen)
             question = function(session, **given)
             if explain:
                 typer.echo(explanation(question))
@@ -129,6 +131,7 @@ def _common(rows: int) -> Callable[..., None]:
     def options(
         catalog: CatalogOption = None,
         scan: ScanOption = None,
+        source: SourceOption = None,
         format: TableFormatOption = TableFormat.TABLE,
         output: OutputOption = None,
         limit: LimitOption = rows,
@@ -142,13 +145,25 @@ def _common(rows: int) -> Callable[..., None]:
     return options
 
 
-def open_session(catalog: Path | None, scan: str | None) -> "Session":
-    """The session for a command's options, which shows elapsed time while it computes."""
+def open_session(
+    catalog: Path | None, scan: str | None, sources: Sequence[str] | None = None
+) -> "Session":
+    """The session for a command's options, which shows elapsed time while it computes.
+
+    Standard error tells what the command is about, unless it is the last scan and nothing else.
+    """
     from dedupe.cli.elapsed import ElapsedTime
+    from dedupe.report.view import about
     from dedupe.store.catalog import default_catalog
     from dedupe.store.session import Session
 
-    return Session(catalog or default_catalog(), scan, waiting=ElapsedTime())
+    session = Session(
+        catalog or default_catalog(), scan, waiting=ElapsedTime(), sources=sources or ()
+    )
+    line = about(session.view)
+    if line:
+        typer.echo(f"dedupe: {line}", err=True)
+    return session
 
 
 def show(

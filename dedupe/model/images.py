@@ -6,6 +6,9 @@ from pathlib import Path
 
 from dedupe.model.identity import DiffID, Digest, ImageID
 
+#: device and inode number of a file
+Inode = tuple[int, int]
+
 
 class SourceKind(StrEnum):
     """Kinds of stores and archives that hold images."""
@@ -20,6 +23,7 @@ class SourceKind(StrEnum):
     CONTAINERD = "containerd"
     CONTAINERS_STORAGE = "containers-storage"
     REGISTRY = "registry"
+    BLOBS = "blobs"
 
 
 class Whiteouts(StrEnum):
@@ -224,13 +228,18 @@ class FoundContainer:
 
 @dataclass(frozen=True, slots=True)
 class FoundOther:
-    """A manifest that is not a container image: an artifact, an attestation, an absent child."""
+    """What a document refers to that is not a container image."""
 
+    #: ``artifact``, ``attestation``, ``cache`` (a build cache), ``absent`` (a platform not stored)
     kind: str
     digest: Digest | None
     names: tuple[str, ...]
     platform: Platform
     media_type: str | None = None
+    #: blobs that it consists of, with its own document
+    blobs: frozenset[Digest] = frozenset()
+    #: bytes of those that the source has; None if it keeps no blobs
+    stored_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +249,8 @@ class StoredBlob:
     name: str
     stored_bytes: int
     digest: Digest | None = None
+    #: None if it is not a file of its own; two blobs of one inode are one file
+    inode: Inode | None = None
 
 
 @dataclass(slots=True)
@@ -275,3 +286,9 @@ class FoundSource:
         if self.unseen_references is not None:
             return None
         return (self.orphan_blob_bytes or 0) + (self.orphan_unpacked_bytes or 0)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether anything that it holds is known; if not, an error says why."""
+        found = self.images or self.others or self.containers
+        return bool(found) or all(each.severity is Severity.NOTE for each in self.problems)

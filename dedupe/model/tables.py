@@ -4,6 +4,10 @@
 #: says how older files are read, and that a new column does not raise it
 SCHEMA_VERSION = 2
 
+#: raised if the reader of layers makes other rows of the same tar: layers that an older reader read
+#: are read again. 2: links of a layer are followed. Rows without a reader are of 1
+READER_VERSION = 2
+
 #: table -> column -> DuckDB type; store/rows has the polars type of each
 TABLES: dict[str, dict[str, str]] = {
     "entries": {
@@ -35,6 +39,7 @@ TABLES: dict[str, dict[str, str]] = {
         "content_bytes": "BIGINT",
         "entries": "BIGINT",
         "files": "BIGINT",
+        "reader": "INTEGER",
     },
     "scans": {
         "scan": "VARCHAR",
@@ -43,6 +48,8 @@ TABLES: dict[str, dict[str, str]] = {
         "layers_read": "BIGINT",
         "layers_reused": "BIGINT",
         "version": "VARCHAR",
+        "places": "VARCHAR[]",
+        "gone": "VARCHAR[]",
     },
     "sources": {
         "scan": "VARCHAR",
@@ -55,6 +62,7 @@ TABLES: dict[str, dict[str, str]] = {
         "unseen_references": "VARCHAR",
         "allocated_bytes": "BIGINT",
         "other_bytes": "BIGINT",
+        "readable": "BOOLEAN",
     },
     "images": {
         "scan": "VARCHAR",
@@ -65,6 +73,7 @@ TABLES: dict[str, dict[str, str]] = {
         "names": "VARCHAR[]",
         "platform": "VARCHAR",
         "created": "VARCHAR",
+        "stored_bytes": "BIGINT",
     },
     "image_layers": {
         "scan": "VARCHAR",

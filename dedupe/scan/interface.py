@@ -62,6 +62,10 @@ class ScanResult:
     images: tuple[ScannedImage, ...]
     containers: tuple[ScannedContainer, ...]
     problems: tuple[ProblemRow, ...]
+    #: what the user named, as locations show it
+    places: tuple[str, ...]
+    #: sources of earlier scans that are no longer there
+    gone: tuple[str, ...]
     #: seconds since 1970
     started: float
     finished: float
@@ -72,12 +76,23 @@ class ScanResult:
 class Sink(Protocol):
     """Keeps what a scan finds; the catalog is one. Every method may raise StoreError."""
 
-    def has_layer(self, diff_id: str) -> bool:
-        """Whether verified rows of this layer are kept already."""
+    def has_layer(self, diff_id: str, *, of_older_reader: bool = False) -> bool:
+        """Whether verified rows of this layer are kept already.
+
+        Rows that an older version of the reader made only count if they are asked for.
+        """
+        ...
+
+    def tar_bytes(self, diff_id: str) -> int | None:
+        """Size of the tar of a layer that is kept; None if it is not known."""
         ...
 
     def layer_of_blob(self, digest: str) -> str | None:
         """Diff ID of the verified rows of the blob with this digest, if any are kept."""
+        ...
+
+    def known_sources(self) -> list[str]:
+        """Locations of the sources that answer until this scan is committed."""
         ...
 
     def get_ready(self) -> None:

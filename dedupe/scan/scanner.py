@@ -2,8 +2,10 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from dedupe.errors import LayerError, SourceError
+from dedupe.layers.reader import blob_digest
 from dedupe.model.entries import LayerFacts, Verified
 from dedupe.model.identity import chain_ids
 from dedupe.model.images import (
@@ -16,7 +18,15 @@ from dedupe.model.images import (
     Severity,
 )
 from dedupe.model.outcome import ProblemRow, ScanOutcome
-from dedupe.scan.claims import Claim, ScanState, check_claim, claims_to_read, container_claim
+from dedupe.scan.claims import (
+    Claim,
+    ScanState,
+    check_claim,
+    claims_to_read,
+    container_claim,
+    layers_of,
+)
+from dedupe.scan.gone import gone_sources
 from dedupe.scan.interface import (
     Progress,
     ScannedContainer,
@@ -42,21 +52,26 @@ def scan_sources(
     sink: Sink,
     progress: Progress,
     *,
+    places: Sequence[str] = (),
     workers: int | None = None,
     verify: bool = False,
     rehash: bool = False,
 ) -> ScanOutcome:
     """Read every layer that the sink does not have, and commit what was found.
 
-    ``verify`` reads every blob, ``rehash`` every layer, as if the sink had none. Raises StoreError
-    if the sink cannot keep what was read.
+    ``places`` are where it was looked for, as locations show them. ``verify`` reads every blob,
+    ``rehash`` every layer, as if the sink had none. Raises StoreError if the sink cannot keep what
+    was read.
     """
     started = time.time()
+    # first, because a catalog that is damaged would lose all that was read
+    known = sink.known_sources() if places else []
     sources, problems = _separated(found)
     state = ScanState()
     layers = claims_to_read(sources, sink, state, verify=verify, rehash=rehash)
     reader = _LayerReader(sink, progress, state, problems)
     reader.read(layers, workers or os.cpu_count() or 1)
+    reader.read_digests(sources)
     images = [
         _scanned_image(source.location, image, state)
         for source in sources
@@ -74,6 +89,8 @@ def scan_sources(
         images=tuple(images),
         containers=tuple(containers),
         problems=tuple(problems),
+        places=tuple(dict.fromkeys(places)),
+        gone=gone_sources(known, places, sources, problems),
         started=started,
         finished=time.time(),
         layers_read=len(state.read),
@@ -82,8 +99,8 @@ def scan_sources(
         ),
     )
     return ScanOutcome(
-        # a mistyped path must not hide the report of the scan before
-        scan_id=sink.commit(result) if sources else "",
+        # a scan that found nothing is kept too: what it looked for must not seem to be there still
+        scan_id=sink.commit(result) if sources or places else "",
         sources=len(sources),
         images=len({image.image_id for image in images}),
         layers_read=result.layers_read,
@@ -134,6 +151,28 @@ class _LayerReader:
                 for number, claims in enumerate(layers)
                 if number not in proven and len(claims) > 1
             ]
+
+    def read_digests(self, sources: Iterable[FoundSource]) -> None:
+        """Find the digests of blobs that were not read, and that their source has no digest of.
+
+        A blob as large as its layer's tar is that tar, whose digest is the diff ID. Any other is
+        compressed, and hashed.
+        """
+        for location, layer in layers_of(sources):
+            diff_id = self._state.unread_blob(location, layer)
+            if diff_id is None or layer.blob is None or layer.blob in self._state.digests:
+                continue
+            if layer.blob.size == self._state.tar_bytes.get(diff_id):
+                self._state.digests[layer.blob] = diff_id
+                continue
+            # a blob that cannot be hashed is reported once
+            self._state.digests[layer.blob] = None
+            try:
+                self._state.digests[layer.blob] = blob_digest(layer.blob, self._progress.advance)
+            except (LayerError, SourceError) as error:
+                self._problems.append(
+                    ProblemRow(location, diff_id, error.code, error.message, Severity.ERROR)
+                )
 
     def _read_first(self, claims: list[Claim], workers: int) -> set[int]:
         """Read these claims; returns the numbers of those that are what they claim."""
@@ -209,10 +248,10 @@ def _scanned_image(source: str, image: FoundImage, state: ScanState) -> ScannedI
     layers = [
         ScannedImageLayer(
             position=position,
-            diff_id=layer.diff_id or (read.facts.diff_id if read else None),
+            diff_id=layer.diff_id or (read.facts.diff_id if read else key),
             layer=key,
             chain_id=chain,
-            digest=layer.digest or (read.facts.digest if read else None),
+            digest=layer.digest or (read.facts.digest if read else state.digest_of(layer)),
             compressed_bytes=_compressed_bytes(layer, layer_state),
             created_by=layer.created_by,
             state=layer_state,

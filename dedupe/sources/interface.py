@@ -8,15 +8,17 @@ archive file or a folder of an object store.
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from dedupe.errors import SourceError
+from dedupe.host.links import LinkOutsideError
 from dedupe.model.identity import Digest
 from dedupe.model.images import (
     BlobRef,
     FoundContainer,
     FoundImage,
     FoundOther,
+    Inode,
     LayerState,
     ObjectRef,
     Problem,
@@ -24,9 +26,22 @@ from dedupe.model.images import (
     SourceKind,
     StoredBlob,
 )
+from dedupe.sources.refused_links import problem_of_links
+
+if TYPE_CHECKING:
+    from dedupe.sources.documents.shared_blobs import BlobPool
 
 #: called with the name of each entry that a listing leaves out, and the reason
 OnFailure = Callable[[str, SourceError], None]
+
+
+class HeldFile(NamedTuple):
+    """A file of a holder."""
+
+    name: str
+    size_bytes: int
+    #: None if it is not a file of its own
+    inode: Inode | None = None
 
 
 class Holder(Protocol):
@@ -48,10 +63,12 @@ class Holder(Protocol):
         """Whether a file of this name exists."""
         ...
 
-    def list_files(
-        self, folder: str, on_failure: OnFailure | None = None
-    ) -> Iterator[tuple[str, int]]:
-        """Names and sizes of all regular files below ``folder``, at any depth.
+    def is_folder(self, name: str) -> bool:
+        """Whether a folder of this name exists."""
+        ...
+
+    def list_files(self, folder: str, on_failure: OnFailure | None = None) -> Iterator[HeldFile]:
+        """All regular files below ``folder``, at any depth.
 
         An entry that cannot be read is passed to ``on_failure``; without it, the first one raises
         SourceError.
@@ -68,6 +85,8 @@ class Candidate:
     holder: Holder
     #: all folders that the user named: a store may use layers of another one
     named_folders: Sequence[Path] = ()
+    #: blobs that image layouts may use besides their own
+    pool: "BlobPool | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +141,10 @@ class Contents:
     other_bytes: int | None = None
     #: whether the source was never used, so that it is not listed
     unused: bool = False
+    #: files of other sources that this one refers to, through links or as shared blobs
+    borrowed: set[Inode] = field(default_factory=set)
+    #: links that lead out of what was scanned, by name
+    refused_links: dict[str, LinkOutsideError] = field(default_factory=dict)
 
     def add_error(self, subject: str, error: SourceError, blob: str | None = None) -> None:
         """Keep an error as a problem, so that the rest can be read.
@@ -129,7 +152,11 @@ class Contents:
         ``blob`` is the digest of the blob or document that has it: it is then one problem, however
         many images need the blob.
         """
-        self.problems.append(Problem(subject, error.code, error.message, blob=blob))
+        if isinstance(error, LinkOutsideError):
+            # a layout may have thousands of them
+            self.refused_links[error.name] = error
+        else:
+            self.problems.append(Problem(subject, error.code, error.message, blob=blob))
 
     def add_unseen(self, subject: str, error: SourceError, blob: str | None = None) -> None:
         """Keep an error of a document or folder that may hold references as a problem.
@@ -155,6 +182,13 @@ class Contents:
     def has_problem(self, code: str) -> bool:
         """Whether there is a problem with this code."""
         return any(problem.code == code for problem in self.problems)
+
+    def all_problems(self) -> list[Problem]:
+        """All problems; links that are not followed are one, however many these are."""
+        problems = list(self.problems)
+        if self.refused_links:
+            problems.append(problem_of_links(list(self.refused_links.values())))
+        return problems
 
 
 class Source(Protocol):
@@ -186,4 +220,5 @@ class Source(Protocol):
 
 def state_after(error: SourceError) -> LayerState:
     """The state of a layer that could not be found or opened."""
-    return LayerState.ABSENT if error.code == "blob-missing" else LayerState.BROKEN
+    absent = error.code in ("blob-missing", "blob-elsewhere")
+    return LayerState.ABSENT if absent else LayerState.BROKEN

@@ -11,6 +11,7 @@ from dedupe.sources.documents.docker_archive import DockerArchive
 from dedupe.sources.documents.layer_tar import LayerTar
 from dedupe.sources.documents.layout import OciArchive, OciLayout
 from dedupe.sources.documents.registry import Registry
+from dedupe.sources.documents.shared_blobs import BlobFolder
 from dedupe.sources.interface import Source
 
 #: in order of precedence: unless its ``descent`` says otherwise, the first kind that recognises a
@@ -27,6 +28,8 @@ SOURCE_TYPES: tuple[type[Source], ...] = (
     Registry,
     OciLayout,
     SkopeoDirectory,
+    # blobs that none of the sources above has
+    BlobFolder,
     # archives of docker ≥ 25 are image layouts too, but manifest.json decides about names
     DockerArchive,
     OciArchive,

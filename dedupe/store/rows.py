@@ -60,6 +60,8 @@ def _scan_row(scan: str, result: ScanResult) -> Row:
         "layers_read": result.layers_read,
         "layers_reused": result.layers_reused,
         "version": __version__,
+        "places": list(result.places),
+        "gone": list(result.gone),
     }
 
 
@@ -75,6 +77,7 @@ def _source_row(scan: str, source: FoundSource) -> Row:
         "unseen_references": source.unseen_references,
         "allocated_bytes": source.allocated_bytes,
         "other_bytes": source.other_bytes,
+        "readable": source.is_readable,
     }
 
 
@@ -86,6 +89,7 @@ def _other_row(scan: str, source: str, other: FoundOther) -> Row:
         "digest": other.digest,
         "kind": other.kind,
         "names": list(other.names),
+        "stored_bytes": other.stored_bytes,
         **_details(ImageDetails(other.platform)),
     }
 
@@ -99,6 +103,8 @@ def _image_row(scan: str, image: ScannedImage) -> Row:
         "digest": found.digest,
         "kind": "image",
         "names": list(found.names),
+        # an image's bytes are those of its layers
+        "stored_bytes": None,
         **_details(found.details),
     }
 

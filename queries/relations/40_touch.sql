@@ -3,10 +3,11 @@
 -- Params:   none
 -- Columns:  layer     VARCHAR  key of the layer
 --           path      VARCHAR  the path; for a mark, the path that it hides
---           role      VARCHAR  directory, whiteout, opaque, target (of a hard link) or other
+--           role      VARCHAR  directory, whiteout, opaque, target (of a hard link), header (a
+--                              global header, which some unpackers make room for) or other
 --           look      VARCHAR  mode, owner and xattrs of a directory; else null
 --           mtime_ns  BIGINT   mtime of a directory; else null
--- Source:   docs/measures.md, "Layers that commute"
+-- Source:   docs/measures.md, "Layers that commute", "Orders and unpackers"
 SELECT DISTINCT
     layer,
     path,
@@ -17,4 +18,12 @@ FROM item
 UNION
 SELECT layer, link, 'target', NULL, NULL
 FROM item
-WHERE kind = 'hardlink' AND link IS NOT NULL;
+WHERE kind = 'hardlink' AND link IS NOT NULL
+UNION
+-- This reads entries, because item leaves out ignored entries.
+SELECT layer, path, 'header', NULL, NULL
+FROM entries
+WHERE
+    kind = 'ignored'
+    AND list_contains(string_split(flags, ','), 'pax-global-header')
+    AND layer IN (SELECT layer FROM node);

@@ -10,6 +10,7 @@ import oracle
 import pytest
 from builders import Image, file, image, raw, tar_of, whiteout, write_oci_layout
 from helpers.commands import run
+from helpers.examples import examples
 from helpers.scanning import scan_images, scan_only
 from helpers.strategies import images_of, named_stores
 from hypothesis import HealthCheck, given, settings
@@ -33,7 +34,7 @@ def ignores(glob: str | None, path: str) -> bool:
     return path.startswith("a/") if glob == "a/**" else path.rpartition("/")[2] == glob
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=named_stores(), glob=st.sampled_from(IGNORED), data=st.data())
 def test_figures_of_random_stores_are_the_oracles(
     drawn: tuple, glob: str | None, data: st.DataObject

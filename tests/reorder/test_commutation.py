@@ -3,6 +3,8 @@
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import oracle
@@ -14,6 +16,7 @@ from builders import (
     digest_of,
     directory,
     file,
+    global_header,
     hardlink,
     image,
     opaque,
@@ -22,11 +25,19 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
+from helpers.examples import examples
 from helpers.scanning import Silence, codes
 from helpers.strategies import loose_stacks, stacks
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from oracle.orders import Meeting, allowed_orders, meetings, merged_view
+from oracle.orders import (
+    Meeting,
+    allowed_orders,
+    held_pairs,
+    meetings,
+    merged_view,
+    unproven,
+)
 
 from dedupe.model.paths import path_text
 from dedupe.scan import scan_sources
@@ -36,7 +47,9 @@ from dedupe.store.session import Session
 
 GRADES = ("identical", "equivalent")
 #: (lower layer, upper layer) by diff ID -> grade, rule, lower path, upper path, meetings
-Conflicts = dict[tuple[str, str], tuple[str, str, str, str, int]]
+Conflicts = dict[tuple[str, str], tuple[str, str, str | None, str | None, int]]
+#: grade, rule, lower path, upper path
+Witness = tuple[str, str, str | None, str | None]
 
 
 def conflicts_of(folder: Path, built: Sequence[Sequence[Layer]]) -> Conflicts:
@@ -65,42 +78,60 @@ def printed(path: str) -> str:
     return path_text(os.fsencode(path))
 
 
-def expected_conflict(
-    lower: Layer, upper: Layer
-) -> tuple[str, int, set[tuple[str, str, str, str]]] | None:
-    """Grade, number of meetings in it, and all true witnesses; None if the layers commute."""
-    found = meetings(lower, upper)
-    if not found:
-        return None
-    grade = min(met.grade for met in found)
-    own = [met for met in found if met.grade == grade]
-    return grade, len(own), {_witness(met) for met in own}
+def expected_conflicts(
+    built: Sequence[Sequence[Layer]],
+) -> dict[tuple[str, str], tuple[str, int, set[Witness]]]:
+    """Grade, number of reasons in it, and all true witnesses of each pair that does not commute."""
+    found: dict[tuple[str, str], tuple[str, int, set[Witness]]] = {}
+    #: pair -> (rule, whether the paths are of the lower layer) -> most of them in one image, paths
+    apart: dict[tuple[str, str], dict[tuple[str, bool], tuple[int, set[str]]]] = {}
+    for stack in built:
+        reasons = unproven(stack)
+        for low, high in combinations(range(len(stack)), 2):
+            pair = key(stack[low]), key(stack[high])
+            met = meetings(stack[low], stack[high])
+            if met:
+                grade = min(each.grade for each in met)
+                own = [each for each in met if each.grade == grade]
+                found[pair] = grade, len(own), {_witness(each) for each in own}
+            for position in (low, high):
+                for rule, places in reasons[position].items():
+                    known = apart.setdefault(pair, {}).get((rule, position == low), (0, set()))
+                    paths = known[1] | {printed(path) for path, _ in places}
+                    most = max(known[0], len(places))
+                    apart[pair][rule, position == low] = most, paths
+    for pair, by_rule in apart.items():
+        count = sum(most for most, _ in by_rule.values())
+        if count and found.get(pair, ("identical",))[0] == "identical":
+            found[pair] = (
+                "equivalent",
+                count,
+                {
+                    ("equivalent", rule, *((path, None) if of_lower else (None, path)))
+                    for (rule, of_lower), (_, paths) in by_rule.items()
+                    for path in paths
+                },
+            )
+    return found
 
 
-def _witness(met: Meeting) -> tuple[str, str, str, str]:
+def _witness(met: Meeting) -> Witness:
     """A meeting as the catalog has it."""
     return met.grade, met.rule, printed(met.lower_path), printed(met.upper_path)
 
 
 # one scan per example would take longest, so each scan has many stacks
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(loose_stacks() | stacks(tallest=5), min_size=4, max_size=12))
 def test_conflicts_are_those_of_the_definition(built: list[tuple[Layer, ...]]) -> None:
     """The same pairs conflict in the same grade, and each witness is a true one."""
-    expected = {
-        (key(stack[low]), key(stack[high])): expected_conflict(stack[low], stack[high])
-        for stack in built
-        for high in range(len(stack))
-        for low in range(high)
-    }
+    expected = expected_conflicts(built)
     with tempfile.TemporaryDirectory() as folder:
         found = conflicts_of(Path(folder), built)
-    assert found.keys() == {pair for pair, truth in expected.items() if truth}
+    assert found.keys() == expected.keys()
     for pair, (*witness, count) in found.items():
-        truth = expected[pair]
-        assert truth is not None
-        grade, meeting, witnesses = truth
-        assert (witness[0], count) == (grade, meeting)
+        grade, reasons, witnesses = expected[pair]
+        assert (witness[0], count) == (grade, reasons)
         assert tuple(witness) in witnesses
 
 
@@ -184,6 +215,21 @@ HELD: dict[str, tuple[str, Layer, Layer, Layer | None]] = {
     ),
     "mtime of a folder": ("directory mtime", (_D,), (directory("d", mtime=9),), NO_BASE),
     "nanoseconds": ("directory mtime", (_D,), (directory("d", nanos=5),), None),
+    "folder above": ("implied directory", (directory("d", mode=0o700),), (file("d/e/x"),), None),
+    "folder above a whiteout": ("implied directory", (_D,), (whiteout("d/x"),), None),
+    "folder above an opaque": ("implied directory", (_D,), (opaque("d/e"),), None),
+    "folder above a header": (
+        "implied directory",
+        (directory("pax", uid=7),),
+        (replace(global_header(comment=b"c"), name=b"pax/x", path="pax/x"),),
+        None,
+    ),
+    "file named as a header": (
+        "same path",
+        (file("pax_global_header"),),
+        (global_header(comment=b"c"),),
+        None,
+    ),
     "deleted file": ("whiteout", (file("x"),), (whiteout("x"),), NO_BASE),
     "deleted folder": ("whiteout", (directory("x"),), (whiteout("x"),), NO_BASE),
     "deleted target": ("whiteout", (hardlink("x", "t"),), (whiteout("t"),), (file("t"),)),
@@ -203,6 +249,9 @@ HELD: dict[str, tuple[str, Layer, Layer, Layer | None]] = {
         (hardlink("t", "u"),),
         (file("t", "1"), file("u", "2")),
     ),
+    # podman and docker refuse such links; where overlay is mounted to unpack, the upper layer takes
+    # the target with it, and the lower link is left as a file of its own
+    "the same target": ("link target", (hardlink("x", "t"),), (hardlink("y", "t"),), None),
     "link of a link": ("link target", (hardlink("x", "t"),), (hardlink("y", "x"),), (file("t"),)),
     "below a file": ("below a file", (file("d/x"),), (file("d"),), NO_BASE),
     "far below a file": ("below a file", (file("d/e/f/x"),), (file("d"),), NO_BASE),
@@ -249,6 +298,9 @@ HELD: dict[str, tuple[str, Layer, Layer, Layer | None]] = {
     ),
 }
 
+#: targets of links: a link to nothing holds a layer
+TARGETS: Layer = (file("t"), file("d/t"))
+
 FREE: dict[str, tuple[Layer, Layer]] = {
     "other paths": ((file("x"),), (file("y"),)),
     "beside each other": ((file("d/x"),), (file("d/y"),)),
@@ -258,12 +310,13 @@ FREE: dict[str, tuple[Layer, Layer]] = {
         (directory("d", mode=0o1777, uid=1, gid=2, xattrs={"user.x": b"1", "user.y": b"2"}),),
         (directory("d", mode=0o1777, uid=1, gid=2, xattrs={"user.x": b"1", "user.y": b"2"}),),
     ),
-    "a folder above": ((directory("d", mode=0o700),), (file("d/e/x"),)),
+    "a folder above": ((directory("d", mode=0o700),), (directory("d", mode=0o700), file("d/x"))),
     "the root above": ((directory("", mode=0o700),), (file("x"), whiteout("y"), opaque("d"))),
+    "the same header": ((global_header(comment=b"1"),), (global_header(comment=b"2"),)),
     "the same whiteout": ((whiteout("x"), file("a")), (whiteout("x"), file("b"))),
-    "a folder above a whiteout": ((_D,), (whiteout("d/x"),)),
-    "a folder above an opaque": ((_D,), (opaque("d/e"),)),
-    "the same target": ((hardlink("x", "t"),), (hardlink("y", "t"),)),
+    "a folder above a whiteout": ((_D,), (_D, whiteout("d/x"))),
+    "a folder above an opaque": ((_D,), (_D, opaque("d/e"))),
+    "a folder that both imply": ((file("d/x"),), (whiteout("d/y"),)),
     "a folder above a target": ((_D,), (hardlink("x", "d/t"),)),
     "other bytes that are no text": ((file(ODD),), (file(os.fsdecode(b"caf\xe8")),)),
     "bytes and their printed form": ((file(ODD),), (file("caf\\xe9"),)),
@@ -273,8 +326,10 @@ FREE: dict[str, tuple[Layer, Layer]] = {
 @pytest.fixture(scope="module")
 def conflicts(tmp_path_factory: pytest.TempPathFactory) -> Conflicts:
     """The conflicts of all cases, in both orders."""
-    pairs = [(one, other) for _, one, other, _ in HELD.values()] + list(FREE.values())
-    return conflicts_of(tmp_path_factory.mktemp("cases"), [*pairs, *((b, a) for a, b in pairs)])
+    pairs = [(one, other) for _, one, other, _ in HELD.values()]
+    free = [(TARGETS, *pair) for pair in FREE.values()]
+    swapped = [(*base, b, a) for *base, a, b in (*pairs, *free)]
+    return conflicts_of(tmp_path_factory.mktemp("cases"), [*pairs, *free, *swapped])
 
 
 @pytest.mark.parametrize("case", HELD)
@@ -302,7 +357,143 @@ def test_layers_without_a_conflict_may_swap(case: str, conflicts: Conflicts) -> 
     one, other = FREE[case]
     for lower, upper in ((one, other), (other, one)):
         assert meetings(lower, upper) == []
+        assert (1, 2) not in held_pairs((TARGETS, lower, upper), "identical")
         assert (key(lower), key(upper)) not in conflicts
+
+
+# Layers that commute with no other layer of their image: the rule, the layers below, the layer, and
+# the path that is the reason. ANY meets none of them.
+
+ANY: Layer = (file("any"),)
+LINKED: Layer = (directory("usr/lib"), symlink("lib", "usr/lib"))
+
+APART: dict[str, tuple[str, Layer, Layer, str]] = {
+    "file through a symlink": ("through a symlink", LINKED, (file("lib/x"),), "lib/x"),
+    "folder through a symlink": ("through a symlink", LINKED, (directory("lib/d"),), "lib/d"),
+    "far through a symlink": ("through a symlink", LINKED, (file("lib/a/b/c"),), "lib/a/b/c"),
+    "whiteout through a symlink": ("through a symlink", LINKED, (whiteout("lib/z"),), "lib/z"),
+    "opaque at a symlink": ("through a symlink", LINKED, (opaque("lib"),), "lib"),
+    "target through a symlink": (
+        "through a symlink",
+        (*LINKED, file("lib/z")),
+        (hardlink("x", "lib/z"),),
+        "lib/z",
+    ),
+    "through another name of a symlink": (
+        "through a symlink",
+        (symlink("s", "usr"), hardlink("lib", "s")),
+        (file("lib/y"),),
+        "lib/y",
+    ),
+    "the folder comes too late": (
+        "through a symlink",
+        LINKED,
+        (file("lib/x"), directory("lib")),
+        "lib/x",
+    ),
+    "aufs metadata": ("unlike entry", (), (file(".wh..wh.plnk/1"),), ".wh..wh.plnk/1"),
+    "whiteout without a name": ("unlike entry", (), (file("d/.wh."),), "d/.wh."),
+    "redirect": (
+        "unlike entry",
+        (),
+        (directory("d", xattrs={"trusted.overlay.redirect": b"e"}),),
+        "d",
+    ),
+    "opaque by an xattr": (
+        "unlike entry",
+        (),
+        (directory("d", xattrs={"user.overlay.opaque": b"y"}),),
+        "d",
+    ),
+    "type that is unknown": ("unlike entry", (), (file("x", flag=b"V"),), "x"),
+    "link to nothing": ("dangling link", (), (hardlink("x", "gone"),), "x"),
+    "link to a folder": ("dangling link", (directory("d"),), (hardlink("x", "d"),), "x"),
+    "link to a folder of its layer": (
+        "dangling link",
+        (),
+        (directory("d"), hardlink("x", "d")),
+        "x",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def conflicts_with_any(tmp_path_factory: pytest.TempPathFactory) -> Conflicts:
+    """The conflicts of all these cases, with ANY below the layer and above it."""
+    cases = [(below, layer) for _, below, layer, _ in APART.values()] + list(TOGETHER.values())
+    built = [
+        stack for below, layer in cases for stack in ((below, ANY, layer), (below, layer, ANY))
+    ]
+    assert len({layer for _, layer in cases}) == len(cases)
+    return conflicts_of(tmp_path_factory.mktemp("apart"), built)
+
+
+@pytest.mark.parametrize("case", APART)
+def test_a_layer_that_unpackers_show_differently_keeps_its_place(
+    case: str, conflicts_with_any: Conflicts
+) -> None:
+    """It commutes with no layer, also not with one that has nothing in common with it."""
+    rule, _, layer, path = APART[case]
+    above = ("equivalent", rule, None, path, 1)
+    assert conflicts_with_any[key(ANY), key(layer)] == above
+    assert conflicts_with_any[key(layer), key(ANY)] == ("equivalent", rule, path, None, 1)
+
+
+# The same without a reason: the layers below, and the layer.
+
+TOGETHER: dict[str, tuple[Layer, Layer]] = {
+    "a folder in place of a symlink": (LINKED, (directory("lib"), file("lib/x"))),
+    "a whiteout in such a folder": (LINKED, (directory("lib"), whiteout("lib/z"))),
+    "a new symlink": (LINKED, (symlink("lib", "opt"),)),
+    "names that begin alike": (LINKED, (file("lib2/x"), file("li"))),
+    "a symlink that comes later": ((), (file("s/x"), symlink("s", "rr"))),
+    "a folder after a symlink": ((), (symlink("s", "rr"), directory("s"), file("s/x"))),
+    "a link of its layer": ((), (file("t"), hardlink("x", "t"))),
+    "a link to a lower file": ((file("t"),), (hardlink("x", "t"),)),
+    "other xattrs": ((), (file("x", xattrs={"user.overlay": b"1", "trusted.x": b"2"}),)),
+    "a device that overlay hides": ((), (device("x", major=0, minor=0),)),
+    "a global header": ((), (global_header(comment=b"c"), file("x"))),
+}
+
+
+@pytest.mark.parametrize("case", TOGETHER)
+def test_other_layers_may_still_move(case: str, conflicts_with_any: Conflicts) -> None:
+    """Entries that every unpacker shows the same in any order hold nothing."""
+    layer = TOGETHER[case][1]
+    assert (key(ANY), key(layer)) not in conflicts_with_any
+    assert (key(layer), key(ANY)) not in conflicts_with_any
+
+
+def test_a_symlink_above_a_layer_holds_it_by_its_paths_alone(tmp_path: Path) -> None:
+    """Only a layer above the symlink goes through it."""
+    one = (file("lib/x"),)
+    found = conflicts_of(tmp_path, [(one, LINKED, ANY)])
+    assert set(found) == {(key(one), key(LINKED))}
+    assert found[key(one), key(LINKED)][:2] == ("equivalent", "below a file")
+
+
+def test_a_pair_has_the_conflicts_of_all_its_images(tmp_path: Path) -> None:
+    """A layer that goes through a symlink in one image keeps its order in the others too."""
+    one = (file("lib/x"),)
+    found = conflicts_of(tmp_path, [(ANY, one), (LINKED, ANY, one)])
+    assert found[key(ANY), key(one)] == ("equivalent", "through a symlink", None, "lib/x", 1)
+    assert (key(LINKED), key(ANY)) not in found
+
+
+def test_a_rule_of_two_paths_comes_before_that_of_one(tmp_path: Path) -> None:
+    """Of a pair that meets, the paths at which it meets are the evidence."""
+    one, other = (hardlink("x", "gone"), file("y", "1")), (file("y", "2"),)
+    found = conflicts_of(tmp_path, [(one, other)])
+    assert found[key(one), key(other)] == ("equivalent", "same path", "y", "y", 1)
+    folders = (directory("f"), hardlink("x", "gone")), (directory("f", mtime=9),)
+    found = conflicts_of(tmp_path / "times", [folders])
+    assert found[key(folders[0]), key(folders[1])] == (
+        "equivalent",
+        "dangling link",
+        "x",
+        None,
+        1,
+    )
 
 
 def test_the_witness_is_of_the_stricter_grade(tmp_path: Path) -> None:

@@ -356,11 +356,7 @@ class _Judge:
     def _growth(self) -> Iterator[EvidenceTable]:
         if self.baseline is None:
             return
-        (scan,) = self._questions.rows(queries.scan())
-        changes = queries.diff_scan_changes(old=self.baseline, new=scan["scan"])
-        added = [
-            row for row in self._questions.rows(changes) if row["change"] in ("appeared", "grew")
-        ]
+        added = self._questions.rows(queries.check_growth_changes(baseline=self.baseline))
         for title, what in (
             ("sources that are new or grew", "source"),
             ("new images", "image"),

@@ -23,6 +23,8 @@ class ReorderInput:
 
     options: ReorderOptions
     images: list[ImageLayers]
+    #: whether the image is complete, and one of those that may change
+    may_change: list[bool]
     stacks: list[Stack]
     #: the same stacks, with the layers of each image's base kept at its bottom
     base_kept_stacks: list[Stack]
@@ -80,10 +82,14 @@ def reorder_input(questions: Questions, options: ReorderOptions) -> ReorderInput
         (row["lower_layer"], row["upper_layer"]): row
         for row in questions.rows(queries.reorder_conflicts(grade=options.grade.value))
     }
+    may_change = [
+        layers[0]["complete"] and (selected is None or image in selected)
+        for image, layers in images.items()
+    ]
     stacks, base_kept_stacks = [], []
-    for image, layers in images.items():
+    for layers, free in zip(images.values(), may_change, strict=True):
         stack = [numbers[row["layer"]] for row in layers]
-        if not layers[0]["complete"] or (selected is not None and image not in selected):
+        if not free:
             stacks.append(fixed_stack(stack))
             base_kept_stacks.append(fixed_stack(stack))
             continue
@@ -93,6 +99,7 @@ def reorder_input(questions: Questions, options: ReorderOptions) -> ReorderInput
     return ReorderInput(
         options=options,
         images=list(images.values()),
+        may_change=may_change,
         stacks=stacks,
         base_kept_stacks=base_kept_stacks,
         sizes=sizes,

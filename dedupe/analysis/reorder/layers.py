@@ -23,10 +23,11 @@ Phases
    made for each of ``_WEIGHTS``; those that no other plan beats in both figures are the *choices*,
    and the one with the fewest stored and pulled bytes together is taken.
 2. Describe every image that moves, and what its order saves: the bytes that the plan would store
-   more if this image alone kept today's order.
+   more if this image alone kept today's order, and the bytes that its order would save alone.
+   Orders depend on each other, so neither figure adds up to what the plan saves.
 3. Prove every proposal, unless the options say otherwise. The rules that forbid pairs of layers to
    change places imply that the views are equal; the proof checks that on the merged views
-   themselves.
+   themselves. Layers for which the rules prove nothing keep their places, and are listed.
 """
 
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ from dedupe.analysis.interface import Questions
 from dedupe.analysis.reorder.input import ReorderInput
 from dedupe.analysis.reorder.plans import Plan, PlanChoice, Proposal
 from dedupe.analysis.reorder.proofs import ReorderQuestions, with_proofs
-from dedupe.analysis.reorder.proposals import ProposalBuilder
+from dedupe.analysis.reorder.proposals import ProposalBuilder, unproven_layers
 from dedupe.analysis.selection import one_image
 from dedupe.errors import StoreError
 from dedupe.model.choices import Objective
@@ -86,6 +87,7 @@ def plan_layers(questions: ReorderQuestions, given: ReorderInput) -> Plan:
         pull_today=given.total_pull_bytes(given.today),
         pull_proposed=given.total_pull_bytes(found.orders),
         proposals=proposals,
+        unproven=unproven_layers(given),
         choices=found.choices,
         explained=None if explained is None else _explained(explained, builder, proposals),
     )
@@ -159,18 +161,22 @@ def _proposals(
     given: ReorderInput, orders: Sequence[Order], builder: ProposalBuilder
 ) -> list[Proposal]:
     """Phase 2: the images that move, the one that saves most first."""
-    trie = Trie(given.sizes)
+    planned, today = Trie(given.sizes), Trie(given.sizes)
     for stack, order in zip(given.stacks, orders, strict=True):
-        trie.add(stack.layers_in(order))
+        planned.add(stack.layers_in(order))
+        today.add(stack.layers)
     found = []
     for number, (stack, order) in enumerate(zip(given.stacks, orders, strict=True)):
         if order == stack.today:
             continue
         proposed = stack.layers_in(order)
-        trie.remove(proposed)
-        saves = trie.cost(stack.layers) - trie.cost(proposed)
-        trie.add(proposed)
-        found.append(builder.build(number, saves))
+        planned.remove(proposed)
+        saves = planned.cost(stack.layers) - planned.cost(proposed)
+        planned.add(proposed)
+        today.remove(stack.layers)
+        alone = today.cost(stack.layers) - today.cost(proposed)
+        today.add(stack.layers)
+        found.append(builder.build(number, saves, alone))
     return sorted(found, key=lambda each: (-each.saves_bytes, -_pulls_saved(each), each.name))
 
 

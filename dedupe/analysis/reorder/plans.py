@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from dedupe.analysis import queries
 from dedupe.model.choices import Grade, Objective
@@ -35,10 +36,28 @@ class Constraint:
     lower: int
     upper: int
     rule: str
-    lower_path: str
-    upper_path: str
+    #: None if the path of the other layer alone is the reason
+    lower_path: str | None
+    upper_path: str | None
     #: number of paths that are a reason, this one included
     paths: int
+
+    @property
+    def unproven(self) -> bool:
+        """Whether one of the layers commutes with no other: unpackers show its entries differently.
+
+        Another order might show the same, but that cannot be proven.
+        """
+        return self.lower_path is None or self.upper_path is None
+
+
+class Verdict(StrEnum):
+    """What is known of an image in another order."""
+
+    #: every unpacker shows the same
+    EQUAL = "equal"
+    #: an unpacker might show something else
+    UNPROVEN = "unproven"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +130,8 @@ class Proposal:
     constraints: tuple[Constraint, ...]
     #: bytes that the plan would store more if this image alone kept its order
     saves_bytes: int
+    #: bytes that the order saves if every other image keeps today's; negative if it stores more
+    saves_alone_bytes: int
     #: bytes that a release is expected to pull again; None if the image has no tag series
     pull_today: float | None
     pull_proposed: float | None
@@ -144,6 +165,26 @@ class Proposal:
         )
 
     @property
+    def unproven_because(self) -> str | None:
+        """Why the order is not proven to show the same; None if it is proven."""
+        if not self.moved:
+            return None
+        if self.proof is None:
+            return "the merged views were not compared"
+        if not self.proof.equal:
+            return "the merged views differ"
+        swapped = {(swap.lower, swap.upper) for swap in self.swaps}
+        for each in self.constraints:
+            if (each.lower, each.upper) in swapped:
+                return f"layers {each.lower} and {each.upper} do not commute: {each.rule}"
+        return None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the order is proven to show the same."""
+        return Verdict.EQUAL if self.unproven_because is None else Verdict.UNPROVEN
+
+    @property
     def free(self) -> bool:
         """Whether a build file can be changed to this order without checking its steps."""
         return not self.below_base and all(swap.reason is None for swap in self.swaps)
@@ -152,6 +193,21 @@ class Proposal:
     def proposed_layers(self) -> list[PlacedLayer]:
         """The layers in the proposed order, the lowest first."""
         return [self.layers[position] for position in self.order]
+
+
+@dataclass(frozen=True, slots=True)
+class UnprovenLayer:
+    """A layer of an image that keeps its place, because unpackers show its entries differently."""
+
+    image_id: str
+    name: str
+    #: layer index, 0 = base
+    position: int
+    rule: str
+    #: evidence: one of its paths
+    path: str
+    #: number of such paths
+    paths: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +242,8 @@ class Plan:
     pull_proposed: float
     #: images that move, the one that saves most first
     proposals: list[Proposal]
+    #: layers of which no other order can be proven equal, in the order of images and positions
+    unproven: list[UnprovenLayer]
     #: plans of which none beats another in both figures; only for both objectives
     choices: list[PlanChoice] = field(default_factory=list)
     #: the image of the option ``explain``

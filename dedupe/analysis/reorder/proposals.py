@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from dedupe.analysis.reorder.input import Conflicts, ImageLayers, ReorderInput, conflicting_pairs
-from dedupe.analysis.reorder.plans import Constraint, PlacedLayer, Proposal
+from dedupe.analysis.reorder.plans import Constraint, PlacedLayer, Proposal, UnprovenLayer
 from dedupe.reorder.stack import Order, Stack
 
 #: chain of layers, the lowest first -> number of images that have it
@@ -27,7 +27,7 @@ class ProposalBuilder:
         self._today = _images_by_chain(stacks, [stack.today for stack in stacks])
         self._proposed = _images_by_chain(stacks, orders)
 
-    def build(self, number: int, saves_bytes: int = 0) -> Proposal:
+    def build(self, number: int, saves_bytes: int = 0, saves_alone_bytes: int = 0) -> Proposal:
         """The proposal for one image, without a proof."""
         stack, order = self._stacks[number], self._orders[number]
         layers = self._given.images[number]
@@ -41,8 +41,9 @@ class ProposalBuilder:
             stack=stack,
             order=order,
             layers=self._layers(stack, order, layers, rates),
-            constraints=tuple(_constraints(layers, self._given.conflicts)),
+            constraints=tuple(constraints_of(layers, self._given.conflicts)),
             saves_bytes=saves_bytes,
+            saves_alone_bytes=saves_alone_bytes,
             pull_today=self._given.pull_bytes(number, stack.today) if rates else None,
             pull_proposed=self._given.pull_bytes(number, order) if rates else None,
         )
@@ -78,9 +79,35 @@ def _images_by_chain(stacks: Sequence[Stack], orders: Sequence[Order]) -> _Image
     )
 
 
-def _constraints(layers: ImageLayers, conflicts: Conflicts) -> Iterable[Constraint]:
+def constraints_of(layers: ImageLayers, conflicts: Conflicts) -> Iterable[Constraint]:
+    """The pairs of an image's layers that must keep their order."""
     for lower, upper in conflicting_pairs(layers, conflicts):
         row = conflicts[layers[lower]["layer"], layers[upper]["layer"]]
         yield Constraint(
             lower, upper, row["rule"], row["lower_path"], row["upper_path"], row["paths"]
         )
+
+
+def unproven_layers(given: ReorderInput) -> list[UnprovenLayer]:
+    """Layers that keep their places because no other order can be proven equal.
+
+    Images that are incomplete, or that the options leave out, have none: they keep their order in
+    any case.
+    """
+    found: dict[tuple[str, int, str], UnprovenLayer] = {}
+    for layers, may_change in zip(given.images, given.may_change, strict=True):
+        if not may_change:
+            continue
+        image = layers[0]
+        for each in constraints_of(layers, given.conflicts):
+            if not each.unproven:
+                continue
+            position = each.lower if each.upper_path is None else each.upper
+            path = each.lower_path or each.upper_path or ""
+            found.setdefault(
+                (image["image_id"], position, each.rule),
+                UnprovenLayer(
+                    image["image_id"], image["name"], position, each.rule, path, each.paths
+                ),
+            )
+    return sorted(found.values(), key=lambda each: (each.name, each.image_id, each.position))

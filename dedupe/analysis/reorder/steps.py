@@ -34,14 +34,19 @@ def plan_steps(questions: Questions, given: ReorderInput) -> StepPlan:
     stacks, sizes = _class_stacks(given)
     today = [stack.today for stack in stacks]
     orders = storage_orders(stacks, sizes, given.options.budget_seconds)
-    reproducible = _built_bytes(_two_largest(given, stacks, today))
+    largest_today = _two_largest(given, stacks, today)
+    reproducible = _built_bytes(largest_today)
     largest = _two_largest(given, stacks, orders)
     # the search counts every layer of a class as the largest one, so a plan can be worse than today
     if _built_bytes(largest) >= reproducible:
-        orders, largest = today, _two_largest(given, stacks, today)
+        orders, largest = today, largest_today
     builder = ProposalBuilder(given, stacks, orders)
     proposals = [
-        builder.build(number, _saves(given.images[number], stacks[number], order, largest))
+        builder.build(
+            number,
+            -_saves(given.images[number], stacks[number], (order, today[number]), largest),
+            _saves(given.images[number], stacks[number], (today[number], order), largest_today),
+        )
         for number, order in enumerate(orders)
         if order != today[number]
     ]
@@ -102,15 +107,19 @@ def _chain_sizes(layers: ImageLayers, stack: Stack, order: Order) -> dict[tuple[
     }
 
 
-def _saves(layers: ImageLayers, stack: Stack, order: Order, largest: _TwoLargest) -> int:
-    """Bytes that the plan would store more if this image alone kept today's order."""
-    own = _chain_sizes(layers, stack, order)
+def _saves(
+    layers: ImageLayers, stack: Stack, orders: tuple[Order, Order], largest: _TwoLargest
+) -> int:
+    """Bytes saved if this image alone changes from the first order to the second.
+
+    ``largest`` is that of all images, this one in its first order.
+    """
+    own, other = (_chain_sizes(layers, stack, order) for order in orders)
 
     def without_this_image(chain: tuple[int, ...]) -> int:
         first, second = largest.get(chain, (0, 0))
         return second if own.get(chain) == first else first
 
     freed = sum(largest[chain][0] - without_this_image(chain) for chain in own)
-    today = _chain_sizes(layers, stack, stack.today)
-    added = sum(max(0, size - without_this_image(chain)) for chain, size in today.items())
-    return added - freed
+    added = sum(max(0, size - without_this_image(chain)) for chain, size in other.items())
+    return freed - added

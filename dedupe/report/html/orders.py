@@ -5,10 +5,16 @@ from dataclasses import dataclass
 from dedupe.analysis.page import PROPOSALS_SHOWN
 from dedupe.analysis.reorder.plans import Plan, Proposal, StepPlan
 from dedupe.report.reorder.parts import (
+    DEPENDENT,
     UNKNOWN_STEP,
+    alone,
     build_file,
+    equality,
     layers_above_base,
     reasons,
+    sentence,
+    unproven,
+    unproven_layer,
     verdict,
 )
 from dedupe.report.units import human, short_step
@@ -71,6 +77,11 @@ class OrdersSection:
     saved_bytes: int
     shared_bytes: int
     repeats: list[RepeatedStep]
+    #: why the figures of images do not add up to ``saved_bytes``; empty for a single image
+    dependent: str
+    #: how many layers keep their places unproven, and which; empty if none
+    unproven: str
+    unproven_layers: list[str]
 
 
 def orders_section(plan: Plan, steps: StepPlan) -> OrdersSection:
@@ -93,6 +104,9 @@ def orders_section(plan: Plan, steps: StepPlan) -> OrdersSection:
             )
             for row in steps.repeats[:PROPOSALS_SHOWN]
         ],
+        dependent=sentence(DEPENDENT) if len(plan.proposals) > 1 else "",
+        unproven=sentence(unproven(plan)),
+        unproven_layers=[unproven_layer(each) for each in plan.unproven[:PROPOSALS_SHOWN]],
     )
 
 
@@ -100,7 +114,7 @@ def _image_order(found: Proposal, verb: str) -> ImageOrder:
     kept = layers_above_base(found)
     return ImageOrder(
         name=found.name,
-        gain=f"{verb} {human(found.saves_bytes)}",
+        gain=f"{verb} {human(found.saves_bytes)} in this plan, {alone(found, plain=False)}",
         base=found.base if kept and found.base else "",
         stack=_stack(found)[kept:],
         proof=_proof(found),
@@ -129,8 +143,4 @@ def _stack(found: Proposal) -> list[StackRow]:
 
 
 def _proof(found: Proposal) -> str:
-    if found.proof is None:
-        return ""
-    if not found.proof.equal:
-        return "Not proven: the merged views differ."
-    return f"Both orders show the same {found.proof.paths:,} paths."
+    return sentence(equality(found)) if found.proof is not None else ""

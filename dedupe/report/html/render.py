@@ -149,7 +149,9 @@ def _sections(
 
 
 def _has_orders(shown: dict[str, Table], orders: OrdersSection) -> bool:
-    return bool(shown["orders"].rows or orders.layers or orders.steps or orders.repeats)
+    return bool(
+        shown["orders"].rows or orders.layers or orders.steps or orders.repeats or orders.unproven
+    )
 
 
 def _labelled(tile: Tile) -> dict[str, object]:

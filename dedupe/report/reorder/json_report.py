@@ -37,6 +37,17 @@ def to_json(plan: Plan, steps: StepPlan | None) -> str:
                 for each in plan.choices
             ],
             "proposals": [_proposal(each) for each in plan.proposals],
+            "unproven": [
+                {
+                    "image": each.name,
+                    "image_id": each.image_id,
+                    "position": each.position,
+                    "rule": each.rule,
+                    "path": each.path,
+                    "paths": each.paths,
+                }
+                for each in plan.unproven
+            ],
             "explained": _proposal(plan.explained) if plan.explained else None,
             "steps": _steps(steps) if steps else None,
         }
@@ -67,6 +78,7 @@ def _proposal(found: Proposal) -> _Object:
         "moved": found.moved,
         "below_base": found.below_base,
         "saves_bytes": found.saves_bytes,
+        "saves_alone_bytes": found.saves_alone_bytes,
         "pull_today_bytes": None if found.pull_today is None else round(found.pull_today),
         "pull_proposed_bytes": None if found.pull_proposed is None else round(found.pull_proposed),
         "layers": [_layer(found, layer) for layer in found.layers],
@@ -78,6 +90,7 @@ def _proposal(found: Proposal) -> _Object:
                 "lower_path": each.lower_path,
                 "upper_path": each.upper_path,
                 "paths": each.paths,
+                "unproven": each.unproven,
             }
             for each in found.constraints
         ],
@@ -91,6 +104,8 @@ def _proposal(found: Proposal) -> _Object:
             for swap in found.swaps
         ],
         "build_file": {"verdict": verdict(found), "lines": build_file(found)},
+        "verdict": found.verdict.value,
+        "unproven_because": found.unproven_because,
         "proof": _proof(found),
     }
 

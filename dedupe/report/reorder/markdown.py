@@ -4,7 +4,19 @@ from collections.abc import Sequence
 
 from dedupe.analysis import queries
 from dedupe.analysis.reorder.plans import Plan, Proposal, StepPlan
-from dedupe.report.reorder.parts import build_file, gain, layers_above_base, reasons, verdict
+from dedupe.report.reorder.parts import (
+    DEPENDENT,
+    alone,
+    build_file,
+    equality,
+    gain,
+    layers_above_base,
+    reasons,
+    sentence,
+    unproven,
+    unproven_layer,
+    verdict,
+)
 from dedupe.report.text import code_block, code_span, markdown_table
 from dedupe.report.units import counted, human, short_step
 
@@ -13,7 +25,7 @@ _STEP = 80
 
 def to_markdown(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int) -> str:
     """Totals; for each image that moves both orders, the proof and the build file."""
-    parts = [*_totals(plan, plain=plain)]
+    parts = [*_totals(plan, plain=plain, limit=limit)]
     for each in plan.proposals[: limit or None]:
         head = f"### {code_span(each.name)}: {gain(each, plan.options.objective, plain=plain)}\n"
         parts += [head, _orders(each, plain=plain), _proof(each), _build_file(each)]
@@ -22,7 +34,14 @@ def to_markdown(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int) 
     return "\n".join(parts)
 
 
-def _totals(plan: Plan, *, plain: bool) -> list[str]:
+def _unproven(plan: Plan, limit: int) -> str:
+    shown = plan.unproven[: limit or None]
+    rest = len(plan.unproven) - len(shown)
+    lines = [f"- {code_span(unproven_layer(each))}\n" for each in shown]
+    return "".join([*lines, f"- and {rest:,} more: --limit 0\n"] if rest else lines)
+
+
+def _totals(plan: Plan, *, plain: bool, limit: int) -> list[str]:
     saved = human(plan.today_bytes - plan.proposed_bytes, plain=plain)
     text = (
         f"{counted(plan.images, 'image')}, {len(plan.proposals):,} would change: {saved} of "
@@ -35,6 +54,10 @@ def _totals(plan: Plan, *, plain: bool) -> list[str]:
             "each saved"
         )
     parts = [f"## Orders of layers for {plan.options.objective}\n", f"{text}.\n"]
+    if len(plan.proposals) > 1:
+        parts.append(f"{sentence(DEPENDENT)}\n")
+    if plan.unproven:
+        parts += [f"{sentence(unproven(plan))[:-1]}:\n", _unproven(plan, limit)]
     if plan.choices:
         parts.append(
             markdown_table(
@@ -57,11 +80,16 @@ def _steps(steps: StepPlan, *, plain: bool, limit: int) -> list[str]:
     shared = human(steps.today_bytes - steps.proposed_bytes, plain=plain)
     parts = [f"## Orders of build steps: a rebuild would share {shared}\n"]
     for each in steps.proposals[: limit or None]:
-        head = f"### {code_span(each.name)}: shares {human(each.saves_bytes, plain=plain)}\n"
+        head = f"### {code_span(each.name)}: {_shared(each, plain=plain)}\n"
         parts += [head, _orders(each, plain=plain), _build_file(each)]
     if steps.repeats:
         parts.append(_repeats(steps.repeats[: limit or None], plain=plain))
     return parts
+
+
+def _shared(found: Proposal, *, plain: bool) -> str:
+    shared = human(found.saves_bytes, plain=plain)
+    return f"shares {shared} in this plan, {alone(found, plain=plain)}"
 
 
 def _repeats(rows: Sequence[queries.ReorderStepRepeatsRow], *, plain: bool) -> str:
@@ -99,13 +127,9 @@ def _orders(found: Proposal, *, plain: bool) -> str:
 
 def _proof(found: Proposal) -> str:
     proof = found.proof
-    if proof is None:
-        return "Not proven.\n"
-    if not proof.equal:
-        return "**Not proven: the merged views differ.**\n"
-    return (
-        f"Both orders show the same {proof.paths:,} paths, grade {proof.grade}: `{proof.today}`\n"
-    )
+    if proof is None or found.unproven_because is not None:
+        return f"**{sentence(equality(found))}**\n"
+    return f"{sentence(equality(found))[:-1]}, grade {proof.grade}: `{proof.today}`\n"
 
 
 def _build_file(found: Proposal) -> str:

@@ -3,14 +3,19 @@
 from collections.abc import Sequence
 
 from dedupe.analysis import queries
-from dedupe.analysis.reorder.plans import PlacedLayer, Plan, Proposal, StepPlan
+from dedupe.analysis.reorder.plans import Constraint, PlacedLayer, Plan, Proposal, StepPlan
 from dedupe.model.choices import Objective
 from dedupe.report.reorder.parts import (
+    DEPENDENT,
     GRADES,
     UNKNOWN_STEP,
+    alone,
     build_file,
+    equality,
     gain,
     layers_above_base,
+    unproven,
+    unproven_layer,
     verdict,
 )
 from dedupe.report.text import INDENT, aligned, sizer
@@ -25,7 +30,7 @@ _EXPLAINED_INDENT = " " * 20
 
 def to_terminal(plan: Plan, steps: StepPlan | None, *, plain: bool, limit: int = _SHOWN) -> str:
     """What other orders save; for each image that moves, both orders and the proof."""
-    lines = [*_totals(plan, plain=plain), ""]
+    lines = [*_totals(plan, plain=plain), *_unproven(plan, limit), ""]
     if not plan.proposals:
         lines += [_no_proposal(plan), ""]
     for each in plan.proposals[: limit or None]:
@@ -69,6 +74,8 @@ def _totals(plan: Plan, *, plain: bool) -> list[str]:
             else "no layer is stored twice"
         ),
     ]
+    if len(plan.proposals) > 1:
+        lines.append(f"{INDENT}{DEPENDENT}")
     if plan.bases_kept_bytes > plan.proposed_bytes and plan.options.objective is Objective.STORAGE:
         kept = human(plan.today_bytes - plan.bases_kept_bytes, plain=plain)
         lines.append(f"{INDENT}{kept} of it if base images stay as they are: --keep-bases")
@@ -84,6 +91,16 @@ def _totals(plan: Plan, *, plain: bool) -> list[str]:
             f"{counted(plan.incomplete_images, 'image')} could not be read completely: order kept"
         )
     return lines
+
+
+def _unproven(plan: Plan, limit: int) -> list[str]:
+    """The layers for which no other order can be proven."""
+    if not plan.unproven:
+        return []
+    shown = plan.unproven[: limit or None]
+    rest = len(plan.unproven) - len(shown)
+    more = [f"  and {rest:,} more: --limit 0"] if rest else []
+    return ["", unproven(plan), *(f"  {unproven_layer(each)}" for each in shown), *more]
 
 
 def _choices(plan: Plan, *, plain: bool) -> list[str]:
@@ -160,17 +177,17 @@ def _cell(layer: PlacedLayer, *, plain: bool) -> str:
 
 def _proof(found: Proposal) -> list[str]:
     proof = found.proof
-    if proof is None:
-        return ["  not proven (--no-proof)"] if found.moved else []
-    if not proof.equal:
-        return [f"  NOT PROVEN: the views differ, {proof.today} and {proof.proposed}"]
+    if not found.moved:
+        return []
+    if proof is None or found.unproven_because is not None:
+        return [f"  {equality(found)}"]
     mtimes = (
         f"; {counted(proof.folder_mtimes, 'directory')} with another mtime"
         if proof.folder_mtimes
         else ""
     )
     return [
-        f"  proof: both orders show the same {proof.paths:,} paths{mtimes}",
+        f"  proof: {equality(found)}{mtimes}",
         f"         view {proof.today}",
     ]
 
@@ -204,7 +221,8 @@ def _steps(plan: Plan, steps: StepPlan, *, plain: bool, limit: int) -> list[str]
     ]
     for each in shown[: limit or None]:
         lines += [
-            f"{each.name}: shares {human(each.saves_bytes, plain=plain)}",
+            f"{each.name}: shares {human(each.saves_bytes, plain=plain)} in this plan, "
+            f"{alone(each, plain=plain)}",
             *_side_by_side(each, plain=plain),
             *_suggestion(each),
             "",
@@ -249,11 +267,22 @@ def _explained(found: Proposal, layer: PlacedLayer, *, plain: bool) -> list[str]
     ]
     for each in found.constraints:
         if each.upper == layer.position:
-            meets = f" and {each.upper_path}" if each.upper_path != each.lower_path else ""
             more = f" and {each.paths - 1:,} more" if each.paths > 1 else ""
-            path = each.lower_path or "/"
-            lines.append(f"{_EXPLAINED_INDENT}above {each.lower}: {each.rule}, {path}{meets}{more}")
+            lines.append(
+                f"{_EXPLAINED_INDENT}above {each.lower}: {each.rule}, {_paths(each)}{more}"
+            )
     return lines
+
+
+def _paths(each: Constraint) -> str:
+    """The paths that are the reason of a constraint, and the layer if it is of one layer alone."""
+    if each.lower_path is not None and each.upper_path is not None:
+        meets = f" and {each.upper_path or '/'}" if each.upper_path != each.lower_path else ""
+        return f"{each.lower_path or '/'}{meets}"
+    path, layer = (
+        (each.upper_path, each.upper) if each.lower_path is None else (each.lower_path, each.lower)
+    )
+    return f"{path or '/'} of layer {layer}: unproven"
 
 
 def _more(count: int, limit: int) -> list[str]:

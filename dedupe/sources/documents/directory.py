@@ -72,7 +72,8 @@ class SkopeoDirectory:
             if stat.S_ISREG(status.st_mode) and name != "version":
                 hexadecimal = len(name) == 64 and name.isalnum()
                 digest = Digest(f"sha256:{name}") if hexadecimal else None
-                blobs.append(StoredBlob(name, status.st_size, digest))
+                inode = (status.st_dev, status.st_ino)
+                blobs.append(StoredBlob(name, status.st_size, digest, inode))
         return blobs
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dedupe.errors import SourceError
 from dedupe.host.objects import ObjectListing, as_source_error, open_store, store_failures
 from dedupe.model.images import ObjectRef
-from dedupe.sources.interface import OnFailure
+from dedupe.sources.interface import HeldFile, OnFailure
 
 #: the wait for a small document costs more than its bytes, so request many at once
 _REQUESTS_AT_ONCE = 32
@@ -78,12 +78,10 @@ class ObjectHolder:
         """Whether an object below this name was listed."""
         return self._listing.is_folder(self._prefix + name)
 
-    def list_files(
-        self, folder: str, _on_failure: OnFailure | None = None
-    ) -> Iterator[tuple[str, int]]:
+    def list_files(self, folder: str, _on_failure: OnFailure | None = None) -> Iterator[HeldFile]:
         """List all objects below ``folder`` with their sizes."""
         for name in self._listing.below(self._prefix + folder):
-            yield name[len(self._prefix) :], self._listing.sizes[name]
+            yield HeldFile(name[len(self._prefix) :], self._listing.sizes[name])
 
     def prefetch(self, names: Iterable[str], *, keep: bool = False) -> None:
         """Fetch documents that will be read soon, many at once.
