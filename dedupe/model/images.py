@@ -68,8 +68,10 @@ class LayerState(StrEnum):
     READ = "read"
     #: its rows were in the catalog already, so its blob was not read
     REUSED = "reused"
-    #: read, but not what the manifest or config claims; its rows have a key of the source
+    #: read, but nothing proves its diff ID; its rows have a key of the source
     UNVERIFIED = "unverified"
+    #: read, but the content is not what the manifest or config claims, so the layer's is unknown
+    MISMATCHED = "mismatched"
     #: not in this source: the layout is sparse or has other platforms only
     ABSENT = "absent"
     #: a layer that may not be redistributed; its blob is elsewhere

@@ -15,6 +15,10 @@ class ProblemRow:
     code: str
     message: str
     severity: Severity
+    #: digest or diff ID of the blob or document that it is about; None if it is about another thing
+    blob: str | None = None
+    #: names of the images that need that blob, sorted
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class ScanOutcome:
     layers_reused: int
     entries: int
     errors: int
+    #: images with a layer that could not be read
+    incomplete_images: int
     problems: tuple[ProblemRow, ...]
     #: sources that were read without an error
     whole_sources: int = 0

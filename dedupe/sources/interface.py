@@ -177,14 +177,14 @@ class Contents:
         if reason not in self.unseen_references:
             self.unseen_references.append(reason)
 
-    def add_open_error(self, subject: str, error: SourceError) -> None:
+    def add_open_error(self, subject: str, error: SourceError, blob: str | None = None) -> None:
         """Keep an error of opening a file or folder of the store as a problem.
 
         ``permission-denied`` is kept once: if a user may not read one file of a store, it is the
-        same for all of them.
+        same for all of them. ``blob`` is as in ``add_error``.
         """
         if error.code != "permission-denied" or not self.has_problem(error.code):
-            self.add_error(subject, error)
+            self.add_error(subject, error, blob)
 
     def add_unseen_open(self, subject: str, error: SourceError) -> None:
         """As ``add_open_error``, of a file or folder that may hold references."""

@@ -127,13 +127,14 @@ def test_without_tar_split_data_the_folder_is_walked(driver: str, tmp_path: Path
     assert session.ask("SELECT DISTINCT verified FROM layers").rows == [("none",)]
 
 
-def test_changed_content_is_an_error_with_its_own_key(store: DockerRoot, tmp_path: Path) -> None:
-    """Bytes that are not those of the diff ID are an error, and kept under another key."""
+def test_changed_content_is_an_error_and_not_kept(store: DockerRoot, tmp_path: Path) -> None:
+    """Bytes that are not those of the diff ID are an error, and say nothing about the layer."""
     (store.tree(APP.chain_ids[0]) / "etc/a").write_bytes(b"9" * 400)
     outcome, session = scanned(tmp_path / "catalog", store.root)
     assert codes(outcome) == ["diff-id-mismatch"]
     proofs = session.ask("SELECT verified, count(*) FROM layers GROUP BY ALL ORDER BY ALL")
-    assert proofs.rows == [("none", 1), ("rebuild", 2)]
+    assert proofs.rows == [("rebuild", 2)]
+    assert [row["complete"] for row in session.rows("images")] == [False]
 
 
 @pytest.mark.parametrize("driver", DRIVERS)

@@ -284,8 +284,11 @@ class StorageReader:
         elif record.incomplete:
             state = LayerState.BROKEN
             self._contents.add_error(
-                record.layer_id,
-                SourceError("a layer that was not written completely", "layer-incomplete"),
+                diff_id,
+                SourceError(
+                    f"layer {record.layer_id} was not written completely", "layer-incomplete"
+                ),
+                diff_id,
             )
         elif root.has(self._driver, record.layer_id, "composefs-data"):
             state = LayerState.UNSUPPORTED

@@ -318,7 +318,7 @@ class DockerRoot:
                 raise SourceError(f"layer {diff_id} ({chain}) {missing}", "blob-missing")
             _check_folder(tree)
         except SourceError as error:
-            self._contents.add_open_error(subject, error)
+            self._contents.add_open_error(subject, error, diff_id)
             return replace(layer, state=state_after(error))
         used = usage.of(f"layer {layers.driver.name} {chain}").allocated_bytes
         return replace(layer, tree=tree, allocated_bytes=used)
