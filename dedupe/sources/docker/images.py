@@ -69,6 +69,8 @@ def read_names(root: StoreRoot, driver: str, contents: Contents) -> dict[str, tu
     parts = ("image", driver, "repositories.json")
     try:
         document = parse_object(root.read(parts, _MAX_NAMES_BYTES), "repositories.json")
+        if "Repositories" not in document:
+            raise SourceError("repositories.json: expected Repositories", "bad-document")
     except SourceError as error:
         contents.add_unseen_open(
             "/".join(parts),
