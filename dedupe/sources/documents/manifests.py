@@ -322,15 +322,11 @@ class ManifestReader:
                     subject,
                     "encrypted-layer",
                     f"layer {layer.digest} is encrypted: its files are unknown",
+                    layer.digest,
                 )
         elif layer.media_type and not _is_layer(layer.media_type):
             state, blob = LayerState.UNSUPPORTED, None
-            self._contents.add_note(
-                subject,
-                "unsupported-layer",
-                f"layer {layer.digest} has the type {printable(layer.media_type)}, "
-                "which is not a layer tar",
-            )
+            self._report_unsupported(layer, subject)
         if blob is not None and layer.size is not None and blob.size != layer.size:
             self._contents.add_error(
                 subject,
@@ -352,6 +348,20 @@ class ManifestReader:
             tree=tree,
         )
 
+    def _report_unsupported(self, layer: Descriptor, subject: str) -> None:
+        try:
+            check_media_type(layer.media_type)
+        except SourceError as error:
+            self._contents.add_error(subject, error, layer.digest)
+            return
+        self._contents.add_note(
+            subject,
+            "unsupported-layer",
+            f"layer {layer.digest} has the type {printable(layer.media_type)}, "
+            "which is not a layer tar",
+            layer.digest,
+        )
+
     def _find_blob(
         self, layer: Descriptor, tree: TreeRef | None, subject: str
     ) -> tuple[BlobRef | ObjectRef | None, LayerState | None]:
@@ -368,6 +378,7 @@ class ManifestReader:
                     subject,
                     "foreign-layer",
                     f"layer {layer.digest} may not be distributed and is not kept here",
+                    layer.digest,
                 )
                 return None, LayerState.FOREIGN
             # one note of the source says how many of these there are
