@@ -76,11 +76,14 @@ def _findings(questions: Questions) -> list[Advice]:
 
 
 def _shadowed(questions: Questions) -> list[Advice]:
-    rows = sorted(questions.rows(queries.images()), key=lambda row: -row["shadowed_bytes"])
-    return [
-        Advice(("history", row["name"]), Reason.SHADOWED, row["shadowed_bytes"], about=row["name"])
-        for row in rows[:1]
+    shadowed = [
+        (row["shadowed_bytes"], row["name"])
+        for row in questions.rows(queries.images())
         if row["shadowed_bytes"]
+    ]
+    return [
+        Advice(("history", name), Reason.SHADOWED, size_bytes, about=name)
+        for size_bytes, name in sorted(shadowed, key=lambda each: -each[0])[:1]
     ]
 
 
@@ -93,7 +96,7 @@ def _containers(questions: Questions) -> list[Advice]:
     if not questions.rows(queries.container_sources()):
         return []
     rows = questions.rows(queries.containers())
-    copied = sum(row["copied_up_bytes"] for row in rows)
+    copied = sum(row["copied_up_bytes"] or 0 for row in rows)
     return [Advice(("containers",), Reason.CONTAINERS, copied, len(rows))] if copied else []
 
 

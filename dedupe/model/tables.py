@@ -88,6 +88,7 @@ TABLES: dict[str, dict[str, str]] = {
         "compressed_bytes": "BIGINT",
         "created_by": "VARCHAR",
         "state": "VARCHAR",
+        "problem": "VARCHAR",
         "allocated_bytes": "BIGINT",
     },
     "containers": {
@@ -108,6 +109,8 @@ TABLES: dict[str, dict[str, str]] = {
         "code": "VARCHAR",
         "message": "VARCHAR",
         "severity": "VARCHAR",
+        "blob": "VARCHAR",
+        "images": "VARCHAR[]",
     },
 }
 

@@ -129,6 +129,7 @@ def _layer_rows(scan: str, image: ScannedImage) -> list[Row]:
             "compressed_bytes": layer.compressed_bytes,
             "created_by": layer.created_by,
             "state": layer.state.value,
+            "problem": layer.problem,
             "allocated_bytes": layer.allocated_bytes,
         }
         for layer in image.layers
@@ -143,4 +144,6 @@ def _problem_row(scan: str, problem: ProblemRow) -> Row:
         "code": problem.code,
         "message": problem.message,
         "severity": problem.severity.value,
+        "blob": problem.blob,
+        "images": list(problem.images),
     }

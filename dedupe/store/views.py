@@ -222,9 +222,16 @@ class Views:
         return source
 
     def add_scans(self, known: Sequence[str]) -> None:
-        """Make views of the tables of all scans; raises StoreError as ``add`` does."""
+        """Make views of the tables of all scans; raises StoreError as ``add`` does.
+
+        Scans and sources, which have few rows and are needed for every view, are read at once.
+        """
         for table in SCAN_TABLES:
-            self.add(table, table, scan_files(self._folder, table, known))
+            files = scan_files(self._folder, table, known)
+            if table in ("scans", "sources"):
+                self._connection.execute(f"CREATE TABLE {table} AS {self._selected(table, files)}")
+            else:
+                self.add(table, table, files)
 
     def columns(self, table: str, file: Path) -> str:
         """The columns of a table, selected from a file that may be older.

@@ -322,6 +322,7 @@ class ManifestReader:
                     subject,
                     "encrypted-layer",
                     f"layer {layer.digest} is encrypted: its files are unknown",
+                    layer.digest,
                 )
         elif layer.media_type and not _is_layer(layer.media_type):
             state, blob = LayerState.UNSUPPORTED, None
@@ -377,6 +378,7 @@ class ManifestReader:
                     subject,
                     "foreign-layer",
                     f"layer {layer.digest} may not be distributed and is not kept here",
+                    layer.digest,
                 )
                 return None, LayerState.FOREIGN
             # one note of the source says how many of these there are
