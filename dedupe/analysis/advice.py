@@ -1,5 +1,6 @@
 """The commands to suggest after a scan: those that show where most bytes can be saved."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -78,10 +79,21 @@ def _findings(questions: Questions) -> list[Advice]:
 def _shadowed(questions: Questions) -> list[Advice]:
     rows = sorted(questions.rows(queries.images()), key=lambda row: -row["shadowed_bytes"])
     return [
-        Advice(("history", row["name"]), Reason.SHADOWED, row["shadowed_bytes"], about=row["name"])
+        Advice(
+            ("history", selector(row, rows)),
+            Reason.SHADOWED,
+            row["shadowed_bytes"],
+            about=row["label"],
+        )
         for row in rows[:1]
         if row["shadowed_bytes"]
     ]
+
+
+def selector(row: queries.ImagesRow, rows: Sequence[queries.ImagesRow]) -> str:
+    """What means this one of the images in a command: its label, or its ID if that is not one's."""
+    is_one = sum(other["label"] == row["label"] for other in rows) == 1
+    return row["label"] if is_one else row["image_id"]
 
 
 def _positions(questions: Questions) -> list[Advice]:

@@ -73,6 +73,7 @@ TABLES: dict[str, dict[str, str]] = {
         "names": "VARCHAR[]",
         "platform": "VARCHAR",
         "created": "VARCHAR",
+        "store_id": "VARCHAR",
     },
     "image_layers": {
         "scan": "VARCHAR",

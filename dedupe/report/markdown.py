@@ -100,7 +100,7 @@ def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> str:
         ),
         (
             (
-                code_span(row["name"]) + ("" if row["complete"] else " (incomplete)"),
+                code_span(row["label"]) + ("" if row["complete"] else " (incomplete)"),
                 f"{100 * row['efficiency']:.1f} %",
                 *(human(row[key], plain=plain) for key in SHOWN_IMAGE_SIZES),
             )

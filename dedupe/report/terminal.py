@@ -62,7 +62,7 @@ def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> list[str]:
             [
                 f"{100 * row['efficiency']:.1f} %",
                 *(human(row[key], plain=plain) for key in SHOWN_IMAGE_SIZES),
-                row["name"]
+                row["label"]
                 + ("" if row["complete"] else "  (incomplete: a layer could not be read)"),
             ]
             for row in worst[:_IMAGES]

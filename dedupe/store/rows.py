@@ -90,6 +90,7 @@ def _other_row(scan: str, source: str, other: FoundOther) -> Row:
         "kind": other.kind,
         "names": list(other.names),
         **_details(ImageDetails(other.platform)),
+        "store_id": None,
     }
 
 
@@ -103,6 +104,7 @@ def _image_row(scan: str, image: ScannedImage) -> Row:
         "kind": "image",
         "names": list(found.names),
         **_details(found.details),
+        "store_id": found.store_id,
     }
 
 
