@@ -74,6 +74,7 @@ TABLES: dict[str, dict[str, str]] = {
         "platform": "VARCHAR",
         "created": "VARCHAR",
         "stored_bytes": "BIGINT",
+        "store_id": "VARCHAR",
     },
     "image_layers": {
         "scan": "VARCHAR",
