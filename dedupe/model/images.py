@@ -24,6 +24,21 @@ class SourceKind(StrEnum):
     CONTAINERS_STORAGE = "containers-storage"
     REGISTRY = "registry"
     BLOBS = "blobs"
+    BUILDKIT = "buildkit"
+    SOCI = "soci"
+    STARGZ = "stargz"
+    NYDUS = "nydus"
+    SNAPSHOTTER = "snapshotter"
+
+
+#: kinds that are recognised and measured, and whose images are not read
+UNREAD_KINDS = (
+    SourceKind.BUILDKIT,
+    SourceKind.SOCI,
+    SourceKind.STARGZ,
+    SourceKind.NYDUS,
+    SourceKind.SNAPSHOTTER,
+)
 
 
 class Whiteouts(StrEnum):
@@ -141,7 +156,7 @@ class TreeRef:
     root: Path
     #: folder names below root
     parts: tuple[str, ...]
-    #: tar-split data, gzip, below root, from which the layer's tar can be rebuilt
+    #: tar-split data, gzip, below ``split_root``, from which the layer's tar can be rebuilt
     split: tuple[str, ...] | None = None
     whiteouts: Whiteouts = Whiteouts.KERNEL
     #: folder of the layer below, if the store keeps whole trees: the layer is the difference
@@ -150,6 +165,8 @@ class TreeRef:
     gids: tuple[IdRange, ...] = ()
     #: bytes of its files according to the store; 0 if it does not say
     size: int = 0
+    #: root of ``split`` if it is another one: the store's folders may be on several disks
+    split_root: Path | None = None
 
 
 #: everything that can be read as a layer
@@ -205,6 +222,8 @@ class FoundImage:
     details: ImageDetails = ImageDetails()
     #: whether the config has the digest that the manifest or its file name claims
     config_checked: bool = True
+    #: ID under which the store's own tools list it, if that may be another one; ``sha256:…``
+    store_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,6 @@ class ProblemRow:
 class ScanOutcome:
     """Counts and problems of one scan."""
 
-    #: empty if no source was found, so that nothing was kept
     scan_id: str
     sources: int
     images: int
@@ -37,6 +36,8 @@ class ScanOutcome:
     #: images with a layer that could not be read
     incomplete_images: int
     problems: tuple[ProblemRow, ...]
+    #: sources that were read without an error
+    whole_sources: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -44,5 +45,5 @@ class ScanOutcome:
         if not self.errors:
             return Exit.COMPLETE
         if not self.images:
-            return SourceError.exit_code
+            return Exit.SKIPPED if self.whole_sources else SourceError.exit_code
         return Exit.SKIPPED if self.layers_read + self.layers_reused else LayerError.exit_code

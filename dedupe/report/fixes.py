@@ -3,6 +3,9 @@
 #: codes, and what to do about them
 _BY_CODES = {
     "no-such-source": "check its name; if you used a wildcard, it matched no file",
+    "nothing-found": (
+        "name the store's own folder, or the target of a link; docs/sources.md lists what is read"
+    ),
     "permission-denied": (
         "scan as the owner of the store: `sudo dedupe scan …` for stores of the system"
     ),

@@ -9,6 +9,7 @@ from dedupe.layers.reader import blob_digest
 from dedupe.model.entries import LayerFacts, Verified
 from dedupe.model.identity import chain_ids
 from dedupe.model.images import (
+    UNREAD_KINDS,
     FoundContainer,
     FoundImage,
     FoundLayer,
@@ -109,7 +110,14 @@ def scan_sources(
         errors=sum(problem.severity is Severity.ERROR for problem in problems),
         incomplete_images=_count_incomplete(images),
         problems=result.problems,
+        whole_sources=sum(
+            source.kind not in UNREAD_KINDS and not _has_error(source) for source in sources
+        ),
     )
+
+
+def _has_error(source: FoundSource) -> bool:
+    return any(problem.severity is Severity.ERROR for problem in source.problems)
 
 
 def _separated(

@@ -286,7 +286,8 @@ SPOILS = {
     "a folder for a blob": (spoil_folder, {"not-a-regular-file"}),
     "an index that names itself": (spoil_own_index, {"digest-mismatch"}),
     "an index that is too deep": (spoil_deep_index, {"index-too-deep"}),
-    "a link for a blob": (spoil_link, {"not-a-regular-file"}),
+    # links are followed inside what was scanned only
+    "a link for a blob": (spoil_link, {"link-refused"}),
     "wrong config": (spoil_config, {"digest-mismatch"}),
     "not JSON": (spoil_index_json, {"not-json"}),
     "a claim of 4 GiB": (spoil_huge_claim, {"document-too-large"}),

@@ -73,6 +73,8 @@ _KNOWN_TYPES = (
         )
     ),
 )
+#: a name that is a tag alone; names of repositories have a slash, a colon or a digest's @
+_TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,11 @@ class ManifestReader:
     goes on with it at once, depth first.
     """
 
-    def __init__(self, blobs: BlobFiles, contents: Contents) -> None:
+    def __init__(self, blobs: BlobFiles, contents: Contents, layout: str = "") -> None:
         self._blobs = blobs
         self._contents = contents
+        #: put before names of index entries that are only a tag; empty: they stay as they are
+        self._layout = layout
         #: documents whose references are all known
         self._followed: set[Digest] = set()
 
@@ -122,6 +126,8 @@ class ManifestReader:
         """Follow the entries of an index; ``names`` are for those without a name of their own."""
         for entry in entries:
             own = reference_name(object_in(entry, "annotations"))
+            if own and self._layout and _TAG.match(own):
+                own = f"{self._layout}:{own}"
             self.follow(entry, (own,) if own else names, depth + 1, above)
 
     def read_entry(
@@ -326,13 +332,7 @@ class ManifestReader:
                 )
         elif layer.media_type and not _is_layer(layer.media_type):
             state, blob = LayerState.UNSUPPORTED, None
-            self._contents.add_note(
-                subject,
-                "unsupported-layer",
-                f"layer {layer.digest} has the type {printable(layer.media_type)}, "
-                "which is not a layer tar",
-                layer.digest,
-            )
+            self._report_unsupported(layer, subject)
         if blob is not None and layer.size is not None and blob.size != layer.size:
             self._contents.add_error(
                 subject,
@@ -352,6 +352,20 @@ class ManifestReader:
             media_type=layer.media_type or None,
             claimed_bytes=layer.size,
             tree=tree,
+        )
+
+    def _report_unsupported(self, layer: Descriptor, subject: str) -> None:
+        try:
+            check_media_type(layer.media_type)
+        except SourceError as error:
+            self._contents.add_error(subject, error, layer.digest)
+            return
+        self._contents.add_note(
+            subject,
+            "unsupported-layer",
+            f"layer {layer.digest} has the type {printable(layer.media_type)}, "
+            "which is not a layer tar",
+            layer.digest,
         )
 
     def _find_blob(
