@@ -250,6 +250,7 @@ def test_usage_adds_up_without_figures_of_nothing(catalogs: dict[str, Path]) -> 
 
 def test_what_deleting_frees_is_a_lower_bound(catalogs: dict[str, Path]) -> None:
     """Of a layer that could not be read, only the size of its blob is known."""
+    columns = ("freed_bytes", "unknown_units", "total_unknown_units")
     catalog = catalogs["all_damaged"]
     found = json.loads(run(catalog, "what-if", "--delete", "*web:1", "-f", "json").stdout)
     assert found["incomplete"][0].startswith("5 of 5 images are incomplete")
