@@ -112,7 +112,7 @@ def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> str:
         ),
         (
             (
-                code_span(row["name"]) + ("" if row["complete"] else INCOMPLETE),
+                code_span(row["label"]) + ("" if row["complete"] else INCOMPLETE),
                 share(row["efficiency"]),
                 *(image_size(row, key, plain=plain) for key in SHOWN_IMAGE_SIZES),
             )

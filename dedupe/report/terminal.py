@@ -85,7 +85,7 @@ def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> list[str]:
             [
                 share(row["efficiency"]),
                 *(image_size(row, key, plain=plain) for key in SHOWN_IMAGE_SIZES),
-                row["name"] + ("" if row["complete"] else INCOMPLETE),
+                row["label"] + ("" if row["complete"] else INCOMPLETE),
             ]
             for row in worst[:_IMAGES]
         ),

@@ -87,6 +87,9 @@ class Candidate:
     holder: Holder
     #: all folders that the user named: a store may use layers of another one
     named_folders: Sequence[Path] = ()
+    #: the path below the place that the user named, or that place's own name: what an image layout
+    #: is called whose images have only a tag
+    name: str = ""
     #: blobs that image layouts may use besides their own
     pool: "BlobPool | None" = None
 

@@ -192,6 +192,8 @@ class StorageReader:
             ),
             details=config.details,
             config_checked=checked,
+            # of images that were pulled file by file, it is not the config's digest
+            store_id=f"sha256:{printable(record.image_id)}",
         )
 
     def _config(self, record: StorageImage) -> tuple[bytes, bool]:
