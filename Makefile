@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test check docs bench mutants clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -44,6 +44,12 @@ docs: $(READY)
 bench: $(READY)
 	$(BIN)/python -m pip install --quiet --group bench
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/scan.py $(ESTATE)
+
+# FILES are files of queries/ without their ending, such as relations/25_visible; all if not given.
+mutants: $(READY)
+	$(BIN)/python -m pip install --quiet --group mutants
+	PYTHONPATH=tests:data $(BIN)/python -m mutation $(FILES)
+	$(BIN)/mutmut run
 
 clean:
 	rm -rf $(VENV) build

@@ -1,13 +1,15 @@
 """Ask the program for its help, and for its answers about the sample store."""
 
+import atexit
+import json
 import os
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
-#: runs the program under the name of its command
-_START = "import sys; sys.argv[0] = 'dedupe'; from dedupe.__main__ import main; main()"
+_CALLS = Path(__file__).parent / "calls.py"
 _SAMPLE = Path(__file__).parent / "sample.py"
 
 
@@ -40,22 +42,38 @@ def answer(folder: Path, *words: str) -> str:
 
 
 def _call(words: tuple[str, ...], settings: dict[str, str], folder: Path | None = None) -> str:
+    program = _program(settings.get("TYPER_USE_RICH", "1"))
+    if program.stdin is None or program.stdout is None:
+        raise RuntimeError("the program was started without pipes")
+    asked = {"words": words, "settings": settings, "folder": str(folder) if folder else None}
+    program.stdin.write(json.dumps(asked) + "\n")
+    program.stdin.flush()
+    answered = json.loads(program.stdout.readline())
+    if answered["code"]:
+        raise subprocess.CalledProcessError(answered["code"], words, answered["text"])
+    return answered["text"]
+
+
+@cache
+def _program(use_rich: str) -> "subprocess.Popen[str]":
+    """A process that has loaded the program and runs it once per call."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DEDUPE_")}
-    # the call may run in another folder, so the package is named by its full path
+    # calls may run in another folder, so the package is named by its full path
     paths = [str(_SAMPLE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    shown = subprocess.run(
-        [sys.executable, "-c", _START, *words],
-        check=True,
-        capture_output=True,
+    started = subprocess.Popen(
+        [sys.executable, str(_CALLS)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
-        cwd=folder,
         env={
             **kept,
             "COLUMNS": "80",
             "TERM": "dumb",
             "NO_COLOR": "1",
             "PYTHONPATH": os.pathsep.join(paths),
-            **settings,
+            # decides how typer writes help, when it is loaded
+            "TYPER_USE_RICH": use_rich,
         },
     )
-    return shown.stdout + shown.stderr
+    atexit.register(started.communicate)
+    return started

@@ -5,8 +5,6 @@ python data/commands.py FOLDER
 
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from asking import answer, help_of, names, scan_sample
@@ -46,12 +44,12 @@ docs` writes these pages.
 def main(folder: Path) -> None:
     """Write all pages and their index."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(2) as workers:
+    with tempfile.TemporaryDirectory() as scratch:
         sample = Path(scratch)
         scanned = scan_sample(sample)
         listed = names()
-        for name, page in zip(listed, workers.map(partial(_page, sample), listed), strict=True):
-            (folder / f"{name}.md").write_text(page)
+        for name in listed:
+            (folder / f"{name}.md").write_text(_page(sample, name))
         with (folder / "scan.md").open("a") as scan:
             scan.write(f"\n## Example\n\n{_block(scanned)}")
     links = "".join(f"- [dedupe {name}]({name}.md)\n" for name in listed)

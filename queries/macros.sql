@@ -35,6 +35,11 @@ CREATE MACRO path_bytes(path) AS
 -- Whiteouts and opaque marks hide entries of lower layers. They are not entries themselves.
 CREATE MACRO is_mark(kind) AS kind IN ('whiteout', 'opaque');
 
+-- The directories that a mark needs, with the root: those above a whiteout's path, and an opaque
+-- mark's own too.
+CREATE MACRO mark_folders_of(kind, path) AS
+    CASE WHEN kind = 'opaque' THEN list_append(ancestors_of(path), path) ELSE ancestors_of(path) END;
+
 -- The rule by which an entry or mark hides the same path in lower layers; null if it does not.
 CREATE MACRO rule_at(kind) AS
     CASE kind WHEN 'whiteout' THEN 'whiteout' WHEN 'opaque' THEN NULL ELSE 'same' END;
@@ -61,6 +66,58 @@ CREATE MACRO rule_cause(rule) AS
         WHEN rule = 'below-opaque' THEN 'opaque'
         ELSE 'replaced'
     END;
+
+-- Whether the metadata of a directory differs from that of a directory that overlay makes because a
+-- layer implies it: 0755, owned by root, no xattrs.
+CREATE MACRO is_unlike_implied(mode, uid, gid, xattrs) AS
+    mode <> 493 OR uid <> 0 OR gid <> 0 OR xattrs IS NOT NULL;
+
+-- What our view shows of a case in which unpackers differ, and what they show; '' for other cases.
+-- "Copying" are the unpackers that write all layers into one folder: umoci, vfs, native snapshots.
+CREATE MACRO views_of(case_name) AS
+    coalesce(
+        CASE case_name
+            WHEN 'through-own-symlink'
+                THEN 'here, and for all if the layer has the folder behind its symlink: written '
+                    || 'there; else overlay refuses'
+            WHEN 'symlink-loop' THEN 'here: a folder in place of the symlink; all refuse the layer'
+            WHEN 'link-below-itself'
+                THEN 'here: a name of its target; unpackers delete the target first and refuse'
+            WHEN 'root-not-directory' THEN 'here: ignored, as by overlay; copying refuse the layer'
+            WHEN 'whiteout-with-marks-below'
+                THEN 'here: deleted; copying: depends on their order; overlay may refuse'
+            WHEN 'entry-below-file' THEN 'here: a folder with the later entry; all refuse the layer'
+            WHEN 'directory-replaced'
+                THEN 'here and umoci: the later entry in its place; docker and podman refuse the '
+                    || 'layer'
+            WHEN 'through-symlink'
+                THEN 'here: entries in a folder that replaces the lower symlink, as by overlay, '
+                    || 'marks and hard links without effect; copying: all behind the symlink'
+            WHEN 'implied-over-file'
+                THEN 'here and overlay: a folder in place of the lower file; copying refuse the '
+                    || 'layer'
+            WHEN 'mark-below-file'
+                THEN 'here and umoci: the lower file stays; overlay: an empty folder'
+            WHEN 'implied-metadata'
+                THEN 'here and copying: mode and owner of the lower folder; overlay: 0755 root'
+            WHEN 'mark-in-nothing'
+                THEN 'here, and for all but umoci: an empty folder'
+        END,
+        ''
+    );
+
+-- The message about an entry that unpackers treat in different ways.
+CREATE MACRO divergence_text(cases, path) AS
+    cases || ': ' || path || coalesce(
+        ' (' || nullif(array_to_string(
+            list_filter(
+                list_transform(string_split(cases, ','), lambda name: views_of(name)),
+                lambda views: views <> ''
+            ),
+            '; '
+        ), '') || ')',
+        ''
+    );
 
 -- The order in which sources are believed about a layer of one image: 0 if its rows are proven to
 -- be those of its diff ID, 1 if they are not, 2 if no rows are known.
@@ -89,13 +146,16 @@ CREATE MACRO rounded_share(whole, rest, total, granularity, key) AS
         <= total - sum(whole) OVER (PARTITION BY granularity)
     )::INTEGER;
 
--- The sum of one figure of a row of usage. Without any bytes it is 0, but for unreferenced bytes it
--- is unknown.
-CREATE MACRO usage_figure(kind, bytes, figure, wanted) AS
-    coalesce(
-        sum(bytes) FILTER (WHERE figure = wanted),
-        CASE WHEN kind = 'unreferenced' THEN NULL ELSE 0 END
-    )::BIGINT;
+-- The sum of one figure of a row of usage. Without any bytes it is 0, but for unreferenced bytes,
+-- and for what could not be read (unread), it is unknown.
+CREATE MACRO usage_figure(kind, unread, bytes, figure, wanted) AS
+    CASE
+        WHEN unread THEN nullif(sum(bytes) FILTER (WHERE figure = wanted), 0)
+        ELSE coalesce(
+            sum(bytes) FILTER (WHERE figure = wanted),
+            CASE WHEN kind = 'unreferenced' THEN NULL ELSE 0 END
+        )
+    END::BIGINT;
 
 -- The package manager whose cache or package list a path belongs to; null for other files.
 CREATE MACRO package_cache(path) AS
@@ -301,3 +361,29 @@ CREATE MACRO view_changes(visible, old_image, new_image) AS TABLE
             WHEN is_added THEN 'added' WHEN is_removed THEN 'removed' ELSE change_of(fields)
         END AS change
     FROM pairs;
+
+-- A time in seconds since 1970 as text, in UTC and to the second.
+CREATE MACRO utc_text(seconds) AS
+    strftime(make_timestamp((seconds * 1000000)::BIGINT), '%Y-%m-%dT%H:%M:%SZ');
+
+-- Whether a source is at a place that a scan was given, or below it.
+CREATE MACRO is_at_or_below(location, place) AS
+    location = place OR starts_with(location, rtrim(place, '/') || '/');
+
+-- The rows that answered for each source at a scan, if it was in the view then: a source that is
+-- neither in the view now nor known to be gone was not asked about. The relation span is named by
+-- the query, since it is made after the macros.
+CREATE MACRO answering_at(span, at_scan) AS TABLE
+    SELECT before.source, before.scan
+    FROM query_table(span) AS before
+    LEFT JOIN scans ON scans.scan = before.until
+    WHERE
+        before.scan <= at_scan
+        AND (before.until IS NULL OR before.until > at_scan)
+        AND (
+            before.source IN (SELECT source FROM scan_sources)
+            OR (
+                coalesce(list_contains(scans.gone, before.source), FALSE)
+                AND before.source IN (SELECT source FROM view_scope)
+            )
+        );

@@ -1,4 +1,4 @@
--- Question: Which scan is this?
+-- Question: Which scan is the last that the view considers?
 -- Grain:    one row
 -- Params:   none
 -- Columns:  scan           VARCHAR  its ID

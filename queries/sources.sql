@@ -1,15 +1,21 @@
 -- Question: Which sources did the scan read, and how many bytes has each?
 -- Grain:    one row per source
 -- Params:   none
--- Columns:  location      VARCHAR  path or address, as given or found
---           kind          VARCHAR  format
---           images        BIGINT   images found in it
---           stored_bytes  BIGINT   blobs or unpacked trees on disk
---           orphan_bytes  BIGINT   blobs and layers that no image references
---           allocated_bytes  BIGINT   allocated by the file system for all of it; null for files
---           other_bytes   BIGINT   of these, what is not a blob, layer or container: logs, volumes;
---                                  null for files
--- Source:   docs/measures.md, "Source", "Stored bytes", "Orphan bytes"
+-- Columns:  location           VARCHAR  absolute path, or address
+--           kind               VARCHAR  format
+--           images             BIGINT   images found in it
+--           stored_bytes       BIGINT   blobs or unpacked trees on disk
+--           orphan_bytes       BIGINT   blobs and layers that no image references; null if
+--                                       references are unseen
+--           unseen_references  VARCHAR  why references could not be read; null if all were read
+--           allocated_bytes    BIGINT   allocated by the file system for all of it; null for files
+--           other_bytes        BIGINT   of these, what is not a blob, layer or container: logs,
+--                                       volumes; null for files
+--           scan               VARCHAR  the scan whose rows these are
+--           scanned            VARCHAR  when that scan ended, UTC
+--           stale_since        VARCHAR  when a later scan could not read it, UTC; null if none
+--                                       failed
+-- Source:   docs/measures.md, "Source", "Stored bytes", "Orphan bytes", "Which scans answer"
 WITH held AS (
     SELECT source, count(DISTINCT image_id) AS images
     FROM scan_images
@@ -23,8 +29,13 @@ SELECT
     coalesce(held.images, 0) AS images,
     scan_sources.stored_bytes,
     scan_sources.orphan_bytes,
+    scan_sources.unseen_references,
     scan_sources.allocated_bytes,
-    scan_sources.other_bytes
+    scan_sources.other_bytes,
+    view_source.scan,
+    utc_text(view_source.scanned) AS scanned,
+    utc_text(view_source.stale_since) AS stale_since
 FROM scan_sources
+JOIN view_source USING (source)
 LEFT JOIN held USING (source)
 ORDER BY location;

@@ -5,49 +5,120 @@
 --           finished        TIMESTAMP  UTC
 --           repository      VARCHAR    name of its images without tag and digest
 --           images          BIGINT     images with a name in it
+--           incomplete_images  BIGINT  of these, images with a layer that could not be read; unless
+--                                      it is 0, figures of content are lower bounds
 --           unpacked_bytes  BIGINT     content of their distinct chain nodes, shared ones too: the
 --                                      column does not add up
---           growth_bytes    BIGINT     growth since the last scan before it that read some of the
---                                      same sources; null if there is none
--- Source:   docs/measures.md, "Unpacked bytes", "Groups"
-WITH baselines AS (
-    SELECT later.scan, max(earlier.scan) AS baseline
-    FROM sources AS later
-    JOIN sources AS earlier ON earlier.source = later.source AND earlier.scan < later.scan
-    GROUP BY later.scan
+--           growth_bytes    BIGINT     growth since the scan before it, without sources that no
+--                                      scan had looked for until then; null if there are no
+--                                      others, or if one of both has incomplete images
+-- Source:   docs/measures.md, "Unpacked bytes", "Groups", "Which scans answer",
+--           "Incomplete images"
+--
+-- A row is about the view at the time of its scan, as those of the trend of all stores are.
+WITH held AS (
+    SELECT
+        scans.scan,
+        span.source,
+        span.scan AS rows_of,
+        coalesce(first_seen.scan = scans.scan, FALSE) AS is_first_seen
+    FROM scans
+    JOIN span ON span.scan <= scans.scan AND (span.until IS NULL OR span.until > scans.scan)
+    SEMI JOIN view_scope ON view_scope.source = span.source
+    LEFT JOIN first_seen ON first_seen.source = span.source
+),
+
+read_again AS (
+    SELECT scan FROM held WHERE rows_of = scan AND NOT is_first_seen
+    UNION
+    SELECT gone.scan
+    FROM (SELECT scan, unnest(gone) AS source FROM scans) AS gone
+    JOIN view_scope USING (source)
+),
+
+compared AS (
+    SELECT
+        scans.scan,
+        lag(scans.scan) OVER (ORDER BY scans.scan) AS earlier,
+        read_again.scan IS NOT NULL AS is_compared
+    FROM scans
+    LEFT JOIN read_again USING (scan)
 ),
 
 named AS (
-    SELECT scan, image_id, unnest(names) AS name FROM images WHERE kind = 'image'
+    SELECT
+        held.scan,
+        held.source,
+        held.is_first_seen,
+        images.image_id,
+        unnest(images.names) AS name
+    FROM held
+    JOIN images ON images.source = held.source AND images.scan = held.rows_of
+    WHERE images.kind = 'image'
 ),
 
 placed AS (
-    SELECT DISTINCT
+    SELECT
         scan,
         image_id,
-        coalesce(nullif(repository_of(name), ''), '(empty)') AS repository
+        coalesce(nullif(repository_of(name), ''), '(empty)') AS repository,
+        bool_and(is_first_seen) AS is_first_seen
     FROM named
+    GROUP BY ALL
+),
+
+stacks AS (
+    SELECT
+        held.scan,
+        image_layers.image_id,
+        image_layers.position,
+        image_layers.chain_id,
+        image_layers.layer
+    FROM held
+    JOIN image_layers ON image_layers.source = held.source AND image_layers.scan = held.rows_of
+),
+
+unread AS (
+    SELECT scan, image_id
+    FROM stacks
+    GROUP BY scan, image_id, position
+    HAVING bool_and(layer IS NULL)
+),
+
+incomplete AS (
+    SELECT DISTINCT scan, image_id, TRUE AS is_incomplete FROM unread
 ),
 
 counted AS (
-    SELECT scan, repository, count(*) AS images FROM placed GROUP BY scan, repository
+    SELECT
+        placed.scan,
+        placed.repository,
+        count(*) AS images,
+        count(incomplete.is_incomplete) AS incomplete_images
+    FROM placed
+    LEFT JOIN incomplete USING (scan, image_id)
+    GROUP BY placed.scan, placed.repository
 ),
 
 chains AS (
     SELECT
         placed.scan,
         placed.repository,
-        image_layers.chain_id,
-        arg_min(
-            image_layers.layer, (doubt_of(image_layers.layer), image_layers.layer)
-        ) AS layer
+        stacks.chain_id,
+        arg_min(stacks.layer, (doubt_of(stacks.layer), stacks.layer)) AS layer,
+        bool_and(placed.is_first_seen) AS is_first_seen
     FROM placed
-    JOIN image_layers USING (scan, image_id)
-    GROUP BY placed.scan, placed.repository, image_layers.chain_id
+    JOIN stacks USING (scan, image_id)
+    GROUP BY placed.scan, placed.repository, stacks.chain_id
 ),
 
 unpacked AS (
-    SELECT chains.scan, chains.repository, sum(layers.content_bytes)::BIGINT AS unpacked_bytes
+    SELECT
+        chains.scan,
+        chains.repository,
+        sum(layers.content_bytes)::BIGINT AS unpacked_bytes,
+        coalesce(sum(layers.content_bytes) FILTER (WHERE NOT chains.is_first_seen), 0)::BIGINT
+            AS compared_bytes
     FROM chains
     JOIN layers USING (layer)
     GROUP BY chains.scan, chains.repository
@@ -58,15 +129,21 @@ SELECT
     make_timestamp((scans.finished * 1000000)::BIGINT) AS finished,
     counted.repository,
     counted.images,
+    counted.incomplete_images,
     coalesce(unpacked.unpacked_bytes, 0) AS unpacked_bytes,
     CASE
-        WHEN baselines.baseline IS NOT NULL
-            THEN coalesce(unpacked.unpacked_bytes, 0) - coalesce(earlier.unpacked_bytes, 0)
+        WHEN
+            compared.is_compared
+            AND compared.earlier IS NOT NULL
+            AND counted.incomplete_images + coalesce(former.incomplete_images, 0) = 0
+            THEN coalesce(unpacked.compared_bytes, 0) - coalesce(earlier.unpacked_bytes, 0)
     END AS growth_bytes
 FROM counted
 JOIN scans USING (scan)
+JOIN compared USING (scan)
 LEFT JOIN unpacked USING (scan, repository)
-LEFT JOIN baselines USING (scan)
 LEFT JOIN unpacked AS earlier
-    ON earlier.scan = baselines.baseline AND earlier.repository = counted.repository
+    ON earlier.scan = compared.earlier AND earlier.repository = counted.repository
+LEFT JOIN counted AS former
+    ON former.scan = compared.earlier AND former.repository = counted.repository
 ORDER BY counted.scan, unpacked_bytes DESC, counted.repository;

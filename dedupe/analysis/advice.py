@@ -1,5 +1,6 @@
 """The commands to suggest after a scan: those that show where most bytes can be saved."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -76,12 +77,19 @@ def _findings(questions: Questions) -> list[Advice]:
 
 
 def _shadowed(questions: Questions) -> list[Advice]:
-    rows = sorted(questions.rows(queries.images()), key=lambda row: -row["shadowed_bytes"])
+    images = questions.rows(queries.images())
+    rows = [(row["shadowed_bytes"] or 0, row) for row in images]
     return [
-        Advice(("history", row["name"]), Reason.SHADOWED, row["shadowed_bytes"], about=row["name"])
-        for row in rows[:1]
-        if row["shadowed_bytes"]
+        Advice(("history", selector(row, images)), Reason.SHADOWED, size_bytes, about=row["label"])
+        for size_bytes, row in sorted(rows, key=lambda each: -each[0])[:1]
+        if size_bytes
     ]
+
+
+def selector(row: queries.ImagesRow, rows: Sequence[queries.ImagesRow]) -> str:
+    """What means this one of the images in a command: its label, or its ID if that is not one's."""
+    is_one = sum(other["label"] == row["label"] for other in rows) == 1
+    return row["label"] if is_one else row["image_id"]
 
 
 def _positions(questions: Questions) -> list[Advice]:
@@ -93,10 +101,10 @@ def _containers(questions: Questions) -> list[Advice]:
     if not questions.rows(queries.container_sources()):
         return []
     rows = questions.rows(queries.containers())
-    copied = sum(row["copied_up_bytes"] for row in rows)
+    copied = sum(row["copied_up_bytes"] or 0 for row in rows)
     return [Advice(("containers",), Reason.CONTAINERS, copied, len(rows))] if copied else []
 
 
 def _orphans(questions: Questions) -> list[Advice]:
-    orphans = sum(row["orphan_bytes"] for row in questions.rows(queries.sources()))
+    orphans = sum(row["orphan_bytes"] or 0 for row in questions.rows(queries.sources()))
     return [Advice(("sources",), Reason.ORPHANS, orphans)] if orphans else []

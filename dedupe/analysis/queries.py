@@ -20,13 +20,15 @@ class CatalogScansRow(TypedDict):
     layers_read: int
     layers_reused: int
     sources: list[str]
+    answers: int
+    places: list[str] | None
 
 
 def catalog_scans(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[CatalogScansRow]:
-    """Which scans does the catalog keep, and of which sources?"""
+    """Which scans does the catalog keep, of which sources, and which of them does it answer for?"""
     return Question("catalog_scans", {}, about)
 
 
@@ -40,8 +42,24 @@ def check_baseline(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[CheckBaselineRow]:
-    """Which earlier scan read some source that this scan read too?"""
+    """Which earlier scan read some source that the last scan of the view read too?"""
     return Question("check/baseline", {}, about)
+
+
+class CheckDoubtsRow(TypedDict):
+    """A row of ``check/doubts``: one row per source and reason."""
+
+    source: str
+    is_on_disk: bool
+    reason: str
+
+
+def check_doubts(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[CheckDoubtsRow]:
+    """What could not be seen of the sources, so that rules about it cannot be judged?"""
+    return Question("check/doubts", {}, about)
 
 
 class CheckDuplicateLayersRow(TypedDict):
@@ -121,8 +139,28 @@ def check_growth(
     baseline: str,
     about: tuple[str, ...] = (),
 ) -> Question[CheckGrowthRow]:
-    """By how much have the stores grown on disk since another scan?"""
+    """By how much have the sources of the view grown on disk since another scan?"""
     return Question("check/growth", {"baseline": baseline}, about)
+
+
+class CheckGrowthChangesRow(TypedDict):
+    """A row of ``check/growth_changes``: one row per source that grew, and per new source, image and chain node."""
+
+    what: str
+    change: str
+    name: str | None
+    old_bytes: int | None
+    new_bytes: int
+    new_id: str | None
+
+
+def check_growth_changes(
+    *,
+    baseline: str,
+    about: tuple[str, ...] = (),
+) -> Question[CheckGrowthChangesRow]:
+    """Which sources, images and layers make the view larger than the sources were at another scan?"""
+    return Question("check/growth_changes", {"baseline": baseline}, about)
 
 
 class CheckImagesRow(TypedDict):
@@ -132,13 +170,14 @@ class CheckImagesRow(TypedDict):
     names: list[str]
     image_id: str
     digest: str | None
-    content_bytes: int
-    shadowed_bytes: int
-    efficiency: float
-    shadowed_percent: float
-    upper_shadowed_bytes: int
-    upper_shadowed_percent: float
-    base_shadowed_bytes: int
+    content_bytes: int | None
+    shadowed_bytes: int | None
+    efficiency: float | None
+    shadowed_percent: float | None
+    upper_shadowed_bytes: int | None
+    upper_shadowed_percent: float | None
+    base_shadowed_bytes: int | None
+    codes: list[str]
 
 
 def check_images(
@@ -211,7 +250,7 @@ class CheckStoreRow(TypedDict):
 
     layer_bytes: int
     duplicate_bytes: int
-    duplicate_percent: float
+    duplicate_percent: float | None
     incomplete_images: int
 
 
@@ -249,14 +288,14 @@ class ContainersRow(TypedDict):
     running: bool | None
     ro_branches: int | None
     readable: bool
-    upper_bytes: int
-    copied_up_bytes: int
-    metadata_only_bytes: int
-    new_bytes: int
-    hidden_bytes: int
-    deletions: int
+    upper_bytes: int | None
+    copied_up_bytes: int | None
+    metadata_only_bytes: int | None
+    new_bytes: int | None
+    hidden_bytes: int | None
+    deletions: int | None
     allocated_bytes: int | None
-    container_cow_savings_bytes: int
+    container_cow_savings_bytes: int | None
 
 
 def containers(
@@ -287,6 +326,25 @@ def copied_up(
 ) -> Question[CopiedUpRow]:
     """Which files have containers copied up, and from which layer?"""
     return Question("copied_up", {}, about)
+
+
+class CurrentViewRow(TypedDict):
+    """A row of ``current_view``: one row per source."""
+
+    source: str
+    scan: str
+    scanned: float
+    stale_scan: str | None
+    stale_since: float
+
+
+def current_view(
+    *,
+    scan: str,
+    about: tuple[str, ...] = (),
+) -> Question[CurrentViewRow]:
+    """Whose rows answer for each source at the time of a scan, and which of them are stale?"""
+    return Question("current_view", {"scan": scan}, about)
 
 
 class DiffFilesRow(TypedDict):
@@ -395,6 +453,8 @@ class DiffScanSummaryRow(TypedDict):
     new_stored_bytes: int
     old_images: int
     new_images: int
+    old_incomplete_images: int
+    new_incomplete_images: int
     images_appeared: int
     images_gone: int
     names_moved: int
@@ -428,7 +488,7 @@ class DiffSourceContentRow(TypedDict):
     what: str
     held_by: str
     name: str | None
-    content_bytes: int
+    content_bytes: int | None
     compressed_bytes: int | None
     id: str
 
@@ -470,26 +530,27 @@ class DiffSummaryRow(TypedDict):
 
     old_name: str
     new_name: str
-    added: int
-    removed: int
-    changed: int
-    metadata_only: int
-    unchanged: int
-    added_bytes: int
-    removed_bytes: int
-    changed_old_bytes: int
-    changed_new_bytes: int
-    metadata_only_bytes: int
+    complete: bool
+    added: int | None
+    removed: int | None
+    changed: int | None
+    metadata_only: int | None
+    unchanged: int | None
+    added_bytes: int | None
+    removed_bytes: int | None
+    changed_old_bytes: int | None
+    changed_new_bytes: int | None
+    metadata_only_bytes: int | None
     old_layers: int
     new_layers: int
     shared_layers: int
     shared_chain: int
-    shared_layer_bytes: int
-    shared_chain_bytes: int
+    shared_layer_bytes: int | None
+    shared_chain_bytes: int | None
     pull_blobs: int
     pull_compressed_bytes: int
     pull_without_blob: int
-    pull_uncompressed_bytes: int
+    pull_uncompressed_bytes: int | None
 
 
 def diff_summary(
@@ -560,6 +621,23 @@ def duplicates(
     return Question("duplicates", {}, about)
 
 
+class FailedPlacesRow(TypedDict):
+    """A row of ``failed_places``: one row per place."""
+
+    place: str
+    code: str
+    message: str
+    scan: str
+
+
+def failed_places(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[FailedPlacesRow]:
+    """Which places was the last scan to read, and found nothing there?"""
+    return Question("failed_places", {}, about)
+
+
 class FindingsRow(TypedDict):
     """A row of ``findings``: one row per finding; the bytes of different kinds overlap."""
 
@@ -606,15 +684,19 @@ class ImageNamesRow(TypedDict):
     """A row of ``image_names``: one row per image; cache images are left out."""
 
     image_id: str
+    name: str
     digest: str | None
     names: list[str]
+    store_ids: list[str]
+    platform: str
+    sources: list[str]
 
 
 def image_names(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ImageNamesRow]:
-    """Which names has each image?"""
+    """Which names, IDs and sources has each image?"""
     return Question("image_names", {}, about)
 
 
@@ -622,6 +704,7 @@ class ImagesRow(TypedDict):
     """A row of ``images``: one row per image; cache images are left out."""
 
     name: str
+    label: str
     names: list[str]
     image_id: str
     digest: str | None
@@ -630,23 +713,25 @@ class ImagesRow(TypedDict):
     sources: list[str]
     layers: int
     complete: bool
-    content_bytes: int
-    live_bytes: int
-    shadowed_bytes: int
-    modified: int
-    metadata_only: int
-    unchanged: int
-    deleted: int
-    opaque: int
-    replaced: int
-    superseded: int
-    efficiency: float
-    exclusive_compressed: int
-    exclusive_unpacked: int
-    exclusive_content: int
-    attributed_compressed: int
-    attributed_unpacked: int
-    attributed_content: int
+    unread_layers: int
+    read_bytes: int
+    content_bytes: int | None
+    live_bytes: int | None
+    shadowed_bytes: int | None
+    modified: int | None
+    metadata_only: int | None
+    unchanged: int | None
+    deleted: int | None
+    opaque: int | None
+    replaced: int | None
+    superseded: int | None
+    efficiency: float | None
+    exclusive_compressed: int | None
+    exclusive_unpacked: int | None
+    exclusive_content: int | None
+    attributed_compressed: int | None
+    attributed_unpacked: int | None
+    attributed_content: int | None
 
 
 def images(
@@ -655,6 +740,25 @@ def images(
 ) -> Question[ImagesRow]:
     """How many bytes of each image are content, live, shadowed, exclusive and attributed?"""
     return Question("images", {}, about)
+
+
+class IncompleteRow(TypedDict):
+    """A row of ``incomplete``: one row per problem code, most images first; no row if all images are complete."""
+
+    code: str
+    images: int
+    of_images: int
+    layers: int
+    image_ids: list[str]
+    image_names: list[str]
+
+
+def incomplete(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[IncompleteRow]:
+    """How many images are incomplete, and because of which problems?"""
+    return Question("incomplete", {}, about)
 
 
 class LayersBlobs(TypedDict):
@@ -667,12 +771,12 @@ class LayersBlobs(TypedDict):
 class LayersRow(TypedDict):
     """A row of ``layers``: one row per distinct layer that some image references."""
 
-    diff_id: str
-    verified: str
+    diff_id: str | None
+    verified: str | None
     blobs: list[LayersBlobs]
-    content_bytes: int
+    content_bytes: int | None
     allocated_bytes: int | None
-    entries: int
+    entries: int | None
     images: int
     chains: int
     created_by: list[str]
@@ -739,12 +843,12 @@ class PathsHistoryRow(TypedDict):
     position: int
     diff_id: str
     added_bytes: int | None
-    shadowed_bytes: int
+    shadowed_bytes: int | None
     live_bytes: int | None
-    hides_bytes: int
+    hides_bytes: int | None
     compressed_bytes: int | None
     files: int | None
-    marks: int
+    marks: int | None
     created_by: str | None
 
 
@@ -824,13 +928,14 @@ def paths_which(
 
 
 class ProblemsRow(TypedDict):
-    """A row of ``problems``: one row per problem."""
+    """A row of ``problems``: one row per problem; a blob that several images need has one."""
 
     source: str
     subject: str
     code: str
     message: str
     severity: str
+    images: list[str]
 
 
 def problems(
@@ -944,6 +1049,8 @@ class ReorderProposedImagesRow(TypedDict):
     names: list[str] | None
     platform: str | None
     created: str | None
+    stored_bytes: int | None
+    store_id: str | None
 
 
 def reorder_proposed_images(
@@ -969,6 +1076,7 @@ class ReorderProposedLayersRow(TypedDict):
     compressed_bytes: int | None
     created_by: str | None
     state: str | None
+    problem: str | None
     allocated_bytes: int | None
 
 
@@ -1135,7 +1243,7 @@ def scan(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ScanRow]:
-    """Which scan is this?"""
+    """Which scan is the last that the view considers?"""
     return Question("scan", {}, about)
 
 
@@ -1184,9 +1292,13 @@ class SourcesRow(TypedDict):
     kind: str
     images: int
     stored_bytes: int
-    orphan_bytes: int
+    orphan_bytes: int | None
+    unseen_references: str | None
     allocated_bytes: int | None
     other_bytes: int | None
+    scan: str
+    scanned: str
+    stale_since: str | None
 
 
 def sources(
@@ -1211,14 +1323,15 @@ class TotalsRow(TypedDict):
     layer_bytes: int
     unpacked_bytes: int
     naive_bytes: int
-    live_bytes: int
-    shadowed_bytes: int
+    live_bytes: int | None
+    shadowed_bytes: int | None
+    efficiency: float | None
     cow_savings_bytes: int
     position_loss_bytes: int
     unique_content_bytes: int
     duplicate_content_bytes: int
     dead_bytes: int
-    orphan_bytes: int
+    orphan_bytes: int | None
 
 
 def totals(
@@ -1236,7 +1349,7 @@ class TreeRow(TypedDict):
     parent: str | None
     position: int
     diff_id: str | None
-    content_bytes: int
+    content_bytes: int | None
     images: int
     created_by: str | None
     ends: list[str]
@@ -1278,7 +1391,9 @@ class TrendRow(TypedDict):
     scan: str
     finished: datetime
     sources: int
+    scanned: int
     images: int
+    incomplete_images: int
     layers: int
     stored_bytes: int
     unpacked_bytes: int
@@ -1302,6 +1417,7 @@ class TrendRepositoriesRow(TypedDict):
     finished: datetime
     repository: str
     images: int
+    incomplete_images: int
     unpacked_bytes: int
     growth_bytes: int | None
 
@@ -1322,8 +1438,8 @@ class UsageBasesRow(TypedDict):
     base_images: int
     base_layers: int
     layers: int
-    shared_bytes: int
-    added_bytes: int
+    shared_bytes: int | None
+    added_bytes: int | None
     image_id: str
     base_chain: str
 
@@ -1342,6 +1458,7 @@ class UsageGroupsRow(TypedDict):
     kind: str
     name: str
     images: int
+    incomplete_images: int
     referenced_compressed: int | None
     exclusive_compressed: int | None
     shared_compressed: int | None
@@ -1375,6 +1492,7 @@ class UsageLayersRow(TypedDict):
     name: str
     created_by: str | None
     images: int
+    unread: bool
     referenced_compressed: int | None
     exclusive_compressed: int | None
     shared_compressed: int | None
@@ -1515,10 +1633,12 @@ class WhatIfFreedRow(TypedDict):
     """A row of ``what_if/freed``: one row per granularity."""
 
     granularity: str
-    total_bytes: int
-    freed_bytes: int
-    kept_bytes: int
-    remaining_bytes: int
+    total_bytes: int | None
+    freed_bytes: int | None
+    unknown_units: int
+    total_unknown_units: int
+    kept_bytes: int | None
+    remaining_bytes: int | None
 
 
 def what_if_freed(
@@ -1538,7 +1658,7 @@ class WhatIfImagesRow(TypedDict):
     names: list[str]
     created: str | None
     complete: bool
-    exclusive_bytes: int
+    exclusive_bytes: int | None
     containers: int
 
 
@@ -1558,7 +1678,7 @@ class WhatIfLayersRow(TypedDict):
     diff_id: str
     chain_id: str
     position: int
-    content_bytes: int
+    content_bytes: int | None
     blob_stays: bool
     kept_by_images: int
     kept_by: list[str]
@@ -1582,6 +1702,7 @@ class WhatIfPlacesRow(TypedDict):
     image_id: str
     names: list[str]
     digests: list[str]
+    store_id: str | None
     others: list[str]
 
 

@@ -16,12 +16,13 @@ from datetime import UTC, datetime
 
 from dedupe.analysis import queries
 from dedupe.analysis.amounts import moment
-from dedupe.analysis.check import CheckResult, Verdict, check
+from dedupe.analysis.check import CheckResult, check
 from dedupe.audit.notify import notify
 from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import AuditSettings
 from dedupe.errors import Exit, LockedError, StoreError, reason_of
 from dedupe.host.locks import exclusive_lock
+from dedupe.host.places import absolute_place, place_text
 from dedupe.host.writing import write_atomically
 from dedupe.model.outcome import ScanOutcome
 from dedupe.report.check import document
@@ -31,7 +32,7 @@ from dedupe.scan import scan_sources
 from dedupe.scan.interface import Progress
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
-from dedupe.store.retention import collect, expired, forget
+from dedupe.store.retention import collect, expired, forget, needed_scans
 from dedupe.store.session import Session
 from dedupe.store.views import scan_ids
 
@@ -67,9 +68,15 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
     catalog = Catalog(settings.catalog)
     with catalog.writing():
         outcome = scan_sources(
-            discover(settings.sources, Selection(settings.platform, settings.images)),
+            discover(
+                settings.sources,
+                Selection(settings.platform, settings.images),
+                settings.also,
+                settings.blobs,
+            ),
             catalog,
             progress,
+            places=[place_text(absolute_place(place)) for place in settings.sources],
             workers=settings.jobs,
         )
     faults: list[str] = []
@@ -81,7 +88,7 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
     }
     checked = None
     if outcome.scan_id:
-        session = Session(settings.catalog, outcome.scan_id)
+        session = Session(settings.catalog)
         checked = check(session, settings.check)
         faults += write_reports(settings, session, checked)
         trend = next(row for row in session.rows(queries.trend()) if row["scan"] == outcome.scan_id)
@@ -125,6 +132,7 @@ def _counts(outcome: ScanOutcome) -> dict[str, object]:
         "layers_read": outcome.layers_read,
         "layers_reused": outcome.layers_reused,
         "errors": outcome.errors,
+        "incomplete_images": outcome.incomplete_images,
         "problems": list(problem_lines(outcome)),
     }
 
@@ -133,7 +141,7 @@ def _exit_code(outcome: ScanOutcome, checked: CheckResult | None, faults: list[s
     """The first that applies: nothing was scanned, a rule failed, something was skipped."""
     if checked is None or not outcome.images:
         return outcome.exit_code
-    if checked.verdict is Verdict.FAILED:
+    if checked.fails:
         return Exit.RULES_FAILED
     return outcome.exit_code or (Exit.SKIPPED if faults else Exit.COMPLETE)
 
@@ -141,13 +149,14 @@ def _exit_code(outcome: ScanOutcome, checked: CheckResult | None, faults: list[s
 def _remove_old(settings: AuditSettings, newest: str) -> Iterator[str]:
     """Remove scans that are too old, with their summaries; yields why rows were not removed.
 
-    The newest scan and the baseline of the rules are kept.
+    Scans that the current view needs are kept, and the baseline of the rules.
     """
     if settings.keep:
+        needed = needed_scans(settings.catalog)
         before = moment(settings.keep, datetime.now(UTC).replace(tzinfo=None))
         for old in expired(settings.catalog, before):
             baseline = settings.check.baseline
-            if old != newest and not (baseline and old.startswith(baseline)):
+            if old != newest and old not in needed and not (baseline and old.startswith(baseline)):
                 forget(settings.catalog, old)
         # an audit that was killed may have removed a scan but not its layers
         try:

@@ -1,6 +1,6 @@
 """Commands on the catalog itself: free queries, listing and removing scans, upgrading it."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -11,11 +11,13 @@ from dedupe.cli.options import (
     LimitOption,
     OutputOption,
     ScanOption,
+    SourceOption,
 )
 from dedupe.cli.tables import (
     TableFormat,
     TableFormatOption,
     TableOptions,
+    TextInput,
     open_session,
     show,
     table,
@@ -28,9 +30,19 @@ if TYPE_CHECKING:
 manage = typer.Typer(help="Manage the catalog.", no_args_is_help=True)
 
 
-@table()
+def _scans_text(scans: TextInput) -> str:
+    from dedupe.report.scans import to_terminal
+
+    # the text of a table gets the rows of any question; these are those of queries.catalog_scans()
+    return to_terminal(cast("list[queries.CatalogScansRow]", scans.shown.dicts()))
+
+
+@table(text=_scans_text, every_scan=True)
 def catalog_list(_: "Session") -> AnyQuestion:
-    """List scans and their sources."""
+    """List scans, the sources that each read, and for how many of these it answers.
+
+    A scan answers for a source until a later scan reads it.
+    """
     return queries.catalog_scans()
 
 
@@ -40,6 +52,7 @@ def query(
     ],
     catalog: CatalogOption = None,
     scan: ScanOption = None,
+    source: SourceOption = None,
     format: TableFormatOption = TableFormat.TABLE,
     output: OutputOption = None,
     limit: LimitOption = 0,
@@ -49,7 +62,7 @@ def query(
 
     The page catalog.md describes the tables (dedupe --docs-path).
     """
-    answer = open_session(catalog, scan).ask(sql)
+    answer = open_session(catalog, scan, source).ask(sql)
     show(answer, TableOptions(format, output, limit, plain=plain))
 
 
@@ -57,26 +70,35 @@ def query(
 def catalog_forget(
     scans: Annotated[
         list[str] | None,
-        typer.Argument(metavar="SCAN", help="IDs of scans, as 'catalog list' shows them."),
+        typer.Argument(
+            metavar="SCAN", help="IDs of scans, or their beginnings, as 'catalog list' shows them."
+        ),
     ] = None,
     source: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="GLOB", help="Forget every scan all of whose sources match; repeat it."
+            metavar="SOURCE",
+            help="Forget all rows of this source: path, folder above it, or glob; repeat it.",
         ),
     ] = None,
     catalog: CatalogOption = None,
 ) -> None:
-    """Forget scans; 'catalog gc' then removes rows that no other scan needs."""
+    """Forget scans, or sources that were deleted; 'catalog gc' then removes rows nobody needs.
+
+    A source answers again with the rows of an older scan if the scan that answered is forgotten.
+    """
     from dedupe.report.units import counted
     from dedupe.store.catalog import default_catalog
-    from dedupe.store.retention import forget, scans_of
+    from dedupe.store.retention import forget, forget_sources
 
     folder = catalog or default_catalog()
-    chosen = dict.fromkeys([*(scans or ()), *scans_of(folder, source or ())])
-    for scan in chosen:
-        forget(folder, scan)
-    typer.echo(f"{counted(len(chosen), 'scan')} forgotten", err=True)
+    forgotten = [forget(folder, scan) for scan in dict.fromkeys(scans or ())]
+    if source:
+        dropped = forget_sources(folder, source)
+        for each in dropped.sources:
+            typer.echo(f"forgotten: {each}", err=True)
+        forgotten += dropped.scans
+    typer.echo(f"{counted(len(forgotten), 'scan')} forgotten", err=True)
 
 
 @manage.command("gc")

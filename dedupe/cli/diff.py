@@ -12,6 +12,7 @@ from dedupe.cli.options import (
     OutputOption,
     ScanOption,
     SortOption,
+    SourceOption,
 )
 from dedupe.cli.output import write
 from dedupe.cli.tables import (
@@ -48,6 +49,7 @@ def diff(
     ] = False,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
+    source: SourceOption = None,
     format: TableFormatOption = TableFormat.TABLE,
     output: OutputOption = None,
     limit: LimitOption = 50,
@@ -59,7 +61,7 @@ def diff(
 
     Shows a summary and one row per difference.
     """
-    session = open_session(catalog, scan)
+    session = open_session(catalog, scan, source)
     options = TableOptions(format, output, limit, sort, plain)
     comparison = _comparison(session, (old, new), scans, sources)
     if explain:
@@ -112,7 +114,12 @@ def _show_summary(session: "Session", comparison: "Comparison", options: TableOp
 
 
 def _show_rows(session: "Session", comparison: "Comparison", options: TableOptions) -> None:
-    """One row per difference; as text below the summary."""
+    """One row per difference; as text below the summary, which says what could not be read."""
+    from dedupe.cli.tables import doubts_of
+
+    if options.format is not TableFormat.TABLE:
+        for line in doubts_of(session, comparison.rows):
+            typer.echo(f"dedupe: incomplete: {line}", err=True)
 
     def text(shown: "Answer") -> str:
         from dedupe.analysis.diff import summarise

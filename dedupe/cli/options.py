@@ -12,7 +12,20 @@ CatalogOption = Annotated[
     ),
 ]
 ScanOption = Annotated[
-    str | None, typer.Option("--scan", metavar="SCAN", help="Scan ID (default: latest scan).")
+    str | None,
+    typer.Option(
+        "--scan",
+        metavar="SCAN",
+        help="One scan alone: ID, its beginning, or 'latest' (default: each source's latest scan).",
+    ),
+]
+SourceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        metavar="SOURCE",
+        help="Only this source: path, folder above it, or glob; repeat it (default: all).",
+    ),
 ]
 OutputOption = Annotated[
     Path | None,

@@ -16,6 +16,7 @@ from dedupe.cli.options import (
     OutputOption,
     ScanOption,
     SortOption,
+    SourceOption,
 )
 from dedupe.cli.output import write
 from dedupe.cli.paths import ImageArgument
@@ -99,6 +100,7 @@ def plan(
     limit: ShownOption = 10,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
+    source: SourceOption = None,
     format: FormatOption = ReorderFormat.TERMINAL,
     output: OutputOption = None,
     plain: BytesOption = False,
@@ -115,7 +117,7 @@ def plan(
     options = replace(
         _options(objective, grade, budget, keep_bases), images=images or (), prove=proof
     )
-    session = open_session(catalog, scan)
+    session = open_session(catalog, scan, source)
     given = reorder_input(session, options)
     found = plan_layers(session, given)
     rebuilt = plan_steps(session, given) if steps and objective is not Objective.PULLS else None
@@ -138,6 +140,7 @@ def explain(
     proof: ProofOption = True,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
+    source: SourceOption = None,
     format: Annotated[
         ExplainFormat, typer.Option("--format", "-f", help="Output format.")
     ] = ExplainFormat.TERMINAL,
@@ -153,7 +156,7 @@ def explain(
     from dedupe.report.reorder import json_report, terminal
 
     options = replace(_options(objective, grade, budget, keep_bases), prove=proof, explain=image)
-    session = open_session(catalog, scan)
+    session = open_session(catalog, scan, source)
     found = plan_layers(session, reorder_input(session, options))
     if format is ExplainFormat.JSON:
         write(json_report.to_json(found, None), output)
@@ -169,6 +172,7 @@ def compare(
     keep_bases: KeepBasesOption = False,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
+    source: SourceOption = None,
     format: TableFormatOption = TableFormat.TABLE,
     output: OutputOption = None,
     limit: LimitOption = 100,
@@ -180,7 +184,7 @@ def compare(
     from dedupe.analysis.reorder.layers import plan_layers
 
     options = replace(_options(objective, grade, budget, keep_bases), prove=False, explain=image)
-    session = open_session(catalog, scan)
+    session = open_session(catalog, scan, source)
     found = plan_layers(session, reorder_input(session, options)).explained
     if found is None:
         raise ValueError("the plan explains no image")
@@ -202,6 +206,7 @@ def relayer(
     limit: ShownOption = 10,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
+    source: SourceOption = None,
     format: FormatOption = ReorderFormat.TERMINAL,
     output: OutputOption = None,
     plain: BytesOption = False,
@@ -213,7 +218,7 @@ def relayer(
     from dedupe.analysis.reorder.relayer import plan_new_layers
     from dedupe.report.reorder import relayer as report
 
-    found = plan_new_layers(open_session(catalog, scan), layers, prefer)
+    found = plan_new_layers(open_session(catalog, scan, source), layers, prefer)
     match format:
         case ReorderFormat.TERMINAL:
             text = report.to_terminal(found, plain=plain, limit=limit)

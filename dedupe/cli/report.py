@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption
+from dedupe.cli.options import BytesOption, CatalogOption, OutputOption, ScanOption, SourceOption
 from dedupe.cli.output import write
 from dedupe.cli.tables import open_session
 from dedupe.report.forms import DEFAULT_LIMIT, FORMS, Form, ReportInput
@@ -23,6 +23,7 @@ else:
 def report(
     catalog: CatalogOption = None,
     scan: ScanOption = None,
+    source: SourceOption = None,
     format: Annotated[
         ReportFormat, typer.Option("--format", "-f", help="Output format.")
     ] = ReportFormat.TERMINAL,
@@ -34,5 +35,5 @@ def report(
     plain: BytesOption = False,
 ) -> None:
     """Show where the bytes are, and what to fix first."""
-    given = ReportInput(open_session(catalog, scan), limit=limit, plain=plain)
+    given = ReportInput(open_session(catalog, scan, source), limit=limit, plain=plain)
     write(FORMS[Form(format)].write(given), output)

@@ -34,6 +34,22 @@ def scan(
             metavar="GLOB", help="Scan only images whose name matches; repeat it (default: all)."
         ),
     ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Links of a store may lead into this folder too; repeat it "
+            "(default: only into PATH).",
+        ),
+    ] = None,
+    blobs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Image layouts may use the blobs DIR/sha256/…; repeat it "
+            "(default: those found in PATH).",
+        ),
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every blob again and compare it with its digest.")
     ] = False,
@@ -52,6 +68,7 @@ def scan(
     Each layer is read once: a later scan reads only layers that are new.
     """
     from dedupe.cli.progress import Reporter
+    from dedupe.host.places import absolute_place, place_text
     from dedupe.scan import scan_sources
     from dedupe.sources.discover import Selection, discover
     from dedupe.store.catalog import Catalog, default_catalog
@@ -61,9 +78,10 @@ def scan(
     chosen = Selection(platform, tuple(image or ()))
     with sink.writing():
         outcome = scan_sources(
-            discover(paths, chosen),
+            discover(paths, chosen, also or (), blobs or ()),
             sink,
             reporter,
+            places=[place_text(absolute_place(path)) for path in paths],
             workers=jobs or None,
             verify=verify,
             rehash=rehash,
@@ -78,7 +96,7 @@ def _print_outcome(
     outcome: "ScanOutcome", catalog: Path | None, *, chosen: bool, quiet: bool
 ) -> None:
     """Print problems, the summary and the next commands on standard error."""
-    from dedupe.report.scan import problem_lines, summary
+    from dedupe.report.scan import incomplete_images, problem_lines, summary
 
     lines = list(problem_lines(outcome))
     if not quiet:
@@ -87,6 +105,8 @@ def _print_outcome(
             lines.append(_next_commands(catalog, outcome.scan_id))
         elif outcome.sources and chosen:
             lines.append("dedupe: no image matches --platform and --image; drop one of them")
+    elif outcome.incomplete_images:
+        lines.append(f"dedupe: {incomplete_images(outcome)}")
     for line in lines:
         typer.echo(line, err=True)
 

@@ -5,7 +5,7 @@ Such a command is a function from a session and its own options to an ``AnyQuest
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -22,6 +22,7 @@ from dedupe.cli.options import (
     OutputOption,
     ScanOption,
     SortOption,
+    SourceOption,
 )
 from dedupe.cli.output import write, write_bytes
 
@@ -72,12 +73,17 @@ class TextInput:
 
 
 def table(
-    *, limit: int = 0, columns: tuple[str, ...] = (), text: Callable[[TextInput], str] | None = None
+    *,
+    limit: int = 0,
+    columns: tuple[str, ...] = (),
+    text: Callable[[TextInput], str] | None = None,
+    every_scan: bool = False,
 ) -> "Callable[[Callable[..., AnyQuestion]], Callable[..., None]]":
     """Make a command of a function that turns ``(session, own options)`` into an AnyQuestion.
 
     ``limit`` is the default of ``--limit``. As text a table is written by ``text``; without it, as
-    these ``columns``, or all with ``--wide``.
+    these ``columns``, or all with ``--wide``. Above it stands what of the scan could not be read,
+    unless the table is about ``every_scan``; with other formats that is on standard error.
     """
     write_text = text or partial(_aligned, columns)
 
@@ -88,17 +94,23 @@ def table(
 
         def command(**given: Any) -> None:
             chosen = {name: given.pop(name) for name in names}
-            explain, catalog, scan = (chosen.pop(name) for name in ("explain", "catalog", "scan"))
-            session, options = open_session(catalog, scan), TableOptions(**chosen)
+            explain = chosen.pop("explain")
+            session = open_session(*(chosen.pop(name) for name in ("catalog", "scan", "source")))
+            options = TableOptions(**chosen)
             question = function(session, **given)
             if explain:
                 typer.echo(explanation(question))
                 return
             answer = session.answer(question)
+            lines = [] if every_scan else doubts_of(session, question)
+            if options.format is not TableFormat.TABLE:
+                for line in lines:
+                    typer.echo(f"dedupe: incomplete: {line}", err=True)
+            head = "".join(f"INCOMPLETE: {line}.\n" for line in lines)
             show(
                 answer,
                 options,
-                lambda shown: write_text(TextInput(question, answer, shown, options)),
+                lambda shown: head + write_text(TextInput(question, answer, shown, options)),
             )
 
         # typer reads a command's options from its signature
@@ -119,6 +131,7 @@ def _common(rows: int) -> Callable[..., None]:
     def options(
         catalog: CatalogOption = None,
         scan: ScanOption = None,
+        source: SourceOption = None,
         format: TableFormatOption = TableFormat.TABLE,
         output: OutputOption = None,
         limit: LimitOption = rows,
@@ -132,13 +145,25 @@ def _common(rows: int) -> Callable[..., None]:
     return options
 
 
-def open_session(catalog: Path | None, scan: str | None) -> "Session":
-    """The session for a command's options, which shows elapsed time while it computes."""
+def open_session(
+    catalog: Path | None, scan: str | None, sources: Sequence[str] | None = None
+) -> "Session":
+    """The session for a command's options, which shows elapsed time while it computes.
+
+    Standard error tells what the command is about, unless it is the last scan and nothing else.
+    """
     from dedupe.cli.elapsed import ElapsedTime
+    from dedupe.report.view import about
     from dedupe.store.catalog import default_catalog
     from dedupe.store.session import Session
 
-    return Session(catalog or default_catalog(), scan, waiting=ElapsedTime())
+    session = Session(
+        catalog or default_catalog(), scan, waiting=ElapsedTime(), sources=sources or ()
+    )
+    line = about(session.view)
+    if line:
+        typer.echo(f"dedupe: {line}", err=True)
+    return session
 
 
 def show(
@@ -171,6 +196,17 @@ def _aligned(columns: tuple[str, ...], table: TextInput) -> str:
 
     shown = () if table.options.wide else columns
     return tables.to_terminal(table.shown, plain=table.options.plain, columns=shown)
+
+
+def doubts_of(session: "Session", question: "AnyQuestion") -> list[str]:
+    """What could not be read of the images that a question is about; empty if all was."""
+    from dedupe.analysis import queries
+    from dedupe.report.doubts import doubts, of_images
+
+    incomplete = session.rows(queries.incomplete(about=question.images))
+    if question.images:
+        return of_images(incomplete)
+    return doubts(incomplete, session.rows(queries.sources()))
 
 
 def explanation(question: "AnyQuestion") -> str:

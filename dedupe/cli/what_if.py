@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dedupe.cli.options import BytesOption, CatalogOption, ExplainOption, OutputOption, ScanOption
+from dedupe.cli.options import (
+    BytesOption,
+    CatalogOption,
+    ExplainOption,
+    OutputOption,
+    ScanOption,
+    SourceOption,
+)
 from dedupe.cli.output import write
 from dedupe.cli.tables import TableFormat, TableOptions, explanation, open_session, show
 from dedupe.cli.usage import GranularityOption
@@ -78,6 +85,7 @@ def what_if(
     granularity: GranularityOption = Granularity.UNPACKED,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
+    source: SourceOption = None,
     format: Annotated[
         WhatIfFormat, typer.Option("--format", "-f", help="Output format.")
     ] = WhatIfFormat.TERMINAL,
@@ -112,7 +120,7 @@ def what_if(
         raise UsageError(
             "name images with --delete, --from-file, --keep, --older-than or --free", "no-choice"
         )
-    session = open_session(catalog, scan)
+    session = open_session(catalog, scan, source)
     found = ask(session, criteria, now)
     if explain:
         write("\n\n".join(map(explanation, found.questions.values())) + "\n", output)

@@ -22,7 +22,9 @@ def parse_object(data: bytes, name: str) -> dict[str, Any]:
 
 
 def parse_list(data: bytes, name: str) -> list[Any]:
-    """Parse a JSON list; raises SourceError ``not-json`` for anything else."""
+    """Parse a JSON list, or null, as Go writes an empty one; raises SourceError ``not-json``."""
+    if data.strip() == b"null":
+        return []
     found: list[Any] = _parse(data, name, list)
     return found
 
@@ -38,6 +40,16 @@ def objects_in(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise SourceError(f"{key}: expected a list of objects", "bad-document")
     return value
+
+
+def listed_objects(document: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the list of objects under ``key``, which must be there; null is an empty list.
+
+    Raises SourceError ``bad-document``.
+    """
+    if key not in document:
+        raise SourceError(f"expected {key}, a list of objects", "bad-document")
+    return objects_in(document, key)
 
 
 def object_in(document: dict[str, Any], key: str) -> dict[str, Any]:

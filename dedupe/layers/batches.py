@@ -7,6 +7,7 @@ from blake3 import blake3
 from dedupe.errors import LayerError
 from dedupe.formats.tar import Member
 from dedupe.layers.entries import add_entry
+from dedupe.layers.own_links import OwnLinks
 from dedupe.model.entries import EntryColumns
 
 #: rows per batch: bounds memory whatever the size of a layer
@@ -25,13 +26,15 @@ def too_large() -> LayerError:
 class Batches:
     """Collects members of a layer and emits them as columns.
 
-    ``with_digest`` also computes a digest of all rows, which identifies a layer without a tar.
+    ``walked`` says that they are from an unpacked folder: its links were followed when it was
+    written, and a digest of all rows identifies the layer, which has no tar.
     """
 
-    def __init__(self, emit: Emit, *, with_digest: bool = False) -> None:
+    def __init__(self, emit: Emit, *, walked: bool = False) -> None:
         self._emit = emit
         self._columns = EntryColumns()
-        self._digest = blake3() if with_digest else None
+        self._digest = blake3() if walked else None
+        self._links = None if walked else OwnLinks()
         self.content_bytes = 0
         self.entries = 0
         self.files = 0
@@ -39,7 +42,9 @@ class Batches:
     def add(self, member: Member, flag: str | None = None, *, literal: bool = False) -> None:
         """Add a member of the layer; for ``flag`` and ``literal`` see ``add_entry``."""
         columns = self._columns
-        self.content_bytes += add_entry(columns, self.entries, member, flag, literal=literal)
+        self.content_bytes += add_entry(
+            columns, self.entries, member, flag, links=self._links, literal=literal
+        )
         self.entries += 1
         self.files += columns.content_hash[-1] is not None
         if len(columns) >= BATCH_ROWS:
@@ -51,7 +56,7 @@ class Batches:
             self._hand_over()
 
     def rows_digest(self) -> str | None:
-        """Digest of all rows that were emitted; None without ``with_digest``."""
+        """Digest of all rows that were emitted; None unless walked."""
         return self._digest.hexdigest() if self._digest is not None else None
 
     def _hand_over(self) -> None:

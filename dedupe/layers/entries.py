@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 
 from dedupe.formats.tar import GLOBAL, Member
+from dedupe.layers.own_links import OwnLinks
 from dedupe.model.entries import EntryColumns, Kind
 from dedupe.model.paths import path_text
 
@@ -38,9 +39,12 @@ _KINDS = {
 _FILE = Kind.FILE.value
 _HARDLINK = Kind.HARDLINK.value
 _SYMLINK = Kind.SYMLINK.value
+_DIRECTORY = Kind.DIRECTORY.value
 _CHARACTER = Kind.CHARACTER.value
 _IGNORED = Kind.IGNORED.value
 _DEVICES = (_CHARACTER, Kind.BLOCK.value)
+#: marks and ignored members write nothing themselves
+_WITHOUT_ENTRY = (_IGNORED, Kind.WHITEOUT.value, Kind.OPAQUE.value)
 
 
 def clean(name: bytes) -> tuple[bytes, bool]:
@@ -69,17 +73,21 @@ def add_entry(
     member: Member,
     flag: str | None = None,
     *,
+    links: OwnLinks | None = None,
     literal: bool = False,
 ) -> int:
     """Append a member as an entry; returns the bytes of content that it adds to the layer.
 
-    ``flag`` is what the reader of the member found odd about it. ``literal`` says that names never
-    mark whiteouts: the member is from a folder that has other marks for them.
+    ``flag`` is what the reader of the member found odd about it. ``links`` are those that earlier
+    members of the tar wrote; None if the member is from a folder, in which nothing is below a link.
+    ``literal`` says that names never mark whiteouts: that folder has other marks for them.
     """
-    kind, path, link, flags = _interpreted(member, literal=literal)
+    kind, path, link, flags = _interpreted(member, links, literal=literal)
+    if links is not None:
+        _write(links, kind, path, link)
     if flag:
         flags.insert(0, flag)
-    flags.extend(_flags(member, kind, path))
+    flags.extend(_flags(member, kind, path, link))
     raw = member.name
     is_file = kind == _FILE
     size = member.size if is_file else 0
@@ -94,7 +102,7 @@ def add_entry(
     columns.uid.append(min(member.uid, _LARGEST))
     columns.gid.append(min(member.gid, _LARGEST))
     columns.mtime_ns.append(max(-_LARGEST, min(member.mtime_ns, _LARGEST)))
-    columns.link.append(link)
+    columns.link.append(path_text(link) if link is not None else None)
     columns.device.append(f"{member.devmajor}:{member.devminor}" if kind in _DEVICES else None)
     columns.xattrs.append(_xattrs_text(member.xattrs) if member.xattrs else None)
     columns.content_hash.append(member.content_hash if is_file else None)
@@ -104,27 +112,57 @@ def add_entry(
     return size
 
 
-def _interpreted(member: Member, *, literal: bool) -> tuple[str, bytes, str | None, list[str]]:
+def _interpreted(
+    member: Member, links: OwnLinks | None, *, literal: bool
+) -> tuple[str, bytes, bytes | None, list[str]]:
     """Kind, path and link of the entry, and flags of its names."""
     path, climbed = clean(member.name)
     kind = _KINDS.get(member.typeflag, _IGNORED)
     flags = ["dotdot"] if climbed else []
+    if links is not None:
+        path, odd = links.through(path)
+        if odd:
+            flags.append(odd)
     if kind == _IGNORED:
         flags.append("pax-global-header" if member.typeflag == GLOBAL else "unknown-type")
-    link: str | None = None
+    elif not path and kind != _DIRECTORY:
+        kind = _IGNORED
+        flags.append("root-not-directory")
+    link: bytes | None = None
     marked = _whiteout(path) if not literal and _WHITEOUT in path else None
     if marked is not None:
         kind, path, odd = marked
         if odd:
             flags.append(odd)
     elif kind == _SYMLINK:
-        link = path_text(member.linkname)
+        link = member.linkname
     elif kind == _HARDLINK:
-        target, target_climbed = clean(member.linkname)
-        link = path_text(target)
-        if target_climbed and not climbed:
-            flags.append("dotdot")
+        link, target_flags = _hard_link_target(member.linkname, links)
+        flags += [flag for flag in target_flags if flag not in flags]
     return kind, path, link, flags
+
+
+def _hard_link_target(name: bytes, links: OwnLinks | None) -> tuple[bytes, list[str]]:
+    """Path of the target, and flags of its name."""
+    target, climbed = clean(name)
+    flags = ["dotdot"] if climbed else []
+    if links is not None:
+        target, odd = links.through(target)
+        if odd:
+            flags.append(odd)
+    return target, flags
+
+
+def _write(links: OwnLinks, kind: str, path: bytes, link: bytes | None) -> None:
+    """Keep the links of the layer as they are after this entry."""
+    if kind in _WITHOUT_ENTRY:
+        return
+    target = links.target_at(link) if link is not None and kind == _HARDLINK else link
+    if target is not None:
+        # a hard link to a symbolic link is that link too
+        links.add(path, target)
+    else:
+        links.replace(path, is_folder=kind == _DIRECTORY)
 
 
 def _whiteout(path: bytes) -> tuple[str, bytes, str | None] | None:
@@ -145,7 +183,7 @@ def _whiteout(path: bytes) -> tuple[str, bytes, str | None] | None:
     return Kind.WHITEOUT.value, (parent + b"/" + name if parent else name), None
 
 
-def _flags(member: Member, kind: str, path: bytes) -> Iterator[str]:
+def _flags(member: Member, kind: str, path: bytes, link: bytes | None) -> Iterator[str]:
     """What stores or tools may treat in another way than the specification does."""
     if kind == _CHARACTER and member.devmajor == member.devminor == 0:
         yield "overlay-whiteout-hazard"
@@ -163,6 +201,8 @@ def _flags(member: Member, kind: str, path: bytes) -> Iterator[str]:
         yield "number-out-of-range"
     if kind == _FILE and member.name[-1:] == b"/":
         yield "trailing-slash"
+    if kind == _HARDLINK and link is not None and (link + b"/").startswith(path + b"/"):
+        yield "link-below-itself"
 
 
 def _xattrs_text(xattrs: dict[bytes, bytes]) -> str:

@@ -1,8 +1,9 @@
 """A layer read once, to its end: entries, the blob's digest and the diff ID in the same pass."""
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from dedupe.errors import LayerError
@@ -31,24 +32,37 @@ def read_layer(ref: LayerRef, emit: Emit, advance: Callable[[int], None]) -> Lay
     be dropped.
     """
     match ref:
-        case BlobRef():
-            return _read_blob(ref, emit, advance)
-        case ObjectRef():
-            return _read_stream(_Blob(ObjectStream(ref), ref.size, advance), emit)
+        case BlobRef() | ObjectRef():
+            with _opened(ref, advance) as blob:
+                return _read_stream(blob, emit)
         case TreeRef():
             return read_unpacked(ref, emit, advance)
 
 
-def _read_blob(ref: BlobRef, emit: Emit, advance: Callable[[int], None]) -> LayerFacts:
+def blob_digest(ref: BlobRef | ObjectRef, advance: Callable[[int], None]) -> str:
+    """The digest of a blob's bytes as stored, without a look at what is in them.
+
+    Raises LayerError or SourceError if it cannot be read to its end.
+    """
+    with _opened(ref, advance) as blob:
+        return blob.finish()
+
+
+@contextlib.contextmanager
+def _opened(ref: BlobRef | ObjectRef, advance: Callable[[int], None]) -> "Iterator[_Blob]":
+    if isinstance(ref, ObjectRef):
+        yield _Blob(ObjectStream(ref), ref.size, advance)
+        return
     descriptor = open_below(ref.root, ref.parts)
     try:
         if ref.outer is None:
             size = ref.size if ref.size >= 0 else os.fstat(descriptor).st_size
-            return _read_stream(_Blob(FileRange(descriptor, ref.offset, size), size, advance), emit)
+            yield _Blob(FileRange(descriptor, ref.offset, size), size, advance)
+            return
         with open(descriptor, "rb", closefd=False) as raw:
             stream = RangeReader(decompressed(raw, ref.outer))
             stream.skip_to(ref.offset)
-            return _read_stream(_Blob(stream, ref.size, advance), emit)
+            yield _Blob(stream, ref.size, advance)
     finally:
         os.close(descriptor)
 

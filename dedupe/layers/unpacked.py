@@ -80,7 +80,7 @@ def _read_walked(
     ref: TreeRef, emit: Emit, advance: Callable[[int], None], notes: tuple[tuple[str, str], ...]
 ) -> LayerFacts:
     walk_notes = WalkNotes()
-    batches = Batches(emit, with_digest=True)
+    batches = Batches(emit, walked=True)
     for entry in members_of(ref, advance, walk_notes):
         batches.add(entry.member, entry.flag, literal=entry.literal)
     batches.finish()

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from dedupe.model.identity import DiffID, Digest, ImageID
 
+#: device and inode number of a file
+Inode = tuple[int, int]
+
 
 class SourceKind(StrEnum):
     """Kinds of stores and archives that hold images."""
@@ -20,6 +23,22 @@ class SourceKind(StrEnum):
     CONTAINERD = "containerd"
     CONTAINERS_STORAGE = "containers-storage"
     REGISTRY = "registry"
+    BLOBS = "blobs"
+    BUILDKIT = "buildkit"
+    SOCI = "soci"
+    STARGZ = "stargz"
+    NYDUS = "nydus"
+    SNAPSHOTTER = "snapshotter"
+
+
+#: kinds that are recognised and measured, and whose images are not read
+UNREAD_KINDS = (
+    SourceKind.BUILDKIT,
+    SourceKind.SOCI,
+    SourceKind.STARGZ,
+    SourceKind.NYDUS,
+    SourceKind.SNAPSHOTTER,
+)
 
 
 class Whiteouts(StrEnum):
@@ -49,8 +68,10 @@ class LayerState(StrEnum):
     READ = "read"
     #: its rows were in the catalog already, so its blob was not read
     REUSED = "reused"
-    #: read, but not what the manifest or config claims; its rows have a key of the source
+    #: read, but nothing proves its diff ID; its rows have a key of the source
     UNVERIFIED = "unverified"
+    #: read, but the content is not what the manifest or config claims, so the layer's is unknown
+    MISMATCHED = "mismatched"
     #: not in this source: the layout is sparse or has other platforms only
     ABSENT = "absent"
     #: a layer that may not be redistributed; its blob is elsewhere
@@ -84,6 +105,8 @@ class Problem:
     code: str
     message: str
     severity: Severity = Severity.ERROR
+    #: digest of the blob or document that it is about, whichever images need it; else None
+    blob: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +156,7 @@ class TreeRef:
     root: Path
     #: folder names below root
     parts: tuple[str, ...]
-    #: tar-split data, gzip, below root, from which the layer's tar can be rebuilt
+    #: tar-split data, gzip, below ``split_root``, from which the layer's tar can be rebuilt
     split: tuple[str, ...] | None = None
     whiteouts: Whiteouts = Whiteouts.KERNEL
     #: folder of the layer below, if the store keeps whole trees: the layer is the difference
@@ -142,6 +165,8 @@ class TreeRef:
     gids: tuple[IdRange, ...] = ()
     #: bytes of its files according to the store; 0 if it does not say
     size: int = 0
+    #: root of ``split`` if it is another one: the store's folders may be on several disks
+    split_root: Path | None = None
 
 
 #: everything that can be read as a layer
@@ -197,6 +222,8 @@ class FoundImage:
     details: ImageDetails = ImageDetails()
     #: whether the config has the digest that the manifest or its file name claims
     config_checked: bool = True
+    #: ID under which the store's own tools list it, if that may be another one; ``sha256:…``
+    store_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +247,18 @@ class FoundContainer:
 
 @dataclass(frozen=True, slots=True)
 class FoundOther:
-    """A manifest that is not a container image: an artifact, an attestation, an absent child."""
+    """What a document refers to that is not a container image."""
 
+    #: ``artifact``, ``attestation``, ``cache`` (a build cache), ``absent`` (a platform not stored)
     kind: str
     digest: Digest | None
     names: tuple[str, ...]
     platform: Platform
     media_type: str | None = None
+    #: blobs that it consists of, with its own document
+    blobs: frozenset[Digest] = frozenset()
+    #: bytes of those that the source has; None if it keeps no blobs
+    stored_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +268,8 @@ class StoredBlob:
     name: str
     stored_bytes: int
     digest: Digest | None = None
+    #: None if it is not a file of its own; two blobs of one inode are one file
+    inode: Inode | None = None
 
 
 @dataclass(slots=True)
@@ -251,11 +285,14 @@ class FoundSource:
     containers: list[FoundContainer] = field(default_factory=list)
     #: bytes of the source's blobs, documents and unpacked trees, without containers
     stored_bytes: int = 0
-    #: of these, bytes of blobs that no image needs; None if the source keeps no blobs
+    #: of these, bytes of blobs that no image needs; None if the source keeps no blobs, or if
+    #: references are unseen
     orphan_blob_bytes: int | None = None
-    #: of these, bytes of unpacked layers that no image needs; None if the source keeps none, or if
-    #: they could not be measured
+    #: of these, bytes of unpacked layers that no image needs; None if the source keeps none, if
+    #: they could not be measured, or if references are unseen
     orphan_unpacked_bytes: int | None = None
+    #: why references could not be read, so that orphans are unknown; None if all were read
+    unseen_references: str | None = None
     #: bytes that the file system allocates to all files and folders below the source's root;
     #: None for sources that are files
     allocated_bytes: int | None = None
@@ -263,6 +300,14 @@ class FoundSource:
     other_bytes: int | None = None
 
     @property
-    def orphan_bytes(self) -> int:
-        """Bytes of all blobs and unpacked layers that no image needs."""
+    def orphan_bytes(self) -> int | None:
+        """Bytes of all blobs and unpacked layers that no image needs; None if that is unknown."""
+        if self.unseen_references is not None:
+            return None
         return (self.orphan_blob_bytes or 0) + (self.orphan_unpacked_bytes or 0)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether anything that it holds is known; if not, an error says why."""
+        found = self.images or self.others or self.containers
+        return bool(found) or all(each.severity is Severity.NOTE for each in self.problems)

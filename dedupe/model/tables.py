@@ -4,6 +4,10 @@
 #: says how older files are read, and that a new column does not raise it
 SCHEMA_VERSION = 2
 
+#: raised if the reader of layers makes other rows of the same tar: layers that an older reader read
+#: are read again. 2: links of a layer are followed. Rows without a reader are of 1
+READER_VERSION = 2
+
 #: table -> column -> DuckDB type; store/rows has the polars type of each
 TABLES: dict[str, dict[str, str]] = {
     "entries": {
@@ -36,6 +40,7 @@ TABLES: dict[str, dict[str, str]] = {
         "content_bytes": "BIGINT",
         "entries": "BIGINT",
         "files": "BIGINT",
+        "reader": "INTEGER",
     },
     "scans": {
         "scan": "VARCHAR",
@@ -44,6 +49,8 @@ TABLES: dict[str, dict[str, str]] = {
         "layers_read": "BIGINT",
         "layers_reused": "BIGINT",
         "version": "VARCHAR",
+        "places": "VARCHAR[]",
+        "gone": "VARCHAR[]",
     },
     "sources": {
         "scan": "VARCHAR",
@@ -53,8 +60,10 @@ TABLES: dict[str, dict[str, str]] = {
         "orphan_bytes": "BIGINT",
         "orphan_blob_bytes": "BIGINT",
         "orphan_unpacked_bytes": "BIGINT",
+        "unseen_references": "VARCHAR",
         "allocated_bytes": "BIGINT",
         "other_bytes": "BIGINT",
+        "readable": "BOOLEAN",
     },
     "images": {
         "scan": "VARCHAR",
@@ -65,6 +74,8 @@ TABLES: dict[str, dict[str, str]] = {
         "names": "VARCHAR[]",
         "platform": "VARCHAR",
         "created": "VARCHAR",
+        "stored_bytes": "BIGINT",
+        "store_id": "VARCHAR",
     },
     "image_layers": {
         "scan": "VARCHAR",
@@ -79,6 +90,7 @@ TABLES: dict[str, dict[str, str]] = {
         "compressed_bytes": "BIGINT",
         "created_by": "VARCHAR",
         "state": "VARCHAR",
+        "problem": "VARCHAR",
         "allocated_bytes": "BIGINT",
     },
     "containers": {
@@ -99,6 +111,8 @@ TABLES: dict[str, dict[str, str]] = {
         "code": "VARCHAR",
         "message": "VARCHAR",
         "severity": "VARCHAR",
+        "blob": "VARCHAR",
+        "images": "VARCHAR[]",
     },
 }
 

@@ -7,8 +7,16 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 _DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 
 
-def human(count: int, *, plain: bool = False) -> str:
-    """Bytes in powers of 1000, as ``1.2 GB``; all digits if ``plain``."""
+#: what every form shows instead of a figure that is not known
+UNKNOWN = "unknown"
+#: what every form shows behind the name of an image with a layer that could not be read
+INCOMPLETE = " (incomplete)"
+
+
+def human(count: int | None, *, plain: bool = False) -> str:
+    """Bytes in powers of 1000, as ``1.2 GB``; all digits if ``plain``; ``unknown`` for None."""
+    if count is None:
+        return UNKNOWN
     if plain:
         return f"{count:,}"
     size = float(count)
@@ -19,6 +27,16 @@ def human(count: int, *, plain: bool = False) -> str:
             )
         size /= 1000
     raise AssertionError("unreachable")
+
+
+def at_least(count: object, *, plain: bool = False) -> str:
+    """A lower bound, as ``≥ 1.2 GB``; ``unknown`` for None and for 0, which says nothing."""
+    return f"≥ {human(count, plain=plain)}" if isinstance(count, int) and count else UNKNOWN
+
+
+def share(value: float | None) -> str:
+    """A share from 0 to 1 in percent; ``unknown`` for None."""
+    return UNKNOWN if value is None else f"{100 * value:.1f} %"
 
 
 def percent(part: int, whole: int) -> str:

@@ -1,18 +1,26 @@
 """What sources claim about layers, and what reading the layers has shown.
 
 A layer is read once: if a config that was checked against its digest names a diff ID, and the sink
-has verified rows of that diff ID, the layer is reused and not opened. Rows that differ from what
-the manifest or config claims, and rows of folders that were walked, are kept under a key of their
-source, so that they never stand for the claimed layer.
+has verified rows of that diff ID, the layer is reused and not opened. Rows of folders that were
+walked are kept under a key of their source, so that they never stand for the claimed layer. Content
+that is not what the config claims is not kept: what the layer holds is unknown.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from dedupe.model.entries import LayerFacts, Verified
 from dedupe.model.identity import LayerKey
-from dedupe.model.images import FoundContainer, FoundLayer, FoundSource, LayerRef, LayerState
+from dedupe.model.images import (
+    BlobRef,
+    FoundContainer,
+    FoundLayer,
+    FoundSource,
+    LayerRef,
+    LayerState,
+    ObjectRef,
+)
 from dedupe.scan.interface import Sink
 
 
@@ -38,6 +46,8 @@ class ProvenLayer:
     key: LayerKey
     verified: Verified
     facts: LayerFacts
+    #: whether the content is not what the config claims, so that it says nothing about the layer
+    is_other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +67,40 @@ class ScanState:
     verified: set[str] = field(default_factory=set)
     #: digest of a blob -> diff ID of its verified rows
     blobs: dict[str, str] = field(default_factory=dict)
+    #: diff ID of verified rows -> size of the tar, if it is known
+    tar_bytes: dict[str, int] = field(default_factory=dict)
+
+    #: blob that its source has no digest of, and that was not read as a layer -> its digest; None
+    #: if it cannot be hashed
+    digests: dict[BlobRef | ObjectRef, str | None] = field(default_factory=dict)
 
     def add_read(self, claim: Claim, layer: ProvenLayer) -> None:
         """Record what reading a claim gave."""
         self.read[claim] = layer
         if layer.verified is not Verified.NONE:
             self.verified.add(layer.key)
+            if layer.facts.tar_bytes is not None:
+                self.tar_bytes[layer.key] = layer.facts.tar_bytes
 
     def add_kept(self, layer: FoundLayer, sink: Sink) -> None:
         """Record the rows that the sink has for this layer, if any."""
         if layer.diff_id and layer.claim_checked:
-            if sink.has_layer(layer.diff_id):
+            # without content the layer cannot be read again
+            if sink.has_layer(layer.diff_id, of_older_reader=layer.content is None):
                 self.verified.add(layer.diff_id)
+                self._add_tar_bytes(layer, layer.diff_id, sink)
         elif layer.digest:
             diff_id = sink.layer_of_blob(layer.digest)
             if diff_id:
                 self.blobs[layer.digest] = diff_id
+
+    def _add_tar_bytes(self, layer: FoundLayer, diff_id: str, sink: Sink) -> None:
+        """Record the size of the tar if the layer's blob has no digest in its source."""
+        if layer.blob is None or layer.digest is not None or diff_id in self.tar_bytes:
+            return
+        size = sink.tar_bytes(diff_id)
+        if size is not None:
+            self.tar_bytes[diff_id] = size
 
     def outcome_of(
         self, source: str, layer: FoundLayer
@@ -80,13 +108,25 @@ class ScanState:
         """Key of this layer's rows, its state, and what was read if it was read from its place."""
         claim = claim_of(source, layer)
         read = self.read.get(claim) if claim else None
-        if read and layer.state is None:
+        if read and layer.state is None and not read.is_other:
             verified = read.verified is not Verified.NONE
             return read.key, LayerState.READ if verified else LayerState.UNVERIFIED, read
         diff_id = self.reusable(layer)
         if diff_id is not None:
             return LayerKey(diff_id), layer.state or LayerState.REUSED, read
-        return None, layer.state or LayerState.BROKEN, read
+        missing = LayerState.MISMATCHED if read and read.is_other else LayerState.BROKEN
+        return None, layer.state or missing, read
+
+    def unread_blob(self, source: str, layer: FoundLayer) -> str | None:
+        """Diff ID of a layer whose blob has no digest yet, because its rows were there already."""
+        claim = claim_of(source, layer)
+        if layer.digest is not None or layer.blob is None or claim in self.read:
+            return None
+        return self.reusable(layer)
+
+    def digest_of(self, layer: FoundLayer) -> str | None:
+        """The digest of a layer's blob that was not read as a layer, if it is known."""
+        return self.digests.get(layer.blob) if layer.blob is not None else None
 
     def reusable(self, layer: FoundLayer) -> str | None:
         """Diff ID of verified rows that stand for this layer without reading it."""
@@ -118,7 +158,7 @@ def claims_to_read(
     the sink cannot say what it has.
     """
     layers: dict[object, list[Claim]] = {}
-    for source, layer in _layers(sources):
+    for source, layer in layers_of(sources):
         if not rehash:
             state.add_kept(layer, sink)
         claim = claim_of(source, layer)
@@ -143,7 +183,10 @@ def check_claim(claim: Claim, facts: LayerFacts) -> tuple[ProvenLayer, list[Mism
     """Compare what was read with what was claimed."""
     mismatches = list(_mismatches(claim, facts))
     if mismatches or facts.diff_id is None:
-        return ProvenLayer(_key_of_source(claim.source, facts), Verified.NONE, facts), mismatches
+        key = _key_of_source(claim.source, facts)
+        # a blob under a wrong digest that has the claimed diff ID holds the claimed files
+        is_other = bool(mismatches) and not (claim.diff_id and claim.diff_id == facts.diff_id)
+        return ProvenLayer(key, Verified.NONE, facts, is_other), mismatches
     if facts.digest is None:
         verified = Verified.REBUILD
     else:
@@ -170,7 +213,8 @@ def _mismatches(claim: Claim, facts: LayerFacts) -> Iterator[Mismatch]:
         )
 
 
-def _layers(sources: list[FoundSource]) -> Iterator[tuple[str, FoundLayer]]:
+def layers_of(sources: Iterable[FoundSource]) -> Iterator[tuple[str, FoundLayer]]:
+    """Every layer of every image, with the location of its source."""
     for source in sources:
         for image in source.images:
             for layer in image.layers:

@@ -25,6 +25,8 @@ class ScannedImageLayer:
     state: LayerState
     #: bytes that the file system allocates to the unpacked layer; None if the source keeps none
     allocated_bytes: int | None = None
+    #: code of the problem because of which it has no rows; None if it has rows
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class ScanResult:
     images: tuple[ScannedImage, ...]
     containers: tuple[ScannedContainer, ...]
     problems: tuple[ProblemRow, ...]
+    #: what the user named, as locations show it
+    places: tuple[str, ...]
+    #: sources of earlier scans that are no longer there
+    gone: tuple[str, ...]
     #: seconds since 1970
     started: float
     finished: float
@@ -70,12 +76,23 @@ class ScanResult:
 class Sink(Protocol):
     """Keeps what a scan finds; the catalog is one. Every method may raise StoreError."""
 
-    def has_layer(self, diff_id: str) -> bool:
-        """Whether verified rows of this layer are kept already."""
+    def has_layer(self, diff_id: str, *, of_older_reader: bool = False) -> bool:
+        """Whether verified rows of this layer are kept already.
+
+        Rows that an older version of the reader made only count if they are asked for.
+        """
+        ...
+
+    def tar_bytes(self, diff_id: str) -> int | None:
+        """Size of the tar of a layer that is kept; None if it is not known."""
         ...
 
     def layer_of_blob(self, digest: str) -> str | None:
         """Diff ID of the verified rows of the blob with this digest, if any are kept."""
+        ...
+
+    def known_sources(self) -> list[str]:
+        """Locations of the sources that answer until this scan is committed."""
         ...
 
     def get_ready(self) -> None:
@@ -121,4 +138,6 @@ class Progress(Protocol):
 
 def problem_row(source: str, problem: Problem) -> ProblemRow:
     """The row of a problem that a source reported."""
-    return ProblemRow(source, problem.subject, problem.code, problem.message, problem.severity)
+    return ProblemRow(
+        source, problem.subject, problem.code, problem.message, problem.severity, problem.blob
+    )

@@ -2,20 +2,32 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from dedupe.errors import LayerError, SourceError
+from dedupe.layers.reader import blob_digest
 from dedupe.model.entries import LayerFacts, Verified
 from dedupe.model.identity import chain_ids
 from dedupe.model.images import (
+    UNREAD_KINDS,
     FoundContainer,
     FoundImage,
+    FoundLayer,
     FoundSource,
     LayerState,
     Problem,
     Severity,
 )
 from dedupe.model.outcome import ProblemRow, ScanOutcome
-from dedupe.scan.claims import Claim, ScanState, check_claim, claims_to_read, container_claim
+from dedupe.scan.claims import (
+    Claim,
+    ScanState,
+    check_claim,
+    claims_to_read,
+    container_claim,
+    layers_of,
+)
+from dedupe.scan.gone import gone_sources
 from dedupe.scan.interface import (
     Progress,
     ScannedContainer,
@@ -33,6 +45,7 @@ from dedupe.scan.pool import (
     WorkersStarted,
     read_layers,
 )
+from dedupe.scan.problems import merged, with_reasons
 
 
 def scan_sources(
@@ -40,26 +53,33 @@ def scan_sources(
     sink: Sink,
     progress: Progress,
     *,
+    places: Sequence[str] = (),
     workers: int | None = None,
     verify: bool = False,
     rehash: bool = False,
 ) -> ScanOutcome:
     """Read every layer that the sink does not have, and commit what was found.
 
-    ``verify`` reads every blob, ``rehash`` every layer, as if the sink had none. Raises StoreError
-    if the sink cannot keep what was read.
+    ``places`` are where it was looked for, as locations show them. ``verify`` reads every blob,
+    ``rehash`` every layer, as if the sink had none. Raises StoreError if the sink cannot keep what
+    was read.
     """
     started = time.time()
+    # first, because a catalog that is damaged would lose all that was read
+    known = sink.known_sources() if places else []
     sources, problems = _separated(found)
     state = ScanState()
     layers = claims_to_read(sources, sink, state, verify=verify, rehash=rehash)
     reader = _LayerReader(sink, progress, state, problems)
     reader.read(layers, workers or os.cpu_count() or 1)
+    reader.read_digests(sources)
     images = [
         _scanned_image(source.location, image, state)
         for source in sources
         for image in source.images
     ]
+    problems = merged(problems, images)
+    images = with_reasons(images, problems)
     containers = [
         _scanned_container(source.location, container, state)
         for source in sources
@@ -70,6 +90,8 @@ def scan_sources(
         images=tuple(images),
         containers=tuple(containers),
         problems=tuple(problems),
+        places=tuple(dict.fromkeys(places)),
+        gone=gone_sources(known, places, sources, problems),
         started=started,
         finished=time.time(),
         layers_read=len(state.read),
@@ -78,16 +100,24 @@ def scan_sources(
         ),
     )
     return ScanOutcome(
-        # a mistyped path must not hide the report of the scan before
-        scan_id=sink.commit(result) if sources else "",
+        # a scan that found nothing is kept too: what it looked for must not seem to be there still
+        scan_id=sink.commit(result) if sources or places else "",
         sources=len(sources),
         images=len({image.image_id for image in images}),
         layers_read=result.layers_read,
         layers_reused=result.layers_reused,
         entries=reader.entries,
         errors=sum(problem.severity is Severity.ERROR for problem in problems),
+        incomplete_images=_count_incomplete(images),
         problems=result.problems,
+        whole_sources=sum(
+            source.kind not in UNREAD_KINDS and not _has_error(source) for source in sources
+        ),
     )
+
+
+def _has_error(source: FoundSource) -> bool:
+    return any(problem.severity is Severity.ERROR for problem in source.problems)
 
 
 def _separated(
@@ -129,6 +159,28 @@ class _LayerReader:
                 for number, claims in enumerate(layers)
                 if number not in proven and len(claims) > 1
             ]
+
+    def read_digests(self, sources: Iterable[FoundSource]) -> None:
+        """Find the digests of blobs that were not read, and that their source has no digest of.
+
+        A blob as large as its layer's tar is that tar, whose digest is the diff ID. Any other is
+        compressed, and hashed.
+        """
+        for location, layer in layers_of(sources):
+            diff_id = self._state.unread_blob(location, layer)
+            if diff_id is None or layer.blob is None or layer.blob in self._state.digests:
+                continue
+            if layer.blob.size == self._state.tar_bytes.get(diff_id):
+                self._state.digests[layer.blob] = diff_id
+                continue
+            # a blob that cannot be hashed is reported once
+            self._state.digests[layer.blob] = None
+            try:
+                self._state.digests[layer.blob] = blob_digest(layer.blob, self._progress.advance)
+            except (LayerError, SourceError) as error:
+                self._problems.append(
+                    ProblemRow(location, diff_id, error.code, error.message, Severity.ERROR)
+                )
 
     def _read_first(self, claims: list[Claim], workers: int) -> set[int]:
         """Read these claims; returns the numbers of those that are what they claim."""
@@ -174,12 +226,19 @@ class _LayerReader:
                 Severity.NOTE,
             )
         self._state.add_read(claim, layer)
-        self._sink.end_layer(token, layer.key, facts, layer.verified)
-        self.entries += facts.entries
+        if layer.is_other:
+            self._sink.drop_layer(token)
+        else:
+            self._sink.end_layer(token, layer.key, facts, layer.verified)
+            self.entries += facts.entries
         return layer.verified is not Verified.NONE
 
     def _report(self, claim: Claim, code: str, message: str, severity: Severity) -> None:
-        self._problems.append(ProblemRow(claim.source, claim.subject, code, message, severity))
+        # the subject is the source if the layer is a container's or has no claimed digest
+        blob = claim.subject if claim.subject != claim.source else None
+        self._problems.append(
+            ProblemRow(claim.source, claim.subject, code, message, severity, blob)
+        )
 
 
 def _scanned_image(source: str, image: FoundImage, state: ScanState) -> ScannedImage:
@@ -197,11 +256,11 @@ def _scanned_image(source: str, image: FoundImage, state: ScanState) -> ScannedI
     layers = [
         ScannedImageLayer(
             position=position,
-            diff_id=layer.diff_id or (read.facts.diff_id if read else None),
+            diff_id=layer.diff_id or (read.facts.diff_id if read else key),
             layer=key,
             chain_id=chain,
-            digest=layer.digest or (read.facts.digest if read else None),
-            compressed_bytes=layer.blob.size if layer.blob else None,
+            digest=layer.digest or (read.facts.digest if read else state.digest_of(layer)),
+            compressed_bytes=_compressed_bytes(layer, layer_state),
             created_by=layer.created_by,
             state=layer_state,
             allocated_bytes=layer.allocated_bytes,
@@ -212,6 +271,24 @@ def _scanned_image(source: str, image: FoundImage, state: ScanState) -> ScannedI
     ]
     image_id = image.image_id or "bare:" + (chains[-1] if chains else "empty")
     return ScannedImage(source, image_id, image, tuple(layers))
+
+
+def _count_incomplete(images: Iterable[ScannedImage]) -> int:
+    """Images with a layer of which no source has rows."""
+    known: dict[tuple[str, int], bool] = {}
+    for image in images:
+        for layer in image.layers:
+            place = (image.image_id, layer.position)
+            known[place] = known.get(place, False) or layer.layer is not None
+    return len({image for (image, _), is_known in known.items() if not is_known})
+
+
+def _compressed_bytes(layer: FoundLayer, state: LayerState) -> int | None:
+    """Size of the layer's blob in its source; None if the source has none."""
+    if layer.blob is not None:
+        return layer.blob.size
+    # the blob is there, but could not be opened: its size is the one that the manifest gives
+    return layer.claimed_bytes if state is LayerState.BROKEN else None
 
 
 def _scanned_container(

@@ -8,15 +8,17 @@ archive file or a folder of an object store.
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from dedupe.errors import SourceError
+from dedupe.host.links import LinkOutsideError
 from dedupe.model.identity import Digest
 from dedupe.model.images import (
     BlobRef,
     FoundContainer,
     FoundImage,
     FoundOther,
+    Inode,
     LayerState,
     ObjectRef,
     Problem,
@@ -24,9 +26,24 @@ from dedupe.model.images import (
     SourceKind,
     StoredBlob,
 )
+from dedupe.sources.refused_links import problem_of_links
 
+if TYPE_CHECKING:
+    from dedupe.sources.documents.shared_blobs import BlobPool
+
+#: code of a link that leads out of what the user named
+_REFUSED_LINK = "link-refused"
 #: called with the name of each entry that a listing leaves out, and the reason
 OnFailure = Callable[[str, SourceError], None]
+
+
+class HeldFile(NamedTuple):
+    """A file of a holder."""
+
+    name: str
+    size_bytes: int
+    #: None if it is not a file of its own
+    inode: Inode | None = None
 
 
 class Holder(Protocol):
@@ -48,10 +65,12 @@ class Holder(Protocol):
         """Whether a file of this name exists."""
         ...
 
-    def list_files(
-        self, folder: str, on_failure: OnFailure | None = None
-    ) -> Iterator[tuple[str, int]]:
-        """Names and sizes of all regular files below ``folder``, at any depth.
+    def is_folder(self, name: str) -> bool:
+        """Whether a folder of this name exists."""
+        ...
+
+    def list_files(self, folder: str, on_failure: OnFailure | None = None) -> Iterator[HeldFile]:
+        """All regular files below ``folder``, at any depth.
 
         An entry that cannot be read is passed to ``on_failure``; without it, the first one raises
         SourceError.
@@ -68,6 +87,11 @@ class Candidate:
     holder: Holder
     #: all folders that the user named: a store may use layers of another one
     named_folders: Sequence[Path] = ()
+    #: the path below the place that the user named, or that place's own name: what an image layout
+    #: is called whose images have only a tag
+    name: str = ""
+    #: blobs that image layouts may use besides their own
+    pool: "BlobPool | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +134,8 @@ class Contents:
     containers: list[FoundContainer] = field(default_factory=list)
     #: digests that a document refers to; all other blobs are orphans
     referenced: set[Digest] = field(default_factory=set)
+    #: why some references could not be read, so that no blob or layer is known to be an orphan
+    unseen_references: list[str] = field(default_factory=list)
     #: None if the source keeps no blobs
     blobs: list[StoredBlob] | None = None
     #: None if the source keeps no layers unpacked, or if they could not be measured
@@ -120,27 +146,68 @@ class Contents:
     other_bytes: int | None = None
     #: whether the source was never used, so that it is not listed
     unused: bool = False
+    #: files of other sources that this one refers to, through links or as shared blobs
+    borrowed: set[Inode] = field(default_factory=set)
+    #: folders of the source that are elsewhere, where links in their places lead
+    moved: set[Path] = field(default_factory=set)
+    #: links that lead out of what was scanned, by name
+    refused_links: dict[str, LinkOutsideError] = field(default_factory=dict)
 
-    def add_error(self, subject: str, error: SourceError) -> None:
-        """Keep an error as a problem, so that the rest can be read."""
-        self.problems.append(Problem(subject, error.code, error.message))
+    def add_error(self, subject: str, error: SourceError, blob: str | None = None) -> None:
+        """Keep an error as a problem, so that the rest can be read.
 
-    def add_open_error(self, subject: str, error: SourceError) -> None:
+        ``blob`` is the digest of the blob or document that has it: it is then one problem, however
+        many images need the blob. A folder that is a link is one problem too: it hides everything
+        in its place.
+        """
+        if isinstance(error, LinkOutsideError):
+            # a layout may have thousands of them
+            self.refused_links[error.name] = error
+        elif error.code != _REFUSED_LINK or not self._has_message(error):
+            self.problems.append(Problem(subject, error.code, error.message, blob=blob))
+
+    def add_unseen(self, subject: str, error: SourceError, blob: str | None = None) -> None:
+        """Keep an error of a document or folder that may hold references as a problem.
+
+        What the source seems not to need may then be needed. ``blob`` is as in ``add_error``, and
+        ``permission-denied`` is kept once, as by ``add_open_error``.
+        """
+        if error.code != "permission-denied" or not self.has_problem(error.code):
+            self.add_error(subject, error, blob)
+        self.hide_references(subject, error)
+
+    def hide_references(self, subject: str, error: SourceError) -> None:
+        """Say that references could not be read because of an error that is a problem already."""
+        reason = f"{subject}: {error.message}"
+        if reason not in self.unseen_references:
+            self.unseen_references.append(reason)
+
+    def add_open_error(self, subject: str, error: SourceError, blob: str | None = None) -> None:
         """Keep an error of opening a file or folder of the store as a problem.
 
         ``permission-denied`` is kept once: if a user may not read one file of a store, it is the
-        same for all of them.
+        same for all of them. ``blob`` is as in ``add_error``.
         """
         if error.code != "permission-denied" or not self.has_problem(error.code):
-            self.add_error(subject, error)
+            self.add_error(subject, error, blob)
 
-    def add_note(self, subject: str, code: str, message: str) -> None:
-        """Keep a problem that leaves all figures right."""
-        self.problems.append(Problem(subject, code, message, Severity.NOTE))
+    def add_note(self, subject: str, code: str, message: str, blob: str | None = None) -> None:
+        """Keep a problem that leaves all figures right; ``blob`` is as in ``add_error``."""
+        self.problems.append(Problem(subject, code, message, Severity.NOTE, blob))
 
     def has_problem(self, code: str) -> bool:
         """Whether there is a problem with this code."""
         return any(problem.code == code for problem in self.problems)
+
+    def _has_message(self, error: SourceError) -> bool:
+        return any(problem.message == error.message for problem in self.problems)
+
+    def all_problems(self) -> list[Problem]:
+        """All problems; links that are not followed are one, however many these are."""
+        problems = list(self.problems)
+        if self.refused_links:
+            problems.append(problem_of_links(list(self.refused_links.values())))
+        return problems
 
 
 class Source(Protocol):
@@ -172,4 +239,5 @@ class Source(Protocol):
 
 def state_after(error: SourceError) -> LayerState:
     """The state of a layer that could not be found or opened."""
-    return LayerState.ABSENT if error.code == "blob-missing" else LayerState.BROKEN
+    absent = error.code in ("blob-missing", "blob-elsewhere")
+    return LayerState.ABSENT if absent else LayerState.BROKEN

@@ -18,17 +18,17 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dedupe.errors import reason_of
 from dedupe.host.locks import shared_lock
 from dedupe.host.writing import TEMPORARY, replacing
 from dedupe.model.entries import EntryColumns, LayerFacts, Verified
-from dedupe.model.tables import TABLES
+from dedupe.model.tables import READER_VERSION, TABLES
 from dedupe.scan.interface import ScanResult
 from dedupe.store.rows import frame, scan_rows
 from dedupe.store.versions import MARK, current_mark, read_mark, unwritable, write_mark
-from dedupe.store.views import damaged, file_name, layer_files
+from dedupe.store.views import current_sources, damaged, file_name, layer_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -61,6 +61,8 @@ class Catalog:
         self._parts: dict[int, list[pl.DataFrame | Path]] = {}
         #: digest of a blob -> diff ID; read when first asked for: few layers lack a diff ID
         self._blobs: dict[str, str] | None = None
+        #: keys of layers with rows of this version of the reader; read when first asked for
+        self._current: frozenset[str] | None = None
         self._prepare()
 
     @contextlib.contextmanager
@@ -74,15 +76,44 @@ class Catalog:
             self._mark_ours()
             yield
 
-    def has_layer(self, diff_id: str) -> bool:
-        """Whether verified rows of this layer are kept already."""
-        return self._layer_file(diff_id).exists()
+    def has_layer(self, diff_id: str, *, of_older_reader: bool = False) -> bool:
+        """Whether verified rows of this layer are kept already.
+
+        Rows that an older version of the reader made only count if they are asked for, and rows
+        that are damaged never: the layer is read again.
+        """
+        if not self._layer_file(diff_id).exists():
+            return False
+        if of_older_reader:
+            return True
+        if self._current is None:
+            self._current = self._read_current()
+        return diff_id in self._current
+
+    def tar_bytes(self, diff_id: str) -> int | None:
+        """Size of the tar of a layer that is kept; None if it is not known.
+
+        Raises StoreError ``bad-catalog``.
+        """
+        import polars as pl
+        from polars.exceptions import PanicException, PolarsError
+
+        try:
+            rows = pl.read_parquet(self._layer_file(diff_id), columns=["tar_bytes"])
+        except (OSError, PolarsError, PanicException) as error:
+            raise damaged(self.folder, error) from error
+        size: int | None = rows.item()
+        return size
 
     def layer_of_blob(self, digest: str) -> str | None:
         """Diff ID of the verified rows that a blob of this digest gave, if any."""
         if self._blobs is None:
             self._blobs = self._read_blobs()
         return self._blobs.get(digest)
+
+    def known_sources(self) -> list[str]:
+        """Locations of the sources in the current view; raises StoreError ``bad-catalog``."""
+        return [each.source for each in current_sources(self.folder)]
 
     def get_ready(self) -> None:
         """Load polars, which takes as long as reading a small layer."""
@@ -130,6 +161,7 @@ class Catalog:
             "content_bytes": facts.content_bytes,
             "entries": facts.entries,
             "files": facts.files,
+            "reader": READER_VERSION,
         }
         _write_whole(frame("layers", {name: [row[name]] for name in row}), self._layer_file(key))
 
@@ -158,22 +190,44 @@ class Catalog:
 
     def _read_blobs(self) -> dict[str, str]:
         """Diff ID of each blob with verified rows; raises StoreError ``bad-catalog``."""
-        import polars as pl
+        from polars.exceptions import PanicException, PolarsError
+
+        try:
+            rows = self._layer_rows(layer_files(self.folder, "layers"))
+        except (OSError, PolarsError, PanicException) as error:
+            raise damaged(self.folder, error) from error
+        return {
+            digest: diff_id
+            for _, digest, diff_id, verified, reader in rows
+            if verified == Verified.BLOB.value and reader == READER_VERSION
+        }
+
+    def _read_current(self) -> frozenset[str]:
+        """Keys of the layers with rows of this version of the reader, without damaged ones."""
         from polars.exceptions import PanicException, PolarsError
 
         files = layer_files(self.folder, "layers")
-        if not files:
-            return {}
         try:
-            rows = (
-                pl.scan_parquet(files, missing_columns="insert", extra_columns="ignore")
-                .filter(pl.col("verified") == Verified.BLOB.value)
-                .select("digest", "diff_id")
-                .collect()
-            )
-        except (OSError, PolarsError, PanicException) as error:
-            raise damaged(self.folder, error) from error
-        return dict(rows.iter_rows())
+            rows = self._layer_rows(files)
+        except (OSError, PolarsError, PanicException):
+            rows = []
+            for file in files:
+                with contextlib.suppress(OSError, PolarsError, PanicException):
+                    rows += self._layer_rows([file])
+        return frozenset(row[0] for row in rows if row[-1] == READER_VERSION)
+
+    @staticmethod
+    def _layer_rows(files: list[Path]) -> list[tuple[Any, ...]]:
+        """Key, digest, diff ID, proof and reader of the layers in these files."""
+        import polars as pl
+
+        if not files:
+            return []
+        columns = frame("layers", {}).select("layer", "digest", "diff_id", "verified", "reader")
+        found = pl.scan_parquet(
+            files, schema=columns.schema, missing_columns="insert", extra_columns="ignore"
+        )
+        return found.collect().rows()
 
     def _prepare(self) -> None:
         try:

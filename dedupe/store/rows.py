@@ -60,6 +60,8 @@ def _scan_row(scan: str, result: ScanResult) -> Row:
         "layers_read": result.layers_read,
         "layers_reused": result.layers_reused,
         "version": __version__,
+        "places": list(result.places),
+        "gone": list(result.gone),
     }
 
 
@@ -72,8 +74,10 @@ def _source_row(scan: str, source: FoundSource) -> Row:
         "orphan_bytes": source.orphan_bytes,
         "orphan_blob_bytes": source.orphan_blob_bytes,
         "orphan_unpacked_bytes": source.orphan_unpacked_bytes,
+        "unseen_references": source.unseen_references,
         "allocated_bytes": source.allocated_bytes,
         "other_bytes": source.other_bytes,
+        "readable": source.is_readable,
     }
 
 
@@ -85,7 +89,9 @@ def _other_row(scan: str, source: str, other: FoundOther) -> Row:
         "digest": other.digest,
         "kind": other.kind,
         "names": list(other.names),
+        "stored_bytes": other.stored_bytes,
         **_details(ImageDetails(other.platform)),
+        "store_id": None,
     }
 
 
@@ -98,7 +104,10 @@ def _image_row(scan: str, image: ScannedImage) -> Row:
         "digest": found.digest,
         "kind": "image",
         "names": list(found.names),
+        # an image's bytes are those of its layers
+        "stored_bytes": None,
         **_details(found.details),
+        "store_id": found.store_id,
     }
 
 
@@ -122,6 +131,7 @@ def _layer_rows(scan: str, image: ScannedImage) -> list[Row]:
             "compressed_bytes": layer.compressed_bytes,
             "created_by": layer.created_by,
             "state": layer.state.value,
+            "problem": layer.problem,
             "allocated_bytes": layer.allocated_bytes,
         }
         for layer in image.layers
@@ -136,4 +146,6 @@ def _problem_row(scan: str, problem: ProblemRow) -> Row:
         "code": problem.code,
         "message": problem.message,
         "severity": problem.severity.value,
+        "blob": problem.blob,
+        "images": list(problem.images),
     }

@@ -1,4 +1,4 @@
-"""Questions to one scan of a catalog, over relations that are made once."""
+"""Questions to a catalog's current view or a scan, over relations that are made once."""
 
 from __future__ import annotations
 
@@ -12,20 +12,25 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast, overload
 
-from dedupe.errors import StoreError, UsageError
+from dedupe.errors import UsageError
 from dedupe.model.questions import Answer, Question, R
+from dedupe.model.view import View
+from dedupe.store.current import Choice
 from dedupe.store.selects import fetched, lock, require_select, run_select
 from dedupe.store.sql import load_query, needed_relations, relations, tables_read
-from dedupe.store.views import connect, damaged, readable, scan_ids, table_files
+from dedupe.store.views import connect, damaged, readable, table_files
 
 
 class Session:
-    """One scan of a catalog, ready for questions; with ``images``, as if it held no others.
+    """The current view of a catalog, one scan or some sources of it, ready for questions.
 
-    A relation is made when a question first reads it. ``waiting`` is entered around every query.
-    Close a session that others follow: it holds the rows of all relations that it made.
+    ``scan`` is an ID, its beginning or ``latest``; ``sources`` are locations, globs or folders.
+    With ``images`` the session is as if the view held no others. A relation is made when a question
+    first reads it. ``waiting`` is entered around every query. Close a session that others follow:
+    it holds the rows of all relations that it made.
 
-    Raises StoreError: ``no-catalog``, ``no-scan``, ``schema-version`` or ``bad-catalog``.
+    Raises StoreError: ``no-catalog``, ``no-scan``, ``ambiguous-scan``, ``no-source``,
+    ``schema-version`` or ``bad-catalog``.
     """
 
     def __init__(
@@ -34,28 +39,28 @@ class Session:
         scan: str | None = None,
         images: tuple[str, ...] = (),
         waiting: AbstractContextManager[object] | None = None,
+        *,
+        sources: Sequence[str] = (),
+        view: View | None = None,
     ) -> None:
-        known = scan_ids(folder)
-        if not known:
-            raise StoreError(
-                f"catalog {folder}: no scan yet: run 'dedupe scan PATH' first", "no-scan"
-            )
-        if scan is not None and scan not in known:
-            raise StoreError(
-                f"catalog {folder}: no scan {scan}; the last is {known[-1]}", "no-scan"
-            )
-        self.scan = scan or known[-1]
         self._folder = folder.resolve()
         self._images = images
         self._waiting = waiting or contextlib.nullcontext()
         with self._waiting:
-            self._connection = connect(self._folder, self.scan, images)
+            self._connection, self.view = connect(
+                self._folder, view or Choice(scan, tuple(sources)), images
+            )
         spill = _private_folder()
         self._connection.execute("SET temp_directory = $folder", {"folder": spill})
         self._remove_folder = weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
         self._made: set[str] = set()
         self._narrowed: dict[tuple[str, ...], Session] = {}
         self._is_locked = False
+
+    @property
+    def scan(self) -> str:
+        """The last scan that the view considers."""
+        return self.view.scan
 
     def answer(self, question: Question[Any]) -> Answer:
         """Rows of ``queries/<name>.sql`` with its parameters.
@@ -91,7 +96,7 @@ class Session:
 
         An order lists today's positions, the lowest first. Raises StoreError as ``answer`` does.
         """
-        session = Session(self._folder, self.scan, tuple(orders), self._waiting)
+        session = Session(self._folder, None, tuple(orders), self._waiting, view=self.view)
         placed = [
             (image, position, place)
             for image, order in orders.items()
@@ -136,7 +141,9 @@ class Session:
     def _about(self, images: tuple[str, ...]) -> Session:
         """A session on these images of the scan alone, which costs less than the whole scan."""
         if images not in self._narrowed:
-            self._narrowed[images] = Session(self._folder, self.scan, images, self._waiting)
+            self._narrowed[images] = Session(
+                self._folder, None, images, self._waiting, view=self.view
+            )
         return self._narrowed[images]
 
     def _replace_view(

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from dedupe.errors import StoreError, reason_of
 from dedupe.model.tables import SCAN_TABLES, TABLES
+from dedupe.model.view import SourceView, View
+from dedupe.store.current import Choice, add_view, chosen_view, current_view
 from dedupe.store.sql import load_query
 from dedupe.store.versions import EARLIER, read_mark
 
@@ -38,32 +40,52 @@ def file_name(key: str) -> str:
     return key.removeprefix("sha256:").replace(":", "-")
 
 
-def connect(folder: Path, scan: str, images: tuple[str, ...] = ()) -> duckdb.DuckDBPyConnection:
-    """A connection with all tables of the catalog, and ``scan_…`` for those of one scan.
+def connect(
+    folder: Path, choice: Choice | View, images: tuple[str, ...] = ()
+) -> tuple[duckdb.DuckDBPyConnection, View]:
+    """A connection with all tables of the catalog, and ``scan_…`` for those of the chosen view.
 
-    With ``images``, rows of other images of the scan, and of layers that only they have, are left
-    out. Raises StoreError as ``read_mark`` does, and ``bad-catalog`` if a file is missing, damaged
-    or has other columns.
+    With ``images``, rows of other images of the view, and of layers that only they have, are left
+    out. Raises StoreError as ``read_mark`` and ``chosen_view`` do, ``no-scan`` if there is none,
+    and ``bad-catalog`` if a file is missing, damaged or has other columns.
     """
+    known = scan_ids(folder)
+    if not known:
+        raise StoreError(f"catalog {folder}: no scan yet: run 'dedupe scan PATH' first", "no-scan")
     with readable(folder):
         connection = _connection()
         connection.execute(load_query("macros"))
         views = Views(connection, folder)
+        views.add_scans(known)
+        view = (
+            choice if isinstance(choice, View) else chosen_view(connection, folder, known, choice)
+        )
+        add_view(connection, view)
         for table in SCAN_TABLES:
-            views.add(f"scan_{table}", table, scan_files(folder, table, [scan]), images)
-        views.add_scans()
+            views.add_of_view(table, view, images)
         kept = _layers_of_scan(connection) if images else None
         for table in TABLES:
             if table not in SCAN_TABLES:
                 views.add(table, table, layer_files(folder, table, kept))
-        return connection
+        return connection, view
 
 
 def read_scans(folder: Path, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
     """Rows of a query over the tables of all scans; raises StoreError as ``connect`` does."""
     with readable(folder), _connection() as connection:
-        Views(connection, folder).add_scans()
+        Views(connection, folder).add_scans(_scan_ids(folder))
         return connection.execute(sql, parameters or None).fetchall()
+
+
+def current_sources(folder: Path) -> list[SourceView]:
+    """The sources of the current view; none without a scan. Raises StoreError as ``connect``."""
+    known = scan_ids(folder)
+    if not known:
+        return []
+    with readable(folder), _connection() as connection:
+        connection.execute(load_query("macros"))
+        Views(connection, folder).add_scans(known)
+        return current_view(connection, known[-1])
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
@@ -161,13 +183,33 @@ class Views:
         self._folder = folder
         self._mark = read_mark(folder)
 
-    def add(
-        self, name: str, table: str, files: Sequence[Path], images: tuple[str, ...] = ()
-    ) -> None:
-        """Make a view of these files of a table, of these images alone if there are any.
+    def add(self, name: str, table: str, files: Sequence[Path]) -> None:
+        """Make a view of these files of a table.
 
         Raises StoreError ``bad-catalog`` if a file has other columns than it should.
         """
+        self._connection.execute(f"CREATE VIEW {name} AS {self._selected(table, files)}")
+
+    def add_of_view(self, table: str, view: View, images: tuple[str, ...] = ()) -> None:
+        """Make ``scan_…`` of a table: the rows of the view, of these images if there are any.
+
+        Problems of a place that held no source are among them if the place is one of the view's
+        last scan, or of a scan for which a source is stale. Raises StoreError as ``add`` does.
+        """
+        reading = {each.scan for each in view.sources}
+        failing = {view.scan, *(each.stale_scan for each in view.sources if each.stale_scan)}
+        scans = {"scans": {view.scan}, "problems": reading | failing}.get(table, reading)
+        rows = self._selected(table, scan_files(self._folder, table, sorted(scans)))
+        source = f"SELECT * FROM ({rows})"  # noqa: S608  # quoted
+        if table == "problems":
+            source += f" AS problem WHERE {_of_view(failing, narrowed=view.scope is not None)}"
+        elif table != "scans":
+            source += " SEMI JOIN view_source USING (scan, source)"
+        if images and "image_id" in TABLES[table]:
+            source = f"SELECT * FROM ({source}) WHERE image_id IN ({_listed(images)})"  # noqa: S608  # quoted
+        self._connection.execute(f"CREATE VIEW scan_{table} AS {source}")
+
+    def _selected(self, table: str, files: Sequence[Path]) -> str:
         columns = TABLES[table]
         # a view takes no parameters; names are ours, and values are quoted
         source = " UNION ALL ".join(
@@ -177,15 +219,19 @@ class Views:
         if not source:
             typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
             source = f"SELECT {typed} WHERE false"
-        elif images and "image_id" in columns:
-            source = f"SELECT * FROM ({source}) WHERE image_id IN ({_listed(images)})"  # noqa: S608  # quoted
-        self._connection.execute(f"CREATE VIEW {name} AS {source}")
+        return source
 
-    def add_scans(self) -> None:
-        """Make views of the tables of all scans; raises StoreError as ``add`` does."""
-        known = _scan_ids(self._folder)
+    def add_scans(self, known: Sequence[str]) -> None:
+        """Make views of the tables of all scans; raises StoreError as ``add`` does.
+
+        Scans and sources, which have few rows and are needed for every view, are read at once.
+        """
         for table in SCAN_TABLES:
-            self.add(table, table, scan_files(self._folder, table, known))
+            files = scan_files(self._folder, table, known)
+            if table in ("scans", "sources"):
+                self._connection.execute(f"CREATE TABLE {table} AS {self._selected(table, files)}")
+            else:
+                self.add(table, table, files)
 
     def columns(self, table: str, file: Path) -> str:
         """The columns of a table, selected from a file that may be older.
@@ -239,6 +285,26 @@ def quoted(value: object) -> str:
 
 def _listed(values: Iterable[object]) -> str:
     return ", ".join(map(quoted, values))
+
+
+def _of_view(failing: Iterable[str], *, narrowed: bool) -> str:
+    """The condition for problems of the view: of its rows, and of what could not be read."""
+    concerns = "EXISTS (SELECT 1 FROM view_source WHERE is_at_or_below(source, problem.source))"
+    return f"""
+        (scan, source) IN (SELECT (scan, source) FROM view_source)
+        OR (
+            scan IN ({_listed(failing)})
+            AND NOT EXISTS (
+                SELECT 1
+                FROM sources
+                WHERE
+                    sources.scan = problem.scan
+                    AND sources.source = problem.source
+                    AND coalesce(sources.readable, TRUE)
+            )
+            AND {concerns if narrowed else "TRUE"}
+        )
+    """  # noqa: S608  # quoted
 
 
 def _scan_ids(folder: Path) -> list[str]:

@@ -11,6 +11,7 @@
 --           content_bytes     BIGINT   logical sizes of its regular files
 --           entries           BIGINT   number of its entries
 --           files             BIGINT   number of its regular files
+--           reader            INTEGER  version of the reader that made its rows, 1 = the first
 -- Source:   docs/catalog.md; docs/measures.md, "Layer and diff ID"
 --
 -- The catalog has one file per layer. To open thousands of files for every question would take
@@ -25,6 +26,7 @@ SELECT
     tar_bytes,
     content_bytes,
     entries,
-    files
+    files,
+    coalesce(reader, 1) AS reader
 FROM main.layers
 ORDER BY layer;

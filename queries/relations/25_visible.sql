@@ -99,7 +99,7 @@ seen AS (
         )
 ),
 
-named AS (
+named AS MATERIALIZED (
     SELECT
         seen.image_id,
         seen.path,
@@ -134,14 +134,56 @@ named AS (
 
 -- A path implies its parent directories. They remain after the path is deleted.
 implied AS (
-    SELECT image_id, path, parent_of(path) AS folder, max(position) AS position
-    FROM image_covers
-    WHERE rule = 'implied' AND path <> ''
-    GROUP BY image_id, path
+    SELECT image_id, path, position FROM image_covers WHERE rule = 'implied' AND path <> ''
+),
+
+-- So does a mark, but it replaces nothing.
+mark_folders AS (
+    SELECT layer, unnest(mark_folders_of(kind, path)) AS path FROM item WHERE is_mark(kind)
+),
+
+deleted_folders AS (
+    SELECT DISTINCT mark_folders.layer, mark_folders.path
+    FROM mark_folders
+    JOIN item USING (layer)
+    WHERE
+        item.kind = 'whiteout'
+        AND (
+            item.path = mark_folders.path OR starts_with(mark_folders.path, item.path || '/')
+        )
+),
+
+made_by_marks AS (
+    SELECT stack.image_id, mark_folders.path, max(stack.position) AS position
+    FROM mark_folders
+    JOIN stack USING (layer)
+    ANTI JOIN deleted_folders
+        ON deleted_folders.layer = mark_folders.layer AND deleted_folders.path = mark_folders.path
+    ANTI JOIN named ON named.image_id = stack.image_id AND named.path = mark_folders.path
+    WHERE mark_folders.path <> ''
+    GROUP BY stack.image_id, mark_folders.path
+),
+
+below_others AS (
+    SELECT DISTINCT folders.image_id, folders.path
+    FROM (SELECT *, unnest(ancestors_of(path)) AS ancestor FROM made_by_marks) AS folders
+    JOIN named ON named.image_id = folders.image_id AND named.path = folders.ancestor
+    WHERE named.kind <> 'directory'
 ),
 
 unlisted AS (
-    SELECT implied.* FROM implied ANTI JOIN named USING (image_id, path)
+    SELECT
+        folders.image_id,
+        folders.path,
+        parent_of(folders.path) AS folder,
+        max(folders.position) AS position
+    FROM (
+        SELECT * FROM implied
+        UNION ALL
+        SELECT * FROM made_by_marks ANTI JOIN below_others USING (image_id, path)
+    ) AS folders
+    ANTI JOIN named USING (image_id, path)
+    GROUP BY folders.image_id, folders.path
 )
 
 SELECT * FROM named

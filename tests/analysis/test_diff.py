@@ -11,6 +11,7 @@ import pytest
 from blake3 import blake3
 from builders import Image, Member, file, symlink, tar_of, whiteout, write_oci_layout
 from helpers.commands import invoke
+from helpers.examples import examples
 from helpers.judges import EDGES, need
 from helpers.scanning import scan_images, scan_only, scanned
 from helpers.strategies import stacks
@@ -124,7 +125,7 @@ def test_a_comparison_of_real_images_is_that_of_the_unpacked_trees(tmp_path: Pat
     agrees_with_umoci(layout, "localhost/app/web:1.2", "localhost/app/web:1.3", tmp_path)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(old=stacks(), new=stacks())
 def test_comparing_backwards_mirrors_the_differences(old: Sequence, new: Sequence) -> None:
     """An image does not differ from itself; comparing backwards swaps added and removed."""

@@ -24,6 +24,7 @@ from builders import (
     write_oci_layout,
 )
 from helpers.commands import invoke
+from helpers.examples import examples
 from helpers.judges import EDGES, JUDGES, need
 from helpers.scanning import scan_images, scanned
 from helpers.strategies import stacks
@@ -168,7 +169,7 @@ def made_folders(stack: Sequence[Sequence[Member]]) -> set[str]:
     return made - {""}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(stack=stacks())
 def test_which_agrees_with_the_oracle_on_random_stacks(stack: list) -> None:
     """The visible entry is the oracle's, and hidden files are hidden by the layer it names."""

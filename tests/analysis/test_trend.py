@@ -11,7 +11,7 @@ from dedupe.store.session import Session
 
 
 def test_growth_is_against_the_last_scan_of_the_same_sources(tmp_path: Path) -> None:
-    """There is one row per scan; scans of other sources in between do not count."""
+    """A row is about all sources until then; a source that is new to the catalog is no growth."""
     store, other, catalog = tmp_path / "store", tmp_path / "other", tmp_path / "c"
     shared = [file("lib", b"L" * 3000)]
     images = [image(shared, names=["r/lib:1"])]
@@ -29,9 +29,17 @@ def test_growth_is_against_the_last_scan_of_the_same_sources(tmp_path: Path) -> 
     session = Session(catalog)
     rows = {row["scan"]: row for row in session.rows("trend")}
     assert list(rows) == [first, between, last]
-    assert [row["unpacked_bytes"] for row in rows.values()] == [3000, 50_000, 3740]
-    assert [row["images"] for row in rows.values()] == [1, 1, 3]
-    grown = rows[last]["stored_bytes"] - rows[first]["stored_bytes"]
+    assert [row["unpacked_bytes"] for row in rows.values()] == [3000, 53_000, 53_740]
+    assert [row["images"] for row in rows.values()] == [1, 2, 4]
+    assert [row["sources"] for row in rows.values()] == [1, 2, 2]
+    assert [row["scanned"] for row in rows.values()] == [1, 1, 1]
+    stored = {
+        scan: Session(catalog, scan).rows("totals")[0]["stored_bytes"]
+        for scan in (first, between, last)
+    }
+    assert rows[between]["stored_bytes"] == stored[first] + stored[between]
+    grown = stored[last] - stored[first]
+    assert grown > 0
     assert [row["growth_bytes"] for row in rows.values()] == [None, None, grown]
     found = [
         (row["scan"], row["repository"], row["images"], row["unpacked_bytes"], row["growth_bytes"])
@@ -40,6 +48,8 @@ def test_growth_is_against_the_last_scan_of_the_same_sources(tmp_path: Path) -> 
     assert found == [
         (first, "r/lib", 1, 3000, None),
         (between, "x", 1, 50_000, None),
+        (between, "r/lib", 1, 3000, None),
+        (last, "x", 1, 50_000, 0),
         # a repository that the previous scan did not have grew by all its bytes
         (last, "r/app", 2, 3740, 3740),
         (last, "r/lib", 2, 3700, 700),
@@ -48,5 +58,6 @@ def test_growth_is_against_the_last_scan_of_the_same_sources(tmp_path: Path) -> 
     assert [row["scan"] for row in json.loads(shown.stdout)] == [first, between, last]
     text = run(catalog, "trend", "--by", "repository").stdout
     assert text.splitlines()[0].split() == [
-        *("finished", "repository", "images", "unpacked_bytes", "growth_bytes", "scan")
+        *("finished", "repository", "images", "unpacked_bytes", "growth_bytes"),
+        *("incomplete_images", "scan"),
     ]

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from builders import Image, file, image, tar_of, write_bare_tar, write_docker_archive
 from helpers.commands import run
+from helpers.examples import examples
 from helpers.scanning import scan_images, scanned
 from helpers.strategies import images_of, named_stores
 from hypothesis import HealthCheck, given, settings
@@ -71,7 +72,7 @@ GROUPS: dict[str, Callable[[str], str]] = {
 }
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=named_stores())
 def test_groups_of_random_stores_are_the_oracles(drawn: tuple) -> None:
     """In every grouping the rows add up, and each group has the bytes that the oracle gives it."""

@@ -13,6 +13,7 @@ import polars as pl
 import pytest
 from builders import file, image, write_docker_archive, write_oci_layout
 from helpers.commands import run
+from helpers.examples import examples
 from helpers.scanning import scan_images, scanned
 from helpers.strategies import images_of, named_stores
 from hypothesis import HealthCheck, given, settings
@@ -35,7 +36,7 @@ TOTALS = {
 }
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=named_stores(), data=st.data())
 def test_freed_is_the_difference_of_two_scans(drawn: tuple, data: st.DataObject) -> None:
     """Freed bytes are the difference of scans with and without the images, per granularity."""

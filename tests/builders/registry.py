@@ -116,6 +116,12 @@ class RegistryStore:
         (folder / "data").write_bytes(data)
         (folder / "startedat").write_text("2026-01-02T03:04:05Z")
 
+    def use_database(self) -> None:
+        """Write the mark of GitLab's registry with a metadata database."""
+        mark = self.v2.parent / "lockfiles" / "database-in-use"
+        mark.parent.mkdir()
+        mark.write_bytes(b"")
+
     def blob_bytes(self) -> int:
         """Bytes of all blobs, as ``find -name data`` sums them."""
         return sum(path.lstat().st_size for path in (self.v2 / "blobs").rglob("data"))

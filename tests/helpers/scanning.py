@@ -6,6 +6,7 @@ from typing import Any
 
 from builders import Image, write_oci_layout
 
+from dedupe.host.places import absolute_place, place_text
 from dedupe.model.images import FoundSource, Problem, Severity
 from dedupe.model.outcome import ScanOutcome
 from dedupe.scan import scan_sources
@@ -28,18 +29,30 @@ class Silence:
 
 
 def scanned(
-    catalog: Path, *paths: Path | str, verify: bool = False, select: Selection = Selection()
+    catalog: Path,
+    *paths: Path | str,
+    verify: bool = False,
+    select: Selection = Selection(),
+    also: Sequence[Path] = (),
+    blobs: Sequence[Path] = (),
 ) -> tuple[ScanOutcome, Session]:
     """Scan these paths into a catalog, and open it."""
-    return scan_only(catalog, *paths, verify=verify, select=select), Session(catalog)
+    outcome = scan_only(catalog, *paths, verify=verify, select=select, also=also, blobs=blobs)
+    return outcome, Session(catalog)
 
 
 def scan_only(
-    catalog: Path, *paths: Path | str, verify: bool = False, select: Selection = Selection()
+    catalog: Path,
+    *paths: Path | str,
+    verify: bool = False,
+    select: Selection = Selection(),
+    also: Sequence[Path] = (),
+    blobs: Sequence[Path] = (),
 ) -> ScanOutcome:
     """Scan these paths into a catalog."""
-    found = discover(paths, select)
-    return scan_sources(found, Catalog(catalog), Silence(), workers=2, verify=verify)
+    found = discover(paths, select, also, blobs)
+    places = [place_text(absolute_place(path)) for path in paths]
+    return scan_sources(found, Catalog(catalog), Silence(), places=places, workers=2, verify=verify)
 
 
 def codes(outcome: ScanOutcome) -> Sequence[str]:

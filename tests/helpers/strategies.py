@@ -14,6 +14,7 @@ from builders import (
     Member,
     directory,
     file,
+    global_header,
     hardlink,
     opaque,
     symlink,
@@ -149,6 +150,51 @@ def named_stores(draw: st.DrawFn) -> tuple[Store, dict[str, list[str]]]:
     store = draw(stores())
     names = st.lists(references, max_size=2, unique=True)
     return store, {image: draw(names) for image in store.images}
+
+
+#: where symbolic links lead: to a sibling, from the root, up, over the root, and to themselves
+targets = st.sampled_from(
+    ["a", "b", "c", "/a", "/a/b", "../b", "b/c", "a/../c", "../../c/a", "./b", ".", "/", "a/b/c"]
+)
+
+
+@st.composite
+def wild_layers(draw: st.DrawFn, below: Sequence[Layer] = ()) -> Layer:
+    """One layer of what only some readers understand: links and entries below them, odd names."""
+    lower = [member for layer in below for member in layer]
+    made: list[Member] = []
+    for _ in range(draw(st.integers(1, 6))):
+        match draw(st.sampled_from("mmmmmmmssddg/")):
+            case "m":
+                one = draw(members(lower, made))
+            case "s":
+                one = draw(st.builds(symlink, paths, targets))
+            case "d":
+                one = draw(
+                    st.builds(directory, paths, st.sampled_from([0o700, 0o1777]), uid=owners)
+                )
+            case "g":
+                one = global_header(comment=b"x") if draw(st.integers(0, 5)) == 5 else draw(files())
+            case _:
+                one = draw(files())
+                one = replace(one, name=one.path.encode() + b"/")
+        links = [member.path for member in (*lower, *made) if member.kind in "sh"]
+        if links and one.kind in "fdshw" and draw(st.integers(0, 3)) == 3:
+            path = f"{draw(st.sampled_from(links))}/{draw(names)}"
+            one = replace(one, path=path, name=None)
+        made.append(one)
+    if draw(st.booleans()):
+        made = list({(member.path, member.kind in "wo"): member for member in made}.values())
+    return tuple(made)
+
+
+@st.composite
+def wild_stacks(draw: st.DrawFn, tallest: int = 3) -> tuple[Layer, ...]:
+    """Layers of one image in which links, hard links, marks and odd names meet."""
+    made: list[Layer] = []
+    for _ in range(draw(st.integers(1, tallest))):
+        made.append(draw(wild_layers(made)))
+    return tuple(made)
 
 
 def images_of(store: Store, names: Mapping[str, Collection[str]]) -> dict[str, Image]:

@@ -8,10 +8,13 @@ A layer's whiteouts and opaque marks are applied first, wherever they are in the
 the lower view. Then each entry is applied to the lower view and to the earlier entries of its own
 layer, even if a later entry of the layer removes it again. Shadowed files are found at the end of
 each layer, so all names that a file loses in one layer count as lost together.
+
+Before all that, ``written`` gives each member the path to which it is written: a layer's own
+symbolic links are followed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from builders import Layer, Member
 
@@ -97,7 +100,7 @@ def stack(layers: Sequence[Layer]) -> Stack:
     inodes: list[Inode] = []
     hidden: dict[tuple[int, int], ShadowedFile] = {}
     dangling = []
-    for position, layer in enumerate(layers):
+    for position, layer in enumerate(map(written, layers)):
         lower = dict(view)
         for member in layer:
             if member.kind in "wo":
@@ -153,6 +156,65 @@ def stack(layers: Sequence[Layer]) -> Stack:
         hidden=hidden,
         inodes=view,
     )
+
+
+class LoopError(Exception):
+    """A path leads through more symbolic links than an unpacker follows."""
+
+
+def written(layer: Layer) -> Layer:
+    """The layer with each member's path, and each hard link's target, where it is on disk.
+
+    Only links that earlier members of the layer wrote are followed, and never the last component.
+    """
+    links: dict[str, str] = {}
+    found = []
+    for member in layer:
+        path = member.path
+        if member.kind == "o":
+            # the mark is a file in the directory
+            path = _placed(f"{path}/mark".lstrip("/"), links).rpartition("/")[0]
+        else:
+            path = _placed(path, links)
+        target = _placed(member.target, links) if member.kind == "h" else member.target
+        found.append(replace(member, path=path, target=target))
+        if member.kind in "wo":
+            continue
+        if member.kind == "h":
+            target = links.get(target, "")
+        if member.kind != "d":
+            links = {name: to for name, to in links.items() if path not in ancestors(name)}
+        links.pop(path, None)
+        if member.kind == "s" or (member.kind == "h" and target):
+            links[path] = target
+    return tuple(found)
+
+
+def _placed(path: str, links: Mapping[str, str]) -> str:
+    """The path with the links of its directory followed; as it is if they form a loop."""
+    folder, _, name = path.rpartition("/")
+    try:
+        folder = _followed("", folder, links, 0)
+    except LoopError:
+        return path
+    return f"{folder}/{name}".lstrip("/")
+
+
+def _followed(start: str, way: str, links: Mapping[str, str], hops: int) -> str:
+    """Where ``way`` leads from the directory ``start``, whose path has no links."""
+    if hops > 40:
+        raise LoopError
+    here = "" if way.startswith("/") else start
+    for number, part in enumerate(way.split("/")):
+        if part == "..":
+            here = here.rpartition("/")[0]
+        elif part not in ("", "."):
+            name = f"{here}/{part}".lstrip("/")
+            if name in links:
+                rest = "/".join(way.split("/")[number + 1 :])
+                return _followed(here, f"{links[name]}/{rest}", links, hops + 1)
+            here = name
+    return here
 
 
 def ancestors(path: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from builders import Image, file, image, tar_of, whiteout, write_oci_layout
+from helpers.examples import examples
 from helpers.scanning import scanned
 from helpers.strategies import stores
 from hypothesis import HealthCheck, given, settings
@@ -224,7 +225,7 @@ def test_equal_folders_are_one_row_at_the_outermost(tmp_path: Path) -> None:
     ]
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(store=stores())
 def test_classes_of_duplicates_sum_to_the_duplicate_bytes(store) -> None:
     """The rows by package manager, extension or size sum to the duplicate bytes."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from builders import file, image
 from helpers.commands import run
+from helpers.examples import examples
 from helpers.scanning import scan_images
 from helpers.strategies import images_of, stores
 from hypothesis import HealthCheck, given, settings
@@ -44,7 +45,7 @@ def pairs_of(store: Store) -> Pairs:
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(store=stores(most_images=6))
 def test_kinship_of_random_stores_is_that_of_plain_python(store: Store) -> None:
     """Position loss, bases and twins of random stores are those of plain Python."""

@@ -12,7 +12,8 @@ from helpers.scanning import scan_only
 from helpers.tracked import tracked_files
 from here import PROJECT
 
-from dedupe.store.views import connect, scan_ids
+from dedupe.store.current import Choice
+from dedupe.store.views import connect
 
 QUERIES = PROJECT / "queries"
 RELATIONS = sorted((QUERIES / "relations").glob("*.sql"))
@@ -35,7 +36,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, 
     folder = tmp_path_factory.mktemp("queries")
     write_oci_layout(folder / "store", [Image([tar_of([])], names=["i"])])
     scan_only(folder / "catalog", folder / "store")
-    connection = connect(folder / "catalog", scan_ids(folder / "catalog")[-1])
+    connection, _ = connect(folder / "catalog", Choice())
     found = {}
     for path in (*RELATIONS, *QUESTIONS):
         text = path.read_text()

@@ -21,6 +21,7 @@ from builders import (
     write_bare_tar,
     write_oci_layout,
 )
+from helpers.examples import examples
 from helpers.scanning import scanned
 from helpers.strategies import stacks, stores
 from here import CASES
@@ -81,7 +82,7 @@ def test_sql_gives_the_figures_of_the_stores(case: dict, tmp_path: Path) -> None
             assert rows[name][f"attributed_{granularity}"] == int(exact)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(stack=stacks())
 def test_random_stacks_are_the_oracles(stack: list) -> None:
     """Live bytes, every shadowed file, its cause and its layers are the oracle's."""
@@ -121,7 +122,7 @@ def test_a_hard_link_to_a_dangling_one_dangles(tmp_path: Path) -> None:
     assert shadowed(session) == [("a", 10, "replaced", 0, 1)]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(store=stores())
 def test_random_stores_are_the_oracles(store) -> None:
     """Totals and shares of random stores are the oracle's, and the columns add up."""

@@ -53,10 +53,11 @@ def seen(session: Session) -> list[str]:
 
 
 def flagged(session: Session) -> list[str]:
-    """Flags with their paths."""
+    """Flags with their paths, without what the views are."""
     rows = session.rows("problems")
     assert {row["severity"] for row in rows} <= {"note"}
-    return [row["message"] for row in rows if row["code"] == "entry-flagged"]
+    messages = [row["message"] for row in rows if row["code"] == "entry-flagged"]
+    return [message.partition(" (here")[0] for message in messages]
 
 
 ONE_LAYER = {

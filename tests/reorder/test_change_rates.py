@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from builders import file, image
+from helpers.examples import examples
 from helpers.scanning import scan_images
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -79,7 +80,7 @@ def rates(store: Sequence[tuple[Steps, list[str]]]) -> dict[tuple[int, int], tup
     return found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 @given(store=series_stores())
 def test_rates_of_random_series_are_those_of_plain_python(
     store: list[tuple[Steps, list[str]]],

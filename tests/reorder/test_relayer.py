@@ -6,6 +6,7 @@ from pathlib import Path
 
 import oracle
 from builders import file, hardlink, image
+from helpers.examples import examples
 from helpers.scanning import scan_images
 from helpers.strategies import images_of, stores
 from hypothesis import HealthCheck, given, settings
@@ -59,7 +60,7 @@ def classes(store: Store) -> dict[frozenset[str], tuple[int, int]]:
     return dict(found)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=list(HealthCheck))
 @given(store=stores(most_images=5))
 def test_joins_and_classes_of_random_stores_are_those_of_plain_python(store: Store) -> None:
     """Joins and classes of files are those of plain Python."""

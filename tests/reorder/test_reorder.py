@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from builders import Image, directory, file, image, symlink, whiteout, write_oci_layout
 from helpers.commands import run
+from helpers.examples import examples
 from helpers.scanning import scan_images, scanned
 from helpers.strategies import loose_stacks, stacks
 from hypothesis import HealthCheck, given, settings
@@ -117,7 +118,7 @@ def test_one_order_saves_layers_with_two_parents(tmp_path: Path) -> None:
     assert again["position_loss_bytes"] == 0
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(loose_stacks(4) | stacks(tallest=4), min_size=1, max_size=3),
     st.randoms(use_true_random=False),

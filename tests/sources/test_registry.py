@@ -453,3 +453,72 @@ def test_pushed_images_have_the_figures_of_their_layout(
 def drop_names(row: dict) -> dict:
     """The row without columns that depend on names."""
     return {key: value for key, value in row.items() if "image" not in key and "name" not in key}
+
+
+#: reasons why nothing is known of the references: what is done to the store, and the problem
+UNSEEN: dict[str, tuple[Callable[[RegistryStore], object], str]] = {
+    "metadata database": (RegistryStore.use_database, "metadata-database"),
+    "metadata database, and no folder of names": (
+        lambda store: (store.use_database(), shutil.rmtree(store.v2 / "repositories")),
+        "metadata-database",
+    ),
+    "no folder of names": (
+        lambda store: shutil.rmtree(store.v2 / "repositories"),
+        "names-missing",
+    ),
+    "uploads only": (
+        lambda store: (
+            shutil.rmtree(store.v2 / "repositories"),
+            store.upload("group/app", b"u" * 100),
+        ),
+        "names-missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("below", ["", "docker", "docker/registry", "docker/registry/v2"])
+@pytest.mark.parametrize("name", UNSEEN)
+def test_blobs_are_unknown_if_the_names_are_elsewhere(
+    name: str, below: str, store: RegistryStore, tmp_path: Path
+) -> None:
+    """No blob is an image, and none is called unreferenced."""
+    spoil, expected = UNSEEN[name]
+    store.image("app", IMAGE, "1")
+    spoil(store)
+    outcome, session = scanned(tmp_path / "catalog", store.root / below)
+    assert (codes(outcome), outcome.exit_code) == ([expected], 3)
+    (row,) = session.rows("sources")
+    assert (row["kind"], row["images"], row["orphan_bytes"]) == ("registry", 0, None)
+    assert row["stored_bytes"] == store.blob_bytes()
+    assert row["other_bytes"] == store.all_bytes() - store.blob_bytes()
+    assert row["unseen_references"]
+
+
+def test_blobs_of_an_emptied_registry_are_orphans(store: RegistryStore) -> None:
+    """Deleting all manifests leaves the links of their layers: nothing is unknown."""
+    digest = store.image("app", IMAGE)["digest"]
+    store.revision("app", digest).unlink()
+    (source,) = found(store.root)
+    assert (problems(source), source.orphan_bytes) == ([], store.blob_bytes())
+
+
+#: damage that may hide the layers of an image
+HIDES = set(SPOILS) - {
+    "a tag without current",
+    "layer of no bytes",
+    "missing layer",
+    "missing config",
+}
+
+
+@pytest.mark.parametrize("name", [name for name in SPOILS if name != "folders without end"])
+def test_orphans_are_unknown_if_damage_hides_references(name: str, store: RegistryStore) -> None:
+    """A layer or a config that is damaged hides none."""
+    store.image("good", IMAGE, "1")
+    store.blob(b"orphan" * 100)
+    SPOILS[name][0](store)
+    try:
+        (source,) = found(store.root)
+    finally:
+        subprocess.run(["rm", "-rf", str(store.v2 / "repositories" / "bad")], check=True)
+    assert source.orphan_bytes == (None if name in HIDES else 600)

@@ -86,18 +86,29 @@ def document(catalog: Path) -> dict[str, list[dict]]:
     session = Session(catalog)
     found = {name: session.rows(name) for name in REPORT}
     session.close()
+    return without_times(found, found["scan"][0])
+
+
+def without_times(found: dict, scan: dict) -> dict:
+    """The report without the IDs and times of its scans."""
     for key in ("scan", "started", "finished"):
-        found["scan"][0].pop(key)
+        scan.pop(key)
+    for source in found["sources"]:
+        del source["scan"], source["scanned"]
+    found["problems"] = without_age(found["problems"])
     return found
+
+
+def without_age(problems: list[dict]) -> list[dict]:
+    """The problems but for the note that an older version read a layer."""
+    return [row for row in problems if row["code"] != "older-reader"]
 
 
 def printed(catalog: Path) -> dict:
     """The JSON report of the command, without what differs from one scan to the next."""
     command = [sys.executable, "-m", "dedupe", "report", "-f", "json", "--catalog", str(catalog)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    for key in ("scan", "started", "finished"):
-        found["scan"].pop(key)
-    return found
+    return without_times(found, found["scan"])
 
 
 def schema_of(path: Path) -> dict[str, str]:
@@ -148,17 +159,36 @@ def test_an_upgrade_gives_all_files_todays_columns(place: Path) -> None:
 
 
 def test_scans_are_added_to_an_old_catalog(place: Path) -> None:
-    """A scan reuses the old layers, and older programs are kept out from then on."""
+    """A scan reads layers of an older reader again, and older programs are kept out."""
     catalog = place / "old"
+    notes = [row for row in Session(catalog).rows("problems") if row["code"] == "older-reader"]
+    assert len(notes) == 2
     outcome = scan_only(catalog, place / "store")
-    assert (outcome.layers_read, outcome.layers_reused) == (0, 3)
+    assert (outcome.layers_read, outcome.layers_reused) == (2, 0)
+    scan_only(catalog, place / "store")
     mark = read_mark(catalog)
     assert (mark.version, mark.oldest) == (SCHEMA_VERSION, 1)
     session = Session(catalog)
-    assert [row["layers_reused"] for row in session.rows("catalog_scans")] == [0, 3, 3]
+    assert [row["layers_reused"] for row in session.rows("catalog_scans")] == [0, 3, 0, 3]
     assert document(catalog) == document(place / "new")
     assert upgrade(catalog).rewritten["scans"] == 2
-    assert [row["layers_reused"] for row in Session(catalog).rows("catalog_scans")] == [0, 3, 3]
+    assert [row["layers_reused"] for row in Session(catalog).rows("catalog_scans")] == [0, 3, 0, 3]
+
+
+def test_layers_of_an_older_reader_are_read_once_more(place: Path) -> None:
+    """The second scan reuses them; layers that cannot be read again keep their older rows."""
+    catalog = place / "old"
+    store = place / "store"
+    shutil.copytree(catalog, place / "without")
+    outcomes = [scan_only(catalog, store) for _ in range(2)]
+    assert [outcome.layers_reused for outcome in outcomes] == [0, 3]
+    for blob in (store / "blobs" / "sha256").iterdir():
+        if not blob.read_bytes().startswith(b"{"):
+            blob.unlink()
+    scan_only(place / "without", store)
+    session = Session(place / "without")
+    assert all(row["complete"] for row in session.rows("images"))
+    assert {row["code"] for row in session.rows("problems")} >= {"older-reader"}
 
 
 def test_an_upgrade_that_is_killed_changes_no_figure(

@@ -16,6 +16,8 @@ class BlobFiles:
 
     #: whether the store unpacks layers; it may then have documents of a platform, but no layers
     unpacks = False
+    #: whether all blobs of a platform may be left out, even if its manifest is here
+    sparse = False
 
     def __init__(self, holder: Holder, folder: str = "blobs") -> None:
         self._holder = holder
@@ -24,7 +26,8 @@ class BlobFiles:
     def file_name(self, digest: Digest) -> str:
         """Name of a blob's file."""
         algorithm, _, encoded = digest.partition(":")
-        return f"{self._folder}/{algorithm}/{encoded}"
+        name = f"{algorithm}/{encoded}"
+        return f"{self._folder}/{name}" if self._folder else name
 
     def has(self, digest: Digest) -> bool:
         """Whether the blob is here."""
@@ -44,6 +47,11 @@ class BlobFiles:
 
     def list_blobs(self) -> Iterator[StoredBlob]:
         """List all blobs; raises SourceError as the holder's ``list_files`` does."""
-        for name, size in self._holder.list_files(self._folder):
-            digest = ":".join(name.removeprefix(self._folder + "/").split("/"))
-            yield StoredBlob(name, size, Digest(digest) if is_digest(digest) else None)
+        for file in self._holder.list_files(self._folder):
+            digest = ":".join(file.name.removeprefix(self._folder + "/").split("/"))
+            yield StoredBlob(
+                file.name,
+                file.size_bytes,
+                Digest(digest) if is_digest(digest) else None,
+                file.inode,
+            )

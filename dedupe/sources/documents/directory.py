@@ -57,7 +57,12 @@ class SkopeoDirectory:
             else:
                 reader.read_manifest(data, sha256_digest(data), (name,))
         except SourceError as error:
-            contents.add_error("manifest.json", error)
+            contents.add_unseen("manifest.json", error)
+        if contents.has_problem("blob-missing") and not contents.unseen_references:
+            # no digest proves manifest.json
+            contents.unseen_references.append(
+                "manifest.json: a blob that it names is missing, so its digests may be damaged"
+            )
         contents.blobs = self._list_blobs()
         return contents
 
@@ -72,7 +77,8 @@ class SkopeoDirectory:
             if stat.S_ISREG(status.st_mode) and name != "version":
                 hexadecimal = len(name) == 64 and name.isalnum()
                 digest = Digest(f"sha256:{name}") if hexadecimal else None
-                blobs.append(StoredBlob(name, status.st_size, digest))
+                inode = (status.st_dev, status.st_ino)
+                blobs.append(StoredBlob(name, status.st_size, digest, inode))
         return blobs
 
 

@@ -21,7 +21,14 @@ from dedupe.formats.documents import (
     text_in,
 )
 from dedupe.model.identity import Digest, ImageID, is_hex_id, sha256_digest
-from dedupe.model.images import FoundImage, FoundLayer, ImageDetails, Platform, SourceKind
+from dedupe.model.images import (
+    FoundImage,
+    FoundLayer,
+    ImageDetails,
+    LayerState,
+    Platform,
+    SourceKind,
+)
 from dedupe.model.paths import printable
 from dedupe.sources.documents.config import Config, platform_of
 from dedupe.sources.documents.layout import is_layout, list_layout_blobs, read_index
@@ -92,7 +99,7 @@ def _read_images(holder: ArchiveHolder, contents: Contents) -> None:
         else:
             _read_v1(holder, contents)
     except SourceError as error:
-        contents.add_error("manifest.json", error)
+        contents.add_unseen("manifest.json", error)
     if is_layout(holder):
         _add_layout(holder, contents)
 
@@ -111,7 +118,7 @@ def _add_item(holder: ArchiveHolder, contents: Contents, item: object) -> None:
     try:
         image = _image(holder, contents, item, names)
     except SourceError as error:
-        contents.add_error(names[0] if names else printable(text_in(item, "Config")), error)
+        contents.add_unseen(names[0] if names else printable(text_in(item, "Config")), error)
         return
     contents.images.append(image)
 
@@ -120,6 +127,9 @@ def _image(
     holder: ArchiveHolder, contents: Contents, item: dict[str, Any], names: tuple[str, ...]
 ) -> FoundImage:
     config_name = _member(text_in(item, "Config"))
+    named = _BLOB_NAME.match(config_name)
+    if named:
+        contents.referenced.add(Digest(f"sha256:{named[1]}"))
     data = holder.read_file(config_name, MAX_CONFIG_BYTES)
     config = Config.parse(data, printable(config_name))
     image_id = ImageID(sha256_digest(data))
@@ -127,7 +137,7 @@ def _image(
     claimed = _CONFIG_NAME.match(config_name)
     checked = claimed is not None and image_id == f"sha256:{claimed[1]}"
     if claimed is not None and not checked:
-        contents.add_error(
+        contents.add_unseen(
             subject,
             SourceError(
                 f"digest mismatch: the config is named {printable(config_name)}, "
@@ -136,6 +146,9 @@ def _image(
             ),
         )
     files = item.get("Layers")
+    if files is None:
+        # Go writes an empty list as null: an image without layers
+        files = []
     if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
         raise SourceError("Layers: expected a list of names", "bad-document")
     if len(files) != len(config.diff_ids):
@@ -174,7 +187,8 @@ def _layer(holder: ArchiveHolder, contents: Contents, name: str, subject: str) -
     try:
         return replace(found, blob=holder.blob(name))
     except SourceError as error:
-        contents.add_error(subject, error)
+        # no digest proves manifest.json, so the name of another blob may be damaged
+        contents.add_unseen(subject, error, found.digest or printable(name))
         return replace(found, state=state_after(error))
 
 
@@ -195,7 +209,37 @@ def _read_v1(holder: ArchiveHolder, contents: Contents) -> None:
         try:
             contents.images.append(_v1_image(holder, contents, top, tuple(names)))
         except SourceError as error:
-            contents.add_error(names[0], error)
+            contents.add_unseen(names[0], error)
+    _check_v1_layers(holder, contents)
+
+
+def _check_v1_layers(holder: ArchiveHolder, contents: Contents) -> None:
+    """Report layers that belong to no image: docker saves only those that some image needs."""
+    if contents.unseen_references:
+        # an image that could not be read has layers too
+        return
+    used = {layer.blob for image in contents.images for layer in image.layers}
+    unused = [
+        file.name
+        for file in holder.list_files("")
+        if file.name.endswith("/layer.tar") and holder.blob(file.name) not in used
+    ]
+    if unused:
+        contents.add_unseen(
+            "repositories",
+            SourceError(
+                f"{len(unused)} layers belong to no named image, the first is "
+                f"{printable(unused[0])}: any chain may lack its lower layers",
+                "bad-document",
+            ),
+        )
+        contents.images = [_with_unknown_base(image) for image in contents.images]
+
+
+def _with_unknown_base(image: FoundImage) -> FoundImage:
+    """The image with a lowest layer that does not count as one."""
+    base, *upper = image.layers
+    return replace(image, layers=(replace(base, state=LayerState.BROKEN), *upper))
 
 
 def _v1_image(
@@ -236,8 +280,10 @@ def _add_layout(holder: ArchiveHolder, contents: Contents) -> None:
         elif contents.images[by_id[image.image_id]].digest is None:
             position = by_id[image.image_id]
             contents.images[position] = replace(contents.images[position], digest=image.digest)
-    if not contents.images:
-        contents.problems += layout.problems
+    # a document that is damaged for both is one problem
+    reported = {problem.code for problem in contents.problems}
+    contents.problems += [one for one in layout.all_problems() if one.code not in reported]
+    contents.unseen_references += layout.unseen_references
 
 
 def _member(name: str) -> str:

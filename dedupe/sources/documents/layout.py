@@ -4,16 +4,22 @@ Source: OCI image-spec image-layout.md.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from dedupe.errors import SourceError
-from dedupe.formats.documents import MAX_MANIFEST_BYTES, objects_in, parse_object
+from dedupe.formats.documents import MAX_MANIFEST_BYTES, listed_objects, parse_object
 from dedupe.model.images import SourceKind
+from dedupe.sources.digest_names import ALGORITHMS
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.manifests import ManifestReader
+from dedupe.sources.documents.shared_blobs import BlobPool, LayoutBlobs
 from dedupe.sources.holders.archive import ArchiveHolder
+from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, Holder
+
+#: blobs that were not completely written: zot's uploads, and what BuildKit exports
+_UNFINISHED = (".uploads", "ingest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +29,39 @@ class OciLayout:
     kind: ClassVar[SourceKind] = SourceKind.OCI_LAYOUT
     location: str
     holder: Holder
+    #: put before names that are only a tag
+    name: str = ""
+    pool: BlobPool = field(default_factory=BlobPool)
 
     @classmethod
     def recognise(cls, candidate: Candidate) -> "Sequence[OciLayout]":
         """A folder with the files of an image layout."""
         holder = candidate.holder
-        if not isinstance(holder, ArchiveHolder) and is_layout(holder):
-            return [cls(candidate.location, holder)]
-        return []
+        if isinstance(holder, ArchiveHolder) or not is_layout(holder):
+            return []
+        pool = candidate.pool or BlobPool()
+        pool.layouts.append(holder)
+        return [cls(candidate.location, holder, candidate.name, pool)]
 
     def read_contents(self) -> Contents:
-        """Read all images that ``index.json`` leads to; errors become problems."""
+        """Read all images that ``index.json`` leads to; errors become problems.
+
+        It may use blobs of other folders of the scan, so these must have been found before.
+        """
         contents = Contents()
-        read_index(self.holder, contents)
+        blobs = LayoutBlobs(self.holder, self.pool)
+        read_index(self.holder, contents, self.name, blobs)
         list_layout_blobs(self.holder, contents)
+        _report_stubs(blobs, contents)
+        _add_unfinished(self.holder, contents)
+        contents.borrowed |= blobs.borrowed
+        if isinstance(self.holder, FolderHolder):
+            contents.borrowed |= self.holder.linked
         return contents
 
     def descent(self) -> Descent:
         """Everything but the layout's own files."""
-        return Descent(entries=None, own=("blobs", "index.json", "oci-layout"))
+        return Descent(entries=None, own=("blobs", "index.json", "oci-layout", *_UNFINISHED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +71,21 @@ class OciArchive:
     kind: ClassVar[SourceKind] = SourceKind.OCI_ARCHIVE
     location: str
     holder: ArchiveHolder
+    #: put before names that are only a tag
+    name: str = ""
 
     @classmethod
     def recognise(cls, candidate: Candidate) -> "Sequence[OciArchive]":
         """An archive with the files of an image layout."""
         holder = candidate.holder
         if isinstance(holder, ArchiveHolder) and is_layout(holder):
-            return [cls(candidate.location, holder)]
+            return [cls(candidate.location, holder, candidate.name)]
         return []
 
     def read_contents(self) -> Contents:
         """Read all images that ``index.json`` leads to; errors become problems."""
         contents = Contents(file_bytes=self.holder.size_bytes)
-        read_index(self.holder, contents)
+        read_index(self.holder, contents, self.name)
         list_layout_blobs(self.holder, contents)
         return contents
 
@@ -73,17 +95,28 @@ class OciArchive:
 
 
 def is_layout(holder: Holder) -> bool:
-    """Whether the holder has the files of an image layout."""
-    return holder.has("oci-layout") and holder.has("index.json")
+    """Whether the holder has the files of an image layout.
+
+    BuildKit writes layouts and its local cache without ``oci-layout``.
+    """
+    return holder.has("index.json") and (
+        holder.has("oci-layout") or any(holder.is_folder(f"blobs/{name}") for name in ALGORITHMS)
+    )
 
 
-def read_index(holder: Holder, contents: Contents) -> None:
-    """Add all images that ``index.json`` leads to; errors become problems."""
+def read_index(
+    holder: Holder, contents: Contents, name: str = "", blobs: BlobFiles | None = None
+) -> None:
+    """Add all images that ``index.json`` leads to; errors become problems.
+
+    ``name`` is put before names that are only a tag; without it they stay as they are.
+    """
     try:
         index = parse_object(holder.read_file("index.json", MAX_MANIFEST_BYTES), "index.json")
-        ManifestReader(BlobFiles(holder), contents).follow_all(objects_in(index, "manifests"), ())
+        reader = ManifestReader(blobs or LayoutBlobs(holder, BlobPool()), contents, name)
+        reader.follow_all(listed_objects(index, "manifests"), ())
     except SourceError as error:
-        contents.add_error("index.json", error)
+        contents.add_unseen("index.json", error)
 
 
 def list_layout_blobs(holder: Holder, contents: Contents) -> None:
@@ -96,3 +129,40 @@ def list_layout_blobs(holder: Holder, contents: Contents) -> None:
         # usually a document below the same folder has failed for the same reason
         if not contents.has_problem(error.code):
             contents.add_error("blobs", error)
+
+
+def _report_stubs(blobs: LayoutBlobs, contents: Contents) -> None:
+    """Say how many blobs are empty files, and where their bytes were read."""
+    found = sum(blobs.stubs.values())
+    lost = len(blobs.stubs) - found
+    if found:
+        contents.add_note(
+            "blobs",
+            "blob-elsewhere",
+            f"{found} blobs are empty files; their bytes were read from the other layouts of "
+            "this scan that have them",
+        )
+    if lost:
+        contents.add_note(
+            "blobs",
+            "blob-elsewhere",
+            f"{lost} blobs are empty files, as zot keeps for blobs that it has in the layout of "
+            "another repository; scan the whole bucket to read them",
+        )
+
+
+def _add_unfinished(holder: Holder, contents: Contents) -> None:
+    """Count the files of uploads that have not ended."""
+    files = []
+    try:
+        for folder in _UNFINISHED:
+            files += list(holder.list_files(folder))
+    except SourceError as error:
+        contents.add_error(folder, error)
+    if files:
+        contents.other_bytes = sum(file.size_bytes for file in files)
+        contents.add_note(
+            files[0].name.partition("/")[0],
+            "unfinished-uploads",
+            f"{contents.other_bytes:,} bytes in {len(files)} files of uploads that have not ended",
+        )

@@ -7,7 +7,9 @@ Source: OCI image-spec image-index.md, manifest.md.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from operator import ne
 from typing import Any
 
 from dedupe.errors import SourceError
@@ -47,11 +49,32 @@ _MANIFEST = re.compile(
 )
 _SCHEMA1 = re.compile(r"application/vnd\.docker\.distribution\.manifest\.v1\+(json|prettyjws)")
 _CONFIG = re.compile(r"application/vnd\.(oci\.image\.config|docker\.container\.image)\.v1\+json")
+#: BuildKit's cache: in an index of layers, or as the config of a manifest
+_CACHE = re.compile(r"application/vnd\.buildkit\.cacheconfig\.")
 _LAYER_TAR = re.compile(
     r"application/vnd\.(oci\.image\.layer\.(nondistributable\.)?v1\.tar"
     r"|docker\.image\.rootfs\.(foreign\.)?diff\.tar)"
 )
 _FOREIGN = re.compile(r"\.(nondistributable|foreign)\.")
+#: media types of an image's documents and layers
+_KNOWN_TYPES = (
+    *(
+        f"application/vnd.oci.image.{name}"
+        for name in (
+            *("index.v1+json", "manifest.v1+json", "config.v1+json"),
+            *("layer.v1.tar", "layer.v1.tar+gzip", "layer.v1.tar+zstd"),
+        )
+    ),
+    *(
+        f"application/vnd.docker.{name}"
+        for name in (
+            *("distribution.manifest.list.v2+json", "distribution.manifest.v2+json"),
+            *("container.image.v1+json", "image.rootfs.diff.tar", "image.rootfs.diff.tar.gzip"),
+        )
+    ),
+)
+#: a name that is a tag alone; names of repositories have a slash, a colon or a digest's @
+_TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +92,13 @@ class ManifestReader:
     goes on with it at once, depth first.
     """
 
-    def __init__(self, blobs: BlobFiles, contents: Contents) -> None:
+    def __init__(self, blobs: BlobFiles, contents: Contents, layout: str = "") -> None:
         self._blobs = blobs
         self._contents = contents
+        #: put before names of index entries that are only a tag; empty: they stay as they are
+        self._layout = layout
+        #: documents whose references are all known
+        self._followed: set[Digest] = set()
 
     def follow(
         self,
@@ -99,6 +126,8 @@ class ManifestReader:
         """Follow the entries of an index; ``names`` are for those without a name of their own."""
         for entry in entries:
             own = reference_name(object_in(entry, "annotations"))
+            if own and self._layout and _TAG.match(own):
+                own = f"{self._layout}:{own}"
             self.follow(entry, (own,) if own else names, depth + 1, above)
 
     def read_entry(
@@ -112,13 +141,17 @@ class ManifestReader:
         try:
             descriptor = Descriptor.parse(entry)
         except SourceError as error:
-            self._contents.add_error("index", error)
+            self._contents.add_unseen("index", error)
             return None
         self._contents.referenced.add(descriptor.digest)
         try:
             return self._read(descriptor, names, depth, above)
         except SourceError as error:
-            self._contents.add_error(_subject(names, descriptor.digest), error)
+            subject = _subject(names, descriptor.digest)
+            if descriptor.digest in self._followed:
+                self._contents.add_error(subject, error, descriptor.digest)
+            else:
+                self._contents.add_unseen(subject, error, descriptor.digest)
             return None
 
     def read_manifest(self, data: bytes, digest: Digest, names: tuple[str, ...]) -> None:
@@ -148,13 +181,12 @@ class ManifestReader:
         if _SCHEMA1.match(descriptor.media_type):
             raise _schema1(descriptor.digest)
         if _is_attestation(descriptor.annotations):
-            self._add_other("attestation", descriptor, names)
-            self._add_references(descriptor)
+            self._add_other("attestation", descriptor, names, blobs=self._references(descriptor))
             return None
         known = _INDEX.match(descriptor.media_type) or _MANIFEST.match(descriptor.media_type)
         if descriptor.media_type and not known:
-            self._add_other("artifact", descriptor, names)
-            self._add_references(descriptor)
+            check_media_type(descriptor.media_type)
+            self._add_other("artifact", descriptor, names, blobs=self._references(descriptor))
             return None
         if depth > 1 and not self._blobs.has(descriptor.digest):
             # a copy of one platform keeps the whole index, so this is not an error
@@ -171,20 +203,25 @@ class ManifestReader:
         names: tuple[str, ...],
         depth: int = 0,
     ) -> Index | None:
-        if "manifests" in document and ("layers" in document or "config" in document):
+        # null is an empty list, as Go writes it
+        as_manifest = any(document.get(key) is not None for key in ("layers", "config"))
+        if document.get("manifests") is not None and as_manifest:
             # CVE-2021-41190: some tools read it as an index, others as a manifest
             raise SourceError(
                 f"{descriptor.digest}: both an index and a manifest", "ambiguous-document"
             )
         if "fsLayers" in document:
-            self._contents.referenced.update(
-                Digest(layer["blobSum"])
-                for layer in objects_in(document, "fsLayers")
-                if is_digest(layer.get("blobSum"))
-            )
+            self._contents.referenced.update(_digests(objects_in(document, "fsLayers"), "blobSum"))
+            self._followed.add(descriptor.digest)
             raise _schema1(descriptor.digest)
-        if "manifests" in document:
-            return Index(descriptor.digest, objects_in(document, "manifests"))
+        if "manifests" in document and not as_manifest:
+            entries = objects_in(document, "manifests")
+            if any(_CACHE.match(text_in(entry, "mediaType")) for entry in entries):
+                # its entries are layers, not manifests
+                self._add_other("cache", descriptor, names, blobs=_digests(entries))
+                self._followed.add(descriptor.digest)
+                return None
+            return Index(descriptor.digest, entries)
         self._read_image(document, descriptor, names, depth)
         return None
 
@@ -195,12 +232,22 @@ class ManifestReader:
         layers = [Descriptor.parse(layer) for layer in objects_in(manifest, "layers")]
         self._contents.referenced.update(layer.digest for layer in layers)
         self._contents.referenced.add(config_descriptor.digest)
+        self._followed.add(descriptor.digest)
         if _is_artifact(manifest, config_descriptor, layers):
-            self._add_other("artifact", descriptor, names, text_in(manifest, "artifactType"))
+            for media_type in (config_descriptor.media_type, *(one.media_type for one in layers)):
+                check_media_type(media_type)
+            kind = "cache" if _CACHE.match(config_descriptor.media_type) else "artifact"
+            self._add_other(
+                kind,
+                descriptor,
+                names,
+                text_in(manifest, "artifactType"),
+                (config_descriptor.digest, *(layer.digest for layer in layers)),
+            )
             return
         # the store may have the documents of this platform, but not its layers
         may_be_absent = depth > 1 and self._blobs.unpacks
-        if may_be_absent and not self._blobs.has(config_descriptor.digest):
+        if self._is_absent(config_descriptor, layers, depth):
             self._add_other("absent", descriptor, names)
             return
         subject = _subject(names, descriptor.digest)
@@ -247,6 +294,14 @@ class ManifestReader:
             )
         )
 
+    def _is_absent(self, config: Descriptor, layers: list[Descriptor], depth: int) -> bool:
+        """Whether this is the manifest of a platform that was not copied."""
+        if depth <= 1 or self._blobs.has(config.digest):
+            return False
+        return self._blobs.unpacks or (
+            self._blobs.sparse and not any(self._blobs.has(layer.digest) for layer in layers)
+        )
+
     def _read_config(self, descriptor: Descriptor, subject: str) -> tuple[Config, ImageID, bool]:
         """Read a config; the image ID is that of its bytes, the last value whether it is right."""
         checked = True
@@ -256,7 +311,7 @@ class ManifestReader:
             if error.code != "digest-mismatch":
                 raise
             # list the image under the ID that its config really has, but do not trust its diff IDs
-            self._contents.add_error(subject, error)
+            self._contents.add_unseen(subject, error, descriptor.digest)
             data = self._blobs.read_document(descriptor.digest, MAX_CONFIG_BYTES)
             checked = False
         return Config.parse(data, descriptor.digest), ImageID(sha256_digest(data)), checked
@@ -273,15 +328,11 @@ class ManifestReader:
                     subject,
                     "encrypted-layer",
                     f"layer {layer.digest} is encrypted: its files are unknown",
+                    layer.digest,
                 )
         elif layer.media_type and not _is_layer(layer.media_type):
             state, blob = LayerState.UNSUPPORTED, None
-            self._contents.add_note(
-                subject,
-                "unsupported-layer",
-                f"layer {layer.digest} has the type {printable(layer.media_type)}, "
-                "which is not a layer tar",
-            )
+            self._report_unsupported(layer, subject)
         if blob is not None and layer.size is not None and blob.size != layer.size:
             self._contents.add_error(
                 subject,
@@ -290,6 +341,7 @@ class ManifestReader:
                     f"the blob has {blob.size}",
                     "size-mismatch",
                 ),
+                layer.digest,
             )
         return FoundLayer(
             digest=layer.digest,
@@ -300,6 +352,20 @@ class ManifestReader:
             media_type=layer.media_type or None,
             claimed_bytes=layer.size,
             tree=tree,
+        )
+
+    def _report_unsupported(self, layer: Descriptor, subject: str) -> None:
+        try:
+            check_media_type(layer.media_type)
+        except SourceError as error:
+            self._contents.add_error(subject, error, layer.digest)
+            return
+        self._contents.add_note(
+            subject,
+            "unsupported-layer",
+            f"layer {layer.digest} has the type {printable(layer.media_type)}, "
+            "which is not a layer tar",
+            layer.digest,
         )
 
     def _find_blob(
@@ -318,9 +384,12 @@ class ManifestReader:
                     subject,
                     "foreign-layer",
                     f"layer {layer.digest} may not be distributed and is not kept here",
+                    layer.digest,
                 )
                 return None, LayerState.FOREIGN
-            self._contents.add_error(subject, error)
+            # one note of the source says how many of these there are
+            if error.code != "blob-elsewhere":
+                self._contents.add_error(subject, error, layer.digest)
             return None, state_after(error) if tree is None else None
 
     def _read_checked(self, descriptor: Descriptor, limit: int) -> bytes:
@@ -352,8 +421,16 @@ class ManifestReader:
         return data
 
     def _add_other(
-        self, kind: str, descriptor: Descriptor, names: tuple[str, ...], media_type: str = ""
+        self,
+        kind: str,
+        descriptor: Descriptor,
+        names: tuple[str, ...],
+        media_type: str = "",
+        blobs: Iterable[Digest] = (),
     ) -> None:
+        """Add what is not an image, and mark its blobs as referenced."""
+        found = frozenset((descriptor.digest, *blobs))
+        self._contents.referenced |= found
         self._contents.others.append(
             FoundOther(
                 kind,
@@ -361,11 +438,18 @@ class ManifestReader:
                 tuple(printable(name) for name in names),
                 descriptor.platform,
                 printable(media_type or descriptor.media_type) or None,
+                found,
             )
         )
 
-    def _add_references(self, descriptor: Descriptor) -> None:
-        """Mark the blobs of a manifest that is not an image as referenced."""
+    def _references(self, descriptor: Descriptor) -> Iterator[Digest]:
+        """The blobs of a manifest that is not an image.
+
+        A copy of one platform leaves such manifests out, so one that is missing is not an error.
+        Blobs that are not JSON refer to nothing.
+        """
+        if descriptor.media_type and "json" not in descriptor.media_type:
+            return
         try:
             document = parse_object(
                 self._read_checked(descriptor, MAX_MANIFEST_BYTES), descriptor.digest
@@ -373,11 +457,29 @@ class ManifestReader:
             entries = [object_in(document, "config")]
             for key in ("layers", "blobs", "manifests"):
                 entries += objects_in(document, key)
-        except SourceError:
+        except SourceError as error:
+            if error.code != "blob-missing":
+                self._contents.add_unseen(descriptor.digest, error, descriptor.digest)
             return
-        self._contents.referenced.update(
-            Digest(entry["digest"]) for entry in entries if is_digest(entry.get("digest"))
-        )
+        yield from _digests(entries)
+
+
+def check_media_type(media_type: str) -> None:
+    """Refuse a media type that differs from that of an image's document or layer in one letter.
+
+    Most other types are those of artifacts. Raises SourceError ``bad-media-type``: what is behind
+    a damaged type would be missing from all figures.
+    """
+    for known in _KNOWN_TYPES:
+        if len(known) == len(media_type) and sum(map(ne, known, media_type)) == 1:
+            raise SourceError(
+                f"media type {printable(media_type)}: expected {known}", "bad-media-type"
+            )
+
+
+def _digests(entries: list[dict[str, Any]], key: str = "digest") -> Iterator[Digest]:
+    """The digests of these descriptors; what is not a digest is left out."""
+    return (Digest(entry[key]) for entry in entries if is_digest(entry.get(key)))
 
 
 def reference_name(annotations: dict[str, Any]) -> str | None:

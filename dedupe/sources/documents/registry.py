@@ -7,11 +7,16 @@ part of a repository's name begins with ``_``.
 
 The tree is listed once. Each document is read once, even if many tags and indexes name it: images
 are read without names first, and named from the tags, revisions and indexes at the end.
-Source: distribution/distribution, registry/storage/paths.go.
+
+GitLab's registry may keep names and manifests in a PostgreSQL database. Then the storage has blobs
+of layers and configs only, and no blob is known to be an orphan.
+Source: distribution/distribution, registry/storage/paths.go; gitlab-org/container-registry,
+registry/datastore.
 """
 
+import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, ClassVar
@@ -34,7 +39,7 @@ from dedupe.sources.documents.config import platform_of
 from dedupe.sources.documents.manifests import ManifestReader, is_attestation
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder
-from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, HeldFile
 
 #: the user may name the registry's root, or any folder from there down to ``v2``
 _PREFIXES = ("docker/registry/v2", "registry/v2", "v2", "")
@@ -42,6 +47,10 @@ _PREFIXES = ("docker/registry/v2", "registry/v2", "v2", "")
 _MAX_LINK_BYTES = 1024
 #: documents of an object store that are requested together
 _BATCH = 256
+#: folder and file beside ``v2`` that GitLab's registry writes if it has a metadata database
+_LOCK_FILES, _DATABASE_LOCK = "lockfiles", "database-in-use"
+#: first two digits of a digest: the folders of blobs
+_FIRST_DIGITS = re.compile(r"[0-9a-f]{2}\Z")
 #: SHA-256 of no bytes: the only blob that may be empty
 _EMPTY_HEX = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -58,17 +67,24 @@ class Registry:
 
     @classmethod
     def recognise(cls, candidate: Candidate) -> "Sequence[Registry]":
-        """A folder with ``repositories`` and ``blobs``, or one above it."""
+        """A folder with ``repositories`` and ``blobs``, or one above it.
+
+        A registry whose ``repositories`` are missing is recognised by its blobs.
+        """
         holder = candidate.holder
         if not isinstance(holder, FolderHolder | ObjectHolder):
             return []
-        prefix = _registry_prefix(holder.is_folder)
-        return [] if prefix is None else [cls(candidate.location, holder, prefix)]
+        for prefix in _PREFIXES:
+            if _is_registry(holder, prefix):
+                return [cls(candidate.location, holder, prefix)]
+        return []
 
     def read_contents(self) -> Contents:
         """Read all images that tags and revisions lead to; errors become problems."""
         contents = Contents()
         _RegistryReader(self.holder, self.prefix, contents).read_images()
+        if isinstance(self.holder, FolderHolder):
+            contents.moved = self.holder.store.moved_folders()
         return contents
 
     def descent(self) -> Descent:
@@ -78,12 +94,36 @@ class Registry:
         return Descent(same_folder=True, entries=None, own=(self.prefix.partition("/")[0],))
 
 
-def _registry_prefix(is_folder: Callable[[str], bool]) -> str | None:
-    """Where the storage begins below a folder; None if the folder is not a registry's."""
-    for prefix in _PREFIXES:
-        if all(is_folder(_below(prefix, name)) for name in ("repositories", "blobs")):
-            return prefix
-    return None
+def _is_registry(holder: FolderHolder | ObjectHolder, prefix: str) -> bool:
+    """Whether the storage of a registry begins at this folder."""
+    blobs, names = (_below(prefix, folder) for folder in ("blobs", "repositories"))
+    if isinstance(holder, FolderHolder) and holder.has(names) and holder.has(blobs):
+        # links that are not followed become problems when the folders are read
+        return all(holder.is_link(name) or holder.is_folder(name) for name in (blobs, names))
+    return holder.is_folder(blobs) and (
+        holder.is_folder(names)
+        or _has_database(holder, prefix)
+        or _has_registry_blobs(holder, blobs)
+    )
+
+
+def _has_database(holder: FolderHolder | ObjectHolder, prefix: str) -> bool:
+    """Whether GitLab's registry has left the mark of its metadata database."""
+    above, _, last = prefix.rpartition("/")
+    if last:
+        return holder.has(_below(above, f"{_LOCK_FILES}/{_DATABASE_LOCK}"))
+    # ``v2`` was named itself, and the mark is beside it
+    return isinstance(holder, FolderHolder) and FolderHolder(holder.root.resolve().parent).has(
+        f"{_LOCK_FILES}/{_DATABASE_LOCK}"
+    )
+
+
+def _has_registry_blobs(holder: FolderHolder | ObjectHolder, blobs: str) -> bool:
+    """Whether blobs are in folders of their first two digits, as only registries keep them."""
+    for file in holder.list_files(f"{blobs}/sha256", lambda _name, _error: None):
+        parts = file.name.split("/")[-3:]
+        return len(parts) == 3 and bool(_FIRST_DIGITS.match(parts[0])) and parts[2] == "data"
+    return False
 
 
 @dataclass(slots=True)
@@ -112,6 +152,9 @@ class _RegistryReader:
     def read_images(self) -> None:
         contents = self._contents
         contents.blobs = list(self._list_blobs())
+        if _has_database(self._holder, self._prefix):
+            self._count_links()
+            return
         self._read_links()
         contents.other_bytes = self._other_bytes
         reader = _DocumentQueue(self._holder, self._blobs, contents)
@@ -122,25 +165,42 @@ class _RegistryReader:
         if self._holder.has("scheduler-state.json"):
             _excuse_cache(contents)
 
+    def _count_links(self) -> None:
+        """Count the bytes of links that are out of date, and say where the names are."""
+        self._other_bytes += sum(size for _, size, _ in self._listed("repositories"))
+        self._contents.other_bytes = self._other_bytes
+        self._contents.add_unseen(
+            f"{_LOCK_FILES}/{_DATABASE_LOCK}",
+            SourceError(
+                "names and manifests are in the PostgreSQL database of GitLab's registry, which "
+                "is not read: no image is listed, and no blob is known to be unreferenced",
+                "metadata-database",
+            ),
+        )
+
     def _list_blobs(self) -> Iterator[StoredBlob]:
-        for name, size in self._listed("blobs"):
+        for name, size, inode in self._listed("blobs"):
             parts = name.split("/")
             # <alg>/<first two>/<hex>/data
             digest = f"{parts[-4]}:{parts[-2]}" if len(parts) > 4 else ""
             if is_digest(digest) and name == self._blobs.file_name(Digest(digest)):
                 self._blobs.sizes[name] = size
-                yield StoredBlob(name, size, Digest(digest))
+                yield StoredBlob(name, size, Digest(digest), inode)
             else:
                 self._other_bytes += size
 
     def _read_links(self) -> None:
+        folder = _below(self._prefix, "repositories")
+        linked = False
         tags: dict[tuple[str, str], bool] = {}
         links: list[tuple[str, str]] = []
         names: list[str] = []
-        skip = len(_below(self._prefix, "repositories/"))
-        for name, size in self._listed("repositories"):
+        for name, size, _ in self._listed("repositories"):
             self._other_bytes += size
-            match _split(name[skip:]):
+            repository, below = _split(name[len(folder) + 1 :])
+            # links of layers stay when a manifest is deleted
+            linked = linked or below[:1] in (["_manifests"], ["_layers"])
+            match (repository, below):
                 case repository, ["_manifests", "tags", tag, "current", "link"]:
                     names.append(name)
                     links.append((repository, tag))
@@ -166,6 +226,15 @@ class _RegistryReader:
                     printable(f"{repository}:{tag}"),
                     SourceError("a tag without its current/link", "blob-missing"),
                 )
+        if not linked and self._blobs.sizes and not self._contents.unseen_references:
+            self._contents.add_unseen(
+                printable(folder),
+                SourceError(
+                    "no repository has a manifest or a layer, but there are blobs: if names are in "
+                    "a metadata database or another folder, no blob is known to be unreferenced",
+                    "names-missing",
+                ),
+            )
 
     def _targets(self, names: list[str]) -> Iterator[Digest | None]:
         """The digest in each link; None, and a problem, if it has none."""
@@ -178,12 +247,13 @@ class _RegistryReader:
                 try:
                     target = _parse_link(self._holder.read_file(name, _MAX_LINK_BYTES))
                 except SourceError as error:
-                    self._contents.add_error(printable(name), error)
+                    self._contents.add_unseen(printable(name), error)
                 yield target
 
-    def _listed(self, folder: str) -> Iterator[tuple[str, int]]:
+    def _listed(self, folder: str) -> Iterator[HeldFile]:
         def on_failure(name: str, error: SourceError) -> None:
-            self._contents.add_error(printable(name), error)
+            # a blob that is not listed may be a manifest
+            self._contents.add_unseen(printable(name), error)
 
         return self._holder.list_files(_below(self._prefix, folder), on_failure)
 

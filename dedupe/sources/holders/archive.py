@@ -17,7 +17,7 @@ from dedupe.formats.tar import FileRange, TarReader, looks_like_tar
 from dedupe.host.files import open_below
 from dedupe.model.images import BlobRef
 from dedupe.model.paths import path_text
-from dedupe.sources.interface import OnFailure
+from dedupe.sources.interface import HeldFile, OnFailure
 
 #: links to follow from one name; docker and podman link a layer's file to at most one other
 _MAX_HOPS = 8
@@ -77,13 +77,17 @@ class ArchiveHolder:
         """Whether a regular file or a link has this name."""
         return name in self._files or name in self._links
 
-    def list_files(
-        self, folder: str, _on_failure: OnFailure | None = None
-    ) -> Iterator[tuple[str, int]]:
-        """List the regular files below ``folder`` with their sizes."""
+    def is_folder(self, name: str) -> bool:
+        """Whether a regular file or a link is below this name."""
+        start = name + "/"
+        return any(path.startswith(start) for path in (*self._files, *self._links))
+
+    def list_files(self, folder: str, _on_failure: OnFailure | None = None) -> Iterator[HeldFile]:
+        """List the regular files below ``folder``, or all, with their sizes."""
+        start = f"{folder}/" if folder else ""
         for name, (_, size) in sorted(self._files.items()):
-            if name.startswith(folder + "/"):
-                yield name, size
+            if name.startswith(start):
+                yield HeldFile(name, size)
 
     def _range(self, name: str) -> tuple[int, int]:
         """Offset and size of a member; links are followed."""

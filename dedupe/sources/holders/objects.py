@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dedupe.errors import SourceError
 from dedupe.host.objects import ObjectListing, as_source_error, open_store, store_failures
 from dedupe.model.images import ObjectRef
-from dedupe.sources.interface import OnFailure
+from dedupe.sources.interface import HeldFile, OnFailure
 
 #: the wait for a small document costs more than its bytes, so request many at once
 _REQUESTS_AT_ONCE = 32
@@ -20,6 +20,8 @@ _MAX_PREFETCHED_BYTES = 64 << 20
 _REGISTRY_BLOB = re.compile(
     r"(?:(?P<root>(?:.*/)?)docker/registry/v2/|registry/v2/|v2/|)blobs/[a-z0-9]+/[0-9a-f]{2}/"
 )
+#: a blob of an image layout
+_LAYOUT_BLOB = re.compile(r"(?P<root>(?:.*/)?)blobs/(?:sha256|sha512|blake3)/[0-9a-f]{64,128}\Z")
 
 
 def store_folders(listing: ObjectListing) -> list[str]:
@@ -35,6 +37,13 @@ def store_folders(listing: ObjectListing) -> list[str]:
             found[folder] = None
         elif last == "data" and (blob := _REGISTRY_BLOB.match(name)):
             found[(blob["root"] or "").rstrip("/")] = None
+        elif (
+            len(last) >= 64
+            and (blob := _LAYOUT_BLOB.match(name))
+            and blob["root"] + "index.json" in listing.sizes
+        ):
+            # BuildKit writes layouts without oci-layout
+            found[blob["root"].rstrip("/")] = None
     return list(found)
 
 
@@ -78,12 +87,10 @@ class ObjectHolder:
         """Whether an object below this name was listed."""
         return self._listing.is_folder(self._prefix + name)
 
-    def list_files(
-        self, folder: str, _on_failure: OnFailure | None = None
-    ) -> Iterator[tuple[str, int]]:
+    def list_files(self, folder: str, _on_failure: OnFailure | None = None) -> Iterator[HeldFile]:
         """List all objects below ``folder`` with their sizes."""
         for name in self._listing.below(self._prefix + folder):
-            yield name[len(self._prefix) :], self._listing.sizes[name]
+            yield HeldFile(name[len(self._prefix) :], self._listing.sizes[name])
 
     def prefetch(self, names: Iterable[str], *, keep: bool = False) -> None:
         """Fetch documents that will be read soon, many at once.

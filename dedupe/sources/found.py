@@ -1,0 +1,147 @@
+"""What sources hold, as a scan takes it: each file counted once over all of them.
+
+Layouts may be hard links of each other, as zot and caches make them, or use each other's files
+through links. Such a file is stored once, so the first source that has it counts it. It is
+unreferenced only if no source refers to it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from dedupe.model.identity import Digest, ImageID
+from dedupe.model.images import FoundImage, FoundOther, FoundSource, Inode, Problem, StoredBlob
+from dedupe.sources.interface import Contents, Source
+
+
+def found_sources(
+    read: Sequence[Problem | tuple[Source, Contents]], wants: Callable[[FoundImage], bool]
+) -> Iterator[FoundSource | Problem]:
+    """The sources with their figures, and the problems, in the order in which they were found."""
+    files = _Files()
+    for item in read:
+        if not isinstance(item, Problem):
+            files.add_references(item[1])
+    for item in read:
+        if isinstance(item, Problem):
+            yield item
+        elif not item[1].unused:
+            yield _found_source(*item, files, wants)
+
+
+@dataclass(slots=True)
+class _Files:
+    """The files of all sources."""
+
+    #: files that a source refers to, or may refer to
+    needed: set[Inode] = field(default_factory=set)
+    #: files that a source has counted
+    counted: set[Inode] = field(default_factory=set)
+
+    def add_references(self, contents: Contents) -> None:
+        """Keep the files that a source refers to; all of its files if references are unseen."""
+        self.needed |= contents.borrowed
+        for blob in contents.blobs or ():
+            if blob.inode is not None and (
+                contents.unseen_references or blob.digest in contents.referenced
+            ):
+                self.needed.add(blob.inode)
+
+    def uncounted(self, blobs: Sequence[StoredBlob]) -> list[StoredBlob]:
+        """The blobs of which no source has counted the file; from now on one has."""
+        found = []
+        for blob in blobs:
+            if blob.inode is None:
+                found.append(blob)
+            elif blob.inode not in self.counted:
+                self.counted.add(blob.inode)
+                found.append(blob)
+        return found
+
+
+def _found_source(
+    source: Source, contents: Contents, files: _Files, wants: Callable[[FoundImage], bool]
+) -> FoundSource:
+    blobs, unpacked = contents.blobs or [], contents.unpacked
+    own = files.uncounted(blobs)
+    others = _measured(contents.others, blobs) if contents.blobs is not None else contents.others
+    _report_caches(others, contents)
+    unseen = _unseen_text(contents.unseen_references)
+    # a blob that nothing seems to need may be needed by what could not be read
+    orphan_blob_bytes = None if unseen else _orphan_bytes(own, contents.referenced, files.needed)
+    blob_bytes = sum(blob.stored_bytes for blob in own)
+    stored_bytes = blob_bytes + (unpacked.stored_bytes if unpacked else 0)
+    return FoundSource(
+        location=source.location,
+        kind=source.kind,
+        images=[image for image in _merge_names(contents.images) if wants(image)],
+        others=others,
+        blobs=blobs,
+        problems=contents.all_problems(),
+        containers=contents.containers,
+        stored_bytes=stored_bytes if contents.file_bytes is None else contents.file_bytes,
+        orphan_blob_bytes=None if contents.blobs is None else orphan_blob_bytes,
+        orphan_unpacked_bytes=unpacked.orphan_bytes if unpacked and not unseen else None,
+        unseen_references=unseen,
+        allocated_bytes=unpacked.allocated_bytes if unpacked else None,
+        other_bytes=unpacked.other_bytes if unpacked else contents.other_bytes,
+    )
+
+
+def _measured(others: list[FoundOther], blobs: list[StoredBlob]) -> list[FoundOther]:
+    """The same with the bytes that the source has of each."""
+    sizes = {blob.digest: blob.stored_bytes for blob in blobs if blob.digest is not None}
+    return [
+        replace(other, stored_bytes=sum(sizes.get(digest, 0) for digest in other.blobs))
+        for other in others
+    ]
+
+
+def _report_caches(others: list[FoundOther], contents: Contents) -> None:
+    """Say that some manifests are build caches: otherwise nothing shows what their bytes are."""
+    caches = [other for other in others if other.kind == "cache"]
+    if not caches:
+        return
+    needed = frozenset[Digest]().union(*(cache.blobs for cache in caches))
+    size = sum(blob.stored_bytes for blob in contents.blobs or () if blob.digest in needed)
+    names = dict.fromkeys(name for cache in caches for name in cache.names)
+    contents.add_note(
+        next(iter(names), caches[0].digest or ""),
+        "build-cache",
+        f"{len(caches)} manifests are build caches of BuildKit, not images: {size:,} bytes",
+    )
+
+
+def _merge_names(images: list[FoundImage]) -> list[FoundImage]:
+    """Merge images of one manifest into one that has all their names."""
+    merged: dict[tuple[ImageID, Digest | None], FoundImage] = {}
+    names: dict[tuple[ImageID, Digest | None], dict[str, None]] = {}
+    without_id = []
+    for image in images:
+        if not image.image_id:
+            without_id.append(image)
+            continue
+        key = (image.image_id, image.digest)
+        merged.setdefault(key, image)
+        names.setdefault(key, {}).update(dict.fromkeys(image.names))
+    return [
+        *(replace(image, names=tuple(names[key])) for key, image in merged.items()),
+        *without_id,
+    ]
+
+
+def _orphan_bytes(blobs: list[StoredBlob], referenced: set[Digest], needed: set[Inode]) -> int:
+    return sum(
+        blob.stored_bytes
+        for blob in blobs
+        if blob.digest is not None
+        and blob.digest not in referenced
+        and (blob.inode is None or blob.inode not in needed)
+    )
+
+
+def _unseen_text(reasons: list[str]) -> str | None:
+    """One text of all reasons why references are unseen; None if there are none."""
+    if not reasons:
+        return None
+    more = len(reasons) - 1
+    return reasons[0] + (f" (and {more} more)" if more else "")

@@ -1,0 +1,43 @@
+-- Question: What could not be seen of the sources, so that rules about it cannot be judged?
+-- Grain:    one row per source and reason
+-- Params:   none
+-- Columns:  source      VARCHAR  location, or a place where nothing was found
+--           is_on_disk  BOOLEAN  the bytes on disk are in doubt too, not only what images hold
+--           reason      VARCHAR  what could not be seen
+-- Source:   docs/measures.md, "Unknown orphans", "Rules that cannot judge", "Which scans answer"
+--
+-- A document that could not be read may be that of an image, which no other query knows.
+WITH places AS (
+    SELECT unnest(places) AS place FROM scan_scans
+),
+
+empty_places AS (
+    SELECT places.place
+    FROM places
+    WHERE
+        NOT EXISTS (
+            SELECT 1
+            FROM scan_sources
+            WHERE
+                is_at_or_below(scan_sources.source, places.place)
+                OR is_at_or_below(places.place, scan_sources.source)
+        )
+)
+
+SELECT
+    source,
+    FALSE AS is_on_disk,
+    'references could not be read: ' || unseen_references AS reason
+FROM scan_sources
+WHERE unseen_references IS NOT NULL
+UNION ALL
+SELECT
+    source,
+    TRUE AS is_on_disk,
+    'stale: the scan of ' || utc_text(stale_since) || ' could not read it' AS reason
+FROM view_source
+WHERE stale_since IS NOT NULL
+UNION ALL
+SELECT place, TRUE AS is_on_disk, 'the last scan found nothing here' AS reason
+FROM empty_places
+ORDER BY source, reason;

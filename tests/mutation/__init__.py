@@ -1,0 +1,1 @@
+"""Mutants of the SQL and the tests that must kill them."""
