@@ -1,7 +1,7 @@
 """Write docs/report.schema.json with the program's sentences, kinds and new columns.
 
-A column that a query's header has and the schema lacks is added, with the header's words; all that
-the schema says already is kept.
+A column that a query's header has and the schema lacks is added, with the header's words, and one
+that can be null may be null; all else that the schema says already is kept.
 
 python data/report_schema.py > docs/report.schema.json   (by way of another file)
 """
@@ -38,6 +38,7 @@ def main() -> None:
     add_columns(properties["sources"]["items"], "sources")
     add_columns(properties["containers"]["items"], "containers")
     add_columns(properties["images"]["items"], "images", but=GROUPED)
+    add_columns(properties["layers"]["items"], "layers")
     properties["sources"]["items"]["properties"]["kind"]["enum"] = list(SourceKind)
     describe(properties["totals"], TOTALS)
     describe(properties["sources"]["items"], SOURCES)
@@ -64,6 +65,14 @@ def add_columns(schema: dict[str, Any], query: str, but: Collection[str] = ()) -
                 "description": meaning,
             }
             schema["required"].append(name)
+        elif name in schema["properties"] and re.search(r"\bnull\b", meaning):
+            allow_null(schema["properties"][name])
+
+
+def allow_null(schema: dict[str, Any]) -> None:
+    """Let a value be null, whose column can be."""
+    if isinstance(schema.get("type"), str):
+        schema["type"] = [schema["type"], "null"]
 
 
 def describe(schema: dict[str, Any], measures: Mapping[Any, Measure]) -> None:

@@ -10,16 +10,23 @@
 --           ro_branches                  INTEGER  read-only layers below its writable branch; null
 --                                                 if the image was not read
 --           readable                     BOOLEAN  whether the writable branch could be read
---           upper_bytes                  BIGINT   files in its writable branch
---           copied_up_bytes              BIGINT   of these, files over a file of the image
---           metadata_only_bytes          BIGINT   of these, files without new data
---           new_bytes                    BIGINT   upper - copied up
---           hidden_bytes                 BIGINT   files of the image that its whiteouts hide
---           deletions                    BIGINT   number of whiteouts and opaque directories
+--           upper_bytes                  BIGINT   files in its writable branch; null if it could
+--                                                 not be read
+--           copied_up_bytes              BIGINT   of these, files over a file of the image; null if
+--                                                 the branch or the image could not be read
+--           metadata_only_bytes          BIGINT   of these, files without new data; null if the
+--                                                 branch or the image could not be read
+--           new_bytes                    BIGINT   upper - copied up; null if the branch or the
+--                                                 image could not be read
+--           hidden_bytes                 BIGINT   files of the image that its whiteouts hide; null
+--                                                 if the branch or the image could not be read
+--           deletions                    BIGINT   number of whiteouts and opaque directories; null
+--                                                 if the branch could not be read
 --           allocated_bytes              BIGINT   allocated by the file system for the branch; null
 --                                                 if it could not be read
---           container_cow_savings_bytes  BIGINT   what a private copy of its image would cost
--- Source:   docs/measures.md, "Bytes of a container"
+--           container_cow_savings_bytes  BIGINT   what a private copy of its image would cost;
+--                                                 null if the image could not be read
+-- Source:   docs/measures.md, "Bytes of a container", "Incomplete images"
 WITH sums AS (
     SELECT
         source,
@@ -40,6 +47,16 @@ inodes AS (
 
 live AS (
     SELECT image_id, sum(size_bytes)::BIGINT AS live_bytes FROM inodes GROUP BY image_id
+),
+
+-- What was written over a file of the image is known if both could be read.
+known AS (
+    SELECT
+        scan_containers.source,
+        scan_containers.container_id,
+        scan_containers.layer IS NOT NULL AND coalesce(image.complete, FALSE) AS is_known
+    FROM scan_containers
+    LEFT JOIN image USING (image_id)
 )
 
 SELECT
@@ -51,15 +68,18 @@ SELECT
     scan_containers.running,
     image.layers AS ro_branches,
     scan_containers.layer IS NOT NULL AS readable,
-    coalesce(sums.upper_bytes, 0) AS upper_bytes,
-    coalesce(sums.copied_up_bytes, 0) AS copied_up_bytes,
-    coalesce(sums.metadata_only_bytes, 0) AS metadata_only_bytes,
-    coalesce(sums.upper_bytes, 0) - coalesce(sums.copied_up_bytes, 0) AS new_bytes,
-    coalesce(hidden_below.hidden_bytes, 0) AS hidden_bytes,
-    coalesce(sums.deletions, 0) AS deletions,
+    if(scan_containers.layer IS NULL, NULL, coalesce(sums.upper_bytes, 0)) AS upper_bytes,
+    if(is_known, coalesce(sums.copied_up_bytes, 0), NULL) AS copied_up_bytes,
+    if(is_known, coalesce(sums.metadata_only_bytes, 0), NULL) AS metadata_only_bytes,
+    if(
+        is_known, coalesce(sums.upper_bytes, 0) - coalesce(sums.copied_up_bytes, 0), NULL
+    ) AS new_bytes,
+    if(is_known, coalesce(hidden_below.hidden_bytes, 0), NULL) AS hidden_bytes,
+    if(scan_containers.layer IS NULL, NULL, coalesce(sums.deletions, 0)) AS deletions,
     scan_containers.allocated_bytes,
-    coalesce(live.live_bytes, 0) AS container_cow_savings_bytes
+    if(image.complete, coalesce(live.live_bytes, 0), NULL) AS container_cow_savings_bytes
 FROM scan_containers
+JOIN known USING (source, container_id)
 LEFT JOIN image USING (image_id)
 LEFT JOIN sums USING (source, container_id)
 LEFT JOIN hidden_below USING (source, container_id)

@@ -11,31 +11,51 @@
 --           created                VARCHAR    as the config gives it; null if it gives none
 --           sources                VARCHAR[]  locations, sorted
 --           layers                 INTEGER    number of layers
---           complete               BOOLEAN    the rows of every layer are known
---           content_bytes          BIGINT     files of all its layers
---           live_bytes             BIGINT     bytes that its containers can read
---           shadowed_bytes         BIGINT     content - live
---           modified               BIGINT     shadowed: the path above has other content
---           metadata_only          BIGINT     shadowed: the same content, other metadata
---           unchanged              BIGINT     shadowed: the same content and metadata
+--           complete               BOOLEAN    every layer could be read
+--           unread_layers          BIGINT     layers that could not be read; 0 if it is complete
+--           read_bytes             BIGINT     files of the layers that could be read: content_bytes
+--                                             is at least this
+--           content_bytes          BIGINT     files of all its layers; null if it is incomplete
+--           live_bytes             BIGINT     bytes that its containers can read; null if it is
+--                                             incomplete
+--           shadowed_bytes         BIGINT     content - live; null if it is incomplete
+--           modified               BIGINT     shadowed: the path above has other content; null if
+--                                             it is incomplete
+--           metadata_only          BIGINT     shadowed: the same content, other metadata; null if
+--                                             it is incomplete
+--           unchanged              BIGINT     shadowed: the same content and metadata; null if it
+--                                             is incomplete
 --           deleted                BIGINT     shadowed: a whiteout of the path or of a directory
---                                             above it
---           opaque                 BIGINT     shadowed: an opaque directory above it
+--                                             above it; null if it is incomplete
+--           opaque                 BIGINT     shadowed: an opaque directory above it; null if it is
+--                                             incomplete
 --           replaced               BIGINT     shadowed: it or a directory above it became another
---                                             kind
---           superseded             BIGINT     shadowed: a later member of its layer replaced it
---           efficiency             DOUBLE     live / content; 1 if both are 0
---           exclusive_compressed   BIGINT     blobs that only this image references
---           exclusive_unpacked     BIGINT     chain nodes that only this image references
---           exclusive_content      BIGINT     contents that only this image references
---           attributed_compressed  BIGINT     its share of the blobs
---           attributed_unpacked    BIGINT     its share of the chain nodes
---           attributed_content     BIGINT     its share of the contents
--- Source:   docs/measures.md, "Bytes of one image", "Accounting that adds up"
+--                                             kind; null if it is incomplete
+--           superseded             BIGINT     shadowed: a later member of its layer replaced it;
+--                                             null if it is incomplete
+--           efficiency             DOUBLE     live / content; 1 if both are 0; null if it is
+--                                             incomplete
+--           exclusive_compressed   BIGINT     blobs that only this image references; null if one
+--                                             has no known size and the image is incomplete
+--           exclusive_unpacked     BIGINT     chain nodes that only this image references; null if
+--                                             one of these could not be read
+--           exclusive_content      BIGINT     contents that only this image references; null while
+--                                             any image is incomplete
+--           attributed_compressed  BIGINT     its share of the blobs; null if one has no known size
+--                                             and the image is incomplete
+--           attributed_unpacked    BIGINT     its share of the chain nodes; null if it is
+--                                             incomplete
+--           attributed_content     BIGINT     its share of the contents; null while any image is
+--                                             incomplete
+-- Source:   docs/measures.md, "Bytes of one image", "Accounting that adds up",
+--           "Incomplete images"
 --
 -- Shadowed bytes are summed per chain node first, so that a shared base is summed once.
 WITH contents AS (
-    SELECT stack.image_id, sum(coalesce(layers.content_bytes, 0)) AS content_bytes
+    SELECT
+        stack.image_id,
+        sum(coalesce(layers.content_bytes, 0)) AS content_bytes,
+        count(*) FILTER (WHERE stack.layer IS NULL) AS unread_layers
     FROM stack
     LEFT JOIN layers USING (layer)
     GROUP BY stack.image_id
@@ -65,49 +85,79 @@ shares AS (
     SELECT
         image_id,
         sum(exclusive_bytes) FILTER (WHERE granularity = 'compressed') AS exclusive_compressed,
-        sum(exclusive_bytes) FILTER (WHERE granularity = 'unpacked') AS exclusive_unpacked,
+        sum(exclusive_bytes) FILTER (
+            WHERE granularity = 'unpacked' AND unknown_units = 0
+        ) AS exclusive_unpacked,
         sum(exclusive_bytes) FILTER (WHERE granularity = 'content') AS exclusive_content,
         sum(attributed_bytes) FILTER (WHERE granularity = 'compressed') AS attributed_compressed,
         sum(attributed_bytes) FILTER (WHERE granularity = 'unpacked') AS attributed_unpacked,
         sum(attributed_bytes) FILTER (WHERE granularity = 'content') AS attributed_content
     FROM share
     GROUP BY image_id
+),
+
+-- Every blob of these images has a known size, even if it could not be read.
+sized AS (
+    SELECT image_id
+    FROM (
+        SELECT image_id, position, bool_or(compressed_bytes IS NOT NULL) AS has_size
+        FROM scan_image_layers
+        GROUP BY image_id, position
+    ) AS positions
+    GROUP BY image_id
+    HAVING bool_and(has_size)
+),
+
+figures AS (
+    SELECT
+        image.*,
+        coalesce(contents.unread_layers, 0) AS unread_layers,
+        coalesce(contents.content_bytes, 0)::BIGINT AS read_bytes,
+        coalesce(shadows.shadowed_bytes, 0)::BIGINT AS hidden_bytes,
+        image.complete OR image.image_id IN (SELECT image_id FROM sized) AS has_blob_sizes,
+        (SELECT bool_and(every.complete) FROM image AS every) AS has_all_contents
+    FROM image
+    LEFT JOIN contents USING (image_id)
+    LEFT JOIN shadows USING (image_id)
+    WHERE NOT image.is_cache
 )
 
 SELECT
-    image.own_name AS name,
-    image.name AS label,
-    image.names,
-    image.image_id,
-    image.digest,
-    image.platform,
-    image.created,
-    image.sources,
-    image.layers,
-    image.complete,
-    coalesce(content_bytes, 0)::BIGINT AS content_bytes,
-    (coalesce(content_bytes, 0) - coalesce(shadowed_bytes, 0))::BIGINT AS live_bytes,
-    coalesce(shadowed_bytes, 0)::BIGINT AS shadowed_bytes,
-    coalesce(modified, 0)::BIGINT AS modified,
-    coalesce(metadata_only, 0)::BIGINT AS metadata_only,
-    coalesce(unchanged, 0)::BIGINT AS unchanged,
-    coalesce(deleted, 0)::BIGINT AS deleted,
-    coalesce(opaque, 0)::BIGINT AS opaque,
-    coalesce(replaced, 0)::BIGINT AS replaced,
-    coalesce(superseded, 0)::BIGINT AS superseded,
+    figures.own_name AS name,
+    figures.name AS label,
+    figures.names,
+    figures.image_id,
+    figures.digest,
+    figures.platform,
+    figures.created,
+    figures.sources,
+    figures.layers,
+    figures.complete,
+    figures.unread_layers,
+    figures.read_bytes,
+    if(complete, read_bytes, NULL) AS content_bytes,
+    if(complete, read_bytes - hidden_bytes, NULL) AS live_bytes,
+    if(complete, hidden_bytes, NULL) AS shadowed_bytes,
+    if(complete, coalesce(modified, 0), NULL)::BIGINT AS modified,
+    if(complete, coalesce(metadata_only, 0), NULL)::BIGINT AS metadata_only,
+    if(complete, coalesce(unchanged, 0), NULL)::BIGINT AS unchanged,
+    if(complete, coalesce(deleted, 0), NULL)::BIGINT AS deleted,
+    if(complete, coalesce(opaque, 0), NULL)::BIGINT AS opaque,
+    if(complete, coalesce(replaced, 0), NULL)::BIGINT AS replaced,
+    if(complete, coalesce(superseded, 0), NULL)::BIGINT AS superseded,
     CASE
-        WHEN coalesce(content_bytes, 0) = 0 THEN 1.0
-        ELSE (content_bytes - coalesce(shadowed_bytes, 0))::DOUBLE / content_bytes
+        WHEN NOT complete THEN NULL
+        WHEN read_bytes = 0 THEN 1.0
+        ELSE (read_bytes - hidden_bytes)::DOUBLE / read_bytes
     END AS efficiency,
-    coalesce(exclusive_compressed, 0)::BIGINT AS exclusive_compressed,
-    coalesce(exclusive_unpacked, 0)::BIGINT AS exclusive_unpacked,
-    coalesce(exclusive_content, 0)::BIGINT AS exclusive_content,
-    coalesce(attributed_compressed, 0)::BIGINT AS attributed_compressed,
-    coalesce(attributed_unpacked, 0)::BIGINT AS attributed_unpacked,
-    coalesce(attributed_content, 0)::BIGINT AS attributed_content
-FROM image
-LEFT JOIN contents USING (image_id)
+    if(has_blob_sizes, coalesce(exclusive_compressed, 0), NULL)::BIGINT AS exclusive_compressed,
+    if(complete, coalesce(exclusive_unpacked, 0), exclusive_unpacked)::BIGINT
+        AS exclusive_unpacked,
+    if(has_all_contents, coalesce(exclusive_content, 0), NULL)::BIGINT AS exclusive_content,
+    if(has_blob_sizes, coalesce(attributed_compressed, 0), NULL)::BIGINT AS attributed_compressed,
+    if(complete, coalesce(attributed_unpacked, 0), NULL)::BIGINT AS attributed_unpacked,
+    if(has_all_contents, coalesce(attributed_content, 0), NULL)::BIGINT AS attributed_content
+FROM figures
 LEFT JOIN shadows USING (image_id)
 LEFT JOIN shares USING (image_id)
-WHERE NOT image.is_cache
-ORDER BY content_bytes DESC, name, image_id;
+ORDER BY read_bytes DESC, name, image_id;

@@ -1,18 +1,21 @@
 -- Question: Which layers do images reference, what do they hold, and how many images share each?
 -- Grain:    one row per distinct layer that some image references
 -- Params:   none
--- Columns:  diff_id        VARCHAR    as computed
---           verified       VARCHAR    how far the diff ID is proven: blob, diffid, rebuild, none
+-- Columns:  diff_id        VARCHAR    as computed; as the config claims it if it was not read; null
+--                                     if that is not known either
+--           verified       VARCHAR    how far the diff ID is proven: blob, diffid, rebuild, none;
+--                                     null if it was not read
 --           blobs          STRUCT(digest VARCHAR, compressed_bytes BIGINT)[]  as stored, in
 --                                     every compression
---           content_bytes  BIGINT     logical size of its regular files
+--           content_bytes  BIGINT     logical size of its regular files; null if it was not read
 --           allocated_bytes  BIGINT   allocated by file systems for its unpacked copies; null if
 --                                     none
---           entries        BIGINT     number of entries
+--           entries        BIGINT     number of entries; null if it was not read
 --           images         BIGINT     images that hold it
 --           chains         BIGINT     distinct chain IDs, that is, unpacked copies
 --           created_by     VARCHAR[]  build steps that made it
--- Source:   docs/measures.md, "Layer and diff ID", "Chain ID"
+-- Source:   docs/measures.md, "Layer and diff ID", "Chain ID",
+--           "Incomplete images"
 WITH blobs AS (
     SELECT
         layer,
@@ -37,15 +40,16 @@ unpacked AS (
 placed AS (
     SELECT
         layer,
+        min(diff_id) AS diff_id,
         count(DISTINCT image_id) AS images,
         count(DISTINCT chain_id) AS chains,
         list_sort(list(DISTINCT created_by) FILTER (WHERE created_by IS NOT NULL)) AS created_by
     FROM stack
-    GROUP BY layer
+    GROUP BY layer, if(layer IS NULL, coalesce(diff_id, chain_id), NULL)
 )
 
 SELECT
-    layers.diff_id,
+    coalesce(layers.diff_id, placed.diff_id) AS diff_id,
     layers.verified,
     coalesce(blobs.blobs, []) AS blobs,
     layers.content_bytes,
@@ -55,7 +59,7 @@ SELECT
     placed.chains,
     coalesce(placed.created_by, []) AS created_by
 FROM placed
-JOIN layers USING (layer)
+LEFT JOIN layers USING (layer)
 LEFT JOIN blobs USING (layer)
 LEFT JOIN unpacked USING (layer)
-ORDER BY layers.content_bytes DESC, layers.diff_id, layers.layer;
+ORDER BY layers.content_bytes DESC NULLS LAST, diff_id, placed.layer;

@@ -146,13 +146,16 @@ CREATE MACRO rounded_share(whole, rest, total, granularity, key) AS
         <= total - sum(whole) OVER (PARTITION BY granularity)
     )::INTEGER;
 
--- The sum of one figure of a row of usage. Without any bytes it is 0, but for unreferenced bytes it
--- is unknown.
-CREATE MACRO usage_figure(kind, bytes, figure, wanted) AS
-    coalesce(
-        sum(bytes) FILTER (WHERE figure = wanted),
-        CASE WHEN kind = 'unreferenced' THEN NULL ELSE 0 END
-    )::BIGINT;
+-- The sum of one figure of a row of usage. Without any bytes it is 0, but for unreferenced bytes,
+-- and for what could not be read (unread), it is unknown.
+CREATE MACRO usage_figure(kind, unread, bytes, figure, wanted) AS
+    CASE
+        WHEN unread THEN nullif(sum(bytes) FILTER (WHERE figure = wanted), 0)
+        ELSE coalesce(
+            sum(bytes) FILTER (WHERE figure = wanted),
+            CASE WHEN kind = 'unreferenced' THEN NULL ELSE 0 END
+        )
+    END::BIGINT;
 
 -- The package manager whose cache or package list a path belongs to; null for other files.
 CREATE MACRO package_cache(path) AS

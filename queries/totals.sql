@@ -3,7 +3,9 @@
 -- Params:   none
 -- Columns:  images                   BIGINT  images, each once; cache images are not counted
 --           cache_images             BIGINT  untagged images that are the lower layers of another
---           incomplete_images        BIGINT  images with a layer that could not be read
+--           incomplete_images        BIGINT  images with a layer that could not be read; unless
+--                                            it is 0, figures of content are lower bounds: they
+--                                            leave out these layers
 --           layers                   BIGINT  distinct layers that some image references
 --           entries                  BIGINT  number of their entries
 --           files                    BIGINT  number of their regular files
@@ -12,24 +14,43 @@
 --           layer_bytes              BIGINT  content of distinct layers
 --           unpacked_bytes           BIGINT  content of distinct chain nodes
 --           naive_bytes              BIGINT  content of every image in full
---           live_bytes               BIGINT  live bytes of every image in full
---           shadowed_bytes           BIGINT  shadowed bytes of every image in full
+--           live_bytes               BIGINT  live bytes of every complete image in full; null if
+--                                            no image is complete
+--           shadowed_bytes           BIGINT  shadowed bytes of every complete image in full; null
+--                                            if no image is complete
+--           efficiency               DOUBLE  live / (live + shadowed); 1 if both are 0; null if no
+--                                            image is complete
 --           cow_savings_bytes        BIGINT  naive - unpacked
 --           position_loss_bytes      BIGINT  unpacked - layer
 --           unique_content_bytes     BIGINT  size of distinct contents
 --           duplicate_content_bytes  BIGINT  layer - unique content
---           dead_bytes               BIGINT  files that are shadowed in every image
+--           dead_bytes               BIGINT  files that are shadowed in every image, all of which
+--                                            are complete
 --           orphan_bytes             BIGINT  blobs and layers that no image references; null if
 --                                            references of a source are unseen
--- Source:   docs/measures.md, "Bytes of the whole scan"
+-- Source:   docs/measures.md, "Bytes of the whole scan", "Incomplete images"
 WITH used_layers AS (
     SELECT * FROM layers WHERE layer IN (SELECT layer FROM node)
 ),
 
+-- The number of complete images that contain each chain node.
+complete_nodes AS (
+    SELECT stack.chain_id, count(*) AS images
+    FROM stack
+    JOIN image USING (image_id)
+    WHERE image.complete
+    GROUP BY stack.chain_id
+),
+
 node_sizes AS (
-    SELECT node.chain_id, node.images, coalesce(layers.content_bytes, 0) AS content_bytes
+    SELECT
+        node.chain_id,
+        node.images,
+        complete_nodes.images AS complete_images,
+        coalesce(layers.content_bytes, 0) AS content_bytes
     FROM node
     LEFT JOIN layers USING (layer)
+    LEFT JOIN complete_nodes USING (chain_id)
 ),
 
 contents AS (
@@ -41,16 +62,16 @@ blobs AS (
 ),
 
 shadowed AS (
-    SELECT coalesce(sum(shadow.size_bytes * node.images), 0) AS shadowed_bytes
+    SELECT coalesce(sum(shadow.size_bytes * complete_nodes.images), 0) AS shadowed_bytes
     FROM shadow
-    JOIN node USING (chain_id)
+    JOIN complete_nodes USING (chain_id)
 ),
 
 sums AS (
     SELECT
         (SELECT count(*) FROM image WHERE NOT is_cache) AS images,
         (SELECT count(*) FROM image WHERE is_cache) AS cache_images,
-        (SELECT count(*) FROM image WHERE NOT complete) AS incomplete_images,
+        (SELECT count(*) FROM image WHERE NOT complete AND NOT is_cache) AS incomplete_images,
         (SELECT count(*) FROM used_layers) AS layers,
         (SELECT coalesce(sum(entries), 0) FROM used_layers) AS entries,
         (SELECT coalesce(sum(files), 0) FROM used_layers) AS files,
@@ -59,6 +80,9 @@ sums AS (
         (SELECT coalesce(sum(content_bytes), 0) FROM used_layers) AS layer_bytes,
         (SELECT coalesce(sum(content_bytes), 0) FROM node_sizes) AS unpacked_bytes,
         (SELECT coalesce(sum(content_bytes * images), 0) FROM node_sizes) AS naive_bytes,
+        (
+            SELECT coalesce(sum(content_bytes * complete_images), 0) FROM node_sizes
+        ) AS complete_bytes,
         (SELECT shadowed_bytes FROM shadowed) AS shadowed_bytes,
         (SELECT coalesce(sum(size_bytes), 0) FROM contents) AS unique_content_bytes,
         (SELECT coalesce(sum(size_bytes), 0) FROM dead) AS dead_bytes,
@@ -66,6 +90,11 @@ sums AS (
             SELECT CASE WHEN count(unseen_references) = 0 THEN coalesce(sum(orphan_bytes), 0) END
             FROM scan_sources
         ) AS orphan_bytes
+),
+
+-- Without any image, nothing is unknown.
+figures AS (
+    SELECT *, images = 0 OR incomplete_images < images AS has_complete FROM sums
 )
 
 SELECT
@@ -80,12 +109,17 @@ SELECT
     layer_bytes::BIGINT AS layer_bytes,
     unpacked_bytes::BIGINT AS unpacked_bytes,
     naive_bytes::BIGINT AS naive_bytes,
-    (naive_bytes - shadowed_bytes)::BIGINT AS live_bytes,
-    shadowed_bytes::BIGINT AS shadowed_bytes,
+    if(has_complete, complete_bytes - shadowed_bytes, NULL)::BIGINT AS live_bytes,
+    if(has_complete, shadowed_bytes, NULL)::BIGINT AS shadowed_bytes,
+    CASE
+        WHEN images = 0 OR NOT has_complete THEN NULL
+        WHEN complete_bytes = 0 THEN 1.0
+        ELSE (complete_bytes - shadowed_bytes)::DOUBLE / complete_bytes
+    END AS efficiency,
     (naive_bytes - unpacked_bytes)::BIGINT AS cow_savings_bytes,
     (unpacked_bytes - layer_bytes)::BIGINT AS position_loss_bytes,
     unique_content_bytes::BIGINT AS unique_content_bytes,
     (layer_bytes - unique_content_bytes)::BIGINT AS duplicate_content_bytes,
     dead_bytes::BIGINT AS dead_bytes,
     orphan_bytes::BIGINT AS orphan_bytes
-FROM sums;
+FROM figures;

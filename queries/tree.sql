@@ -5,7 +5,7 @@
 --           parent         VARCHAR    chain ID below it; null for a base
 --           position       INTEGER    layer index, 0 = base
 --           diff_id        VARCHAR    diff ID of the layer; null if it was not read
---           content_bytes  BIGINT     logical size of its regular files
+--           content_bytes  BIGINT     logical size of its regular files; null if it was not read
 --           images         BIGINT     images that contain it
 --           created_by     VARCHAR    build step; null if the config gives none
 --           ends           VARCHAR[]  names of the images that end here
@@ -24,11 +24,11 @@ SELECT
     node.parent,
     node.position,
     coalesce(layers.diff_id, node.layer) AS diff_id,
-    coalesce(layers.content_bytes, 0) AS content_bytes,
+    layers.content_bytes,
     node.images,
     node.created_by,
     coalesce(ends.ends, []) AS ends
 FROM node
 LEFT JOIN layers USING (layer)
 LEFT JOIN ends USING (chain_id)
-ORDER BY node.position, content_bytes DESC, node.chain_id;
+ORDER BY node.position, coalesce(layers.content_bytes, 0) DESC, node.chain_id;

@@ -6,6 +6,8 @@
 --           sources               BIGINT     sources of the view at that time
 --           scanned               BIGINT     of these, sources that this scan read
 --           images                BIGINT     images, each once; cache images too
+--           incomplete_images     BIGINT     of these, images with a layer that could not be read;
+--                                            unless it is 0, figures of content are lower bounds
 --           layers                BIGINT     distinct layers with rows
 --           stored_bytes          BIGINT     on disk in all sources
 --           unpacked_bytes        BIGINT     content of distinct chain nodes
@@ -14,7 +16,8 @@
 --           growth_bytes          BIGINT     stored bytes since the scan before it, without sources
 --                                            that no scan had looked for until then; null if there
 --                                            are no others
--- Source:   docs/measures.md, "Bytes of the whole scan", "Which scans answer"
+-- Source:   docs/measures.md, "Bytes of the whole scan", "Which scans answer",
+--           "Incomplete images"
 --
 -- A row is about the view at the time of its scan: of each source the rows of its latest scan until
 -- then. Otherwise a scan of one store of many would look like a loss.
@@ -53,7 +56,7 @@ image_counts AS (
 
 -- The relations stack and node, of every scan.
 stacks AS (
-    SELECT held.scan, image_layers.chain_id, image_layers.layer
+    SELECT held.scan, image_layers.image_id, image_layers.chain_id, image_layers.layer
     FROM held
     JOIN image_layers ON image_layers.source = held.source AND image_layers.scan = held.rows_of
     QUALIFY
@@ -61,6 +64,10 @@ stacks AS (
             PARTITION BY held.scan, image_layers.image_id, image_layers.position
             ORDER BY doubt_of(image_layers.layer), image_layers.source
         ) = 1
+),
+
+incomplete AS (
+    SELECT scan, count(DISTINCT image_id) AS images FROM stacks WHERE layer IS NULL GROUP BY scan
 ),
 
 nodes AS (
@@ -113,6 +120,7 @@ SELECT
     rows_of_scans.sources,
     rows_of_scans.scanned,
     coalesce(image_counts.images, 0) AS images,
+    coalesce(incomplete.images, 0) AS incomplete_images,
     coalesce(distinct_layers.layers, 0) AS layers,
     rows_of_scans.stored_bytes,
     coalesce(unpacked.unpacked_bytes, 0) AS unpacked_bytes,
@@ -127,6 +135,7 @@ SELECT
     END AS growth_bytes
 FROM rows_of_scans
 LEFT JOIN image_counts USING (scan)
+LEFT JOIN incomplete USING (scan)
 LEFT JOIN unpacked USING (scan)
 LEFT JOIN distinct_layers USING (scan)
 ORDER BY rows_of_scans.scan;

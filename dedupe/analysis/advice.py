@@ -77,16 +77,15 @@ def _findings(questions: Questions) -> list[Advice]:
 
 
 def _shadowed(questions: Questions) -> list[Advice]:
-    rows = sorted(questions.rows(queries.images()), key=lambda row: -row["shadowed_bytes"])
-    return [
-        Advice(
-            ("history", selector(row, rows)),
-            Reason.SHADOWED,
-            row["shadowed_bytes"],
-            about=row["label"],
-        )
-        for row in rows[:1]
+    rows = questions.rows(queries.images())
+    shadowed = [
+        (row["shadowed_bytes"], selector(row, rows), row["label"])
+        for row in rows
         if row["shadowed_bytes"]
+    ]
+    return [
+        Advice(("history", name), Reason.SHADOWED, size_bytes, about=label)
+        for size_bytes, name, label in sorted(shadowed, key=lambda each: -each[0])[:1]
     ]
 
 
@@ -105,7 +104,7 @@ def _containers(questions: Questions) -> list[Advice]:
     if not questions.rows(queries.container_sources()):
         return []
     rows = questions.rows(queries.containers())
-    copied = sum(row["copied_up_bytes"] for row in rows)
+    copied = sum(row["copied_up_bytes"] or 0 for row in rows)
     return [Advice(("containers",), Reason.CONTAINERS, copied, len(rows))] if copied else []
 
 

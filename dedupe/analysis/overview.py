@@ -1,5 +1,6 @@
 """The rows that the forms of a scan's report are made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dedupe.analysis import queries
@@ -18,6 +19,21 @@ class Overview:
     findings: list[queries.FindingsRow]
     containers: list[queries.ContainersRow]
     problems: list[queries.ProblemsRow]
+    #: why images are incomplete; empty if none is
+    incomplete: list[queries.IncompleteRow]
+    #: places at which the last scan found nothing
+    failed: list[queries.FailedPlacesRow]
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether totals of content are lower bounds, because images were not read or not seen."""
+        unseen = any(row["unseen_references"] is not None for row in self.sources)
+        return unseen or self.totals["incomplete_images"] > 0
+
+    @property
+    def is_old(self) -> bool:
+        """Whether some of it could not be read by the last scan that was to read it."""
+        return bool(self.failed) or any(row["stale_since"] is not None for row in self.sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +68,8 @@ def overview(questions: Questions) -> Overview:
         if questions.rows(queries.container_sources())
         else [],
         problems=questions.rows(queries.problems()),
+        incomplete=questions.rows(queries.incomplete()),
+        failed=questions.rows(queries.failed_places()),
     )
 
 
@@ -71,8 +89,8 @@ def metrics(questions: Questions, found: Overview) -> Metrics:
     return Metrics(found, [row for row in rows if row["kind"] == "group"])
 
 
-def shadowed_by_cause(image: queries.ImagesRow) -> dict[Cause, int]:
-    """The shadowed bytes of an image, by what hides them; they add up."""
+def shadowed_by_cause(image: queries.ImagesRow) -> dict[Cause, int | None]:
+    """The shadowed bytes of an image, by what hides them; they add up. None if it is incomplete."""
     return {
         Cause.MODIFIED: image["modified"],
         Cause.METADATA_ONLY: image["metadata_only"],
@@ -82,3 +100,9 @@ def shadowed_by_cause(image: queries.ImagesRow) -> dict[Cause, int]:
         Cause.REPLACED: image["replaced"],
         Cause.SUPERSEDED: image["superseded"],
     }
+
+
+def shadowed_totals(images: Sequence[queries.ImagesRow]) -> dict[Cause, int]:
+    """The shadowed bytes of all complete images, by what hides them."""
+    rows = [shadowed_by_cause(row) for row in images]
+    return {cause: sum(row[cause] or 0 for row in rows) for cause in Cause}

@@ -46,6 +46,22 @@ def check_baseline(
     return Question("check/baseline", {}, about)
 
 
+class CheckDoubtsRow(TypedDict):
+    """A row of ``check/doubts``: one row per source and reason."""
+
+    source: str
+    is_on_disk: bool
+    reason: str
+
+
+def check_doubts(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[CheckDoubtsRow]:
+    """What could not be seen of the sources, so that rules about it cannot be judged?"""
+    return Question("check/doubts", {}, about)
+
+
 class CheckDuplicateLayersRow(TypedDict):
     """A row of ``check/duplicate_layers``: one row per layer, most bytes first."""
 
@@ -154,13 +170,14 @@ class CheckImagesRow(TypedDict):
     names: list[str]
     image_id: str
     digest: str | None
-    content_bytes: int
-    shadowed_bytes: int
-    efficiency: float
-    shadowed_percent: float
-    upper_shadowed_bytes: int
-    upper_shadowed_percent: float
-    base_shadowed_bytes: int
+    content_bytes: int | None
+    shadowed_bytes: int | None
+    efficiency: float | None
+    shadowed_percent: float | None
+    upper_shadowed_bytes: int | None
+    upper_shadowed_percent: float | None
+    base_shadowed_bytes: int | None
+    codes: list[str]
 
 
 def check_images(
@@ -233,7 +250,7 @@ class CheckStoreRow(TypedDict):
 
     layer_bytes: int
     duplicate_bytes: int
-    duplicate_percent: float
+    duplicate_percent: float | None
     incomplete_images: int
 
 
@@ -271,14 +288,14 @@ class ContainersRow(TypedDict):
     running: bool | None
     ro_branches: int | None
     readable: bool
-    upper_bytes: int
-    copied_up_bytes: int
-    metadata_only_bytes: int
-    new_bytes: int
-    hidden_bytes: int
-    deletions: int
+    upper_bytes: int | None
+    copied_up_bytes: int | None
+    metadata_only_bytes: int | None
+    new_bytes: int | None
+    hidden_bytes: int | None
+    deletions: int | None
     allocated_bytes: int | None
-    container_cow_savings_bytes: int
+    container_cow_savings_bytes: int | None
 
 
 def containers(
@@ -436,6 +453,8 @@ class DiffScanSummaryRow(TypedDict):
     new_stored_bytes: int
     old_images: int
     new_images: int
+    old_incomplete_images: int
+    new_incomplete_images: int
     images_appeared: int
     images_gone: int
     names_moved: int
@@ -469,7 +488,7 @@ class DiffSourceContentRow(TypedDict):
     what: str
     held_by: str
     name: str | None
-    content_bytes: int
+    content_bytes: int | None
     compressed_bytes: int | None
     id: str
 
@@ -511,26 +530,27 @@ class DiffSummaryRow(TypedDict):
 
     old_name: str
     new_name: str
-    added: int
-    removed: int
-    changed: int
-    metadata_only: int
-    unchanged: int
-    added_bytes: int
-    removed_bytes: int
-    changed_old_bytes: int
-    changed_new_bytes: int
-    metadata_only_bytes: int
+    complete: bool
+    added: int | None
+    removed: int | None
+    changed: int | None
+    metadata_only: int | None
+    unchanged: int | None
+    added_bytes: int | None
+    removed_bytes: int | None
+    changed_old_bytes: int | None
+    changed_new_bytes: int | None
+    metadata_only_bytes: int | None
     old_layers: int
     new_layers: int
     shared_layers: int
     shared_chain: int
-    shared_layer_bytes: int
-    shared_chain_bytes: int
+    shared_layer_bytes: int | None
+    shared_chain_bytes: int | None
     pull_blobs: int
     pull_compressed_bytes: int
     pull_without_blob: int
-    pull_uncompressed_bytes: int
+    pull_uncompressed_bytes: int | None
 
 
 def diff_summary(
@@ -614,7 +634,7 @@ def failed_places(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[FailedPlacesRow]:
-    """Which places was the last scan to read, and found nothing there?"""
+    """At which places that it was to read did the last scan find nothing?"""
     return Question("failed_places", {}, about)
 
 
@@ -693,23 +713,25 @@ class ImagesRow(TypedDict):
     sources: list[str]
     layers: int
     complete: bool
-    content_bytes: int
-    live_bytes: int
-    shadowed_bytes: int
-    modified: int
-    metadata_only: int
-    unchanged: int
-    deleted: int
-    opaque: int
-    replaced: int
-    superseded: int
-    efficiency: float
-    exclusive_compressed: int
-    exclusive_unpacked: int
-    exclusive_content: int
-    attributed_compressed: int
-    attributed_unpacked: int
-    attributed_content: int
+    unread_layers: int
+    read_bytes: int
+    content_bytes: int | None
+    live_bytes: int | None
+    shadowed_bytes: int | None
+    modified: int | None
+    metadata_only: int | None
+    unchanged: int | None
+    deleted: int | None
+    opaque: int | None
+    replaced: int | None
+    superseded: int | None
+    efficiency: float | None
+    exclusive_compressed: int | None
+    exclusive_unpacked: int | None
+    exclusive_content: int | None
+    attributed_compressed: int | None
+    attributed_unpacked: int | None
+    attributed_content: int | None
 
 
 def images(
@@ -718,6 +740,25 @@ def images(
 ) -> Question[ImagesRow]:
     """How many bytes of each image are content, live, shadowed, exclusive and attributed?"""
     return Question("images", {}, about)
+
+
+class IncompleteRow(TypedDict):
+    """A row of ``incomplete``: one row per problem code, most images first; no row if all images are complete."""
+
+    code: str
+    images: int
+    of_images: int
+    layers: int
+    image_ids: list[str]
+    image_names: list[str]
+
+
+def incomplete(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[IncompleteRow]:
+    """How many images are incomplete, and because of which problems?"""
+    return Question("incomplete", {}, about)
 
 
 class LayersBlobs(TypedDict):
@@ -730,12 +771,12 @@ class LayersBlobs(TypedDict):
 class LayersRow(TypedDict):
     """A row of ``layers``: one row per distinct layer that some image references."""
 
-    diff_id: str
-    verified: str
+    diff_id: str | None
+    verified: str | None
     blobs: list[LayersBlobs]
-    content_bytes: int
+    content_bytes: int | None
     allocated_bytes: int | None
-    entries: int
+    entries: int | None
     images: int
     chains: int
     created_by: list[str]
@@ -802,12 +843,12 @@ class PathsHistoryRow(TypedDict):
     position: int
     diff_id: str
     added_bytes: int | None
-    shadowed_bytes: int
+    shadowed_bytes: int | None
     live_bytes: int | None
-    hides_bytes: int
+    hides_bytes: int | None
     compressed_bytes: int | None
     files: int | None
-    marks: int
+    marks: int | None
     created_by: str | None
 
 
@@ -887,13 +928,14 @@ def paths_which(
 
 
 class ProblemsRow(TypedDict):
-    """A row of ``problems``: one row per problem."""
+    """A row of ``problems``: one row per problem; a blob that several images need has one."""
 
     source: str
     subject: str
     code: str
     message: str
     severity: str
+    images: list[str]
 
 
 def problems(
@@ -1008,6 +1050,7 @@ class ReorderProposedImagesRow(TypedDict):
     platform: str | None
     created: str | None
     store_id: str | None
+    stored_bytes: int | None
 
 
 def reorder_proposed_images(
@@ -1033,6 +1076,7 @@ class ReorderProposedLayersRow(TypedDict):
     compressed_bytes: int | None
     created_by: str | None
     state: str | None
+    problem: str | None
     allocated_bytes: int | None
 
 
@@ -1279,8 +1323,9 @@ class TotalsRow(TypedDict):
     layer_bytes: int
     unpacked_bytes: int
     naive_bytes: int
-    live_bytes: int
-    shadowed_bytes: int
+    live_bytes: int | None
+    shadowed_bytes: int | None
+    efficiency: float | None
     cow_savings_bytes: int
     position_loss_bytes: int
     unique_content_bytes: int
@@ -1304,7 +1349,7 @@ class TreeRow(TypedDict):
     parent: str | None
     position: int
     diff_id: str | None
-    content_bytes: int
+    content_bytes: int | None
     images: int
     created_by: str | None
     ends: list[str]
@@ -1348,6 +1393,7 @@ class TrendRow(TypedDict):
     sources: int
     scanned: int
     images: int
+    incomplete_images: int
     layers: int
     stored_bytes: int
     unpacked_bytes: int
@@ -1371,6 +1417,7 @@ class TrendRepositoriesRow(TypedDict):
     finished: datetime
     repository: str
     images: int
+    incomplete_images: int
     unpacked_bytes: int
     growth_bytes: int | None
 
@@ -1391,8 +1438,8 @@ class UsageBasesRow(TypedDict):
     base_images: int
     base_layers: int
     layers: int
-    shared_bytes: int
-    added_bytes: int
+    shared_bytes: int | None
+    added_bytes: int | None
     image_id: str
     base_chain: str
 
@@ -1411,6 +1458,7 @@ class UsageGroupsRow(TypedDict):
     kind: str
     name: str
     images: int
+    incomplete_images: int
     referenced_compressed: int | None
     exclusive_compressed: int | None
     shared_compressed: int | None
@@ -1444,6 +1492,7 @@ class UsageLayersRow(TypedDict):
     name: str
     created_by: str | None
     images: int
+    unread: bool
     referenced_compressed: int | None
     exclusive_compressed: int | None
     shared_compressed: int | None
@@ -1584,10 +1633,12 @@ class WhatIfFreedRow(TypedDict):
     """A row of ``what_if/freed``: one row per granularity."""
 
     granularity: str
-    total_bytes: int
-    freed_bytes: int
-    kept_bytes: int
-    remaining_bytes: int
+    total_bytes: int | None
+    freed_bytes: int | None
+    unknown_units: int
+    total_unknown_units: int
+    kept_bytes: int | None
+    remaining_bytes: int | None
 
 
 def what_if_freed(
@@ -1607,7 +1658,7 @@ class WhatIfImagesRow(TypedDict):
     names: list[str]
     created: str | None
     complete: bool
-    exclusive_bytes: int
+    exclusive_bytes: int | None
     containers: int
 
 
@@ -1627,7 +1678,7 @@ class WhatIfLayersRow(TypedDict):
     diff_id: str
     chain_id: str
     position: int
-    content_bytes: int
+    content_bytes: int | None
     blob_stays: bool
     kept_by_images: int
     kept_by: list[str]

@@ -62,6 +62,14 @@ def _of_source(
             yield from _layout(source, kind, rows)
         case SourceKind.OCI_ARCHIVE | SourceKind.DOCKER_ARCHIVE | SourceKind.TAR | SourceKind.DIR:
             yield _file(source, kind, rows)
+        case (
+            SourceKind.BUILDKIT
+            | SourceKind.SOCI
+            | SourceKind.STARGZ
+            | SourceKind.NYDUS
+            | SourceKind.SNAPSHOTTER
+        ):
+            yield Removal(source, kind, (), "its insides are not read: use its own program")
         case SourceKind.BLOBS:
             # it has no images of its own
             return

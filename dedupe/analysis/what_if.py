@@ -66,6 +66,11 @@ class WhatIf:
     #: images that are kept because their date is not trustworthy
     doubtful: list[queries.WhatIfDatesRow]
     target_result: TargetResult | None
+    #: why images of the scan are incomplete
+    incomplete: list[queries.IncompleteRow]
+    sources: list[queries.SourcesRow]
+    #: places at which the last scan found nothing
+    failed: list[queries.FailedPlacesRow]
     removals: list[Removal]
     #: the questions that gave the rows, by the name of the rows
     questions: Mapping[str, AnyQuestion]
@@ -104,6 +109,9 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
         freed_now=questions.rows(freed_now),
         doubtful=doubtful,
         target_result=result,
+        incomplete=questions.rows(queries.incomplete()),
+        sources=questions.rows(queries.sources()),
+        failed=questions.rows(queries.failed_places()),
         removals=removals(questions.rows(places)),
         questions=asked,
     )

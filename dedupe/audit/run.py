@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from dedupe.analysis import queries
 from dedupe.analysis.amounts import moment
-from dedupe.analysis.check import CheckResult, Verdict, check
+from dedupe.analysis.check import CheckResult, check
 from dedupe.audit.notify import notify
 from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import AuditSettings
@@ -127,6 +127,7 @@ def _counts(outcome: ScanOutcome) -> dict[str, object]:
         "layers_read": outcome.layers_read,
         "layers_reused": outcome.layers_reused,
         "errors": outcome.errors,
+        "incomplete_images": outcome.incomplete_images,
         "problems": list(problem_lines(outcome)),
     }
 
@@ -135,7 +136,7 @@ def _exit_code(outcome: ScanOutcome, checked: CheckResult | None, faults: list[s
     """The first that applies: nothing was scanned, a rule failed, something was skipped."""
     if checked is None or not outcome.images:
         return outcome.exit_code
-    if checked.verdict is Verdict.FAILED:
+    if checked.fails:
         return Exit.RULES_FAILED
     return outcome.exit_code or (Exit.SKIPPED if faults else Exit.COMPLETE)
 

@@ -59,12 +59,14 @@ def _print_outcome(ended: "AuditResult", *, quiet: bool) -> None:
     """Print problems on standard error and rules on standard output; passed rules unless quiet."""
     from dedupe.analysis.check import Verdict
     from dedupe.report.check import to_terminal
-    from dedupe.report.scan import problem_lines, summary
+    from dedupe.report.scan import incomplete_images, problem_lines, summary
 
     for line in (*problem_lines(ended.outcome), *(f"dedupe: {fault}" for fault in ended.faults)):
         typer.echo(line, err=True)
     if not quiet:
         typer.echo(summary(ended.outcome), err=True)
+    elif ended.outcome.incomplete_images:
+        typer.echo(f"dedupe: {incomplete_images(ended.outcome)}", err=True)
     checked = ended.checked
-    if checked and (not quiet or checked.verdict in (Verdict.WARNED, Verdict.FAILED)):
+    if checked and (not quiet or checked.verdict not in (Verdict.PASSED, Verdict.SKIPPED)):
         typer.echo(to_terminal(checked, plain=False), nl=False)

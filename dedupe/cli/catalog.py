@@ -37,7 +37,7 @@ def _scans_text(scans: TextInput) -> str:
     return to_terminal(cast("list[queries.CatalogScansRow]", scans.shown.dicts()))
 
 
-@table(text=_scans_text)
+@table(text=_scans_text, every_scan=True)
 def catalog_list(_: "Session") -> AnyQuestion:
     """List scans, the sources that each read, and for how many of these it answers.
 

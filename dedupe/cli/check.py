@@ -40,6 +40,10 @@ FloorOption = Annotated[
         metavar="SIZE", help="Ignore percentage rules below this many bytes (default: 10MB)."
     ),
 ]
+AllowUnknownOption = Annotated[
+    bool,
+    typer.Option("--allow-unknown", help="Let rules pass whose figure is unknown."),
+]
 BaseOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -56,6 +60,7 @@ def check(
     fail: FailOption = None,
     warn: WarnOption = None,
     floor: FloorOption = None,
+    allow_unknown: AllowUnknownOption = False,
     base: BaseOption = None,
     ignore: Annotated[
         list[str] | None,
@@ -76,7 +81,7 @@ def check(
     output: OutputOption = None,
     plain: BytesOption = False,
 ) -> None:
-    """Check a scan against limits; exits with 10 if one is exceeded.
+    """Check a scan against limits; exits with 10 if one is exceeded or cannot be judged.
 
     Rules: lowest-efficiency, highest-shadowed-bytes, highest-shadowed-percent,
     highest-upper-shadowed-percent, highest-base-shadowed-bytes, highest-exclusive-bytes (of a
@@ -94,6 +99,7 @@ def check(
     settings = replace(
         settings,
         floor_bytes=size_bytes(floor) if floor else settings.floor_bytes,
+        unknown_passes=allow_unknown or settings.unknown_passes,
         base=(*settings.base, *(base or ())),
         ignored_paths=(*settings.ignored_paths, *(ignore or ())),
         baseline=baseline or settings.baseline,
@@ -118,9 +124,7 @@ def _require_rules(settings: "CheckSettings") -> None:
 
 
 def _exit_if_failed(found: "CheckResult") -> None:
-    from dedupe.analysis.check import Verdict
-
-    if found.verdict is Verdict.FAILED:
+    if found.fails:
         raise typer.Exit(Exit.RULES_FAILED)
 
 

@@ -114,7 +114,12 @@ def _show_summary(session: "Session", comparison: "Comparison", options: TableOp
 
 
 def _show_rows(session: "Session", comparison: "Comparison", options: TableOptions) -> None:
-    """One row per difference; as text below the summary."""
+    """One row per difference; as text below the summary, which says what could not be read."""
+    from dedupe.cli.tables import doubts_of
+
+    if options.format is not TableFormat.TABLE:
+        for line in doubts_of(session, comparison.rows):
+            typer.echo(f"dedupe: incomplete: {line}", err=True)
 
     def text(shown: "Answer") -> str:
         from dedupe.analysis.diff import summarise

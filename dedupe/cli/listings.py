@@ -92,10 +92,11 @@ def containers(
 
 
 @table(
+    every_scan=True,
     columns=(
         *("finished", "sources", "repository", "images", "layers", "stored_bytes"),
-        *("unpacked_bytes", "position_loss_bytes", "growth_bytes", "scan"),
-    )
+        *("unpacked_bytes", "position_loss_bytes", "growth_bytes", "incomplete_images", "scan"),
+    ),
 )
 def trend(
     _: "Session",

@@ -96,7 +96,7 @@ def _print_outcome(
     outcome: "ScanOutcome", catalog: Path | None, *, chosen: bool, quiet: bool
 ) -> None:
     """Print problems, the summary and the next commands on standard error."""
-    from dedupe.report.scan import problem_lines, summary
+    from dedupe.report.scan import incomplete_images, problem_lines, summary
 
     lines = list(problem_lines(outcome))
     if not quiet:
@@ -105,6 +105,8 @@ def _print_outcome(
             lines.append(_next_commands(catalog, outcome.scan_id))
         elif outcome.sources and chosen:
             lines.append("dedupe: no image matches --platform and --image; drop one of them")
+    elif outcome.incomplete_images:
+        lines.append(f"dedupe: {incomplete_images(outcome)}")
     for line in lines:
         typer.echo(line, err=True)
 

@@ -73,12 +73,17 @@ class TextInput:
 
 
 def table(
-    *, limit: int = 0, columns: tuple[str, ...] = (), text: Callable[[TextInput], str] | None = None
+    *,
+    limit: int = 0,
+    columns: tuple[str, ...] = (),
+    text: Callable[[TextInput], str] | None = None,
+    every_scan: bool = False,
 ) -> "Callable[[Callable[..., AnyQuestion]], Callable[..., None]]":
     """Make a command of a function that turns ``(session, own options)`` into an AnyQuestion.
 
     ``limit`` is the default of ``--limit``. As text a table is written by ``text``; without it, as
-    these ``columns``, or all with ``--wide``.
+    these ``columns``, or all with ``--wide``. Above it stands what of the scan could not be read,
+    unless the table is about ``every_scan``; with other formats that is on standard error.
     """
     write_text = text or partial(_aligned, columns)
 
@@ -97,10 +102,15 @@ def table(
                 typer.echo(explanation(question))
                 return
             answer = session.answer(question)
+            lines = [] if every_scan else doubts_of(session, question)
+            if options.format is not TableFormat.TABLE:
+                for line in lines:
+                    typer.echo(f"dedupe: incomplete: {line}", err=True)
+            head = "".join(f"INCOMPLETE: {line}.\n" for line in lines)
             show(
                 answer,
                 options,
-                lambda shown: write_text(TextInput(question, answer, shown, options)),
+                lambda shown: head + write_text(TextInput(question, answer, shown, options)),
             )
 
         # typer reads a command's options from its signature
@@ -186,6 +196,18 @@ def _aligned(columns: tuple[str, ...], table: TextInput) -> str:
 
     shown = () if table.options.wide else columns
     return tables.to_terminal(table.shown, plain=table.options.plain, columns=shown)
+
+
+def doubts_of(session: "Session", question: "AnyQuestion") -> list[str]:
+    """What could not be read of the images that a question is about; empty if all was."""
+    from dedupe.analysis import queries
+    from dedupe.report.doubts import doubts, of_images
+
+    incomplete = session.rows(queries.incomplete(about=question.images))
+    if question.images:
+        return of_images(incomplete)
+    sources = session.rows(queries.sources())
+    return doubts(incomplete, sources, session.rows(queries.failed_places()))
 
 
 def explanation(question: "AnyQuestion") -> str:

@@ -18,10 +18,9 @@ import struct
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from dedupe.errors import SourceError
-from dedupe.host.files import open_below
+from dedupe.host.store_root import StoreRoot
 
 #: Real files have a few megabytes. The whole file is held in memory.
 MAX_BOLT_BYTES = 1 << 30
@@ -82,14 +81,14 @@ class BoltFile:
         self._claims: dict[int, tuple[KeyPath, int]] = {}
 
     @classmethod
-    def open(cls, root: Path, parts: Sequence[str]) -> "BoltFile":
+    def open(cls, root: StoreRoot, parts: Sequence[str]) -> "BoltFile":
         """Copy a file below ``root``; another program may be writing it.
 
-        Raises SourceError as ``open_below`` does, and ``bolt-damaged``, ``bolt-too-large`` or
+        Raises SourceError as ``StoreRoot.open`` does, and ``bolt-damaged``, ``bolt-too-large`` or
         ``bolt-changing``.
         """
         name = "/".join(parts)
-        descriptor = open_below(root, parts)
+        descriptor = root.open(parts)
         try:
             for attempt in range(_ATTEMPTS):
                 if attempt:

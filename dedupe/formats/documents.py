@@ -22,7 +22,9 @@ def parse_object(data: bytes, name: str) -> dict[str, Any]:
 
 
 def parse_list(data: bytes, name: str) -> list[Any]:
-    """Parse a JSON list; raises SourceError ``not-json`` for anything else."""
+    """Parse a JSON list, or null, as Go writes an empty one; raises SourceError ``not-json``."""
+    if data.strip() == b"null":
+        return []
     found: list[Any] = _parse(data, name, list)
     return found
 

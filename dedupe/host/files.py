@@ -18,14 +18,15 @@ def open_below(root: Path, parts: Sequence[str]) -> int:
     Raises SourceError ``blob-missing``, ``not-a-regular-file`` or ``permission-denied``.
     """
     if not parts:
-        return _checked(_open(root, 0, None), str(root))
-    directory = _open(root, os.O_DIRECTORY, None)
+        return _checked(_open(root, 0, None, str(root)), str(root))
+    shown = "/".join(parts)
+    directory = _open(root, os.O_DIRECTORY, None, str(root))
     try:
         for part in parts[:-1]:
-            deeper = _open(part, os.O_DIRECTORY | os.O_NOFOLLOW, directory)
+            deeper = _open(part, os.O_DIRECTORY | os.O_NOFOLLOW, directory, shown)
             os.close(directory)
             directory = deeper
-        return _checked(_open(parts[-1], os.O_NOFOLLOW, directory), "/".join(parts))
+        return _checked(_open(parts[-1], os.O_NOFOLLOW, directory, shown), shown)
     finally:
         os.close(directory)
 
@@ -62,7 +63,8 @@ def status_below(root: Path, parts: Sequence[str]) -> os.stat_result:
         os.close(descriptor)
 
 
-def _open(name: str | Path, flags: int, directory: int | None) -> int:
+def _open(name: str | Path, flags: int, directory: int | None, shown: str) -> int:
+    """Open a file or folder; ``shown`` is its name in errors."""
     # O_NOATIME keeps the access time as it is; only the owner and root may use it
     for extra in (getattr(os, "O_NOATIME", 0), 0):
         try:
@@ -70,13 +72,13 @@ def _open(name: str | Path, flags: int, directory: int | None) -> int:
         except PermissionError as error:
             if extra:
                 continue
-            raise SourceError(f"{name}: permission denied", "permission-denied") from error
+            raise SourceError(f"{shown}: permission denied", "permission-denied") from error
         except FileNotFoundError as error:
-            raise SourceError(f"{name}: no such file", "blob-missing") from error
+            raise SourceError(f"{shown}: no such file", "blob-missing") from error
         except OSError as error:
             # ELOOP for a link, ENOTDIR for a file in place of a folder, ENXIO for a socket
             raise SourceError(
-                f"{name}: not a regular file ({error.strerror})", "not-a-regular-file"
+                f"{shown}: not a regular file ({error.strerror})", "not-a-regular-file"
             ) from error
     raise AssertionError("unreachable")
 

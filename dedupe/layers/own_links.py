@@ -126,7 +126,7 @@ class OwnLinks:
             raise LayerError("holds more symbolic links than can be followed", "layer-too-large")
 
     def replace(self, path: bytes, *, is_folder: bool) -> None:
-        """Another entry was written to this path: no link is there, nor below it but in a folder."""
+        """Another entry was written: no link is at its path, nor below it unless it is a folder."""
         if not self._root:
             return
         *parents, name = path.split(b"/")

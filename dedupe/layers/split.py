@@ -77,7 +77,8 @@ class SplitTar:
         to a walk. Raises LayerError ``split-unusable``.
         """
         try:
-            if size_below(self._ref.root, self._ref.split or ()) < _LARGE_SPLIT_BYTES:
+            root = self._ref.split_root or self._ref.root
+            if size_below(root, self._ref.split or ()) < _LARGE_SPLIT_BYTES:
                 return
         except SourceError as error:
             raise unusable(error.message) from error
@@ -130,7 +131,7 @@ def _check_size(body: _Body, found: int) -> None:
 def _parts(ref: TreeRef) -> Iterator[bytes | _Body]:
     """Bytes and file contents in tar order; raises LayerError ``split-unusable``."""
     try:
-        descriptor = open_below(ref.root, ref.split or ())
+        descriptor = open_below(ref.split_root or ref.root, ref.split or ())
         with open(descriptor, "rb") as raw:
             for lines in _lines(decompressed(raw, "gzip")):
                 for entry in _entries(lines):

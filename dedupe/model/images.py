@@ -24,6 +24,21 @@ class SourceKind(StrEnum):
     CONTAINERS_STORAGE = "containers-storage"
     REGISTRY = "registry"
     BLOBS = "blobs"
+    BUILDKIT = "buildkit"
+    SOCI = "soci"
+    STARGZ = "stargz"
+    NYDUS = "nydus"
+    SNAPSHOTTER = "snapshotter"
+
+
+#: kinds that are recognised and measured, and whose images are not read
+UNREAD_KINDS = (
+    SourceKind.BUILDKIT,
+    SourceKind.SOCI,
+    SourceKind.STARGZ,
+    SourceKind.NYDUS,
+    SourceKind.SNAPSHOTTER,
+)
 
 
 class Whiteouts(StrEnum):
@@ -53,8 +68,10 @@ class LayerState(StrEnum):
     READ = "read"
     #: its rows were in the catalog already, so its blob was not read
     REUSED = "reused"
-    #: read, but not what the manifest or config claims; its rows have a key of the source
+    #: read, but nothing proves its diff ID; its rows have a key of the source
     UNVERIFIED = "unverified"
+    #: read, but the content is not what the manifest or config claims, so the layer's is unknown
+    MISMATCHED = "mismatched"
     #: not in this source: the layout is sparse or has other platforms only
     ABSENT = "absent"
     #: a layer that may not be redistributed; its blob is elsewhere
@@ -139,7 +156,7 @@ class TreeRef:
     root: Path
     #: folder names below root
     parts: tuple[str, ...]
-    #: tar-split data, gzip, below root, from which the layer's tar can be rebuilt
+    #: tar-split data, gzip, below ``split_root``, from which the layer's tar can be rebuilt
     split: tuple[str, ...] | None = None
     whiteouts: Whiteouts = Whiteouts.KERNEL
     #: folder of the layer below, if the store keeps whole trees: the layer is the difference
@@ -148,6 +165,8 @@ class TreeRef:
     gids: tuple[IdRange, ...] = ()
     #: bytes of its files according to the store; 0 if it does not say
     size: int = 0
+    #: root of ``split`` if it is another one: the store's folders may be on several disks
+    split_root: Path | None = None
 
 
 #: everything that can be read as a layer
@@ -236,6 +255,10 @@ class FoundOther:
     names: tuple[str, ...]
     platform: Platform
     media_type: str | None = None
+    #: blobs that it consists of, with its own document
+    blobs: frozenset[Digest] = frozenset()
+    #: bytes of those that the source has; None if it keeps no blobs
+    stored_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

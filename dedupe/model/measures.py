@@ -24,6 +24,7 @@ TotalKey = Literal[
     "naive_bytes",
     "live_bytes",
     "shadowed_bytes",
+    "efficiency",
     "cow_savings_bytes",
     "position_loss_bytes",
     "unique_content_bytes",
@@ -76,7 +77,8 @@ TOTALS: dict[TotalKey, Measure] = {
     ),
     "incomplete_images": Measure(
         "incomplete images",
-        "Images with a layer that could not be read; their figures are too small.",
+        "Images with a layer that could not be read; their figures are unknown. Unless it is 0, "
+        "totals of content are lower bounds.",
     ),
     "layers": Measure("layers", "Distinct layers (diff IDs) that an image references."),
     "entries": Measure("entries", "Tar members of these layers."),
@@ -101,11 +103,14 @@ TOTALS: dict[TotalKey, Measure] = {
         "without sharing",
         "Content of every image in full: what the images would take without sharing.",
     ),
-    "live_bytes": Measure("live", "Bytes of files that containers can read, every image in full."),
+    "live_bytes": Measure(
+        "live", "Bytes of files that containers can read, every complete image in full."
+    ),
     "shadowed_bytes": Measure(
         "shadowed",
-        "Bytes of files that no container of their image can read, every image in full.",
+        "Bytes of files that no container of their image can read, every complete image in full.",
     ),
+    "efficiency": Measure("efficiency", "live / (live + shadowed); 1 if both are 0."),
     "cow_savings_bytes": Measure(
         "saved by sharing layers",
         "Bytes saved by sharing read-only layers: naive_bytes - unpacked_bytes.",
@@ -125,8 +130,8 @@ TOTALS: dict[TotalKey, Measure] = {
     ),
     "dead_bytes": Measure(
         "shadowed in every image",
-        "Files that are shadowed at every position of every image that holds their layer. It is "
-        "the most that fixes can save.",
+        "Files that are shadowed at every position of every image that holds their layer, if all "
+        "of these images are complete. It is the most that fixes can save.",
     ),
     "orphan_bytes": Measure("unreferenced", "Blobs and layers that no image references."),
 }

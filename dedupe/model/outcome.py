@@ -15,13 +15,16 @@ class ProblemRow:
     code: str
     message: str
     severity: Severity
+    #: digest or diff ID of the blob or document that it is about; None if it is about another thing
+    blob: str | None = None
+    #: names of the images that need that blob, sorted
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ScanOutcome:
     """Counts and problems of one scan."""
 
-    #: empty if no source was found, so that nothing was kept
     scan_id: str
     sources: int
     images: int
@@ -30,7 +33,11 @@ class ScanOutcome:
     layers_reused: int
     entries: int
     errors: int
+    #: images with a layer that could not be read
+    incomplete_images: int
     problems: tuple[ProblemRow, ...]
+    #: sources that were read without an error
+    whole_sources: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -38,5 +45,5 @@ class ScanOutcome:
         if not self.errors:
             return Exit.COMPLETE
         if not self.images:
-            return SourceError.exit_code
+            return Exit.SKIPPED if self.whole_sources else SourceError.exit_code
         return Exit.SKIPPED if self.layers_read + self.layers_reused else LayerError.exit_code

@@ -74,6 +74,7 @@ TABLES: dict[str, dict[str, str]] = {
         "platform": "VARCHAR",
         "created": "VARCHAR",
         "store_id": "VARCHAR",
+        "stored_bytes": "BIGINT",
     },
     "image_layers": {
         "scan": "VARCHAR",
@@ -88,6 +89,7 @@ TABLES: dict[str, dict[str, str]] = {
         "compressed_bytes": "BIGINT",
         "created_by": "VARCHAR",
         "state": "VARCHAR",
+        "problem": "VARCHAR",
         "allocated_bytes": "BIGINT",
     },
     "containers": {
@@ -108,6 +110,8 @@ TABLES: dict[str, dict[str, str]] = {
         "code": "VARCHAR",
         "message": "VARCHAR",
         "severity": "VARCHAR",
+        "blob": "VARCHAR",
+        "images": "VARCHAR[]",
     },
 }
 

@@ -6,11 +6,15 @@ from dedupe.analysis.check import Breach, CheckResult, EvidenceTable, Outcome, R
 from dedupe.model.questions import Answer
 from dedupe.report.tables import to_terminal as table_to_terminal
 from dedupe.report.text import aligned, code_span, json_document, markdown_table
-from dedupe.report.units import counted, human
+from dedupe.report.units import UNKNOWN, counted, human
 
 #: raised when a key changes its meaning or is removed
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
+_FIX_UNKNOWN = (
+    "'dedupe report -f json' lists the problems; fix them and scan again. --allow-unknown, or "
+    'unknown = "pass" in dedupe.toml, lets unknown figures pass'
+)
 #: images or repositories that are listed for a broken rule
 _SUBJECTS = 10
 #: characters; a comment of a pull request may have 65,536
@@ -42,31 +46,36 @@ def _rule_document(outcome: Outcome) -> dict[str, object]:
         "meaning": rule.meaning,
         "unit": rule.unit.value,
         "value": worst and worst.value,
+        "at_least": bool(worst and worst.at_least),
         "threshold": worst and worst.limit,
-        "under_floor": worst and worst.under_floor,
         "judged": outcome.judged,
-        "breaches": [
-            {
-                "subject": breach.subject,
-                "image_id": breach.image_id,
-                "verdict": breach.verdict.value,
-                "value": breach.value,
-                "threshold": breach.limit,
-            }
-            for breach in outcome.breaches
-        ],
+        "skipped": outcome.skipped,
+        "breaches": [_breach_document(breach) for breach in outcome.breaches],
+        "unknown": [_breach_document(breach) for breach in outcome.unknown],
         "evidence": [{"title": each.title, "rows": each.rows} for each in outcome.evidence],
         "fix": rule.fix,
         "reason": outcome.reason,
     }
 
 
+def _breach_document(breach: Breach) -> dict[str, object]:
+    return {
+        "subject": breach.subject,
+        "image_id": breach.image_id,
+        "verdict": breach.verdict.value,
+        "value": breach.value,
+        "at_least": breach.at_least,
+        "threshold": breach.limit,
+        "reason": breach.reason,
+    }
+
+
 def to_terminal(found: CheckResult, *, plain: bool) -> str:
-    """The table of rules, then the evidence for each broken rule."""
+    """The table of rules, then what is behind each rule that is broken or cannot be judged."""
     rows = [_HEADER, *(_cells(outcome, plain) for outcome in found.outcomes)]
     lines = aligned(rows, left={0, 1, 4})
     for outcome in found.outcomes:
-        if outcome.breaches:
+        if outcome.breaches or outcome.unknown:
             lines += ["", *_evidence_lines(outcome, plain)]
     lines += ["", *(f"note: {note}" for note in found.notes), _summary(found)]
     return "\n".join(lines) + "\n"
@@ -79,18 +88,23 @@ def _cells(outcome: Outcome, plain: bool) -> tuple[str, ...]:
     rule, worst = outcome.rule, outcome.worst
     if worst is None:
         return (outcome.verdict.value, rule.name, "-", "-", outcome.reason)
-    subject = worst.subject
-    if worst.under_floor:
-        subject += ", under the floor"
-    if outcome.breaches:
-        others = len(outcome.breaches) - 1
-        subject += f" and {others:,} more" if others else ""
+    subject = worst.subject + (f" ({worst.reason})" if worst.reason else "")
+    others = {
+        Verdict.CANNOT_JUDGE: len(outcome.unknown),
+        Verdict.SKIPPED: outcome.skipped,
+        Verdict.PASSED: 1,
+    }.get(outcome.verdict, len(outcome.breaches))
+    subject += f" and {others - 1:,} more" if others > 1 else ""
     if outcome.judged > 1:
         subject += f", of {outcome.judged:,}"
+    if outcome.skipped and outcome.verdict is not Verdict.SKIPPED:
+        subject += f"; {outcome.skipped:,} skipped"
+    if outcome.unknown and outcome.verdict is not Verdict.CANNOT_JUDGE:
+        subject += f"; {len(outcome.unknown):,} unknown"
     return (
         outcome.verdict.value,
         rule.name,
-        _value(rule, worst.value, plain),
+        _figure(rule, worst, plain),
         "-" if worst.limit is None else _value(rule, worst.limit, plain),
         subject,
     )
@@ -103,18 +117,41 @@ def _evidence_lines(outcome: Outcome, plain: bool) -> Iterator[str]:
         yield f"  {_comparison(rule, breach, plain=plain)}: {breach.subject}"
     if len(outcome.breaches) > _SUBJECTS:
         yield f"  and {len(outcome.breaches) - _SUBJECTS:,} more; -f json lists all"
+    for breach in outcome.unknown[:_SUBJECTS]:
+        yield f"  {_doubt(rule, breach, plain=plain)}: {breach.subject}"
+    if len(outcome.unknown) > _SUBJECTS:
+        yield f"  and {len(outcome.unknown) - _SUBJECTS:,} more unknown; -f json lists all"
     for evidence in outcome.evidence:
         if evidence.rows:
             yield f"  {evidence.title}:"
             shown = table_to_terminal(_answer(evidence), plain=plain)
             yield from (f"    {line}" for line in shown.splitlines())
-    yield f"  fix: {rule.fix}"
+    yield f"  fix: {_fix(outcome)}"
 
 
 def _comparison(rule: Rule, breach: Breach, *, plain: bool) -> str:
     side = "below" if rule.lowest else "above"
     limit = "no limit" if breach.limit is None else _value(rule, breach.limit, plain)
-    return f"{breach.verdict.value:7}{_value(rule, breach.value, plain):>10} is {side} {limit}"
+    return f"{breach.verdict.value:7}{_figure(rule, breach, plain):>10} is {side} {limit}"
+
+
+def _doubt(rule: Rule, breach: Breach, *, plain: bool) -> str:
+    return f"{breach.verdict.value}: {_figure(rule, breach, plain)} ({breach.reason})"
+
+
+def _fix(outcome: Outcome) -> str:
+    """The rule's fix; if only unknown figures are in the way, that for them."""
+    return outcome.rule.fix if outcome.breaches else _FIX_UNKNOWN
+
+
+def _figure(rule: Rule, breach: Breach, plain: bool) -> str:
+    """The value, marked if it is a lower bound."""
+    if breach.value is None:
+        return UNKNOWN
+    if not breach.at_least:
+        return _value(rule, breach.value, plain)
+    # at least nothing says nothing
+    return f"≥ {_value(rule, breach.value, plain)}" if breach.value else UNKNOWN
 
 
 def _answer(evidence: EvidenceTable) -> Answer:
@@ -164,7 +201,7 @@ def to_markdown(found: CheckResult) -> str:
     ending = "\n" + "".join(f"- {code_span(note)}\n" for note in found.notes)
     ending += f"\n{_summary(found)}\n"
     for outcome in found.outcomes:
-        if outcome.breaches:
+        if outcome.breaches or outcome.unknown:
             section = _markdown_section(outcome)
             if len(text) + len(section) + len(ending) > _LONGEST:
                 section = f"\n{outcome.rule.name}: too long for this text; run `dedupe check`\n"
@@ -185,6 +222,10 @@ def _markdown_section(outcome: Outcome) -> str:
             f"- {_comparison(rule, breach, plain=False)}: {code_span(breach.subject)}\n"
             for breach in outcome.breaches[:_SUBJECTS]
         )
+        + "".join(
+            f"- {_doubt(rule, breach, plain=False)}: {code_span(breach.subject)}\n"
+            for breach in outcome.unknown[:_SUBJECTS]
+        )
     )
     for evidence in outcome.evidence:
         if evidence.rows:
@@ -192,7 +233,7 @@ def _markdown_section(outcome: Outcome) -> str:
             names = tuple(answer.columns)
             rows = [_row_cells(names, row) for row in answer.dicts()]
             parts.append(f"{evidence.title}:\n\n{markdown_table(names, rows)}")
-    return "\n" + "\n".join([*parts, f"fix: {rule.fix}\n", "</details>\n"])
+    return "\n" + "\n".join([*parts, f"fix: {_fix(outcome)}\n", "</details>\n"])
 
 
 def _row_cells(names: tuple[str, ...], row: Mapping[str, object]) -> tuple[str, ...]:

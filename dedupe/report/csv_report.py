@@ -34,6 +34,8 @@ def _every_figure(found: Overview, limit: int) -> Iterator[_Figure]:
         for severity in ("error", "note")
     }
     yield from _figures("scan", scan, scan, {**found.scan, **found.totals, **problems})
+    for reason in found.incomplete:
+        yield from _figures("incomplete", reason["code"], reason["code"], reason)
     for source in found.sources:
         yield from _figures("source", source["kind"], source["location"], source)
     for image in found.images:

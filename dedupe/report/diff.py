@@ -8,7 +8,7 @@ from dedupe.analysis.diff import (
     SourceDifferences,
 )
 from dedupe.report.text import json_document
-from dedupe.report.units import counted, human
+from dedupe.report.units import UNKNOWN, counted, human
 
 #: raised when a key changes its meaning or is removed
 SCHEMA_VERSION = 1
@@ -62,8 +62,11 @@ def to_terminal(found: Differences, *, plain: bool) -> str:
 def _images(found: ImageDifferences, plain: bool) -> list[str]:
     row = found.summary
 
-    def size(count: int) -> str:
+    def size(count: int | None) -> str:
         return human(count, plain=plain)
+
+    def number(count: int | None) -> str:
+        return f"{UNKNOWN if count is None else f'{count:,}':>9}"
 
     pulled = [f"{size(row['pull_compressed_bytes'])} in {counted(row['pull_blobs'], 'blob')}"]
     if row["pull_without_blob"]:
@@ -72,14 +75,20 @@ def _images(found: ImageDifferences, plain: bool) -> list[str]:
             f"{size(row['pull_uncompressed_bytes'])} uncompressed in {layers} without a blob"
         )
     lines = [
+        *(
+            []
+            if row["complete"]
+            else ["INCOMPLETE: a layer of these images could not be read: what differs is unknown."]
+        ),
         f"{row['old_name']} -> {row['new_name']}",
         "",
-        f"{row['added']:>9,}  added, {size(row['added_bytes'])}",
-        f"{row['removed']:>9,}  removed, {size(row['removed_bytes'])}",
-        f"{row['changed']:>9,}  changed, {size(row['changed_old_bytes'])} -> "
+        f"{number(row['added'])}  added, {size(row['added_bytes'])}",
+        f"{number(row['removed'])}  removed, {size(row['removed_bytes'])}",
+        f"{number(row['changed'])}  changed, {size(row['changed_old_bytes'])} -> "
         f"{size(row['changed_new_bytes'])}",
-        f"{row['metadata_only']:>9,}  with other metadata only, {size(row['metadata_only_bytes'])}",
-        f"{row['unchanged']:>9,}  unchanged",
+        f"{number(row['metadata_only'])}  with other metadata only, "
+        f"{size(row['metadata_only_bytes'])}",
+        f"{number(row['unchanged'])}  unchanged",
         "",
         f"Layers: {row['old_layers']} -> {row['new_layers']}; {row['shared_layers']} shared "
         f"({size(row['shared_layer_bytes'])}), {row['shared_chain']} of them in the same place.",
@@ -120,6 +129,15 @@ def _scans(row: queries.DiffScanSummaryRow, plain: bool) -> list[str]:
         f"{size(row['compressed_appeared_bytes'])}{size(row['compressed_freed_bytes'])}",
         f"{'images':20}{row['old_images']:>12,}{row['new_images']:>12,}"
         f"{row['images_appeared']:>12,}{row['images_gone']:>12,}",
+        *(
+            [
+                f"{'incomplete images':20}{row['old_incomplete_images']:>12,}"
+                f"{row['new_incomplete_images']:>12,}",
+                "INCOMPLETE: unpacked layers are those that could be read.",
+            ]
+            if row["old_incomplete_images"] or row["new_incomplete_images"]
+            else []
+        ),
         "",
         f"{counted(row['names_moved'], 'name')} moved to another image.",
     ]

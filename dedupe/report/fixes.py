@@ -3,6 +3,9 @@
 #: codes, and what to do about them
 _BY_CODES = {
     "no-such-source": "check its name; if you used a wildcard, it matched no file",
+    "nothing-found": (
+        "name the store's own folder, or the target of a link; docs/sources.md lists what is read"
+    ),
     "permission-denied": (
         "scan as the owner of the store: `sudo dedupe scan …` for stores of the system"
     ),
@@ -15,7 +18,8 @@ _BY_CODES = {
         "save its images as an archive or OCI layout (`skopeo copy`), and scan that"
     ),
     (
-        "not-json bad-document bad-descriptor bad-digest bad-config bad-record document-too-large"
+        "not-json bad-document bad-descriptor bad-digest bad-media-type bad-config bad-record "
+        "document-too-large"
     ): "pull or push the image again; other images are not affected",
     "ambiguous-document": "treat the image as hostile; build it again",
     "metadata-database": (
@@ -45,8 +49,15 @@ _BY_CODES = {
     "schema1": "pull and push it with a newer client",
     "layer-count-mismatch": "treat it as hostile; build it again",
     "blob-missing": (
-        "pull or push the image again; a pull-through cache gets the blob with the next pull"
+        "pull or push the image again; save an archive again with `--platform`, or after pulling "
+        "all platforms; a pull-through cache gets the blob with the next pull"
     ),
+    "index-missing": (
+        "scan the folder with the index.json of these blobs; if layouts share them, scan the "
+        "layouts with `--blobs DIR`"
+    ),
+    "blob-elsewhere": "scan the whole bucket or folder of zot",
+    "link-refused": "name the folder with `--also DIR` if you trust it",
     "size-mismatch digest-mismatch diff-id-mismatch": (
         "the blob is damaged or forged: remove it and pull again"
     ),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dedupe.analysis import queries
 from dedupe.analysis.overview import Inventory, shadowed_by_cause
 from dedupe.model.measures import Cause
+from dedupe.report.doubts import doubts
 from dedupe.report.text import json_document
 
 #: raised when a key changes its meaning or is removed
@@ -31,6 +32,12 @@ def to_json(listed: Inventory, limit: int) -> str:
         {
             "schema_version": SCHEMA_VERSION,
             "scan": found.scan,
+            "incomplete": {
+                "is_partial": found.is_partial,
+                "sentences": doubts(found.incomplete, found.sources, found.failed),
+                "images": found.totals["incomplete_images"],
+                "problems": found.incomplete,
+            },
             "sources": found.sources,
             "totals": found.totals,
             "images": [_image(row) for row in found.images],

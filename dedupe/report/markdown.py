@@ -17,8 +17,9 @@ from dedupe.model.measures import (
     SOURCES,
     TOTALS,
 )
+from dedupe.report.doubts import doubts, image_size, nothing_to_fix, total_size
 from dedupe.report.text import code_span, markdown_table
-from dedupe.report.units import counted, human, percent, short_step
+from dedupe.report.units import INCOMPLETE, counted, human, share, short_step
 
 _IMAGES = 10
 _FINDINGS = 10
@@ -26,30 +27,39 @@ _SOURCES = 10
 _CONTAINERS = 5
 _PROBLEMS = 10
 _STEP_WIDTH = 160
+#: characters of a sentence on what could not be seen
+_DOUBT = 600
 
 
 def to_markdown(found: Overview, *, plain: bool) -> str:
     """Totals, sources, the findings and images that matter most, containers and problems."""
     totals = found.totals
     finished = time.strftime("%Y-%m-%d %H:%M", time.gmtime(found.scan["finished"]))
-    efficiency = percent(totals["live_bytes"], totals["naive_bytes"])
+    whose = "complete images'" if totals["incomplete_images"] else "images'"
     parts = [
         "## Image storage\n",
+        _doubts(found),
         f"{counted(totals['images'], 'image')}, {counted(totals['layers'], 'layer')}, "
         f"{counted(totals['files'], 'file')} in {counted(len(found.sources), 'source')}, "
-        f"scanned {finished} UTC. The images' efficiency is {efficiency} (live / content); the "
-        "rest of their content is shadowed.\n",
+        f"scanned {finished} UTC. The {whose} efficiency is {share(totals['efficiency'])} (live / "
+        "content); the rest of their content is shadowed.\n",
         markdown_table(
             ("-bytes", "what"),
-            ((human(totals[key], plain=plain), TOTALS[key].label) for key in SHOWN_TOTALS),
+            ((total_size(found, key, plain=plain), TOTALS[key].label) for key in SHOWN_TOTALS),
         ),
         _sources(found.sources, plain=plain),
-        _findings(found.findings, plain=plain),
+        _findings(found, plain=plain),
         _images(found.images, plain=plain),
         _containers(found.containers, plain=plain),
         _problems(found.problems),
     ]
     return "\n".join(part for part in parts if part)
+
+
+def _doubts(found: Overview) -> str:
+    """What could not be seen, before any figure."""
+    lines = doubts(found.incomplete, found.sources, found.failed)
+    return "".join(f"> **Incomplete:** {code_span(line, _DOUBT)}\n>\n" for line in lines)
 
 
 def _sources(rows: Sequence[queries.SourcesRow], *, plain: bool) -> str:
@@ -69,9 +79,10 @@ def _sources(rows: Sequence[queries.SourcesRow], *, plain: bool) -> str:
     )
 
 
-def _findings(rows: Sequence[queries.FindingsRow], *, plain: bool) -> str:
+def _findings(found: Overview, *, plain: bool) -> str:
+    rows = found.findings
     if not rows:
-        return "### What to fix\n\nNothing to fix was found.\n"
+        return f"### What to fix\n\n{nothing_to_fix(found)}\n"
     return "### What to fix\n\n" + markdown_table(
         ("-saves", "kind", "layer", "build step", "fix"),
         (
@@ -91,7 +102,8 @@ def _findings(rows: Sequence[queries.FindingsRow], *, plain: bool) -> str:
 
 
 def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> str:
-    worst = sorted(rows, key=lambda row: -row["shadowed_bytes"])
+    # incomplete images come first: what they waste is unknown
+    worst = sorted(rows, key=lambda row: (row["complete"], -(row["shadowed_bytes"] or 0)))
     return "### Images, the most shadowed first\n\n" + markdown_table(
         (
             "image",
@@ -100,9 +112,9 @@ def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> str:
         ),
         (
             (
-                code_span(row["label"]) + ("" if row["complete"] else " (incomplete)"),
-                f"{100 * row['efficiency']:.1f} %",
-                *(human(row[key], plain=plain) for key in SHOWN_IMAGE_SIZES),
+                code_span(row["label"]) + ("" if row["complete"] else INCOMPLETE),
+                share(row["efficiency"]),
+                *(image_size(row, key, plain=plain) for key in SHOWN_IMAGE_SIZES),
             )
             for row in worst[:_IMAGES]
         ),
@@ -140,9 +152,14 @@ def _problems(rows: Sequence[queries.ProblemsRow]) -> str:
     if not errors:
         return ""
     return "### Problems: figures are incomplete\n\n" + markdown_table(
-        ("code", "source", "message"),
+        ("code", "source", "message", "images"),
         (
-            (row["code"], code_span(row["source"]), code_span(row["message"]))
+            (
+                row["code"],
+                code_span(row["source"]),
+                code_span(row["message"]),
+                code_span(", ".join(row["images"])),
+            )
             for row in errors[:_PROBLEMS]
         ),
         len(errors) - _PROBLEMS,

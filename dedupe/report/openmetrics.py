@@ -14,13 +14,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dedupe.analysis import queries
 from dedupe.analysis.check import CheckResult, Verdict
-from dedupe.analysis.overview import Metrics, Overview, shadowed_by_cause
+from dedupe.analysis.overview import Metrics, Overview, shadowed_totals
 from dedupe.model.measures import (
     CONTAINERS,
     REPOSITORIES,
     SOURCES,
     TOTALS,
-    Cause,
     ContainerKey,
     RepositoryKey,
 )
@@ -40,7 +39,13 @@ _CONTAINER_METRICS: tuple[ContainerKey, ...] = (
     "metadata_only_bytes",
     "hidden_bytes",
 )
-_VERDICTS = {Verdict.NOT_JUDGED: -1, Verdict.PASSED: 0, Verdict.WARNED: 1, Verdict.FAILED: 2}
+_VERDICTS = {
+    Verdict.SKIPPED: -1,
+    Verdict.PASSED: 0,
+    Verdict.WARNED: 1,
+    Verdict.FAILED: 2,
+    Verdict.CANNOT_JUDGE: 3,
+}
 
 
 def to_openmetrics(metrics: Metrics, checked: CheckResult | None = None) -> str:
@@ -71,6 +76,16 @@ def _scan(found: Overview) -> Iterator[str]:
         "Layers that the scan reused from the catalog.",
         scan["layers_reused"],
     )
+    yield _gauge(
+        "sources_unseen_references",
+        "Sources of which references could not be read, so that unreferenced bytes are unknown.",
+        sum(row["unseen_references"] is not None for row in found.sources),
+    )
+    yield _family(
+        "incomplete_images_by_problem",
+        "Incomplete images by the problem that kept a layer from being read.",
+        (({"code": row["code"]}, row["images"]) for row in found.incomplete),
+    )
     yield _family(
         "scan_problems",
         "Problems of the scan.",
@@ -82,11 +97,16 @@ def _scan(found: Overview) -> Iterator[str]:
 
 
 def _causes(images: Sequence[queries.ImagesRow]) -> str:
-    shadowed = [shadowed_by_cause(row) for row in images]
+    """Left out if no image is complete: nothing is known of any."""
+    is_known = not images or any(row["complete"] for row in images)
     return _family(
         "shadowed_by_cause_bytes",
-        "Shadowed bytes by what hides them, every image in full.",
-        (({"cause": cause}, sum(row[cause] for row in shadowed)) for cause in Cause),
+        "Shadowed bytes by what hides them, every complete image in full.",
+        (
+            ({"cause": cause}, size_bytes)
+            for cause, size_bytes in shadowed_totals(images).items()
+            if is_known
+        ),
     )
 
 
@@ -137,7 +157,9 @@ def _findings(rows: Sequence[queries.FindingsRow]) -> Iterator[str]:
 def _containers(rows: Sequence[queries.ContainersRow]) -> Iterator[str]:
     yield _gauge("containers", "Containers with a writable branch.", len(rows))
     for key in _CONTAINER_METRICS:
-        total = sum(row[key] for row in rows)
+        values = [value for row in rows if (value := row[key]) is not None]
+        # a sum without the containers that could not be read would be too small
+        total = sum(values) if len(values) == len(rows) else None
         yield _gauge(f"container_{key}", CONTAINERS[key].sentence, total)
 
 
@@ -146,13 +168,13 @@ def _check(checked: CheckResult) -> Iterator[str]:
     worst = [(each.rule.name, each.worst) for each in checked.outcomes if each.worst]
     yield _family(
         "check_verdict",
-        "Verdict on a rule: 0 passed, 1 warned, 2 failed, -1 not judged.",
+        "Verdict on a rule: 0 passed, 1 warned, 2 failed, 3 cannot judge, -1 skipped.",
         (({"rule": each.rule.name}, _VERDICTS[each.verdict]) for each in checked.outcomes),
     )
     yield _family(
         "check_value",
         "Value that is the nearest to the rule's limit, or the farthest beyond it.",
-        (({"rule": rule}, breach.value) for rule, breach in worst),
+        (({"rule": rule}, breach.value) for rule, breach in worst if breach.value is not None),
     )
     yield _family(
         "check_threshold",

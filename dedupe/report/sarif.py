@@ -17,6 +17,7 @@ from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
 from dedupe.model.findings import FindingKind
 from dedupe.model.paths import path_bytes
+from dedupe.report.doubts import concerned, doubts
 from dedupe.report.text import json_document
 from dedupe.report.units import counted, human
 
@@ -51,6 +52,8 @@ def to_sarif(found: Overview, limit: int) -> str:
         "results": [_result(row) for row in shown],
         "properties": {
             "scan": found.scan["scan"],
+            "incompleteImages": found.totals["incomplete_images"],
+            "incomplete": doubts(found.incomplete, found.sources, found.failed),
             "totals": found.totals,
             "findings_left_out": len(found.findings) - len(shown),
         },
@@ -121,14 +124,30 @@ def _invocation(found: Overview) -> _Object:
     }
     return {
         **moments,
-        "executionSuccessful": all(row["severity"] != "error" for row in found.problems),
+        "executionSuccessful": not found.is_partial
+        and not found.is_old
+        and all(row["severity"] != "error" for row in found.problems),
         "toolExecutionNotifications": [
-            {
-                "descriptor": {"id": row["code"]},
-                "level": row["severity"],
-                "message": {"text": _message(f"{row['source']}: {row['message']}")},
-            }
-            for row in found.problems
+            *(
+                {
+                    "descriptor": {"id": "incomplete"},
+                    "level": "error",
+                    "message": {"text": _message(line)},
+                }
+                for line in doubts(found.incomplete, found.sources, found.failed)
+            ),
+            *(
+                {
+                    "descriptor": {"id": row["code"]},
+                    "level": row["severity"],
+                    "message": {
+                        "text": _message(
+                            f"{row['source']}: {row['message']}{concerned(row['images'])}"
+                        )
+                    },
+                }
+                for row in found.problems
+            ),
         ],
     }
 

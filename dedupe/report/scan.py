@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from dedupe.installed import locate_pages
 from dedupe.model.images import Severity
-from dedupe.model.outcome import ScanOutcome
+from dedupe.model.outcome import ProblemRow, ScanOutcome
+from dedupe.report.doubts import concerned
 from dedupe.report.fixes import FIXES
 from dedupe.report.units import counted
 
@@ -15,12 +16,11 @@ def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
     """One line per problem, up to fifty, with the fix below the first problem that needs it."""
     fixes_shown: set[str] = set()
     for problem in outcome.problems[:_PROBLEMS_SHOWN]:
-        place = (
-            problem.source
-            if problem.source == problem.subject
-            else f"{problem.source}: {problem.subject}"
+        images = concerned(problem.images)
+        yield (
+            f"dedupe: {problem.severity.value}: {_place(problem)}: {problem.message}{images} "
+            f"[{problem.code}]"
         )
-        yield f"dedupe: {problem.severity.value}: {place}: {problem.message} [{problem.code}]"
         fix = FIXES.get(problem.code)
         if fix and problem.severity is Severity.ERROR and fix not in fixes_shown:
             fixes_shown.add(fix)
@@ -30,10 +30,28 @@ def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
         yield f"dedupe: {more} more; 'dedupe report -f json' lists all"
 
 
+def _place(problem: ProblemRow) -> str:
+    """The source, and what in it has the problem, unless the message names that."""
+    named = problem.subject.removeprefix("sha256:") in problem.message
+    if problem.source == problem.subject or named:
+        return problem.source
+    return f"{problem.source}: {problem.subject}"
+
+
 def summary(outcome: ScanOutcome) -> str:
     """One line on what the scan found and read."""
     return (
         f"{counted(outcome.images, 'image')} in {counted(outcome.sources, 'source')}: "
         f"{counted(outcome.layers_read, 'layer')} read ({outcome.entries:,} entries), "
         f"{outcome.layers_reused:,} reused"
+        + (f"; {incomplete_images(outcome)}" if outcome.incomplete_images else "")
+    )
+
+
+def incomplete_images(outcome: ScanOutcome) -> str:
+    """How many images have a layer that could not be read."""
+    verb = "is" if outcome.incomplete_images == 1 else "are"
+    return (
+        f"{outcome.incomplete_images:,} of {counted(outcome.images, 'image')} {verb} incomplete, "
+        "so figures are unknown or lower bounds"
     )

@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dedupe.errors import UsageError
 from dedupe.model.measures import Cause
 from dedupe.model.questions import Answer
 from dedupe.report.text import aligned, json_document
-from dedupe.report.units import cut, human, short_step
+from dedupe.report.units import INCOMPLETE, UNKNOWN, at_least, cut, human, short_step
 
 if TYPE_CHECKING:
     from polars.datatypes import DataType
@@ -31,6 +32,14 @@ _APART = ("image_id", "sources")
 _ID_SHOWN = 12
 #: columns of bytes that are named by what hides these
 _CAUSES = frozenset(Cause)
+#: figures of which null means that something could not be read; of others it may mean that there is
+#: no such figure
+_FIGURES = _CAUSES | {
+    *("content_bytes", "live_bytes", "shadowed_bytes", "efficiency", "exclusive_bytes"),
+    *("orphan_bytes", "added_bytes", "hides_bytes", "shared_bytes", "upper_bytes"),
+    *("copied_up_bytes", "metadata_only_bytes", "new_bytes", "hidden_bytes"),
+    "container_cow_savings_bytes",
+}
 
 
 def select_rows(answer: Answer, sort: str | None, limit: int) -> tuple[Answer, int]:
@@ -86,10 +95,14 @@ def to_terminal(answer: Answer, *, plain: bool, columns: tuple[str, ...] = ()) -
     places += [names.index(name) for name in _apart(answer) if names.index(name) not in places]
     rows = [
         [names[place] for place in places],
-        *([_text(names[place], row[place], plain) for place in places] for row in answer.rows),
+        *([_cell_text(names, row, place, plain) for place in places] for row in answer.rows),
     ]
-    first = answer.rows[0]
-    texts = {at for at, place in enumerate(places) if not isinstance(first[place], int | float)}
+    texts = {
+        at
+        for at, place in enumerate(places)
+        # a column of figures of which some are unknown is still one of figures
+        if not any(isinstance(row[place], int | float) for row in answer.rows)
+    }
     return "".join(f"{line}\n" for line in aligned(rows, left=texts))
 
 
@@ -100,6 +113,18 @@ def _apart(answer: Answer) -> tuple[str, ...]:
     at = list(answer.columns).index("name")
     found = [row[at] for row in answer.rows]
     return _APART if len(set(found)) < len(found) else ()
+
+
+def _cell_text(names: Sequence[str], row: Sequence[object], place: int, plain: bool) -> str:
+    """A cell, with marks for what could not be read."""
+    name, value = names[place], row[place]
+    if value is None and (name in _FIGURES or name.startswith(("exclusive_", "attributed_"))):
+        read = row[names.index("read_bytes")] if "read_bytes" in names else None
+        return at_least(read, plain=plain) if name == "content_bytes" else UNKNOWN
+    text = _text(name, value, plain)
+    if name == "name" and "complete" in names and row[names.index("complete")] is False:
+        return text + INCOMPLETE
+    return text
 
 
 def _text(name: str, value: object, plain: bool) -> str:

@@ -5,8 +5,16 @@ from collections.abc import Sequence
 from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
 from dedupe.model.measures import IMAGES, SHOWN_IMAGE_SIZES, SHOWN_TOTALS, TOTALS
+from dedupe.report.doubts import (
+    concerned,
+    doubts,
+    image_size,
+    known_sum,
+    nothing_to_fix,
+    total_size,
+)
 from dedupe.report.text import INDENT, aligned, sizer
-from dedupe.report.units import counted, human, percent, short_step
+from dedupe.report.units import INCOMPLETE, counted, human, share, short_step
 
 _IMAGES = 5
 _FINDINGS = 10
@@ -18,25 +26,39 @@ def to_terminal(found: Overview, *, plain: bool) -> str:
     """Totals, and the images and findings that matter most."""
     totals = found.totals
     lines = [
+        *doubt_lines(found),
         f"{counted(totals['images'], 'image')}, {counted(totals['layers'], 'layer')}, "
         f"{counted(totals['files'], 'file')} in {counted(len(found.sources), 'source')}",
         "",
         *_totals(found, plain=plain),
         "",
-        f"Images: efficiency {percent(totals['live_bytes'], totals['naive_bytes'])} "
-        "(live / content); the rest of their content is shadowed.",
+        f"{_whose(found)}: efficiency {share(totals['efficiency'])} (live / content); the rest of "
+        "their content is shadowed.",
         "",
         *_images(found.images, plain=plain),
         *_containers(found.containers, plain=plain),
-        *_findings(found.findings, plain=plain),
+        *_findings(found, plain=plain),
         *_problems(found.problems),
     ]
     return "\n".join(lines) + "\n"
 
 
+def doubt_lines(found: Overview) -> list[str]:
+    """What could not be seen, before any figure; empty if all was."""
+    lines = doubts(found.incomplete, found.sources, found.failed)
+    return [*(f"INCOMPLETE: {line}." for line in lines), ""] if lines else []
+
+
+def _whose(found: Overview) -> str:
+    return "Complete images" if found.totals["incomplete_images"] else "Images"
+
+
 def _totals(found: Overview, *, plain: bool) -> list[str]:
-    size = sizer(plain=plain)
-    lines = [f"{size(found.totals[key])}  {TOTALS[key].label}" for key in SHOWN_TOTALS]
+    width = len(sizer(plain=plain)(0))
+    lines = [
+        f"{total_size(found, key, plain=plain).rjust(width)}  {TOTALS[key].label}"
+        for key in SHOWN_TOTALS
+    ]
     # what `du` and `df` show is beside what is stored
     return [lines[0], *_allocated(found.sources, plain=plain), *lines[1:]]
 
@@ -55,15 +77,15 @@ def _allocated(sources: Sequence[queries.SourcesRow], *, plain: bool) -> list[st
 
 
 def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> list[str]:
-    worst = sorted(rows, key=lambda row: -row["shadowed_bytes"])
+    # incomplete images come first: what they waste is unknown
+    worst = sorted(rows, key=lambda row: (row["complete"], -(row["shadowed_bytes"] or 0)))
     table = [
         [IMAGES["efficiency"].label, *(IMAGES[key].label for key in SHOWN_IMAGE_SIZES), "image"],
         *(
             [
-                f"{100 * row['efficiency']:.1f} %",
-                *(human(row[key], plain=plain) for key in SHOWN_IMAGE_SIZES),
-                row["label"]
-                + ("" if row["complete"] else "  (incomplete: a layer could not be read)"),
+                share(row["efficiency"]),
+                *(image_size(row, key, plain=plain) for key in SHOWN_IMAGE_SIZES),
+                row["label"] + ("" if row["complete"] else INCOMPLETE),
             ]
             for row in worst[:_IMAGES]
         ),
@@ -77,9 +99,9 @@ def _containers(rows: Sequence[queries.ContainersRow], *, plain: bool) -> list[s
     """One line on all writable branches."""
     if not rows:
         return []
-    written = human(sum(row["upper_bytes"] for row in rows), plain=plain)
-    copied_up = human(sum(row["copied_up_bytes"] for row in rows), plain=plain)
-    saved = human(sum(row["container_cow_savings_bytes"] for row in rows), plain=plain)
+    written = known_sum((row["upper_bytes"] for row in rows), plain=plain)
+    copied_up = known_sum((row["copied_up_bytes"] for row in rows), plain=plain)
+    saved = known_sum((row["container_cow_savings_bytes"] for row in rows), plain=plain)
     return [
         "",
         f"{counted(len(rows), 'container')}: {written} written, {copied_up} of it copied up; "
@@ -87,10 +109,11 @@ def _containers(rows: Sequence[queries.ContainersRow], *, plain: bool) -> list[s
     ]
 
 
-def _findings(rows: Sequence[queries.FindingsRow], *, plain: bool) -> list[str]:
+def _findings(found: Overview, *, plain: bool) -> list[str]:
     """The findings that save most: bytes, image, build step and fix."""
+    rows = found.findings
     if not rows:
-        return ["", "Nothing to fix was found."]
+        return ["", nothing_to_fix(found)]
     lines = ["", "Top findings, by the bytes that a fix saves"]
     for row in rows[:_FINDINGS]:
         fields = f" ({', '.join(row['fields'])})" if row["fields"] else ""
@@ -110,10 +133,15 @@ def _problems(rows: Sequence[queries.ProblemsRow]) -> list[str]:
     errors = [row for row in rows if row["severity"] == "error"]
     if not errors:
         return []
+    more = len(errors) - _PROBLEMS
     return [
         "",
         f"{counted(len(errors), 'problem')}: figures are incomplete",
-        *(f"  {row['source']}: {row['message']} [{row['code']}]" for row in errors[:_PROBLEMS]),
+        *(
+            f"  {row['source']}: {row['message']}{concerned(row['images'])} [{row['code']}]"
+            for row in errors[:_PROBLEMS]
+        ),
+        *([f"  and {more} more: dedupe report -f json"] if more > 0 else []),
     ]
 
 

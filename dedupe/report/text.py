@@ -70,11 +70,11 @@ def markdown_table(
     return text + (f"\nand {left_out:,} more: `{command}`\n" if left_out > 0 else "")
 
 
-def code_span(text: str) -> str:
+def code_span(text: str, width: int = _CELL) -> str:
     """Foreign text as a Markdown code span that can be in a table cell; empty for no text."""
     if not text:
         return ""
-    text = cut(text, _CELL)
+    text = cut(text, width)
     fence = "`" * (_longest_run(text) + 1)
     # Markdown removes one space on both sides, unless all is spaces; it also keeps a backtick from
     # joining the fence

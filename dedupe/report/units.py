@@ -9,6 +9,8 @@ _DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 
 #: what every form shows instead of a figure that is not known
 UNKNOWN = "unknown"
+#: what every form shows behind the name of an image with a layer that could not be read
+INCOMPLETE = " (incomplete)"
 
 
 def human(count: int | None, *, plain: bool = False) -> str:
@@ -25,6 +27,16 @@ def human(count: int | None, *, plain: bool = False) -> str:
             )
         size /= 1000
     raise AssertionError("unreachable")
+
+
+def at_least(count: object, *, plain: bool = False) -> str:
+    """A lower bound, as ``≥ 1.2 GB``; ``unknown`` for None and for 0, which says nothing."""
+    return f"≥ {human(count, plain=plain)}" if isinstance(count, int) and count else UNKNOWN
+
+
+def share(value: float | None) -> str:
+    """A share from 0 to 1 in percent; ``unknown`` for None."""
+    return UNKNOWN if value is None else f"{100 * value:.1f} %"
 
 
 def percent(part: int, whole: int) -> str:

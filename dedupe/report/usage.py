@@ -1,10 +1,11 @@
 """What is attributed to whom, on a screen: one granularity, rows that add up, and their total."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from dedupe.model.questions import Answer, AnyQuestion
 from dedupe.report.text import aligned
-from dedupe.report.units import cut, human, percent
+from dedupe.report.units import INCOMPLETE, at_least, cut, human, percent
 
 _WIDEST = 56
 #: columns of each granularity, and whether they add up
@@ -25,18 +26,20 @@ def to_terminal(question: AnyQuestion, answer: Answer, shown: Answer, *, plain: 
     sums = {name: sum(row[name] or 0 for row in every) for name in adding}
     whole = sums[columns[0]]
 
-    def line(row: Mapping[str, int | None], name: str, images: object) -> list[str]:
-        sizes = [
-            "" if (size := row.get(key)) is None else human(size, plain=plain) for key in columns
-        ]
+    def line(
+        row: Mapping[str, int | None], name: str, images: object, *, unread: bool
+    ) -> list[str]:
+        sizes = [_size(row.get(key), unread=unread, plain=plain) for key in columns]
         attributed = row.get(columns[0])
-        share = "" if attributed is None else percent(attributed, whole)
-        return [*sizes, share, str(images or ""), cut(name, _WIDEST)]
+        # the share of a total that is a lower bound is not known
+        share = "" if attributed is None or some_unread else percent(attributed, whole)
+        return [*sizes, share, str(images or ""), cut(name, _WIDEST) + INCOMPLETE * unread]
 
+    some_unread = any(map(_is_unread, every))
     rows = [
         [*_COLUMNS, "dead", "share", "images", "name"],
-        *(line(row, row["name"], row["images"]) for row in shown.dicts()),
-        line(sums, "total", ""),
+        *(line(row, row["name"], row["images"], unread=_is_unread(row)) for row in shown.dicts()),
+        line(sums, "total", "", unread=some_unread),
     ]
     text = "\n".join(aligned(rows, left={len(rows[0]) - 1}))
     return (
@@ -45,3 +48,14 @@ def to_terminal(question: AnyQuestion, answer: Answer, shown: Answer, *, plain: 
         "alone;\ndead: shadowed in every image. These three add up; shared and referenced count "
         "a unit in every row\nthat has it.\n"
     )
+
+
+def _is_unread(row: Mapping[str, Any]) -> bool:
+    """Whether some of the row could not be read, so that its figures are lower bounds."""
+    return bool(row.get("incomplete_images") or row.get("unread"))
+
+
+def _size(size: int | None, *, unread: bool, plain: bool) -> str:
+    if unread:
+        return at_least(size, plain=plain)
+    return "" if size is None else human(size, plain=plain)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from dedupe.analysis import queries
 from dedupe.analysis.what_if import WhatIf
+from dedupe.report.doubts import doubts, known_sum
 from dedupe.report.text import INDENT, json_document, sizer
-from dedupe.report.units import counted, human
+from dedupe.report.units import INCOMPLETE, at_least, counted, human
 
 #: raised when a key changes its meaning or is removed
 SCHEMA_VERSION = 1
@@ -25,6 +26,7 @@ _STATES = {True: ", running", False: ", stopped", None: ""}
 def to_terminal(found: WhatIf, *, plain: bool) -> str:
     """What is freed, what blocks it, what is deleted and what stays, and the commands."""
     lines = [
+        *(f"INCOMPLETE: {line}." for line in doubts(found.incomplete, found.sources, found.failed)),
         *_freed(found, plain=plain),
         *_blocked(found, plain=plain),
         *_deleted(found, plain=plain),
@@ -36,16 +38,31 @@ def to_terminal(found: WhatIf, *, plain: bool) -> str:
 
 
 def _freed(found: WhatIf, *, plain: bool) -> list[str]:
-    size = sizer(plain=plain)
+    width = len(sizer(plain=plain)(0))
     freed = {row["granularity"]: row for row in found.freed}
     return [
         _head(found, plain=plain),
         *(
-            f"{size(freed[name]['freed_bytes'])}  of "
-            f"{human(freed[name]['total_bytes'], plain=plain)} {meaning}"
+            f"{_size(row['freed_bytes'], row['unknown_units'], plain=plain).rjust(width)}  of "
+            f"{_size(row['total_bytes'], row['total_unknown_units'], plain=plain)} {meaning}"
             for name, meaning in _MEANING.items()
+            # contents that could not be read may be those of any image
+            if (row := freed[name])["freed_bytes"] is not None
         ),
+        *_unread(freed["unpacked"]["unknown_units"]),
     ]
+
+
+def _size(size_bytes: int | None, unknown_units: int, *, plain: bool) -> str:
+    return at_least(size_bytes, plain=plain) if unknown_units else human(size_bytes, plain=plain)
+
+
+def _unread(layers: int) -> list[str]:
+    """Layers that would be freed, and whose sizes are unknown."""
+    if not layers:
+        return []
+    verb = "is" if layers == 1 else "are"
+    return [f"{INDENT}{counted(layers, 'layer')} of it could not be read and {verb} not counted"]
 
 
 def _head(found: WhatIf, *, plain: bool) -> str:
@@ -79,7 +96,7 @@ def _deleted(found: WhatIf, *, plain: bool) -> list[str]:
     size = sizer(plain=plain)
     lines = ["", f"Images to delete, with all their names ({len(found.images)}); each alone frees"]
     for image in found.images:
-        mark = "" if image["complete"] else "  (incomplete: a layer could not be read)"
+        mark = "" if image["complete"] else INCOMPLETE
         lines.append(f"{size(image['exclusive_bytes'])}  {image['name']}{mark}")
         lines += [f"{INDENT}also named {name}" for name in image["names"][1:]]
     return lines
@@ -87,10 +104,11 @@ def _deleted(found: WhatIf, *, plain: bool) -> list[str]:
 
 def _staying(found: WhatIf, *, plain: bool) -> list[str]:
     """Layers of these images that other images need."""
-    staying = [row for row in found.layers if not row["freed"] and row["content_bytes"]]
+    # a layer that could not be read has no size, and may have content
+    staying = [row for row in found.layers if not row["freed"] and row["content_bytes"] != 0]
     if not staying:
         return []
-    kept = human(sum(row["content_bytes"] for row in staying), plain=plain)
+    kept = known_sum((row["content_bytes"] for row in staying), plain=plain)
     lines = ["", f"Layers of these images that stay ({len(staying)}, {kept}), needed by"]
     for layer in staying[:_SHOWN]:
         more = layer["kept_by_images"] - _KEEPERS
@@ -133,6 +151,7 @@ def to_json(found: WhatIf) -> str:
     return json_document(
         {
             "schema_version": SCHEMA_VERSION,
+            "incomplete": doubts(found.incomplete, found.sources, found.failed),
             "freed": _by_granularity(found.freed),
             "freed_now": _by_granularity(found.freed_now),
             "target": _target(found),

@@ -1,9 +1,9 @@
 """What sources claim about layers, and what reading the layers has shown.
 
 A layer is read once: if a config that was checked against its digest names a diff ID, and the sink
-has verified rows of that diff ID, the layer is reused and not opened. Rows that differ from what
-the manifest or config claims, and rows of folders that were walked, are kept under a key of their
-source, so that they never stand for the claimed layer.
+has verified rows of that diff ID, the layer is reused and not opened. Rows of folders that were
+walked are kept under a key of their source, so that they never stand for the claimed layer. Content
+that is not what the config claims is not kept: what the layer holds is unknown.
 """
 
 import hashlib
@@ -46,6 +46,8 @@ class ProvenLayer:
     key: LayerKey
     verified: Verified
     facts: LayerFacts
+    #: whether the content is not what the config claims, so that it says nothing about the layer
+    is_other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,14 @@ class ScanState:
         """Key of this layer's rows, its state, and what was read if it was read from its place."""
         claim = claim_of(source, layer)
         read = self.read.get(claim) if claim else None
-        if read and layer.state is None:
+        if read and layer.state is None and not read.is_other:
             verified = read.verified is not Verified.NONE
             return read.key, LayerState.READ if verified else LayerState.UNVERIFIED, read
         diff_id = self.reusable(layer)
         if diff_id is not None:
             return LayerKey(diff_id), layer.state or LayerState.REUSED, read
-        return None, layer.state or LayerState.BROKEN, read
+        missing = LayerState.MISMATCHED if read and read.is_other else LayerState.BROKEN
+        return None, layer.state or missing, read
 
     def unread_blob(self, source: str, layer: FoundLayer) -> str | None:
         """Diff ID of a layer whose blob has no digest yet, because its rows were there already."""
@@ -180,7 +183,10 @@ def check_claim(claim: Claim, facts: LayerFacts) -> tuple[ProvenLayer, list[Mism
     """Compare what was read with what was claimed."""
     mismatches = list(_mismatches(claim, facts))
     if mismatches or facts.diff_id is None:
-        return ProvenLayer(_key_of_source(claim.source, facts), Verified.NONE, facts), mismatches
+        key = _key_of_source(claim.source, facts)
+        # a blob under a wrong digest that has the claimed diff ID holds the claimed files
+        is_other = bool(mismatches) and not (claim.diff_id and claim.diff_id == facts.diff_id)
+        return ProvenLayer(key, Verified.NONE, facts, is_other), mismatches
     if facts.digest is None:
         verified = Verified.REBUILD
     else:

@@ -25,6 +25,8 @@ class ScannedImageLayer:
     state: LayerState
     #: bytes that the file system allocates to the unpacked layer; None if the source keeps none
     allocated_bytes: int | None = None
+    #: code of the problem because of which it has no rows; None if it has rows
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,4 +138,6 @@ class Progress(Protocol):
 
 def problem_row(source: str, problem: Problem) -> ProblemRow:
     """The row of a problem that a source reported."""
-    return ProblemRow(source, problem.subject, problem.code, problem.message, problem.severity)
+    return ProblemRow(
+        source, problem.subject, problem.code, problem.message, problem.severity, problem.blob
+    )

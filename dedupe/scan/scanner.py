@@ -9,8 +9,10 @@ from dedupe.layers.reader import blob_digest
 from dedupe.model.entries import LayerFacts, Verified
 from dedupe.model.identity import chain_ids
 from dedupe.model.images import (
+    UNREAD_KINDS,
     FoundContainer,
     FoundImage,
+    FoundLayer,
     FoundSource,
     LayerState,
     Problem,
@@ -43,6 +45,7 @@ from dedupe.scan.pool import (
     WorkersStarted,
     read_layers,
 )
+from dedupe.scan.problems import merged, with_reasons
 
 
 def scan_sources(
@@ -75,6 +78,8 @@ def scan_sources(
         for source in sources
         for image in source.images
     ]
+    problems = merged(problems, images)
+    images = with_reasons(images, problems)
     containers = [
         _scanned_container(source.location, container, state)
         for source in sources
@@ -103,8 +108,16 @@ def scan_sources(
         layers_reused=result.layers_reused,
         entries=reader.entries,
         errors=sum(problem.severity is Severity.ERROR for problem in problems),
+        incomplete_images=_count_incomplete(images),
         problems=result.problems,
+        whole_sources=sum(
+            source.kind not in UNREAD_KINDS and not _has_error(source) for source in sources
+        ),
     )
+
+
+def _has_error(source: FoundSource) -> bool:
+    return any(problem.severity is Severity.ERROR for problem in source.problems)
 
 
 def _separated(
@@ -213,12 +226,19 @@ class _LayerReader:
                 Severity.NOTE,
             )
         self._state.add_read(claim, layer)
-        self._sink.end_layer(token, layer.key, facts, layer.verified)
-        self.entries += facts.entries
+        if layer.is_other:
+            self._sink.drop_layer(token)
+        else:
+            self._sink.end_layer(token, layer.key, facts, layer.verified)
+            self.entries += facts.entries
         return layer.verified is not Verified.NONE
 
     def _report(self, claim: Claim, code: str, message: str, severity: Severity) -> None:
-        self._problems.append(ProblemRow(claim.source, claim.subject, code, message, severity))
+        # the subject is the source if the layer is a container's or has no claimed digest
+        blob = claim.subject if claim.subject != claim.source else None
+        self._problems.append(
+            ProblemRow(claim.source, claim.subject, code, message, severity, blob)
+        )
 
 
 def _scanned_image(source: str, image: FoundImage, state: ScanState) -> ScannedImage:
@@ -240,7 +260,7 @@ def _scanned_image(source: str, image: FoundImage, state: ScanState) -> ScannedI
             layer=key,
             chain_id=chain,
             digest=layer.digest or (read.facts.digest if read else state.digest_of(layer)),
-            compressed_bytes=layer.blob.size if layer.blob else None,
+            compressed_bytes=_compressed_bytes(layer, layer_state),
             created_by=layer.created_by,
             state=layer_state,
             allocated_bytes=layer.allocated_bytes,
@@ -251,6 +271,24 @@ def _scanned_image(source: str, image: FoundImage, state: ScanState) -> ScannedI
     ]
     image_id = image.image_id or "bare:" + (chains[-1] if chains else "empty")
     return ScannedImage(source, image_id, image, tuple(layers))
+
+
+def _count_incomplete(images: Iterable[ScannedImage]) -> int:
+    """Images with a layer of which no source has rows."""
+    known: dict[tuple[str, int], bool] = {}
+    for image in images:
+        for layer in image.layers:
+            place = (image.image_id, layer.position)
+            known[place] = known.get(place, False) or layer.layer is not None
+    return len({image for (image, _), is_known in known.items() if not is_known})
+
+
+def _compressed_bytes(layer: FoundLayer, state: LayerState) -> int | None:
+    """Size of the layer's blob in its source; None if the source has none."""
+    if layer.blob is not None:
+        return layer.blob.size
+    # the blob is there, but could not be opened: its size is the one that the manifest gives
+    return layer.claimed_bytes if state is LayerState.BROKEN else None
 
 
 def _scanned_container(

@@ -5,16 +5,25 @@ import fnmatch
 import os
 import posixpath
 import stat
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from dedupe.errors import SourceError, reason_of
 from dedupe.host.links import NamedRoots
-from dedupe.host.objects import ObjectListing, public_address
+from dedupe.host.objects import ObjectListing, is_address, public_address
 from dedupe.host.places import absolute_place, place_text
 from dedupe.host.trees import list_statuses
-from dedupe.model.images import FoundImage, FoundSource, Inode, Platform, Problem
+from dedupe.model.images import (
+    UNREAD_KINDS,
+    FoundImage,
+    FoundSource,
+    Inode,
+    Platform,
+    Problem,
+)
 from dedupe.model.paths import printable
 from dedupe.sources.digest_names import ALGORITHMS, is_blob_file, store_of_blobs
 from dedupe.sources.documents.layer_tar import LayerTar
@@ -25,8 +34,10 @@ from dedupe.sources.holders.archive import open_archive
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder, store_folders
 from dedupe.sources.interface import Candidate, Contents, Descent, Holder, Source
-from dedupe.sources.source_types import SOURCE_TYPES
+from dedupe.sources.source_types import LOOKED_FOR, SOURCE_TYPES
 
+#: what a search finds: layouts and folders of blobs are read at its end
+_Item = Problem | OciLayout | BlobFolder | tuple[Source, Contents]
 _ARCHIVE_SUFFIXES = (".tar", ".tgz", ".tar.gz", ".tar.zst", ".tar.xz", ".tar.bz2", ".oci")
 
 
@@ -63,7 +74,9 @@ def discover(
     named = [absolute_place(place) for place in places]
     paths = [place for place in named if isinstance(place, Path)]
     blob_folders = [Path(absolute_place(folder)) for folder in blobs]
-    search = _SourceSearch(paths, NamedRoots([*paths, *also, *blob_folders]))
+    # absolute links may go through a path as it was named
+    as_named = [Path(place) for place in places if not is_address(str(place))]
+    search = _SourceSearch(paths, NamedRoots([*paths, *as_named, *also, *blob_folders]))
     for folder in blob_folders:
         search.add_blob_folder(folder)
     for place in named:
@@ -73,6 +86,38 @@ def discover(
         else:
             search.search_objects(place)
     yield from search.results(selection)
+
+
+@dataclass(slots=True)
+class _LeftOut:
+    """What a search has left out at one place."""
+
+    links: int = 0
+    files: int = 0
+    #: whether a part of it was searched already, as part of another place
+    searched_before: bool = False
+
+    def description(self, unread: Mapping[str, int]) -> str:
+        """What there is instead of sources; ``unread`` counts roots that are not read, by kind."""
+        found = [f"{kind} ({count} recognised, not read)" for kind, count in sorted(unread.items())]
+        if self.links == 1:
+            found.append("1 link, not followed")
+        elif self.links:
+            found.append(f"{self.links} links, none of them followed")
+        if self.files:
+            found.append("1 other file" if self.files == 1 else f"{self.files} other files")
+        return ", ".join(found) or "no files and no links"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder that the user named."""
+
+    path: Path
+    #: range of what was found in it
+    start: int
+    end: int
+    left_out: _LeftOut
 
 
 class _SourceSearch:
@@ -87,8 +132,12 @@ class _SourceSearch:
         self._pool = BlobPool()
         #: files named by digests that no source has: path of the first below a folder, and counts
         self._loose: dict[Path, LooseBlobs] = {}
+        #: folders that the user named, and what was found in each
+        self._places: list[_Place] = []
+        #: links and other files that were left out at the place that is being searched
+        self._left_out = _LeftOut()
         #: what was found, in order; layouts and folders of blobs are read at the end
-        self._found: list[Problem | OciLayout | BlobFolder | tuple[Source, Contents]] = []
+        self._found: list[_Item] = []
 
     def add_blob_folder(self, folder: Path) -> None:
         """Let layouts use the blobs of a folder that the user named as such."""
@@ -125,7 +174,9 @@ class _SourceSearch:
             )
             return
         if stat.S_ISDIR(status.st_mode):
+            start, self._left_out = len(self._found), _LeftOut()
             self._search_folder(path)
+            self._places.append(_Place(path, start, len(self._found), self._left_out))
         elif stat.S_ISREG(status.st_mode):
             self._search_file(path, named=True)
         else:
@@ -162,7 +213,15 @@ class _SourceSearch:
             if isinstance(item, OciLayout)
         }
         read: list[Problem | tuple[Source, Contents]] = []
+        moved = [
+            folder
+            for _, contents in (*layouts.values(), *filter(_is_read, self._found))
+            for folder in contents.moved
+        ]
         for number, item in enumerate(self._found):
+            if _is_inside(_location_of(item), moved):
+                # it is a folder of a store, which has read it
+                continue
             if isinstance(item, OciLayout):
                 read.append(layouts[number])
             elif not isinstance(item, BlobFolder):
@@ -171,8 +230,37 @@ class _SourceSearch:
                 read.append((item, item.read_contents()))
             else:
                 self._loose_in(item.holder.root).add_folder(item.holder)
-        read += [loose.problem(place_text(folder)) for folder, loose in self._loose.items()]
+        read += [
+            loose.problem(place_text(folder))
+            for folder, loose in self._loose.items()
+            if not _is_inside(place_text(folder), moved)
+        ]
+        for place in self._places:
+            # a folder with a part of a store is not without anything
+            if not any(folder.is_relative_to(place.path) for folder in moved):
+                read += self._nothing_found(place)
         yield from found_sources(read, selection.wants)
+
+    def _nothing_found(self, place: "_Place") -> list[Problem]:
+        """The error of a place with nothing to read, unless another problem explains it."""
+        unread: Counter[str] = Counter()
+        for item in self._found[place.start : place.end]:
+            if isinstance(item, Problem | OciLayout):
+                return []
+            if isinstance(item, BlobFolder):
+                # it is used by a layout, or else a problem of its own
+                return []
+            source, contents = item
+            if source.kind in UNREAD_KINDS:
+                unread[source.kind] += 1
+            elif not contents.unused:
+                return []
+        explained = any(folder.is_relative_to(place.path) for folder in self._loose)
+        if explained or place.left_out.searched_before:
+            return []
+        found = place.left_out.description(unread)
+        message = f"nothing that can be read: {found}; looked for {LOOKED_FOR}"
+        return [Problem(place_text(place.path), "nothing-found", message)]
 
     def _search_folder(self, folder: Path) -> None:
         try:
@@ -182,8 +270,12 @@ class _SourceSearch:
             self._add_problem(folder, "permission-denied", f"cannot be read: {reason_of(error)}")
             return
         if not self._is_new(status):
+            self._left_out.searched_before = True
             return
         sources = self._recognise(place_text(folder), FolderHolder(folder, self._roots))
+        names = {name for name, _ in entries}
+        if not sources and "oci-layout" in names and "index.json" not in names:
+            self._loose_in(folder)
         for source in sources:
             self._add(source)
         descents = [source.descent() for source in sources]
@@ -196,7 +288,12 @@ class _SourceSearch:
                 if stat.S_ISDIR(status.st_mode):
                     self._search_folder(folder / name)
                 elif stat.S_ISREG(status.st_mode):
+                    self._left_out.files += 1
                     self._search_file(folder / name, status.st_size)
+                elif stat.S_ISLNK(status.st_mode):
+                    self._left_out.links += 1
+                else:
+                    self._left_out.files += 1
 
     def _search_file(self, path: Path, size_bytes: int = 0, *, named: bool = False) -> None:
         """Search a file; below a named folder, files that are not archives are left out.
@@ -262,6 +359,20 @@ def name_below(location: str, place: str) -> str:
     for suffix in _ARCHIVE_SUFFIXES:
         name = name.removesuffix(suffix) or name
     return name
+
+
+def _is_read(item: _Item) -> TypeGuard[tuple[Source, Contents]]:
+    return isinstance(item, tuple)
+
+
+def _location_of(item: _Item) -> str:
+    if isinstance(item, Problem):
+        return item.subject
+    return item[0].location if isinstance(item, tuple) else item.location
+
+
+def _is_inside(location: str, folders: Sequence[Path]) -> bool:
+    return any(f"{location}/".startswith(f"{place_text(folder)}/") for folder in folders)
 
 
 def _enters(descent: Descent, name: str) -> bool:

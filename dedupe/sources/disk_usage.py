@@ -1,19 +1,25 @@
 """Disk usage of a store by its parts: layers, containers, the rest.
 
-One walk over everything below the store's root, like ``du -x``: it follows no link and enters no
-other file system. An inode counts once, for the part with its first name. Shared extents of files
-count once too, if the file system can list them.
+One walk over everything below the store's root, like ``du -x`` of each of its devices. The store's
+own folders are entered on any device, and where they are if a link is in their place. No other link
+is followed, and no other mount is entered: merged views, volumes on a server, shared memory. An
+inode counts once, for the part with its first name. Shared extents of files count once too, if the
+file system can list them.
 """
 
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dedupe.errors import SourceError, reason_of
 from dedupe.host.extents import RangeSet, may_share, shared_extents
+from dedupe.host.links import Place
+from dedupe.host.mounts import mounts_below
+from dedupe.host.store_root import StoreRoot
 from dedupe.host.trees import MAX_DEPTH, open_entry, open_folder
 from dedupe.model.images import FoundLayer, TreeRef
 from dedupe.model.paths import path_text
@@ -43,6 +49,10 @@ class DiskUsage:
     parts: dict[str, PartBytes] = field(default_factory=dict)
     #: folders that could not be read: path of the first, its error, and how many there are
     unread: tuple[str, str, int] | None = None
+    #: mounts that were left out: path, and type of the file system
+    foreign: dict[str, str] = field(default_factory=dict)
+    #: errors of own folders that are links out of what the user named: path, error
+    refused: dict[str, SourceError] = field(default_factory=dict)
 
     def of(self, part: str) -> PartBytes:
         """Bytes of this part; zero if it was not found."""
@@ -53,12 +63,23 @@ class DiskUsage:
         """Disk usage of everything below the root."""
         return sum(part.allocated_bytes for part in self.parts.values())
 
-    def report_unread(self, contents: Contents) -> None:
-        """Add a problem if folders could not be read, so that figures lack them."""
+    def report(self, contents: Contents) -> None:
+        """Add problems of folders that could not be read, and a note if mounts were left out."""
+        for path, error in self.refused.items():
+            contents.add_error(path, error)
+        if self.foreign:
+            kinds = Counter(self.foreign.values())
+            listed = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+            counted = "1 mount is" if len(self.foreign) == 1 else f"{len(self.foreign)} mounts are"
+            contents.add_note(
+                min(self.foreign),
+                "foreign-mounts",
+                f"{counted} not part of the store and not counted in disk usage ({listed})",
+            )
         if self.unread is not None:
             path, reason, count = self.unread
             more = f" (and {count - 1} more folders)" if count > 1 else ""
-            contents.add_open_error(
+            contents.add_unseen_open(
                 path,
                 SourceError(
                     f"cannot be read: {reason}{more}: not counted in disk usage; "
@@ -68,16 +89,36 @@ class DiskUsage:
             )
 
 
-def measure_parts(root: Path, parts: Mapping[str, str | None]) -> DiskUsage:
+def measure_parts(
+    root: StoreRoot,
+    parts: Mapping[str, str | None],
+    *,
+    below: tuple[str, ...] = (),
+    own: Collection[str] = (),
+) -> DiskUsage:
     """Walk a store and add up the bytes of its parts.
 
-    ``parts`` maps folders, by path below ``root`` with slashes, to the name of their part. A folder
-    that is not in it belongs to the part of the folder above. None leaves a folder out.
-    Raises SourceError ``blob-missing``, ``permission-denied`` or ``not-a-folder`` if the root
+    ``parts`` maps folders, by path with slashes, to the name of their part. A folder that is not in
+    it belongs to the part of the folder above. None leaves a folder out. Paths are those below the
+    folder ``below`` of ``root``, which is where the walk begins. ``own`` has paths of folders that
+    may be links or mounts; so may all folders above them and above those in ``parts``.
+    Raises SourceError ``blob-missing``, ``permission-denied`` or ``not-a-folder`` if the folder
     cannot be opened.
     """
-    top = open_folder(root, ())
-    walk = _UsageWalk(top, parts, sharing=may_share(root))
+    place = root.find(*below)
+    folders = _with_folders_above((*own, *(name.rpartition("/")[0] for name in parts)))
+    moved: dict[str, Place] = {}
+    refused: dict[str, SourceError] = {}
+    # a folder before those in it, which may be reached through it
+    for path in sorted(folders):
+        names = (*below, *path.split("/"))
+        try:
+            if root.is_link(*names) or names in root.moved:
+                moved[path] = root.find(*names)
+        except SourceError as error:
+            refused[path] = error
+    walk = _UsageWalk(place, parts, moved, folders)
+    walk.usage.refused = refused
     try:
         walk.measure()
     finally:
@@ -86,17 +127,16 @@ def measure_parts(root: Path, parts: Mapping[str, str | None]) -> DiskUsage:
 
 
 def set_allocated_bytes(
-    contents: Contents, root: Path, usage: DiskUsage, part_of: Callable[[tuple[str, ...]], str]
+    contents: Contents, usage: DiskUsage, part_of: Callable[[TreeRef], str | None]
 ) -> None:
-    """Set the disk usage of each unpacked layer and writable branch below ``root``.
+    """Set the disk usage of each unpacked layer and writable branch of the store.
 
-    ``part_of`` returns the part that a tree's folder is in.
+    ``part_of`` returns the part that a tree's folder is in; None if it is in another store.
     """
 
     def allocated(tree: TreeRef | None) -> int | None:
-        if tree is None or tree.root != root:
-            return None
-        return usage.of(part_of(tree.parts)).allocated_bytes
+        part = part_of(tree) if tree is not None else None
+        return usage.of(part).allocated_bytes if part is not None else None
 
     def measured(layer: FoundLayer) -> FoundLayer:
         return replace(layer, allocated_bytes=allocated(layer.tree))
@@ -111,58 +151,131 @@ def set_allocated_bytes(
     ]
 
 
+@dataclass(slots=True)
+class _OpenFolder:
+    """A folder that the walk is in."""
+
+    descriptor: int
+    #: path below the root of the walk
+    path: str
+    part: str
+    #: absolute path without links, as the table of mounts has it
+    real: bytes
+    device: int
+    entries: "Iterator[os.DirEntry[str]]"
+    #: extents of its file system that were counted; None if files cannot share any
+    extents: RangeSet | None
+
+
 class _UsageWalk:
     """Walks a store and fills ``usage``; the caller closes it."""
 
-    def __init__(self, top: int, parts: Mapping[str, str | None], *, sharing: bool) -> None:
+    def __init__(
+        self,
+        place: Place,
+        parts: Mapping[str, str | None],
+        moved: Mapping[str, Place],
+        own: Collection[str],
+    ) -> None:
         self.usage = DiskUsage()
         self._parts = parts
+        self._moved = moved
+        self._own = own
         self._inodes: set[tuple[int, int]] = set()
-        self._shared = RangeSet() if sharing else None
-        status = os.fstat(top)
-        self._device = status.st_dev
-        self._add(OTHER, status)
-        self._open = [(top, "", OTHER, self._entries(top, ""))]
+        #: folders that were entered, if a link may lead to one that is walked anyway
+        self._folders: set[tuple[int, int]] = set()
+        self._extents: dict[int, RangeSet] = {}
+        self._mounts: dict[bytes, str] = {}
+        self._open: list[_OpenFolder] = []
+        self._begin("", OTHER, place)
 
     def close(self) -> None:
-        for folder, *_ in self._open:
-            os.close(folder)
+        for folder in self._open:
+            os.close(folder.descriptor)
 
     def measure(self) -> None:
         while self._open:
-            folder, path, part, entries = self._open[-1]
-            entry = next(entries, None)
+            folder = self._open[-1]
+            entry = next(folder.entries, None)
             if entry is None:
                 self._open.pop()
-                os.close(folder)
+                os.close(folder.descriptor)
                 continue
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError:
                 # deleted after its folder was listed
                 continue
-            below = f"{path}/{entry.name}" if path else entry.name
+            below = f"{folder.path}/{entry.name}" if folder.path else entry.name
             if stat.S_ISDIR(status.st_mode):
-                self._enter_folder(folder, entry.name, below, self._parts.get(below, part), status)
-            else:
-                self._add_file(folder, entry.name, part, status)
+                self._enter_folder(folder, entry.name, below, status)
+                continue
+            self._add_file(folder, entry.name, status)
+            if below in self._moved:
+                part = self._parts.get(below, folder.part)
+                if part is not None:
+                    self._begin(below, part, self._moved[below])
+
+    def _begin(self, path: str, part: str, place: Place) -> None:
+        """Enter a folder at a place of its own: the root, or one that a link leads to."""
+        real = os.fsencode(os.path.realpath(place.root.joinpath(*place.parts)))
+        try:
+            descriptor = open_folder(*place)
+        except SourceError:
+            if not path:
+                raise
+            self._add_unread(path, OSError(errno.ENOTDIR, "not a folder any more"))
+            return
+        self._mounts |= mounts_below(real)
+        self._push(descriptor, path, part, real, self._extents_of(descriptor, real))
+
+    def _push(
+        self, descriptor: int, path: str, part: str, real: bytes, extents: RangeSet | None
+    ) -> None:
+        status = os.fstat(descriptor)
+        if self._moved:
+            inode = (status.st_dev, status.st_ino)
+            if inode in self._folders:
+                os.close(descriptor)
+                return
+            self._folders.add(inode)
+        self._add(part, status)
+        entries = self._entries(descriptor, path)
+        self._open.append(
+            _OpenFolder(descriptor, path, part, real, status.st_dev, entries, extents)
+        )
+
+    def _extents_of(self, descriptor: int, real: bytes) -> RangeSet | None:
+        if not may_share(Path(os.fsdecode(real))):
+            return None
+        return self._extents.setdefault(os.fstat(descriptor).st_dev, RangeSet())
 
     def _enter_folder(
-        self, folder: int, name: str, path: str, part: str | None, status: os.stat_result
+        self, above: _OpenFolder, name: str, path: str, status: os.stat_result
     ) -> None:
-        elsewhere = status.st_dev != self._device and status.st_ino != _SUBVOLUME
-        if part is None or elsewhere:
+        part = self._parts.get(path, above.part)
+        if part is None:
             return
-        self._add(part, status)
+        real = above.real.rstrip(b"/") + b"/" + os.fsencode(name)
+        elsewhere = status.st_dev != above.device and status.st_ino != _SUBVOLUME
+        if (elsewhere or real in self._mounts) and path not in self._own:
+            kind = self._mounts.get(real, "another file system")
+            self.usage.foreign[path_text(os.fsencode(path))] = kind
+            return
         if len(self._open) >= MAX_DEPTH:
+            self._add(part, status)
             self._add_unread(path, OSError(errno.ENAMETOOLONG, f"nested deeper than {MAX_DEPTH}"))
             return
         try:
-            deeper = open_entry(folder, name)
+            deeper = open_entry(above.descriptor, name)
         except OSError as error:
+            self._add(part, status)
             self._add_unread(path, error)
             return
-        self._open.append((deeper, path, part, self._entries(deeper, path)))
+        extents = above.extents
+        if status.st_dev != above.device and status.st_ino != _SUBVOLUME:
+            extents = self._extents_of(deeper, real)
+        self._push(deeper, path, part, real, extents)
 
     def _entries(self, folder: int, path: str) -> "Iterator[os.DirEntry[str]]":
         try:
@@ -172,17 +285,19 @@ class _UsageWalk:
             self._add_unread(path, error)
             return iter(())
 
-    def _add_file(self, folder: int, name: str, part: str, status: os.stat_result) -> None:
+    def _add_file(self, folder: _OpenFolder, name: str, status: os.stat_result) -> None:
         if status.st_nlink > 1:
             inode = (status.st_dev, status.st_ino)
             if inode in self._inodes:
                 return
             self._inodes.add(inode)
-        totals = self._add(part, status)
+        totals = self._add(folder.part, status)
         if stat.S_ISREG(status.st_mode):
             totals.file_bytes += status.st_size
-            if self._shared is not None and status.st_blocks:
-                totals.allocated_bytes -= self._counted_before(folder, name, self._shared)
+            if folder.extents is not None and status.st_blocks:
+                totals.allocated_bytes -= self._counted_before(
+                    folder.descriptor, name, folder.extents
+                )
 
     def _counted_before(self, folder: int, name: str, shared: RangeSet) -> int:
         """Return how many bytes of this file were counted as extents of another."""
@@ -211,3 +326,13 @@ class _UsageWalk:
             0,
         )
         self.usage.unread = (first, reason, count + 1)
+
+
+def _with_folders_above(paths: Collection[str]) -> set[str]:
+    """These paths, and those of all folders above them."""
+    found: set[str] = set()
+    for path in paths:
+        while path and path not in found:
+            found.add(path)
+            path = path.rpartition("/")[0]
+    return found

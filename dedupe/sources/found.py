@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from dedupe.model.identity import Digest, ImageID
-from dedupe.model.images import FoundImage, FoundSource, Inode, Problem, StoredBlob
+from dedupe.model.images import FoundImage, FoundOther, FoundSource, Inode, Problem, StoredBlob
 from dedupe.sources.interface import Contents, Source
 
 
@@ -63,6 +63,8 @@ def _found_source(
 ) -> FoundSource:
     blobs, unpacked = contents.blobs or [], contents.unpacked
     own = files.uncounted(blobs)
+    others = _measured(contents.others, blobs) if contents.blobs is not None else contents.others
+    _report_caches(others, contents)
     unseen = _unseen_text(contents.unseen_references)
     # a blob that nothing seems to need may be needed by what could not be read
     orphan_blob_bytes = None if unseen else _orphan_bytes(own, contents.referenced, files.needed)
@@ -72,7 +74,7 @@ def _found_source(
         location=source.location,
         kind=source.kind,
         images=[image for image in _merge_names(contents.images) if wants(image)],
-        others=contents.others,
+        others=others,
         blobs=blobs,
         problems=contents.all_problems(),
         containers=contents.containers,
@@ -82,6 +84,30 @@ def _found_source(
         unseen_references=unseen,
         allocated_bytes=unpacked.allocated_bytes if unpacked else None,
         other_bytes=unpacked.other_bytes if unpacked else contents.other_bytes,
+    )
+
+
+def _measured(others: list[FoundOther], blobs: list[StoredBlob]) -> list[FoundOther]:
+    """The same with the bytes that the source has of each."""
+    sizes = {blob.digest: blob.stored_bytes for blob in blobs if blob.digest is not None}
+    return [
+        replace(other, stored_bytes=sum(sizes.get(digest, 0) for digest in other.blobs))
+        for other in others
+    ]
+
+
+def _report_caches(others: list[FoundOther], contents: Contents) -> None:
+    """Say that some manifests are build caches: otherwise nothing shows what their bytes are."""
+    caches = [other for other in others if other.kind == "cache"]
+    if not caches:
+        return
+    needed = frozenset[Digest]().union(*(cache.blobs for cache in caches))
+    size = sum(blob.stored_bytes for blob in contents.blobs or () if blob.digest in needed)
+    names = dict.fromkeys(name for cache in caches for name in cache.names)
+    contents.add_note(
+        next(iter(names), caches[0].digest or ""),
+        "build-cache",
+        f"{len(caches)} manifests are build caches of BuildKit, not images: {size:,} bytes",
     )
 
 

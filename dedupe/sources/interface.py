@@ -31,6 +31,8 @@ from dedupe.sources.refused_links import problem_of_links
 if TYPE_CHECKING:
     from dedupe.sources.documents.shared_blobs import BlobPool
 
+#: code of a link that leads out of what the user named
+_REFUSED_LINK = "link-refused"
 #: called with the name of each entry that a listing leaves out, and the reason
 OnFailure = Callable[[str, SourceError], None]
 
@@ -146,6 +148,8 @@ class Contents:
     unused: bool = False
     #: files of other sources that this one refers to, through links or as shared blobs
     borrowed: set[Inode] = field(default_factory=set)
+    #: folders of the source that are elsewhere, where links in their places lead
+    moved: set[Path] = field(default_factory=set)
     #: links that lead out of what was scanned, by name
     refused_links: dict[str, LinkOutsideError] = field(default_factory=dict)
 
@@ -153,12 +157,13 @@ class Contents:
         """Keep an error as a problem, so that the rest can be read.
 
         ``blob`` is the digest of the blob or document that has it: it is then one problem, however
-        many images need the blob.
+        many images need the blob. A folder that is a link is one problem too: it hides everything
+        in its place.
         """
         if isinstance(error, LinkOutsideError):
             # a layout may have thousands of them
             self.refused_links[error.name] = error
-        else:
+        elif error.code != _REFUSED_LINK or not self._has_message(error):
             self.problems.append(Problem(subject, error.code, error.message, blob=blob))
 
     def add_unseen(self, subject: str, error: SourceError, blob: str | None = None) -> None:
@@ -167,16 +172,27 @@ class Contents:
         What the source seems not to need may then be needed. ``blob`` is as in ``add_error``.
         """
         self.add_error(subject, error, blob)
-        self.unseen_references.append(f"{subject}: {error.message}")
+        self.hide_references(subject, error)
 
-    def add_open_error(self, subject: str, error: SourceError) -> None:
+    def hide_references(self, subject: str, error: SourceError) -> None:
+        """Say that references could not be read because of an error that is a problem already."""
+        reason = f"{subject}: {error.message}"
+        if reason not in self.unseen_references:
+            self.unseen_references.append(reason)
+
+    def add_open_error(self, subject: str, error: SourceError, blob: str | None = None) -> None:
         """Keep an error of opening a file or folder of the store as a problem.
 
         ``permission-denied`` is kept once: if a user may not read one file of a store, it is the
-        same for all of them.
+        same for all of them. ``blob`` is as in ``add_error``.
         """
         if error.code != "permission-denied" or not self.has_problem(error.code):
-            self.add_error(subject, error)
+            self.add_error(subject, error, blob)
+
+    def add_unseen_open(self, subject: str, error: SourceError) -> None:
+        """As ``add_open_error``, of a file or folder that may hold references."""
+        self.add_open_error(subject, error)
+        self.hide_references(subject, error)
 
     def add_note(self, subject: str, code: str, message: str, blob: str | None = None) -> None:
         """Keep a problem that leaves all figures right; ``blob`` is as in ``add_error``."""
@@ -185,6 +201,9 @@ class Contents:
     def has_problem(self, code: str) -> bool:
         """Whether there is a problem with this code."""
         return any(problem.code == code for problem in self.problems)
+
+    def _has_message(self, error: SourceError) -> bool:
+        return any(problem.message == error.message for problem in self.problems)
 
     def all_problems(self) -> list[Problem]:
         """All problems; links that are not followed are one, however many these are."""

@@ -13,6 +13,13 @@ from dedupe.sources.documents.layout import OciArchive, OciLayout
 from dedupe.sources.documents.registry import Registry
 from dedupe.sources.documents.shared_blobs import BlobFolder
 from dedupe.sources.interface import Source
+from dedupe.sources.unread import (
+    BuildKitRoot,
+    NydusRoot,
+    SnapshotterRoot,
+    SociRoot,
+    StargzRoot,
+)
 
 #: in order of precedence: unless its ``descent`` says otherwise, the first kind that recognises a
 #: candidate is the only one
@@ -24,6 +31,13 @@ SOURCE_TYPES: tuple[type[Source], ...] = (
     # before DockerStore, which takes any folder with docker's folders if it cannot be read
     ContainersStorage,
     DockerStore,
+    # roots that are not read come before formats that their files look like
+    BuildKitRoot,
+    # each is more special than the next one
+    SociRoot,
+    StargzRoot,
+    NydusRoot,
+    SnapshotterRoot,
     # a layout may be beside a registry's folder ``docker``
     Registry,
     OciLayout,
@@ -35,4 +49,11 @@ SOURCE_TYPES: tuple[type[Source], ...] = (
     OciArchive,
     # any other tar
     LayerTar,
+)
+
+#: what shows each kind, for the user whose folder has none of them
+LOOKED_FOR = (
+    "docker (image/<driver>), containerd (io.containerd.*), podman (<driver>-images), "
+    "registry (docker/registry/v2), image layout (oci-layout, index.json), dir: (version, "
+    "manifest.json), archives (.tar); not read: buildkit, soci, stargz, nydus"
 )

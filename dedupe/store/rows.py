@@ -89,6 +89,7 @@ def _other_row(scan: str, source: str, other: FoundOther) -> Row:
         "digest": other.digest,
         "kind": other.kind,
         "names": list(other.names),
+        "stored_bytes": other.stored_bytes,
         **_details(ImageDetails(other.platform)),
         "store_id": None,
     }
@@ -103,6 +104,8 @@ def _image_row(scan: str, image: ScannedImage) -> Row:
         "digest": found.digest,
         "kind": "image",
         "names": list(found.names),
+        # an image's bytes are those of its layers
+        "stored_bytes": None,
         **_details(found.details),
         "store_id": found.store_id,
     }
@@ -128,6 +131,7 @@ def _layer_rows(scan: str, image: ScannedImage) -> list[Row]:
             "compressed_bytes": layer.compressed_bytes,
             "created_by": layer.created_by,
             "state": layer.state.value,
+            "problem": layer.problem,
             "allocated_bytes": layer.allocated_bytes,
         }
         for layer in image.layers
@@ -142,4 +146,6 @@ def _problem_row(scan: str, problem: ProblemRow) -> Row:
         "code": problem.code,
         "message": problem.message,
         "severity": problem.severity.value,
+        "blob": problem.blob,
+        "images": list(problem.images),
     }

@@ -7,14 +7,24 @@
 --           names                   VARCHAR[]  sorted
 --           image_id                VARCHAR    config digest as computed
 --           digest                  VARCHAR    smallest manifest digest; null if none
---           content_bytes           BIGINT     files of its own layers
---           shadowed_bytes          BIGINT     of these, bytes that are shadowed
---           efficiency              DOUBLE     (content - shadowed) / content; 1 if both are 0
---           shadowed_percent        DOUBLE     100 - 100 × efficiency
---           upper_shadowed_bytes    BIGINT     the same for its own layers above the lowest layer
---           upper_shadowed_percent  DOUBLE     percent of the content of these layers
---           base_shadowed_bytes     BIGINT     files of base layers that its own layers hide
--- Source:   docs/check.md, "Rules"; docs/measures.md, "Bytes of one image"
+--           content_bytes           BIGINT     files of its own layers; null if the image is
+--                                              incomplete
+--           shadowed_bytes          BIGINT     of these, bytes that are shadowed; null if the image
+--                                              is incomplete
+--           efficiency              DOUBLE     (content - shadowed) / content; 1 if both are 0;
+--                                              null if the image is incomplete
+--           shadowed_percent        DOUBLE     100 - 100 × efficiency; null if the image is
+--                                              incomplete
+--           upper_shadowed_bytes    BIGINT     the same for its own layers above the lowest layer;
+--                                              null if the image is incomplete
+--           upper_shadowed_percent  DOUBLE     percent of the content of these layers; null if the
+--                                              image is incomplete
+--           base_shadowed_bytes     BIGINT     files of base layers that its own layers hide; null
+--                                              if the image is incomplete
+--           codes                   VARCHAR[]  problems because of which the image is incomplete;
+--                                              empty if it is complete
+-- Source:   docs/check.md, "Rules"; docs/measures.md, "Bytes of one image",
+--           "Rules that cannot judge"
 WITH own_node AS (
     SELECT * FROM own_nodes('node', 'stack', $base_images, $base_layers)
 ),
@@ -56,9 +66,14 @@ shadows AS (
     GROUP BY stack.image_id
 ),
 
+reasons AS (
+    SELECT image_id, list_sort(list(DISTINCT code)) AS codes FROM unread GROUP BY image_id
+),
+
 sums AS (
     SELECT
         image.*,
+        coalesce(reasons.codes, []) AS codes,
         coalesce(contents.content_bytes, 0)::BIGINT AS content_bytes,
         coalesce(contents.upper_bytes, 0)::BIGINT AS upper_content_bytes,
         coalesce(shadows.own_bytes, 0)::BIGINT AS shadowed_bytes,
@@ -67,6 +82,7 @@ sums AS (
     FROM image
     LEFT JOIN contents USING (image_id)
     LEFT JOIN shadows USING (image_id)
+    LEFT JOIN reasons USING (image_id)
     WHERE NOT image.is_cache
 )
 
@@ -75,14 +91,23 @@ SELECT
     names,
     image_id,
     digest,
-    content_bytes,
-    shadowed_bytes,
-    coalesce((content_bytes - shadowed_bytes)::DOUBLE / nullif(content_bytes, 0), 1) AS efficiency,
-    coalesce(100 * shadowed_bytes::DOUBLE / nullif(content_bytes, 0), 0) AS shadowed_percent,
-    upper_shadowed_bytes,
-    coalesce(
-        100 * upper_shadowed_bytes::DOUBLE / nullif(upper_content_bytes, 0), 0
+    if(complete, content_bytes, NULL) AS content_bytes,
+    if(complete, shadowed_bytes, NULL) AS shadowed_bytes,
+    if(
+        complete,
+        coalesce((content_bytes - shadowed_bytes)::DOUBLE / nullif(content_bytes, 0), 1),
+        NULL
+    ) AS efficiency,
+    if(
+        complete, coalesce(100 * shadowed_bytes::DOUBLE / nullif(content_bytes, 0), 0), NULL
+    ) AS shadowed_percent,
+    if(complete, upper_shadowed_bytes, NULL) AS upper_shadowed_bytes,
+    if(
+        complete,
+        coalesce(100 * upper_shadowed_bytes::DOUBLE / nullif(upper_content_bytes, 0), 0),
+        NULL
     ) AS upper_shadowed_percent,
-    base_shadowed_bytes
+    if(complete, base_shadowed_bytes, NULL) AS base_shadowed_bytes,
+    codes
 FROM sums
-ORDER BY shadowed_bytes DESC, image, image_id;
+ORDER BY shadowed_bytes DESC NULLS LAST, image, image_id;

@@ -2,10 +2,13 @@
 -- Grain:    one row
 -- Params:   $ignored  VARCHAR  regular expression of paths that do not count; null for none
 -- Columns:  layer_bytes        BIGINT  content of distinct layers
---           duplicate_bytes    BIGINT  duplicate content, without ignored paths
---           duplicate_percent  DOUBLE  percent of layer_bytes; 0 without layers
+--           duplicate_bytes    BIGINT  duplicate content, without ignored paths; at least this if
+--                                      images are incomplete
+--           duplicate_percent  DOUBLE  percent of layer_bytes; 0 without layers; null if images are
+--                                      incomplete
 --           incomplete_images  BIGINT  images with a layer that could not be read
--- Source:   docs/check.md, "Rules"; docs/measures.md, "Duplicate content"
+-- Source:   docs/check.md, "Rules"; docs/measures.md, "Duplicate content",
+--           "Rules that cannot judge"
 WITH copies AS (
     SELECT any_value(size_bytes) * (count(*) - 1) AS duplicate_bytes
     FROM item
@@ -21,12 +24,16 @@ sums AS (
             WHERE layer IN (SELECT layer FROM node)
         ) AS layer_bytes,
         (SELECT coalesce(sum(duplicate_bytes), 0)::BIGINT FROM copies) AS duplicate_bytes,
-        (SELECT count(*) FROM image WHERE NOT complete) AS incomplete_images
+        (SELECT count(*) FROM image WHERE NOT complete AND NOT is_cache) AS incomplete_images
 )
 
 SELECT
     layer_bytes,
     duplicate_bytes,
-    coalesce(100 * duplicate_bytes::DOUBLE / nullif(layer_bytes, 0), 0) AS duplicate_percent,
+    if(
+        incomplete_images = 0,
+        coalesce(100 * duplicate_bytes::DOUBLE / nullif(layer_bytes, 0), 0),
+        NULL
+    ) AS duplicate_percent,
     incomplete_images
 FROM sums;

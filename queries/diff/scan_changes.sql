@@ -7,8 +7,9 @@
 --           change      VARCHAR  appeared, gone, grew, shrank, moved
 --           name        VARCHAR  name; of a layer, its build step, null if the config gives none
 --           old_bytes   BIGINT   stored bytes of a source, content of an image or layer; null if
---                                not in the old scan
---           new_bytes   BIGINT   the same at the new scan; null if not in the new scan
+--                                not in the old scan, or if an image is incomplete
+--           new_bytes   BIGINT   the same at the new scan; null if not in the new scan, or if an
+--                                image is incomplete
 --           old_id      VARCHAR  image ID or chain ID; null for a source, or if not in the old scan
 --           new_id      VARCHAR  image ID or chain ID; null for a source, or if not in the new scan
 --           source      VARCHAR  location of a source or a name; null for others
@@ -49,7 +50,10 @@ places AS (
 ),
 
 sizes AS (
-    SELECT image_id, sum(content_bytes)::BIGINT AS content_bytes
+    SELECT
+        image_id,
+        if(bool_and(content_bytes IS NOT NULL), sum(content_bytes), NULL)::BIGINT AS content_bytes,
+        TRUE AS has_layers
     FROM (
         SELECT image_id, position, max(content_bytes) AS content_bytes
         FROM places
@@ -66,7 +70,9 @@ seen_images AS (
         coalesce(
             min(list_min(images.names)), min(images.digest), images.image_id
         ) AS name,
-        coalesce(any_value(sizes.content_bytes), 0) AS content_bytes
+        if(
+            any_value(sizes.has_layers) IS NULL, 0, any_value(sizes.content_bytes)
+        ) AS content_bytes
     FROM images
     LEFT JOIN sizes USING (image_id)
     WHERE images.scan IN ($old, $new) AND images.kind = 'image'

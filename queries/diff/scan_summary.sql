@@ -9,6 +9,10 @@
 --           new_stored_bytes           BIGINT   the same at the new scan
 --           old_images                 BIGINT   images, each once
 --           new_images                 BIGINT   the same at the new scan
+--           old_incomplete_images      BIGINT   of these, images with a layer that could not be
+--                                               read; unless both are 0, figures of unpacked bytes
+--                                               are of what was read
+--           new_incomplete_images      BIGINT   the same at the new scan
 --           images_appeared            BIGINT   images that only the new scan has
 --           images_gone                BIGINT   images that only the old scan has
 --           names_moved                BIGINT   names that moved to another image
@@ -71,6 +75,24 @@ sums AS (
     GROUP BY granularity
 ),
 
+unread AS (
+    SELECT DISTINCT scan, image_id
+    FROM (
+        SELECT scan, image_id
+        FROM image_layers
+        WHERE scan IN ($old, $new)
+        GROUP BY scan, image_id, position
+        HAVING bool_and(layer IS NULL)
+    ) AS positions
+),
+
+incomplete AS (
+    SELECT
+        count(*) FILTER (WHERE scan = $old) AS old_images,
+        count(*) FILTER (WHERE scan = $new) AS new_images
+    FROM unread
+),
+
 named AS (
     SELECT DISTINCT scan, source, image_id, unnest(names) AS name
     FROM images
@@ -107,6 +129,8 @@ SELECT
     stored.new_bytes AS new_stored_bytes,
     coalesce(found.old_units, 0) AS old_images,
     coalesce(found.new_units, 0) AS new_images,
+    incomplete.old_images AS old_incomplete_images,
+    incomplete.new_images AS new_incomplete_images,
     coalesce(found.appeared, 0) AS images_appeared,
     coalesce(found.freed, 0) AS images_gone,
     moves.names AS names_moved,
@@ -124,6 +148,7 @@ SELECT
     coalesce(compressed.freed_bytes, 0) AS compressed_freed_bytes
 FROM stored
 CROSS JOIN moves
+CROSS JOIN incomplete
 LEFT JOIN sums AS found ON found.granularity = 'image'
 LEFT JOIN sums AS unpacked ON unpacked.granularity = 'unpacked'
 LEFT JOIN sums AS compressed ON compressed.granularity = 'compressed';

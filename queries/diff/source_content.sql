@@ -6,7 +6,8 @@
 --           held_by           VARCHAR  both, first, second
 --           name              VARCHAR  first name of an image; of a layer, its build step, null if
 --                                      the config gives none
---           content_bytes     BIGINT   content of all layers of an image, or of the layer
+--           content_bytes     BIGINT   content of all layers of an image, or of the layer; null if
+--                                      a layer of the image was not read
 --           compressed_bytes  BIGINT   size of the smallest blobs; null if no source keeps one
 --           id                VARCHAR  image ID; diff ID of the layer, or its key
 -- Source:   docs/measures.md, "Image", "Layer and diff ID"
@@ -38,7 +39,8 @@ places AS (
 image_sizes AS (
     SELECT
         image_id,
-        sum(content_bytes)::BIGINT AS content_bytes,
+        if(bool_and(layer IS NOT NULL), sum(content_bytes), NULL)::BIGINT AS content_bytes,
+        TRUE AS has_layers,
         sum(compressed_bytes)::BIGINT AS compressed_bytes
     FROM places
     GROUP BY image_id
@@ -51,7 +53,9 @@ things AS (
         bool_or(sides.is_second) AS is_second,
         coalesce(min(list_min(scan_images.names)), min(scan_images.digest), scan_images.image_id)
             AS name,
-        coalesce(any_value(image_sizes.content_bytes), 0) AS content_bytes,
+        if(
+            any_value(image_sizes.has_layers) IS NULL, 0, any_value(image_sizes.content_bytes)
+        ) AS content_bytes,
         any_value(image_sizes.compressed_bytes) AS compressed_bytes,
         scan_images.image_id AS id
     FROM scan_images
@@ -86,6 +90,6 @@ FROM things
 ORDER BY
     what,
     list_position(['first', 'second', 'both'], held_by),
-    content_bytes DESC,
+    content_bytes DESC NULLS LAST,
     name,
     id;

@@ -4,29 +4,44 @@
 --           $new  VARCHAR  image ID
 -- Columns:  old_name                 VARCHAR  first name, else image ID
 --           new_name                 VARCHAR  first name, else image ID
---           added                    BIGINT   paths that only the new image shows
---           removed                  BIGINT   paths that only the old image shows
---           changed                  BIGINT   paths with another kind, content, link or device
---           metadata_only            BIGINT   paths that differ only in metadata
---           unchanged                BIGINT   paths that are the same
---           added_bytes              BIGINT   logical size of the added files
---           removed_bytes            BIGINT   logical size of the removed files
---           changed_old_bytes        BIGINT   logical size of the changed files in the old image
---           changed_new_bytes        BIGINT   logical size of the changed files in the new image
+--           complete                 BOOLEAN  every layer of both images could be read
+--           added                    BIGINT   paths that only the new image shows;
+--                                             null if one is incomplete
+--           removed                  BIGINT   paths that only the old image shows;
+--                                             null if one is incomplete
+--           changed                  BIGINT   paths with another kind, content, link or device;
+--                                             null if one is incomplete
+--           metadata_only            BIGINT   paths that differ only in metadata;
+--                                             null if one is incomplete
+--           unchanged                BIGINT   paths that are the same;
+--                                             null if one is incomplete
+--           added_bytes              BIGINT   logical size of the added files;
+--                                             null if one is incomplete
+--           removed_bytes            BIGINT   logical size of the removed files;
+--                                             null if one is incomplete
+--           changed_old_bytes        BIGINT   logical size of the changed files in the old image;
+--                                             null if one is incomplete
+--           changed_new_bytes        BIGINT   logical size of the changed files in the new image;
+--                                             null if one is incomplete
 --           metadata_only_bytes      BIGINT   logical size of the files that differ only in
---                                             metadata
+--                                             metadata;
+--                                             null if one is incomplete
 --           old_layers               BIGINT   layers of the old image
 --           new_layers               BIGINT   layers of the new image
 --           shared_layers            BIGINT   layers of the new image that the old one has too
 --           shared_chain             BIGINT   of these, layers on the same parents
---           shared_layer_bytes       BIGINT   content of shared_layers, each layer once
---           shared_chain_bytes       BIGINT   content of shared_chain
+--           shared_layer_bytes       BIGINT   content of shared_layers, each layer once;
+--                                             null if one is incomplete
+--           shared_chain_bytes       BIGINT   content of shared_chain;
+--                                             null if one is incomplete
 --           pull_blobs               BIGINT   blobs of the new image that the old one lacks
 --           pull_compressed_bytes    BIGINT   size of these blobs as stored
 --           pull_without_blob        BIGINT   layers that the old one lacks and of which no source
 --                                             has a blob
---           pull_uncompressed_bytes  BIGINT   content of these layers
--- Source:   docs/measures.md, "Merged view", "Layer and diff ID", "Chain ID"
+--           pull_uncompressed_bytes  BIGINT   content of these layers;
+--                                             null if one is incomplete
+-- Source:   docs/measures.md, "Merged view", "Layer and diff ID", "Chain ID",
+--           "Incomplete images"
 WITH files AS (
     SELECT
         count(*) FILTER (WHERE change = 'added') AS added,
@@ -91,6 +106,7 @@ unblobbed AS (
 
 sums AS (
     SELECT
+        (SELECT bool_and(complete) FROM image WHERE image_id IN ($old, $new)) AS complete,
         (SELECT name FROM image WHERE image_id = $old) AS old_name,
         (SELECT name FROM image WHERE image_id = $new) AS new_name,
         (SELECT count(*) FROM old_stack) AS old_layers,
@@ -109,25 +125,26 @@ sums AS (
 SELECT
     sums.old_name,
     sums.new_name,
-    files.added,
-    files.removed,
-    files.changed,
-    files.metadata_only,
-    files.unchanged,
-    coalesce(files.added_bytes, 0)::BIGINT AS added_bytes,
-    coalesce(files.removed_bytes, 0)::BIGINT AS removed_bytes,
-    coalesce(files.changed_old_bytes, 0)::BIGINT AS changed_old_bytes,
-    coalesce(files.changed_new_bytes, 0)::BIGINT AS changed_new_bytes,
-    coalesce(files.metadata_only_bytes, 0)::BIGINT AS metadata_only_bytes,
+    sums.complete,
+    if(complete, files.added, NULL) AS added,
+    if(complete, files.removed, NULL) AS removed,
+    if(complete, files.changed, NULL) AS changed,
+    if(complete, files.metadata_only, NULL) AS metadata_only,
+    if(complete, files.unchanged, NULL) AS unchanged,
+    if(complete, coalesce(files.added_bytes, 0), NULL)::BIGINT AS added_bytes,
+    if(complete, coalesce(files.removed_bytes, 0), NULL)::BIGINT AS removed_bytes,
+    if(complete, coalesce(files.changed_old_bytes, 0), NULL)::BIGINT AS changed_old_bytes,
+    if(complete, coalesce(files.changed_new_bytes, 0), NULL)::BIGINT AS changed_new_bytes,
+    if(complete, coalesce(files.metadata_only_bytes, 0), NULL)::BIGINT AS metadata_only_bytes,
     sums.old_layers,
     sums.new_layers,
     sums.shared_layers,
     sums.shared_chain,
-    coalesce(sums.shared_layer_bytes, 0)::BIGINT AS shared_layer_bytes,
-    coalesce(sums.shared_chain_bytes, 0)::BIGINT AS shared_chain_bytes,
+    if(complete, coalesce(sums.shared_layer_bytes, 0), NULL)::BIGINT AS shared_layer_bytes,
+    if(complete, coalesce(sums.shared_chain_bytes, 0), NULL)::BIGINT AS shared_chain_bytes,
     sums.pull_blobs,
     coalesce(sums.pull_compressed_bytes, 0)::BIGINT AS pull_compressed_bytes,
     sums.pull_without_blob,
-    coalesce(sums.pull_uncompressed_bytes, 0)::BIGINT AS pull_uncompressed_bytes
+    if(complete, coalesce(sums.pull_uncompressed_bytes, 0), NULL)::BIGINT AS pull_uncompressed_bytes
 FROM files
 CROSS JOIN sums;

@@ -1,11 +1,12 @@
 -- Question: Which sets of images reference the same units, and what do these weigh?
 -- Grain:    one row per (granularity, set of images); unreferenced units are left out
 -- Params:   none
--- Columns:  granularity  VARCHAR    compressed, unpacked or content
---           images       VARCHAR[]  the images that reference each of these units, sorted
---           units        BIGINT     number of these units
---           bytes        HUGEINT    their weight, each unit once
--- Source:   docs/measures.md, "Units and granularities"
+-- Columns:  granularity    VARCHAR    compressed, unpacked or content
+--           images         VARCHAR[]  the images that reference each of these units, sorted
+--           units          BIGINT     number of these units
+--           unknown_units  BIGINT     of these, layers that could not be read: they weigh nothing
+--           bytes          HUGEINT    weight of the others, each unit once
+-- Source:   docs/measures.md, "Units and granularities", "Incomplete images"
 WITH image_blobs AS (
     -- Some formats give no digest for a blob. These blobs are plain tars, and the digest of a plain
     -- tar is its diff ID.
@@ -23,7 +24,7 @@ blobs AS (
 
 chains AS (
     SELECT
-        any_value(coalesce(layers.content_bytes, 0)) AS weight,
+        any_value(layers.content_bytes) AS weight,
         list_sort(list(DISTINCT stack.image_id)) AS images
     FROM stack
     JOIN node USING (chain_id)
@@ -68,7 +69,12 @@ units AS (
     JOIN content_images USING (number)
 )
 
-SELECT granularity, images, sum(units)::BIGINT AS units, sum(weight) AS bytes
+SELECT
+    granularity,
+    images,
+    sum(units)::BIGINT AS units,
+    count(*) FILTER (WHERE weight IS NULL) AS unknown_units,
+    coalesce(sum(weight), 0) AS bytes
 FROM units
 GROUP BY granularity, images
 ORDER BY granularity, images;

@@ -4,11 +4,21 @@
 -- Columns:  layer       VARCHAR  key of the layer
 --           member      INTEGER  the file
 --           size_bytes  BIGINT   logical size
--- Source:   docs/measures.md, "Dead bytes"
+-- Source:   docs/measures.md, "Dead bytes", "Incomplete images"
 --
+-- An unread layer of an image may be what shows a file, so layers of incomplete images have no dead
+-- files.
+WITH unsure AS (
+    SELECT DISTINCT node.layer
+    FROM stack
+    JOIN image USING (image_id)
+    JOIN node USING (chain_id)
+    WHERE NOT image.complete AND node.layer IS NOT NULL
+),
+
 -- How often a layer occurs in images. A file is dead if it is shadowed as often.
-WITH placements AS (
-    SELECT layer, sum(images) AS placements FROM node GROUP BY layer
+placements AS (
+    SELECT layer, sum(images) AS placements FROM node ANTI JOIN unsure USING (layer) GROUP BY layer
 )
 
 SELECT shadow.layer, shadow.member, any_value(shadow.size_bytes) AS size_bytes

@@ -89,6 +89,15 @@ through_own AS (
     WHERE NOT coalesce(listed.member BETWEEN links.member AND inside.member, FALSE)
 ),
 
+-- The reader of layers has resolved other paths through links of the layer, and flagged them.
+resolved AS (
+    SELECT layer, path
+    FROM item
+    WHERE flags IS NOT NULL AND contains(flags, 'through-own-symlink')
+    UNION
+    SELECT layer, path FROM through_own
+),
+
 -- This reads entries, because item leaves out ignored entries.
 unlike AS (
     SELECT layer, path
@@ -112,8 +121,8 @@ unlike AS (
 found AS (
     SELECT chain_id, 'through a symlink' AS rule, path, paths FROM through_lower
     UNION ALL
-    SELECT node.chain_id, 'through a symlink', min(through_own.path), count(DISTINCT path)
-    FROM through_own
+    SELECT node.chain_id, 'through a symlink', min(resolved.path), count(*)
+    FROM resolved
     JOIN node USING (layer)
     GROUP BY node.chain_id
     UNION ALL

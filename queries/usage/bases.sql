@@ -7,8 +7,8 @@
 --           base_images   BIGINT     images that end at the same chain
 --           base_layers   INTEGER    layers of the base
 --           layers        INTEGER    layers of the image
---           shared_bytes  BIGINT     content of the base's layers
---           added_bytes   BIGINT     content of the layers above
+--           shared_bytes  BIGINT     content of the base's layers; null if one was not read
+--           added_bytes   BIGINT     content of the layers above; null if one was not read
 --           image_id      VARCHAR    config digest as computed
 --           base_chain    VARCHAR    chain ID of the base
 -- Source:   docs/measures.md, "Chain ID"
@@ -16,7 +16,13 @@ WITH sizes AS (
     SELECT
         stack.image_id,
         sum(content_bytes) FILTER (WHERE stack.position <= base.base_position) AS shared_bytes,
-        sum(content_bytes) FILTER (WHERE stack.position > base.base_position) AS added_bytes
+        sum(content_bytes) FILTER (WHERE stack.position > base.base_position) AS added_bytes,
+        count(*) FILTER (
+            WHERE stack.position <= base.base_position AND stack.layer IS NULL
+        ) AS unread_shared,
+        count(*) FILTER (
+            WHERE stack.position > base.base_position AND stack.layer IS NULL
+        ) AS unread_added
     FROM base
     JOIN stack USING (image_id)
     LEFT JOIN layers USING (layer)
@@ -29,12 +35,12 @@ SELECT
     len(base.base_images) AS base_images,
     base.base_position + 1 AS base_layers,
     image.layers,
-    coalesce(sizes.shared_bytes, 0)::BIGINT AS shared_bytes,
-    coalesce(sizes.added_bytes, 0)::BIGINT AS added_bytes,
+    if(unread_shared = 0, coalesce(sizes.shared_bytes, 0), NULL)::BIGINT AS shared_bytes,
+    if(unread_added = 0, coalesce(sizes.added_bytes, 0), NULL)::BIGINT AS added_bytes,
     base.image_id,
     base.base_chain
 FROM base
 JOIN image USING (image_id)
 JOIN sizes USING (image_id)
 WHERE base.base_chain IS NOT NULL
-ORDER BY base, shared_bytes DESC, image, base.image_id;
+ORDER BY base, shared_bytes DESC NULLS LAST, image, base.image_id;

@@ -8,6 +8,8 @@
 --           name          VARCHAR  name of the group
 --           images        BIGINT   images with a name in the group; for the row between groups,
 --                                  images with names in several groups
+--           incomplete_images  BIGINT  of these, images with a layer that could not be read; unless
+--                                      it is 0, figures of the row are lower bounds
 --           referenced_compressed    BIGINT   units of these images; does not add up; null for
 --                                             unreferenced bytes
 --           exclusive_compressed     BIGINT   units of no other group; adds up; null if unknown
@@ -32,7 +34,7 @@
 --
 -- A group is attributed the shares of the images whose names are all in the group. Of the row for
 -- unreferenced bytes only exclusive and attributed are known; other columns are null, and so are
--- these if nothing is known.
+-- these if nothing is known. A figure of incomplete images is null instead of 0.
 WITH known AS (
     SELECT
         image.image_id,
@@ -79,9 +81,13 @@ groups AS (
     SELECT
         image_groups.key,
         CASE WHEN $by IN ('image', 'base') THEN min(image.name) ELSE image_groups.key END AS name,
-        count(DISTINCT image_groups.image_id) AS images
+        count(DISTINCT image_groups.image_id) AS images,
+        count(DISTINCT image_groups.image_id) FILTER (
+            WHERE NOT member.complete
+        ) AS incomplete_images
     FROM image_groups
     JOIN image ON image.image_id = image_groups.label_image
+    JOIN image AS member ON member.image_id = image_groups.image_id
     GROUP BY image_groups.key
 ),
 
@@ -160,37 +166,42 @@ figures AS (
 ),
 
 rows AS (
-    SELECT 'group' AS kind, key, name, images FROM groups
+    SELECT 'group' AS kind, key, name, images, incomplete_images FROM groups
     UNION ALL
     SELECT
         'between',
         '',
         '(between groups)',
-        (SELECT count(*) FROM image_homes WHERE key = '')
+        count(*),
+        count(*) FILTER (WHERE NOT image.complete)
+    FROM image_homes
+    JOIN image USING (image_id)
+    WHERE image_homes.key = ''
     UNION ALL
-    SELECT 'unreferenced', '', '(unreferenced)', 0
+    SELECT 'unreferenced', '', '(unreferenced)', 0, 0
 )
 
 SELECT
     kind,
     name,
     images,
-    usage_figure(kind, bytes, figure, 'referenced_compressed') AS referenced_compressed,
-    usage_figure(kind, bytes, figure, 'exclusive_compressed') AS exclusive_compressed,
-    usage_figure(kind, bytes, figure, 'shared_compressed') AS shared_compressed,
-    usage_figure(kind, bytes, figure, 'attributed_compressed') AS attributed_compressed,
-    usage_figure(kind, bytes, figure, 'referenced_unpacked') AS referenced_unpacked,
-    usage_figure(kind, bytes, figure, 'exclusive_unpacked') AS exclusive_unpacked,
-    usage_figure(kind, bytes, figure, 'shared_unpacked') AS shared_unpacked,
-    usage_figure(kind, bytes, figure, 'attributed_unpacked') AS attributed_unpacked,
-    usage_figure(kind, bytes, figure, 'referenced_content') AS referenced_content,
-    usage_figure(kind, bytes, figure, 'exclusive_content') AS exclusive_content,
-    usage_figure(kind, bytes, figure, 'shared_content') AS shared_content,
-    usage_figure(kind, bytes, figure, 'attributed_content') AS attributed_content,
-    usage_figure(kind, bytes, figure, 'dead') AS dead_bytes
-FROM rows
+    incomplete_images,
+    usage_figure(kind, unread, bytes, figure, 'referenced_compressed') AS referenced_compressed,
+    usage_figure(kind, unread, bytes, figure, 'exclusive_compressed') AS exclusive_compressed,
+    usage_figure(kind, unread, bytes, figure, 'shared_compressed') AS shared_compressed,
+    usage_figure(kind, unread, bytes, figure, 'attributed_compressed') AS attributed_compressed,
+    usage_figure(kind, unread, bytes, figure, 'referenced_unpacked') AS referenced_unpacked,
+    usage_figure(kind, unread, bytes, figure, 'exclusive_unpacked') AS exclusive_unpacked,
+    usage_figure(kind, unread, bytes, figure, 'shared_unpacked') AS shared_unpacked,
+    usage_figure(kind, unread, bytes, figure, 'attributed_unpacked') AS attributed_unpacked,
+    usage_figure(kind, unread, bytes, figure, 'referenced_content') AS referenced_content,
+    usage_figure(kind, unread, bytes, figure, 'exclusive_content') AS exclusive_content,
+    usage_figure(kind, unread, bytes, figure, 'shared_content') AS shared_content,
+    usage_figure(kind, unread, bytes, figure, 'attributed_content') AS attributed_content,
+    usage_figure(kind, unread, bytes, figure, 'dead') AS dead_bytes
+FROM (SELECT *, incomplete_images > 0 AS unread FROM rows) AS rows
 LEFT JOIN figures USING (kind, key)
-GROUP BY kind, name, images, key
+GROUP BY kind, name, images, incomplete_images, unread, key
 ORDER BY
     kind = 'unreferenced',
     kind = 'between',
@@ -198,6 +209,6 @@ ORDER BY
         WHEN 'compressed' THEN attributed_compressed
         WHEN 'content' THEN attributed_content
         ELSE attributed_unpacked
-    END DESC,
+    END DESC NULLS LAST,
     name,
     key;

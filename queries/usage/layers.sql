@@ -6,6 +6,7 @@
 --           name          VARCHAR  diff ID as the config claims it
 --           created_by    VARCHAR  a build step that made it; null if no config gives one
 --           images        BIGINT   images that hold it
+--           unread        BOOLEAN  it could not be read, so that only figures of its blob are known
 --           referenced_compressed    BIGINT   blobs, chain nodes, distinct contents; null for
 --                                             unreferenced bytes
 --           exclusive_compressed     BIGINT   units of no other layer; adds up; null if unknown
@@ -46,7 +47,8 @@ groups AS (
         key,
         min(diff_id) AS name,
         min(created_by) AS created_by,
-        count(DISTINCT image_id) AS images
+        count(DISTINCT image_id) AS images,
+        bool_and(layer IS NULL) AS unread
     FROM placed
     GROUP BY key
 ),
@@ -146,11 +148,11 @@ figures AS (
 ),
 
 rows AS (
-    SELECT 'group' AS kind, key, name, created_by, images FROM groups
+    SELECT 'group' AS kind, key, name, created_by, images, unread FROM groups
     UNION ALL
-    SELECT 'between', '', '(between layers)', NULL, 0
+    SELECT 'between', '', '(between layers)', NULL, 0, FALSE
     UNION ALL
-    SELECT 'unreferenced', '', '(unreferenced)', NULL, 0
+    SELECT 'unreferenced', '', '(unreferenced)', NULL, 0, FALSE
 )
 
 SELECT
@@ -158,22 +160,23 @@ SELECT
     name,
     created_by,
     images,
-    usage_figure(kind, bytes, figure, 'referenced_compressed') AS referenced_compressed,
-    usage_figure(kind, bytes, figure, 'exclusive_compressed') AS exclusive_compressed,
-    usage_figure(kind, bytes, figure, 'shared_compressed') AS shared_compressed,
-    usage_figure(kind, bytes, figure, 'attributed_compressed') AS attributed_compressed,
-    usage_figure(kind, bytes, figure, 'referenced_unpacked') AS referenced_unpacked,
-    usage_figure(kind, bytes, figure, 'exclusive_unpacked') AS exclusive_unpacked,
-    usage_figure(kind, bytes, figure, 'shared_unpacked') AS shared_unpacked,
-    usage_figure(kind, bytes, figure, 'attributed_unpacked') AS attributed_unpacked,
-    usage_figure(kind, bytes, figure, 'referenced_content') AS referenced_content,
-    usage_figure(kind, bytes, figure, 'exclusive_content') AS exclusive_content,
-    usage_figure(kind, bytes, figure, 'shared_content') AS shared_content,
-    usage_figure(kind, bytes, figure, 'attributed_content') AS attributed_content,
-    usage_figure(kind, bytes, figure, 'dead') AS dead_bytes
+    unread,
+    usage_figure(kind, unread, bytes, figure, 'referenced_compressed') AS referenced_compressed,
+    usage_figure(kind, unread, bytes, figure, 'exclusive_compressed') AS exclusive_compressed,
+    usage_figure(kind, unread, bytes, figure, 'shared_compressed') AS shared_compressed,
+    usage_figure(kind, unread, bytes, figure, 'attributed_compressed') AS attributed_compressed,
+    usage_figure(kind, unread, bytes, figure, 'referenced_unpacked') AS referenced_unpacked,
+    usage_figure(kind, unread, bytes, figure, 'exclusive_unpacked') AS exclusive_unpacked,
+    usage_figure(kind, unread, bytes, figure, 'shared_unpacked') AS shared_unpacked,
+    usage_figure(kind, unread, bytes, figure, 'attributed_unpacked') AS attributed_unpacked,
+    usage_figure(kind, unread, bytes, figure, 'referenced_content') AS referenced_content,
+    usage_figure(kind, unread, bytes, figure, 'exclusive_content') AS exclusive_content,
+    usage_figure(kind, unread, bytes, figure, 'shared_content') AS shared_content,
+    usage_figure(kind, unread, bytes, figure, 'attributed_content') AS attributed_content,
+    usage_figure(kind, unread, bytes, figure, 'dead') AS dead_bytes
 FROM rows
 LEFT JOIN figures USING (kind, key)
-GROUP BY kind, name, created_by, images, key
+GROUP BY kind, name, created_by, images, unread, key
 ORDER BY
     kind = 'unreferenced',
     kind = 'between',
@@ -181,6 +184,6 @@ ORDER BY
         WHEN 'compressed' THEN attributed_compressed
         WHEN 'content' THEN attributed_content
         ELSE attributed_unpacked
-    END DESC,
+    END DESC NULLS LAST,
     name,
     key;

@@ -2,11 +2,18 @@
 -- Grain:    one row per granularity
 -- Params:   $images  VARCHAR[]  image IDs
 -- Columns:  granularity      VARCHAR  compressed, unpacked or content
---           total_bytes      BIGINT   all units that some image references
---           freed_bytes      BIGINT   units that only these images reference
---           kept_bytes       BIGINT   units of these images that others reference too
---           remaining_bytes  BIGINT   total - freed
--- Source:   docs/measures.md, "Exclusive bytes"
+--           total_bytes      BIGINT   all units that some image references; null for content
+--                                     while any image is incomplete
+--           freed_bytes      BIGINT   units that only these images reference; null for content
+--                                     while any image is incomplete
+--           unknown_units    BIGINT   of these, units that could not be read, so that what is freed
+--                                     is at least freed_bytes
+--           total_unknown_units  BIGINT  the same of all units, so that there are at least
+--                                        total_bytes
+--           kept_bytes       BIGINT   units of these images that others reference too; null for
+--                                     content while any image is incomplete
+--           remaining_bytes  BIGINT   total - freed; null for content while any image is incomplete
+-- Source:   docs/measures.md, "Exclusive bytes", "Incomplete images"
 WITH granularities AS (
     SELECT unnest(['compressed', 'unpacked', 'content']) AS granularity
 ),
@@ -14,8 +21,15 @@ WITH granularities AS (
 sums AS (
     SELECT
         granularities.granularity,
+        -- a layer that could not be read may hold the contents of any other
+        granularities.granularity <> 'content'
+        OR (SELECT coalesce(bool_and(complete), TRUE) FROM image) AS is_known,
         coalesce(sum(bytes), 0) AS total,
+        coalesce(sum(unknown_units), 0) AS total_unknown_units,
         coalesce(sum(bytes) FILTER (WHERE list_has_all($images::VARCHAR[], images)), 0) AS freed,
+        coalesce(
+            sum(unknown_units) FILTER (WHERE list_has_all($images::VARCHAR[], images)), 0
+        ) AS unknown_units,
         coalesce(sum(bytes) FILTER (WHERE list_has_any($images::VARCHAR[], images)), 0) AS touched
     FROM granularities
     LEFT JOIN unit_class USING (granularity)
@@ -24,9 +38,11 @@ sums AS (
 
 SELECT
     granularity,
-    total::BIGINT AS total_bytes,
-    freed::BIGINT AS freed_bytes,
-    (touched - freed)::BIGINT AS kept_bytes,
-    (total - freed)::BIGINT AS remaining_bytes
+    if(is_known, total, NULL)::BIGINT AS total_bytes,
+    if(is_known, freed, NULL)::BIGINT AS freed_bytes,
+    unknown_units::BIGINT AS unknown_units,
+    total_unknown_units::BIGINT AS total_unknown_units,
+    if(is_known, touched - freed, NULL)::BIGINT AS kept_bytes,
+    if(is_known, total - freed, NULL)::BIGINT AS remaining_bytes
 FROM sums
 ORDER BY granularity;

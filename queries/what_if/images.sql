@@ -5,11 +5,12 @@
 --           name             VARCHAR    name of the image
 --           names            VARCHAR[]  all its names; all of them are deleted with it
 --           created          VARCHAR    as the config gives it; null if it gives none
---           complete         BOOLEAN    the rows of every layer are known
+--           complete         BOOLEAN    every layer could be read
 --           exclusive_bytes  BIGINT     unpacked, freed by deleting only this image; does not add
---                                       up to what deleting all of them frees
+--                                       up to what deleting all of them frees; null if a layer that
+--                                       only this image has could not be read
 --           containers       BIGINT     number of containers made from it
--- Source:   docs/measures.md, "Exclusive bytes"
+-- Source:   docs/measures.md, "Exclusive bytes", "Incomplete images"
 WITH made AS (
     SELECT image_id, count(*) AS containers FROM scan_containers GROUP BY image_id
 )
@@ -20,10 +21,12 @@ SELECT
     image.names,
     image.created,
     image.complete,
-    coalesce(share.exclusive_bytes, 0) AS exclusive_bytes,
+    if(
+        coalesce(share.unknown_units, 0) = 0, coalesce(share.exclusive_bytes, 0), NULL
+    ) AS exclusive_bytes,
     coalesce(made.containers, 0) AS containers
 FROM image
 LEFT JOIN share ON share.image_id = image.image_id AND share.granularity = 'unpacked'
 LEFT JOIN made ON made.image_id = image.image_id
 WHERE NOT image.is_cache AND list_contains($images::VARCHAR[], image.image_id)
-ORDER BY exclusive_bytes DESC, name, image.image_id;
+ORDER BY coalesce(share.exclusive_bytes, 0) DESC, name, image.image_id;

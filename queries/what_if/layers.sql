@@ -5,7 +5,7 @@
 --           diff_id         VARCHAR    diff ID as the config claims it
 --           chain_id        VARCHAR    the chain node
 --           position        INTEGER    layer index, 0 = base
---           content_bytes   BIGINT     logical size of its files
+--           content_bytes   BIGINT     logical size of its files; null if it was not read
 --           blob_stays      BOOLEAN    another image has the same layer, on the same or another
 --                                      parent
 --           kept_by_images  BIGINT     number of other images that contain it
@@ -40,7 +40,7 @@ SELECT
     places.diff_id,
     places.chain_id,
     places.position,
-    coalesce(layers.content_bytes, 0) AS content_bytes,
+    layers.content_bytes,
     coalesce(
         places.layer IN (SELECT layer FROM staying WHERE layer IS NOT NULL), FALSE
     ) AS blob_stays,
@@ -49,4 +49,4 @@ SELECT
     places.created_by
 FROM places
 LEFT JOIN layers USING (layer)
-ORDER BY freed, content_bytes DESC, places.chain_id;
+ORDER BY freed, coalesce(layers.content_bytes, 0) DESC, places.chain_id;

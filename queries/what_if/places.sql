@@ -7,7 +7,8 @@
 --           names     VARCHAR[]  in this source, sorted
 --           digests   VARCHAR[]  manifest digests in this source, sorted
 --           store_id  VARCHAR    ID under which podman lists it; null for other stores
---           others    VARCHAR[]  names or IDs of the other images and artifacts in this source
+--           others    VARCHAR[]  names or IDs of the other images, artifacts and caches in this
+--                                source
 -- Source:   docs/usage.md, "dedupe what-if"
 WITH held AS (
     SELECT
@@ -28,7 +29,7 @@ others AS (
         list_sort(list(DISTINCT coalesce(names[1], digest, image_id))) AS others
     FROM scan_images
     WHERE
-        kind IN ('image', 'artifact')
+        kind IN ('image', 'artifact', 'cache')
         AND (image_id IS NULL OR NOT list_contains($images::VARCHAR[], image_id))
     GROUP BY source
 )

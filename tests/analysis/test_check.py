@@ -153,14 +153,14 @@ def test_a_value_equal_to_its_limit_passes(catalog: Path) -> None:
         assert found["lowest_efficiency"][0] is verdict
 
 
-def test_shares_below_the_floor_pass_and_bytes_do_not(catalog: Path) -> None:
+def test_shares_below_the_floor_are_skipped_and_bytes_are_not(catalog: Path) -> None:
     """A share of fewer bytes than the floor breaks no rule; a rule about bytes still breaks."""
     percent = "highest-shadowed-percent=10"
     every = ["r/tiny:1", "r/app:1", "r/base:1"]
     assert judged(catalog, percent, floor_bytes=0)["highest_shadowed_percent"][1] == every
     large = judged(catalog, percent, floor_bytes=MEGABYTE)["highest_shadowed_percent"]
     assert large == (Verdict.FAILED, ["r/app:1", "r/base:1"])
-    assert judged(catalog, percent)["highest_shadowed_percent"] == (Verdict.PASSED, [])
+    assert judged(catalog, percent)["highest_shadowed_percent"] == (Verdict.SKIPPED, [])
     found = judged(catalog, "highest-shadowed-bytes=89")["highest_shadowed_bytes"]
     assert found[1] == ["r/app:1", "r/base:1", "r/tiny:1"]
 
@@ -253,7 +253,7 @@ def test_text_shows_ten_breaches_and_json_all(tmp_path: Path) -> None:
 
 
 def test_growth_is_against_the_previous_or_a_named_scan(tmp_path: Path) -> None:
-    """Growth compares with the last scan of the same source; without one it is not judged."""
+    """Growth compares with the last scan of the same source; without one it is skipped."""
     store, catalog = tmp_path / "store", tmp_path / "c"
     images = [image([file("a", b"1" * 5000)], names=["a"])]
     rules = ("highest-growth-bytes=7000", "highest-growth-percent=50")
@@ -262,7 +262,7 @@ def test_growth_is_against_the_previous_or_a_named_scan(tmp_path: Path) -> None:
     for verdict, _ in (
         judged(catalog, *rules)[name.partition("=")[0].replace("-", "_")] for name in rules
     ):
-        assert verdict is Verdict.NOT_JUDGED
+        assert verdict is Verdict.SKIPPED
     images.append(image([file("b", b"2" * 9000)], names=["b"]))
     write_oci_layout(store, images, "none")
     scan_only(catalog, store)
@@ -286,7 +286,10 @@ def test_growth_is_against_the_previous_or_a_named_scan(tmp_path: Path) -> None:
 
 
 def test_incomplete_images_warn_or_fail(tmp_path: Path) -> None:
-    """An unreadable layer warns without being asked for, and fails if a rule asks for it."""
+    """An unreadable layer warns without being asked for, and fails if a rule asks for it.
+
+    A rule about what the image holds cannot be judged, which fails too.
+    """
     broken = image([file("x", b"1" * 5000)], names=["broken"])
     contents = write_oci_layout(tmp_path / "store", [TINY, broken])
     blob = tmp_path / "store/blobs/sha256" / contents.layers[broken.image_id][0][7:]
@@ -295,7 +298,7 @@ def test_incomplete_images_warn_or_fail(tmp_path: Path) -> None:
     found = check(
         Session(tmp_path / "c"), with_limits(CheckSettings(), ["highest-shadowed-bytes=1GB"], ())
     )
-    assert found.verdict is Verdict.WARNED
+    assert (found.verdict, found.fails) == (Verdict.CANNOT_JUDGE, True)
     (outcome,) = [each for each in found.outcomes if each.breaches]
     assert outcome.rule.name == "highest_incomplete_images"
     codes = {row["code"] for row in outcome.evidence[0].rows}

@@ -37,7 +37,7 @@ class ContainerdRoot:
                 b"size": zigzag(target["size"]),
             },
         }
-        self._section(namespace, b"images")[name.encode()] = record
+        self.section(namespace, b"images")[name.encode()] = record
 
     def add(self, image: Image, *, namespace: str = "default", cri: bool = False) -> dict[str, Any]:
         """Store an image under its names, and CRI's; returns the descriptor of its manifest."""
@@ -72,7 +72,7 @@ class ContainerdRoot:
         if kind == 3:
             record[b"size"] = zigzag(4096)
         records[b"snapshots"][name.encode()] = record
-        known = self._section(namespace, b"snapshots").setdefault(snapshotter.encode(), {})
+        known = self.section(namespace, b"snapshots").setdefault(snapshotter.encode(), {})
         known[key.encode()] = {b"name": name.encode()}
         self.files[f"{self.folder(snapshotter)}/.keep"] = b""
         return name
@@ -100,7 +100,7 @@ class ContainerdRoot:
         }
         if labels:
             record[b"labels"] = {key.encode(): value.encode() for key, value in labels.items()}
-        self._section(namespace, b"containers")[container_id.encode()] = record
+        self.section(namespace, b"containers")[container_id.encode()] = record
 
     def write(self, **options: Any) -> None:
         """Write the folders to disk; options are those of BoltWriter."""
@@ -114,7 +114,8 @@ class ContainerdRoot:
         for path, data in self.files.items():
             write(self.root / path, data)
 
-    def _section(self, namespace: str, name: bytes) -> dict[bytes, Any]:
+    def section(self, namespace: str, name: bytes) -> dict[bytes, Any]:
+        """The records of one kind in a namespace."""
         section: dict[bytes, Any] = self.meta.setdefault(namespace.encode(), {}).setdefault(
             name, {}
         )

@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+from builders.bolt import write_bolt
 from builders.images import Image, digest_of
 from builders.tar_split import split_of
 
@@ -93,6 +94,12 @@ class DockerRoot:
         for name in (folder, f"{folder}-init"):
             self.folder(name).mkdir(parents=True)
         return self.folder(folder)
+
+    def build_cache(self, snapshots: dict[str, dict[bytes, bytes]]) -> None:
+        """Write the database of the build cache: a bucket for each snapshot, by its key."""
+        database = self.root / "buildkit" / "snapshots.db"
+        database.parent.mkdir()
+        write_bolt(database, {key.encode(): dict(values) for key, values in snapshots.items()})
 
     def _write_names(self) -> None:
         write(self.image / "repositories.json", json.dumps({"Repositories": self.names}).encode())

@@ -8,6 +8,7 @@ from typing import Any
 from builders.compression import compress
 from builders.images import Image, digest_of, full_name, json_of, split_name
 from builders.media_types import (
+    CACHE_CONFIG,
     CONFIG,
     DOCKER_CONFIG,
     DOCKER_INDEX,
@@ -92,6 +93,32 @@ class Contents:
         """The document index.json."""
         return json_of({"schemaVersion": 2, "manifests": self.entries})
 
+    def write(self, folder: Path) -> None:
+        """Write a layout into a folder."""
+        for member in self.members():
+            target = folder / member.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(member.content)
+
+    def add_cache(self, layers: Sequence[bytes], *, manifest: bool = False) -> dict[str, Any]:
+        """Store a build cache as BuildKit exports it; returns the descriptor of its document.
+
+        That is an index of layers, or a manifest, which newer versions write.
+        """
+        blobs = [self.add(compress(tar, "gzip"), LAYER + "+gzip") for tar in layers]
+        records = {"layers": [{"blob": blob["digest"], "parent": -1} for blob in blobs]}
+        config = self.add(json_of(records), CACHE_CONFIG)
+        if manifest:
+            return self.add(
+                json_of(
+                    {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": blobs}
+                ),
+                MANIFEST,
+            )
+        return self.add(
+            json_of({"schemaVersion": 2, "mediaType": INDEX, "manifests": [*blobs, config]}), INDEX
+        )
+
 
 OCI_LAYOUT = json_of({"imageLayoutVersion": "1.0.0"})
 
@@ -156,10 +183,7 @@ def write_oci_layout(
 ) -> Contents:
     """Write an OCI layout into a folder; options are those of ``oci_contents``."""
     contents = oci_contents(images, compression, **options)
-    for member in contents.members():
-        target = folder / member.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(member.content)
+    contents.write(folder)
     return contents
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from dedupe.errors import SourceError
 from dedupe.formats import bolt
 from dedupe.formats.bolt import BoltFile, Bucket
+from dedupe.host.store_root import StoreRoot
 
 TREE = {
     b"v1": {
@@ -218,18 +219,18 @@ def test_a_file_is_not_opened_through_a_link(tmp_path: Path) -> None:
     """A link, an absent file and a file that is too large are named errors."""
     (tmp_path / "a").mkdir()
     (tmp_path / "a/meta.db").write_bytes(BoltWriter().file(TREE))
-    assert all_of(BoltFile.open(tmp_path, ("a", "meta.db")).bucket()) == TREE
+    assert all_of(BoltFile.open(StoreRoot(tmp_path), ("a", "meta.db")).bucket()) == TREE
     (tmp_path / "link.db").symlink_to("a/meta.db")
     with pytest.raises(SourceError) as caught:
-        BoltFile.open(tmp_path, ("link.db",))
+        BoltFile.open(StoreRoot(tmp_path), ("link.db",))
     assert caught.value.code == "not-a-regular-file"
     with pytest.raises(SourceError) as caught:
-        BoltFile.open(tmp_path, ("b.db",))
+        BoltFile.open(StoreRoot(tmp_path), ("b.db",))
     assert caught.value.code == "blob-missing"
     with (tmp_path / "huge.db").open("wb") as file:
         file.truncate(bolt.MAX_BOLT_BYTES + 1)
     with pytest.raises(SourceError) as caught:
-        BoltFile.open(tmp_path, ("huge.db",))
+        BoltFile.open(StoreRoot(tmp_path), ("huge.db",))
     assert caught.value.code == "bolt-too-large"
 
 
@@ -239,7 +240,7 @@ def test_reading_takes_no_lock(tmp_path: Path) -> None:
     path.write_bytes(BoltWriter().file(TREE))
     with path.open("rb") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        assert all_of(BoltFile.open(tmp_path, ("meta.db",)).bucket()) == TREE
+        assert all_of(BoltFile.open(StoreRoot(tmp_path), ("meta.db",)).bucket()) == TREE
 
 
 def test_a_file_that_changes_is_copied_again(
@@ -263,8 +264,8 @@ def test_a_file_that_changes_is_copied_again(
     monkeypatch.setattr(bolt, "_PAUSE_SECONDS", 0)
     path.write_bytes(BoltWriter().file(TREE))
     commits = 3
-    assert all_of(BoltFile.open(tmp_path, ("meta.db",)).bucket()) == {b"left": b"0"}
+    assert all_of(BoltFile.open(StoreRoot(tmp_path), ("meta.db",)).bucket()) == {b"left": b"0"}
     commits = 800
     with pytest.raises(SourceError) as caught:
-        BoltFile.open(tmp_path, ("meta.db",))
+        BoltFile.open(StoreRoot(tmp_path), ("meta.db",))
     assert caught.value.code == "bolt-changing"

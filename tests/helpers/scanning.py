@@ -29,17 +29,28 @@ class Silence:
 
 
 def scanned(
-    catalog: Path, *paths: Path | str, verify: bool = False, select: Selection = Selection()
+    catalog: Path,
+    *paths: Path | str,
+    verify: bool = False,
+    select: Selection = Selection(),
+    also: Sequence[Path] = (),
+    blobs: Sequence[Path] = (),
 ) -> tuple[ScanOutcome, Session]:
     """Scan these paths into a catalog, and open it."""
-    return scan_only(catalog, *paths, verify=verify, select=select), Session(catalog)
+    outcome = scan_only(catalog, *paths, verify=verify, select=select, also=also, blobs=blobs)
+    return outcome, Session(catalog)
 
 
 def scan_only(
-    catalog: Path, *paths: Path | str, verify: bool = False, select: Selection = Selection()
+    catalog: Path,
+    *paths: Path | str,
+    verify: bool = False,
+    select: Selection = Selection(),
+    also: Sequence[Path] = (),
+    blobs: Sequence[Path] = (),
 ) -> ScanOutcome:
     """Scan these paths into a catalog."""
-    found = discover(paths, select)
+    found = discover(paths, select, also, blobs)
     places = [place_text(absolute_place(path)) for path in paths]
     return scan_sources(found, Catalog(catalog), Silence(), places=places, workers=2, verify=verify)
 

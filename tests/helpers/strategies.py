@@ -14,6 +14,7 @@ from builders import (
     Member,
     directory,
     file,
+    global_header,
     hardlink,
     opaque,
     symlink,
@@ -151,6 +152,51 @@ def named_stores(draw: st.DrawFn) -> tuple[Store, dict[str, list[str]]]:
     return store, {image: draw(names) for image in store.images}
 
 
+#: where symbolic links lead: to a sibling, from the root, up, over the root, and to themselves
+targets = st.sampled_from(
+    ["a", "b", "c", "/a", "/a/b", "../b", "b/c", "a/../c", "../../c/a", "./b", ".", "/", "a/b/c"]
+)
+
+
+@st.composite
+def wild_layers(draw: st.DrawFn, below: Sequence[Layer] = ()) -> Layer:
+    """One layer of what only some readers understand: links and entries below them, odd names."""
+    lower = [member for layer in below for member in layer]
+    made: list[Member] = []
+    for _ in range(draw(st.integers(1, 6))):
+        match draw(st.sampled_from("mmmmmmmssddg/")):
+            case "m":
+                one = draw(members(lower, made))
+            case "s":
+                one = draw(st.builds(symlink, paths, targets))
+            case "d":
+                one = draw(
+                    st.builds(directory, paths, st.sampled_from([0o700, 0o1777]), uid=owners)
+                )
+            case "g":
+                one = global_header(comment=b"x") if draw(st.integers(0, 5)) == 5 else draw(files())
+            case _:
+                one = draw(files())
+                one = replace(one, name=one.path.encode() + b"/")
+        links = [member.path for member in (*lower, *made) if member.kind in "sh"]
+        if links and one.kind in "fdshw" and draw(st.integers(0, 3)) == 3:
+            path = f"{draw(st.sampled_from(links))}/{draw(names)}"
+            one = replace(one, path=path, name=None)
+        made.append(one)
+    if draw(st.booleans()):
+        made = list({(member.path, member.kind in "wo"): member for member in made}.values())
+    return tuple(made)
+
+
+@st.composite
+def wild_stacks(draw: st.DrawFn, tallest: int = 3) -> tuple[Layer, ...]:
+    """Layers of one image in which links, hard links, marks and odd names meet."""
+    made: list[Layer] = []
+    for _ in range(draw(st.integers(1, tallest))):
+        made.append(draw(wild_layers(made)))
+    return tuple(made)
+
+
 def images_of(store: Store, names: Mapping[str, Collection[str]]) -> dict[str, Image]:
     """Images by their keys in the store; equal stacks have different configs."""
     return {
@@ -203,3 +249,61 @@ def agreed(stack: Iterable[Layer]) -> tuple[Layer, ...]:
                 own.add(path)
         kept.append(tuple(chosen))
     return tuple(kept)
+
+
+#: directories that layers of ``risky_stacks`` have in common, and their metadata
+_SHARED = ("lib", "opt", "usr", "usr/lib", "tmp")
+_LOOKS = ({}, {}, {"mode": 0o700, "uid": 7}, {"mode": 0o1777}, {"xattrs": {"user.x": b"1"}})
+
+
+@st.composite
+def risky_stacks(draw: st.DrawFn) -> tuple[Layer, ...]:
+    """A base and two layers on it that seldom have a path in common, but much besides.
+
+    They list and imply the same directories, name paths through symlinks of the base and their
+    own, delete in the same places, and link to the same files.
+    """
+    base: list[Member] = [
+        draw(st.sampled_from([directory(path, **look) for look in _LOOKS]))
+        for path in _SHARED
+        if draw(st.booleans())
+    ]
+    for _ in range(draw(st.integers(0, 2))):
+        path, target = draw(st.sampled_from(_SHARED)), draw(st.sampled_from(_SHARED))
+        base.append(draw(st.sampled_from([symlink(path, f"/{target}"), symlink("s", target)])))
+    base += [file(f"{path}/old") for path in _SHARED if draw(st.booleans())]
+    known = [member for member in base if member.kind == "d"]
+    return (tuple(base), draw(_risky_layer("one", known)), draw(_risky_layer("two", known)))
+
+
+@st.composite
+def _risky_layer(draw: st.DrawFn, own: str, below: Sequence[Member]) -> Layer:
+    """A layer whose new paths have a name of its own."""
+    shared = st.sampled_from([*_SHARED, "s", "new"])
+    made: list[Member] = []
+    for _ in range(draw(st.integers(1, 4))):
+        folder = draw(shared)
+        path = f"{folder}/{draw(st.sampled_from(['old', own, f'{own}/deep', own]))}"
+        match draw(st.sampled_from("ffffdddDDswohhx")):
+            case "f":
+                made.append(draw(files(st.just(path))))
+            case "d":
+                made.append(draw(st.sampled_from([directory(folder, **look) for look in _LOOKS])))
+            case "D":
+                listed = [each for each in below if each.path in (folder, "usr")]
+                made += listed or [directory(folder)]
+            case "s":
+                made.append(symlink(f"{own}-link", draw(shared)))
+                made.append(file(f"{own}-link/{own}"))
+            case "w":
+                made.append(whiteout(path))
+            case "o":
+                made.append(opaque(folder))
+            case "h":
+                made.append(file(f"{own}-file"))
+                target = draw(st.sampled_from([f"{own}-file", path, f"{folder}/old"]))
+                made.append(hardlink(f"{own}-name", target))
+            case _:
+                name = draw(st.sampled_from(["trusted.overlay.opaque", "user.x"]))
+                made.append(directory(folder, xattrs={name: b"y"}))
+    return tuple(dict.fromkeys(made))

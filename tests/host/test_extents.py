@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dedupe.host.store_root import StoreRoot
 from dedupe.sources.disk_usage import OTHER, measure_parts
 
 
@@ -32,19 +33,19 @@ def test_reflinks_are_counted_once(btrfs: Path) -> None:
     """A reflinked copy adds nothing, a plain copy its size, a changed one the changed bytes."""
     (btrfs / "one").write_bytes(bytes(range(256)) * 16_384)
     subprocess.run(["sync", "-f", str(btrfs)], check=True)
-    alone = measure_parts(btrfs, {}).of(OTHER).allocated_bytes
+    alone = measure_parts(StoreRoot(btrfs), {}).of(OTHER).allocated_bytes
     assert alone >= 4 << 20
     subprocess.run(["cp", "--reflink=always", str(btrfs / "one"), str(btrfs / "two")], check=True)
     subprocess.run(["sync", "-f", str(btrfs)], check=True)
-    shared = measure_parts(btrfs, {}).of(OTHER).allocated_bytes
+    shared = measure_parts(StoreRoot(btrfs), {}).of(OTHER).allocated_bytes
     assert shared - alone < 64 << 10
     subprocess.run(["cp", "--reflink=never", str(btrfs / "one"), str(btrfs / "three")], check=True)
     subprocess.run(["sync", "-f", str(btrfs)], check=True)
-    plain = measure_parts(btrfs, {}).of(OTHER).allocated_bytes
+    plain = measure_parts(StoreRoot(btrfs), {}).of(OTHER).allocated_bytes
     assert plain - shared >= 4 << 20
     with (btrfs / "two").open("r+b") as file:
         file.write(b"changed" * 10_000)
     subprocess.run(["sync", "-f", str(btrfs)], check=True)
-    changed = measure_parts(btrfs, {}).of(OTHER).allocated_bytes
+    changed = measure_parts(StoreRoot(btrfs), {}).of(OTHER).allocated_bytes
     assert 64 << 10 <= changed - plain < 1 << 20
-    assert measure_parts(btrfs, {}).of(OTHER).file_bytes == 3 * (4 << 20)
+    assert measure_parts(StoreRoot(btrfs), {}).of(OTHER).file_bytes == 3 * (4 << 20)

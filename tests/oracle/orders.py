@@ -10,7 +10,7 @@ from itertools import permutations, product
 
 from builders import Layer, Member
 
-from oracle.stacks import ViewEntry, ancestors
+from oracle.stacks import ViewEntry, ancestors, written
 from oracle.stacks import stack as merged
 
 #: role of a member by its kind; the tables below are in the order in which rules are looked up
@@ -57,7 +57,7 @@ class Meeting:
 def names_of(layer: Layer) -> set[Name]:
     """All paths of a layer, with the targets of its hard links."""
     found = set()
-    for it in layer:
+    for it in written(layer):
         if it.flag == b"g":
             found.add(Name(it.path, "header"))
         elif unlike(it) and it.kind == "f":
@@ -70,8 +70,8 @@ def names_of(layer: Layer) -> set[Name]:
         if it.kind == "h":
             found.add(Name(it.target, "target"))
     listed = {name.path for name in found if name.role == "directory"}
-    written = {name.path for name in found if name.role != "target"}
-    implied = {above for path in written for above in ancestors(path)} - listed - {""}
+    named = {name.path for name in found if name.role != "target"}
+    implied = {above for path in named for above in ancestors(path)} - listed - {""}
     return found | {Name(path, "implied") for path in implied}
 
 
@@ -121,11 +121,16 @@ def unproven(stack: Sequence[Layer]) -> list[dict[str, set[tuple[str, str]]]]:
     A reason is a path of the layer, and the link that it goes through if it goes through one.
     """
     found: list[dict[str, set[tuple[str, str]]]] = []
-    for layer in stack:
+    placed = [written(layer) for layer in stack]
+    for layer, raw in zip(placed, stack, strict=True):
+        moved = {
+            (it.path, "own")
+            for it, old in zip(layer, raw, strict=True)
+            if (it.path, it.kind == "h" and it.target) != (old.path, old.kind == "h" and old.target)
+        }
         reasons = {
-            "through a symlink": set(
-                _through(layer, [link for low in stack[: len(found)] for link in low])
-            ),
+            "through a symlink": moved
+            | set(_through(layer, [link for low in placed[: len(found)] for link in low])),
             "unlike entry": {(it.path, "") for it in layer if unlike(it)},
             "dangling link": set(),
         }

@@ -22,7 +22,7 @@ from here import PROJECT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dedupe.model.images import BlobRef, FoundContainer, FoundSource
+from dedupe.model.images import BlobRef, FoundContainer, FoundSource, TreeRef
 from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
@@ -68,6 +68,43 @@ def test_random_containers_are_the_oracles(branch: tuple[tuple[Layer, ...], Laye
         assert {name: row[name] for name in expected} == expected
         for query in ("images", "layers", "shadowed_files", "duplicates"):
             assert session.rows(query) == Session(place / "a").rows(query)
+
+
+def test_what_overlay_keeps_elsewhere_is_noted_for_its_container(tmp_path: Path) -> None:
+    """Files without their content and renamed folders have one note each, with the first path."""
+    image = Image([tar_of([file("a", b"1" * 10), directory("d"), file("d/x", b"2")])], names=["i"])
+    write_oci_layout(tmp_path / "store", [image], "none")
+    upper = tmp_path / "upper"
+    for name in ("moved", "new"):
+        (upper / name).mkdir(parents=True)
+    for name in ("a", "b"):
+        (upper / name).write_bytes(b"")
+        os.setxattr(upper / name, "user.overlay.metacopy", b"")
+    os.setxattr(upper / "moved", "user.overlay.redirect", b"/d")
+    (source,) = discover([tmp_path / "store"], Selection())
+    assert isinstance(source, FoundSource)
+    branch = TreeRef(tmp_path, ("upper",))
+    for name, label in (("1", "box"), ("2", None)):
+        source.containers.append(
+            FoundContainer(name * 64, label, image.image_id, "i", branch)  # type: ignore[arg-type]
+        )
+    scan_sources([source], Catalog(tmp_path / "catalog"), Silence(), workers=1)
+    rows = [
+        (row["code"], row["subject"][0], row["message"].partition(" (")[0])
+        for row in Session(tmp_path / "catalog").rows("problems")
+        if row["code"].startswith("overlay-")
+    ]
+    only = "overlay keeps only the new metadata of 2 files, the first is a: they count as 0 bytes, "
+    moved = "overlay shows what the image has below a former name of 1 entries, the first is moved"
+    assert [row[:2] for row in rows] == [
+        ("overlay-metacopy", "1"),
+        ("overlay-redirect", "1"),
+        ("overlay-metacopy", "2"),
+        ("overlay-redirect", "2"),
+    ]
+    assert rows[0][2].startswith("box: " + only)
+    assert rows[1][2].startswith("box: " + moved)
+    assert rows[2][2].startswith("2" * 64 + ": " + only)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from builders import (
@@ -258,3 +259,48 @@ def test_roots_at_any_depth(tmp_path: Path) -> None:
         str(tmp_path / "lib/containerd"),
         str(tmp_path / "lib/rancher/k3s/agent/containerd"),
     ]
+
+
+def lease(root: ContainerdRoot, **held: Any) -> None:
+    """Record a lease."""
+    root.section("default", b"leases")[b"one"] = {
+        kind.encode(): content for kind, content in held.items()
+    }
+
+
+def test_what_a_lease_or_a_label_holds_is_not_an_orphan(tmp_path: Path) -> None:
+    """Also what that refers to by labels, and snapshots below it."""
+    root = ContainerdRoot(tmp_path)
+    root.add(APP)
+    sizes = {"leased": 10, "referred": 200, "rooted": 3000, "lost": 40_000}
+    digests = {name: f"sha256:{number:064}" for number, name in enumerate(sizes)}
+    for name, size in sizes.items():
+        root.contents.blobs[digests[name]] = b"x" * size
+    blobs = {digest.encode(): {b"size": b"\x02"} for digest in digests.values()}
+    refers = {b"containerd.io/gc.ref.content.l.0": digests["referred"].encode()}
+    blobs[digests["leased"].encode()] |= {b"labels": refers}
+    blobs[digests["rooted"].encode()] |= {b"labels": {b"containerd.io/gc.root": b"now"}}
+    root.section("default", b"content")[b"blob"] = blobs
+    below = ""
+    for key, size in (("base", 10), ("leased", 200), ("lost", 3000)):
+        below = root.snapshot(key, below if key == "leased" else "", "default", kind=3)
+        root.files[f"{root.folder()}/f"] = b"y" * size
+    lease(
+        root,
+        content={digests["leased"].encode(): b""},
+        snapshots={b"overlayfs": {b"leased": b""}},
+    )
+    root.write()
+    source = only_source(tmp_path)
+    assert error_codes(source) == []
+    assert (source.orphan_blob_bytes, source.orphan_unpacked_bytes) == (40_000, 3000)
+
+
+def test_layers_below_a_container_stay_if_its_image_was_deleted(tmp_path: Path) -> None:
+    """The snapshots of a container hold those below them."""
+    root = ContainerdRoot(tmp_path)
+    root.unpack(APP)
+    root.snapshot("busy", f"default/{100 + len(APP.layers)}/{APP.chain_ids[-1]}", "default")
+    root.container("busy", APP.names[0])
+    root.write()
+    assert only_source(tmp_path).orphan_bytes == 0

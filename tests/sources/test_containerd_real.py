@@ -27,6 +27,7 @@ from builders import (
 from helpers.scanning import codes, error_codes, figures, only_source, scanned
 
 from dedupe.formats.bolt import BoltFile
+from dedupe.host.store_root import StoreRoot
 from dedupe.model.images import FoundSource, TreeRef
 from dedupe.sources.containerd.metadata import METADATA, read_metadata
 
@@ -306,7 +307,7 @@ def test_a_live_store_is_read_without_disturbing_the_daemon(daemon: Daemon) -> N
     try:
         end = time.monotonic() + 5
         while time.monotonic() < end:
-            metadata = read_metadata(BoltFile.open(daemon.root, METADATA))
+            metadata = read_metadata(BoltFile.open(StoreRoot(daemon.root), METADATA))
             assert metadata.errors == []
             seen.add(frozenset(record.name for record in metadata.images))
             sources.append(only_source(daemon.root))

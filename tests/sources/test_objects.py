@@ -80,7 +80,7 @@ def key_of(store: RegistryStore, path: Path) -> str:
 
 
 def both(tmp_path: Path, folder: Path, address: str) -> tuple[list, list]:
-    """All tables of a folder and of an address, without columns that name the place."""
+    """All tables of a folder and of an address, without columns that name place and scan."""
     tables = []
     for number, place in enumerate((folder, address)):
         _, session = scanned(tmp_path / f"catalog{number}", place)
@@ -90,7 +90,7 @@ def both(tmp_path: Path, folder: Path, address: str) -> tuple[list, list]:
         }
         rows["problems"] = session.rows("problems")
         for row in (*rows["sources"], *rows["problems"], *rows["images"]):
-            for key in ("location", "source", "sources"):
+            for key in ("location", "source", "sources", "scan", "scanned"):
                 row.pop(key, None)
         tables.append(rows)
     return tables[0], tables[1]
@@ -126,6 +126,46 @@ def test_image_layouts_in_a_bucket_are_read(endpoint: str, tmp_path: Path) -> No
         "oci-layout",
         "registry",
     ]
+
+
+def test_a_layout_in_a_bucket_needs_no_file_oci_layout(endpoint: str, tmp_path: Path) -> None:
+    """As on disk; below a prefix and at the root."""
+    write_oci_layout(tmp_path / "all", [Image([BASE, UPPER], names=["localhost/x:1"])])
+    write_oci_layout(tmp_path / "all/b/c", [Image([BASE], names=["localhost/y:1"])])
+    for folder in ("all", "all/b/c"):
+        (tmp_path / folder / "oci-layout").unlink()
+    upload(endpoint, "buildkit", "", tmp_path / "all")
+    disk, objects = both(tmp_path, tmp_path / "all", "s3://buildkit")
+    assert objects == disk
+    assert len(objects["sources"]) == 2
+
+
+def test_stubs_of_zot_in_a_bucket_are_not_damaged(endpoint: str, tmp_path: Path) -> None:
+    """Their bytes are those of another repository; without it, the image is incomplete."""
+    image = Image([BASE, UPPER], names=["1.0"])
+    for name in ("a", "b"):
+        wrote = write_oci_layout(tmp_path / "all" / name, [image])
+    first = wrote.layers[image.image_id][0]
+    blobs = tmp_path / "all/b/blobs/sha256"
+    for digest in (first, image.image_id):
+        (blobs / digest[7:]).write_bytes(b"")
+    upload(endpoint, "zot", "", tmp_path / "all")
+    outcome, session = scanned(tmp_path / "a", "s3://zot")
+    assert (codes(outcome), outcome.exit_code) == (["blob-elsewhere"], 0)
+    assert session.rows("images")[0]["complete"]
+    stored = sum(path.stat().st_size for path in (tmp_path / "all").glob("*/blobs/sha256/*"))
+    assert session.rows("totals")[0]["stored_bytes"] == stored
+
+    # the config is a stub too, so that no image can be listed
+    outcome, session = scanned(tmp_path / "b", "s3://zot/b")
+    assert (codes(outcome), outcome.exit_code) == (["blob-elsewhere", "blob-elsewhere"], 3)
+
+    (blobs / image.image_id[7:]).write_bytes(image.config)
+    upload(endpoint, "zot2", "", tmp_path / "all")
+    outcome, session = scanned(tmp_path / "c", "s3://zot2/b")
+    assert codes(outcome) == ["blob-elsewhere"]
+    (row,) = session.rows("images")
+    assert (row["complete"], row["layers"]) == (False, 2)
 
 
 @pytest.mark.parametrize("below", ["docker", "docker/registry", "docker/registry/v2"])

@@ -202,4 +202,4 @@ def test_a_blob_with_another_sha512_is_an_error(tmp_path: Path) -> None:
     write_sha512(tmp_path / "store", UPPER.ljust(len(BASE), b"\0"))
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
     assert "diff-id-mismatch" in codes(outcome)
-    assert states(session) == [(0, "unverified")]
+    assert states(session) == [(0, "mismatched")]

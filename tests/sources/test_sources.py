@@ -286,7 +286,8 @@ SPOILS = {
     "a folder for a blob": (spoil_folder, {"not-a-regular-file"}),
     "an index that names itself": (spoil_own_index, {"digest-mismatch"}),
     "an index that is too deep": (spoil_deep_index, {"index-too-deep"}),
-    "a link for a blob": (spoil_link, {"not-a-regular-file"}),
+    # links are followed inside what was scanned only
+    "a link for a blob": (spoil_link, {"link-refused"}),
     "wrong config": (spoil_config, {"digest-mismatch"}),
     "not JSON": (spoil_index_json, {"not-json"}),
     "a claim of 4 GiB": (spoil_huge_claim, {"document-too-large"}),
@@ -323,8 +324,8 @@ def test_a_config_with_another_number_of_layers_is_refused(tmp_path: Path) -> No
     assert len(session.rows("images")) == 1
 
 
-def test_rows_of_a_wrong_diff_id_have_their_own_key(tmp_path: Path) -> None:
-    """They stay under a key of their source, and never stand for the real layer."""
+def test_content_of_a_wrong_diff_id_says_nothing_about_its_image(tmp_path: Path) -> None:
+    """What the layer holds is unknown, and another layer's rows never stand for it."""
     real = tar_of([file("real", b"5" * 50)])
     fake = tar_of([file("fake", b"6" * 60)])
     liar = Image([fake], names=["liar"], claimed_diff_ids=[digest_of(real)])
@@ -332,7 +333,11 @@ def test_rows_of_a_wrong_diff_id_have_their_own_key(tmp_path: Path) -> None:
     write_oci_layout(tmp_path / "honest", [Image([real], names=["honest"])])
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "liar")
     assert codes(outcome) == ["diff-id-mismatch"]
-    assert session.rows("images")[0]["live_bytes"] == 60
+    (row,) = session.rows("images")
+    assert (row["complete"], row["live_bytes"], row["read_bytes"]) == (False, None, 0)
+    assert session.ask("SELECT state, layer, problem FROM scan_image_layers").rows == [
+        ("mismatched", None, "diff-id-mismatch")
+    ]
     again, session = scanned(tmp_path / "catalog", tmp_path / "honest")
     assert (again.layers_read, session.rows("images")[0]["live_bytes"]) == (1, 50)
 

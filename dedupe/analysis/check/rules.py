@@ -2,7 +2,7 @@
 
 import fnmatch
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from typing import Literal
 
@@ -85,6 +85,8 @@ class Rule:
     scope: Scope = Scope.OWN
     #: whether the limit is the lowest value allowed; else it is the highest
     lowest: bool = False
+    #: whether the figure depends on which images there are, and not only on the bytes on disk
+    needs_images: bool = True
 
     def breaks(self, value: float, limit: float) -> bool:
         """Whether the value is beyond the limit; the limit itself is allowed."""
@@ -193,6 +195,7 @@ RULES: tuple[Rule, ...] = (
         meaning="growth of the bytes stored on disk since the baseline",
         fix=_FIX_GROWTH,
         evidence=Evidence.GROWTH,
+        needs_images=False,
     ),
     Rule(
         name="highest_growth_percent",
@@ -202,6 +205,7 @@ RULES: tuple[Rule, ...] = (
         meaning="growth of the bytes stored on disk since the baseline, in percent",
         fix=_FIX_GROWTH,
         evidence=Evidence.GROWTH,
+        needs_images=False,
         floor_figure="growth_bytes",
     ),
     Rule(
@@ -222,6 +226,13 @@ class RuleLimits:
 
     warn: float | None = None
     fail: float | None = None
+    #: whether a figure that is unknown breaks nothing; None if the settings do not say
+    unknown_passes: bool | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a limit."""
+        return self.warn is not None or self.fail is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +259,8 @@ class CheckSettings:
     limits: Mapping[str, RuleLimits] = field(default_factory=dict)
     #: shares of fewer bytes break no rule
     floor_bytes: int = DEFAULT_FLOOR_BYTES
+    #: whether figures that are unknown break nothing, unless a rule says otherwise
+    unknown_passes: bool = False
     #: globs of base images: their layers do not count for the images built on them
     base: tuple[str, ...] = ()
     #: diff IDs of further base layers
@@ -265,7 +278,7 @@ class CheckSettings:
     def has_limits(self) -> bool:
         """Whether any limit is set, besides those that always apply."""
         every = (self.limits, *(override.limits for override in self.overrides))
-        return any(limits != RuleLimits() for each in every for limits in each.values())
+        return any(limits.is_set for each in every for limits in each.values())
 
     def limits_of(self, rule: str, names: Iterable[str | None]) -> tuple[RuleLimits, int]:
         """Limits of a rule, and the floor, for a subject with these names."""
@@ -278,4 +291,6 @@ class CheckSettings:
                     limits = RuleLimits()
                 limits = override.limits.get(rule, limits)
                 floor = floor if override.floor_bytes is None else override.floor_bytes
+        if limits.unknown_passes is None:
+            limits = replace(limits, unknown_passes=self.unknown_passes)
         return limits, floor

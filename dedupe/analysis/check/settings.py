@@ -48,6 +48,7 @@ def check_settings(section: Section) -> CheckSettings:
     """The settings in a table; raises UsageError ``unknown-key`` or ``bad-value``."""
     floor = _size(section, "floor")
     settings = CheckSettings(
+        unknown_passes=bool(_unknown(section)),
         limits=_limits(section),
         base=section.texts("base"),
         base_layers=section.texts("base_layers"),
@@ -119,11 +120,20 @@ def _limits(section: Section) -> dict[str, RuleLimits]:
             limits[rule.name] = RuleLimits(
                 warn=_limit(both, rule, "warn", both.take("warn", int, float, str)),
                 fail=_limit(both, rule, "fail", both.take("fail", int, float, str)),
+                unknown_passes=_unknown(both),
             )
             both.done()
         else:
             limits[rule.name] = RuleLimits(fail=_limit(section, rule, rule.name, found))
     return limits
+
+
+def _unknown(section: Section) -> bool | None:
+    """Whether figures that are unknown pass; None if the section does not say."""
+    found = section.take("unknown", str)
+    if found not in (None, "pass", "fail"):
+        raise section.wrong("unknown", found, '"pass" or "fail"')
+    return None if found is None else found == "pass"
 
 
 def _limit(section: Section, rule: Rule, key: str, found: float | str | None) -> float | None:

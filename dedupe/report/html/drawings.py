@@ -6,8 +6,9 @@ from typing import Literal
 
 from dedupe.analysis import queries
 from dedupe.model.measures import TOTALS, Cause
+from dedupe.report.doubts import image_size
 from dedupe.report.html.treemap import Box, squarify
-from dedupe.report.units import counted, human
+from dedupe.report.units import INCOMPLETE, counted, human, share
 
 #: size of the treemap's drawing
 MAP_WIDTH, MAP_HEIGHT = 1000.0, 560.0
@@ -94,12 +95,13 @@ def treemap(
     by_image: dict[str, dict[int, list[queries.TreemapRow]]] = {}
     for row in folders:
         by_image.setdefault(row["image_id"], {}).setdefault(row["position"], []).append(row)
-    drawn = [row for row in images if row["image_id"] in by_image and row["attributed_unpacked"]]
-    drawn.sort(key=lambda row: (-row["attributed_unpacked"], row["image_id"]))
-    rest = sum(row["attributed_unpacked"] for row in images) - sum(
-        row["attributed_unpacked"] for row in drawn
-    )
-    weights = [float(row["attributed_unpacked"]) for row in drawn]
+    attributed = {
+        row["image_id"]: _attributed(row, by_image.get(row["image_id"], {})) for row in images
+    }
+    drawn = [row for row in images if row["image_id"] in by_image and attributed[row["image_id"]]]
+    drawn.sort(key=lambda row: (-attributed[row["image_id"]], row["image_id"]))
+    rest = sum(attributed.values()) - sum(attributed[row["image_id"]] for row in drawn)
+    weights = [float(attributed[row["image_id"]]) for row in drawn]
     if rest > 0:
         weights.append(float(rest))
     # the rest may be larger than the last image, so weights may rise once; the layout allows that
@@ -108,24 +110,34 @@ def treemap(
     for image, box in zip(drawn, boxes, strict=False):
         _image(tiles, image, by_image[image["image_id"]], box)
     if rest > 0:
-        left = len(images) - len(drawn)
+        left = sum(attributed[row["image_id"]] > 0 for row in images) - len(drawn)
         text = f"{counted(left, 'more image')}: {human(rest)}"
         tiles.append(Tile(boxes[-1], 1, text, text, "rest"))
     return tiles
+
+
+def _attributed(row: queries.ImagesRow, layers: dict[int, list[queries.TreemapRow]]) -> int:
+    """Bytes attributed to an image; of an incomplete one, those of the layers that were read."""
+    if row["attributed_unpacked"] is not None:
+        return row["attributed_unpacked"]
+    parts = [part for folders in layers.values() for part in folders]
+    return round(sum(part["size_bytes"] / part["images"] for part in parts))
 
 
 def _image(
     tiles: list[Tile], row: queries.ImagesRow, layers: dict[int, list[queries.TreemapRow]], box: Box
 ) -> None:
     number = len(tiles)
-    shadowed = 1.0 - row["efficiency"]
+    shadowed = 1.0 - row["efficiency"] if row["efficiency"] is not None else 0.0
+    incomplete = "" if row["complete"] else INCOMPLETE
     tiles.append(
         Tile(
             box,
             1,
-            row["name"],
-            f"{row['name']}: attributed {human(row['attributed_unpacked'])}, content "
-            f"{human(row['content_bytes'])}, efficiency {100 * row['efficiency']:.1f} %",
+            row["name"] + incomplete,
+            f"{row['name']}{incomplete}: attributed {human(row['attributed_unpacked'])}, content "
+            f"{image_size(row, 'content_bytes', plain=False)}, efficiency "
+            f"{share(row['efficiency'])}",
             "own",
             shadowed,
         )
@@ -184,6 +196,7 @@ def _layer(
 
 def bars(totals: queries.TotalsRow, causes: Mapping[Cause, int]) -> Bars:
     """Where the bytes are: unpacked on a host, in distinct layers, and in every image in full."""
+    complete = "complete " if totals["incomplete_images"] else ""
     unpacked = [
         (TOTALS["unique_content_bytes"].label, "live", totals["unique_content_bytes"]),
         (TOTALS["duplicate_content_bytes"].label, "duplicate", totals["duplicate_content_bytes"]),
@@ -194,13 +207,13 @@ def bars(totals: queries.TotalsRow, causes: Mapping[Cause, int]) -> Bars:
         (TOTALS["dead_bytes"].label, "dead", totals["dead_bytes"]),
     ]
     images = [
-        (TOTALS["live_bytes"].label, "live", totals["live_bytes"]),
+        (TOTALS["live_bytes"].label, "live", totals["live_bytes"] or 0),
         *((f"shadowed: {cause.label}", cause.value, size) for cause, size in causes.items()),
     ]
     described = [
         ("Unpacked", "each layer once per parent, as container hosts store it", unpacked),
         ("Layers", "each layer once, as a registry stores it, uncompressed", layers),
-        ("Images", "every image in full, with the causes of shadowed bytes", images),
+        ("Images", f"every {complete}image in full, with the causes of shadowed bytes", images),
     ]
     largest = max((sum(part[2] for part in parts) for _, _, parts in described), default=0) or 1
     return Bars(
@@ -234,7 +247,7 @@ def trend(rows: Sequence[queries.TrendRow]) -> Chart | None:
             (
                 1000.0 * (row["finished"] - first).total_seconds() / span,
                 240.0 - 240.0 * row[key] / largest,
-                f"{row['finished']:%Y-%m-%d %H:%M}: {human(row[key])} {name}",
+                f"{row['finished']:%Y-%m-%d %H:%M}: {_bound(row, key)}{human(row[key])} {name}",
             )
             for row in rows
         ]
@@ -243,6 +256,11 @@ def trend(rows: Sequence[queries.TrendRow]) -> Chart | None:
     x_ticks = [(0.0, f"{first:%Y-%m-%d %H:%M}"), (1000.0, f"{last:%Y-%m-%d %H:%M}")]
     y_ticks = [(240.0 - position, text) for position, text in _ticks(largest, 240.0)]
     return Chart(lines, x_ticks, y_ticks)
+
+
+def _bound(row: queries.TrendRow, key: str) -> str:
+    """``at least`` before what leaves out layers that could not be read."""
+    return "at least " if row["incomplete_images"] and key != "stored_bytes" else ""
 
 
 _TREND: tuple[tuple[Literal["unpacked_bytes", "stored_bytes", "position_loss_bytes"], str], ...] = (

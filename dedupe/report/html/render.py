@@ -13,13 +13,14 @@ from markupsafe import Markup
 
 from dedupe import __version__
 from dedupe.analysis import queries
-from dedupe.analysis.overview import shadowed_by_cause
+from dedupe.analysis.overview import Overview, shadowed_totals
 from dedupe.analysis.page import PageRows
 from dedupe.model.measures import IMAGES, TOTALS, Cause, TotalKey
+from dedupe.report.doubts import doubts, nothing_to_fix, total_size
 from dedupe.report.html.drawings import Tile, bars, treemap, trend
 from dedupe.report.html.orders import OrdersSection, orders_section
 from dedupe.report.html.tables import Table, tables
-from dedupe.report.units import counted, human, percent, short_step
+from dedupe.report.units import counted, human, share, short_step
 
 #: nodes of the sharing tree; more make the page slow and harder to read
 _MOST_NODES = 400
@@ -61,7 +62,8 @@ class _Card:
 class _Node:
     """A layer in its place, in the tree of shared layers."""
 
-    size_bytes: int
+    #: None if the layer was not read
+    size_bytes: int | None
     images: int
     step: str
     ends: list[str]
@@ -72,7 +74,6 @@ def to_html(page: PageRows) -> str:
     """The whole file."""
     found = page.found
     totals = found.totals
-    by_cause = [shadowed_by_cause(row) for row in found.images]
     shown = tables(page)
     style, script = _asset("style.css"), _asset("script.js")
     nodes, left_out = _tree(page.tree)
@@ -92,12 +93,17 @@ def to_html(page: PageRows) -> str:
         script=Markup(script),  # noqa: S704  # our own file
         data=_data(data),
         title=f"dedupe: {counted(totals['images'], 'image')}",
-        headline=_headline(totals),
+        headline=_headline(found),
+        doubts=doubts(found.incomplete, found.sources, found.failed),
+        nothing_to_fix=nothing_to_fix(found),
         finished=time.strftime("%Y-%m-%d %H:%M", time.gmtime(found.scan["finished"])),
         sources=counted(len(found.sources), "source"),
         sections=_sections(shown, page, orders, chart is not None),
-        cards=[_Card(human(totals[key]), TOTALS[key].label, kind) for key, kind in _CARDS],
-        bars=bars(totals, {cause: sum(row[cause] for row in by_cause) for cause in Cause}),
+        cards=[
+            _Card(total_size(found, key).replace("≥", "at least"), TOTALS[key].label, kind)
+            for key, kind in _CARDS
+        ],
+        bars=bars(totals, shadowed_totals(found.images)),
         tiles=[_labelled(tile) for tile in treemap(page.folders, found.images)],
         tables=shown,
         orders=orders,
@@ -109,12 +115,17 @@ def to_html(page: PageRows) -> str:
     )
 
 
-def _headline(totals: queries.TotalsRow) -> str:
-    shadowed = percent(totals["shadowed_bytes"], totals["naive_bytes"])
-    efficiency = percent(totals["live_bytes"], totals["naive_bytes"])
+def _headline(found: Overview) -> str:
+    totals = found.totals
+    efficiency = totals["efficiency"]
+    images = f"{counted(totals['images'], 'image')}, "
+    unpacked = total_size(found, "unpacked_bytes").replace("≥", "at least")
+    if efficiency is None:
+        return f"{images}{unpacked} unpacked: how much of their content is shadowed is unknown"
+    whose = "complete images'" if totals["incomplete_images"] else "image"
     return (
-        f"{counted(totals['images'], 'image')}, {human(totals['unpacked_bytes'])} unpacked: "
-        f"{shadowed} of image content is shadowed (efficiency {efficiency})"
+        f"{images}{unpacked} unpacked: {share(1 - efficiency)} of {whose} content is shadowed "
+        f"(efficiency {share(efficiency)})"
     )
 
 

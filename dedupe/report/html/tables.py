@@ -8,7 +8,7 @@ from typing import Generic, Literal, TypeVar
 from dedupe.analysis import queries
 from dedupe.analysis.page import PageRows
 from dedupe.model.measures import CONTAINERS, IMAGES
-from dedupe.report.units import cut, human
+from dedupe.report.units import UNKNOWN, at_least, cut, human
 
 #: bytes of a table's rows in the file: 10,000 images are 2 MB, and all tables together stay below
 #: 10 MB; below the table is the command that lists the rows that are left out
@@ -71,7 +71,7 @@ class Table:
 
 
 _IMAGES: tuple[Column[queries.ImagesRow], ...] = (
-    Column("image", "text", lambda row: row["label"]),
+    Column("image", "text", lambda row: row["label"] + _mark(row)),
     Column("platform", "text", lambda row: row["platform"]),
     Column("layers", "number", lambda row: row["layers"]),
     Column(IMAGES["content_bytes"].label, "bytes", lambda row: row["content_bytes"]),
@@ -129,7 +129,15 @@ _PROBLEMS: tuple[Column[queries.ProblemsRow], ...] = (
     Column("source", "text", lambda row: row["source"]),
     Column("subject", "text", lambda row: row["subject"]),
     Column("message", "long", lambda row: row["message"]),
+    Column("images", "text", lambda row: row["images"]),
 )
+
+
+def _mark(row: queries.ImagesRow) -> str:
+    """What an incomplete image has behind its name: how much of it was read."""
+    if row["complete"]:
+        return ""
+    return f" (incomplete: content {at_least(row['read_bytes'])})"
 
 
 def tables(page: PageRows) -> dict[str, Table]:
@@ -180,6 +188,8 @@ def _cut(value: Cell) -> Cell:
 
 def _text(value: Cell, kind: CellKind) -> str:
     match kind, value:
+        case "bytes" | "share", None:
+            return UNKNOWN
         case _, None:
             return ""
         case "bytes", int(size):

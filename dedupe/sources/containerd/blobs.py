@@ -24,7 +24,10 @@ class ContainerdBlobs(BlobFiles):
     unpacks = True
 
     def __init__(self, root: ContainerdRoot, snapshots: Snapshots) -> None:
-        super().__init__(FolderHolder(root.folder), "/".join(root.parts(CONTENT, "blobs")))
+        holder = FolderHolder(root.store.path)
+        # the folders of the store may be links, and its blobs may not
+        holder.store = root.store
+        super().__init__(holder, "/".join(root.parts(CONTENT, "blobs")))
         self._snapshots = snapshots
 
     def tree(self, chain: ChainID) -> TreeRef | None:

@@ -5,7 +5,6 @@ from typing import Any
 
 from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_CONFIG_BYTES, parse_object
-from dedupe.host.files import read_below
 from dedupe.model.identity import ImageID, chain_ids
 from dedupe.model.images import FoundContainer, FoundImage
 from dedupe.model.paths import printable
@@ -114,6 +113,6 @@ def _is_running(root: ContainerdRoot, record: ContainerdContainer) -> bool | Non
 def _cri_status(root: ContainerdRoot, container_id: str) -> dict[str, Any]:
     parts = root.parts(_CRI, "containers", container_id, "status")
     try:
-        return parse_object(read_below(root.folder, parts, MAX_CONFIG_BYTES), "status")
+        return parse_object(root.store.read(parts, MAX_CONFIG_BYTES), "status")
     except SourceError:
         return {}

@@ -2,10 +2,8 @@
 
 import os
 
-from dedupe.errors import SourceError, reason_of
+from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_CONFIG_BYTES, object_in, parse_object, text_in
-from dedupe.host.files import read_below
-from dedupe.host.trees import list_statuses
 from dedupe.model.identity import is_hex_id
 from dedupe.model.images import FoundContainer
 from dedupe.model.paths import path_text, printable
@@ -26,13 +24,10 @@ def docker_containers(
     """
     containers = []
     try:
-        folders = [name for name, _ in list_statuses(root.folder / _FOLDER)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        contents.add_error(
-            _FOLDER, SourceError(f"cannot be read: {reason_of(error)}", "permission-denied")
-        )
+        folders = root.store.list_folder((_FOLDER,))
+    except SourceError as error:
+        if error.code != "blob-missing":
+            contents.add_error(_FOLDER, error)
         return []
     for folder in folders:
         # containers of a graph driver have no snapshot
@@ -69,7 +64,7 @@ def _container(
     root: ContainerdRoot, snapshots: Snapshots, origins: Origins, container_id: str
 ) -> FoundContainer:
     parts = (_FOLDER, container_id, "config.v2.json")
-    document = parse_object(read_below(root.folder, parts, MAX_CONFIG_BYTES), "/".join(parts))
+    document = parse_object(root.store.read(parts, MAX_CONFIG_BYTES), "/".join(parts))
     image = text_in(object_in(document, "Config"), "Image")
     running = object_in(document, "State").get("Running")
     return FoundContainer(

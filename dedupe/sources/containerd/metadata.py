@@ -6,12 +6,13 @@ committed snapshot is the chain ID of the layer that is unpacked in it.
 Source: containerd core/metadata/buckets.go, core/snapshots/storage/bolt.go.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from dedupe.errors import SourceError
 from dedupe.formats.bolt import BoltFile, Bucket
+from dedupe.model.identity import Digest
 
 METADATA = ("io.containerd.metadata.v1.bolt", "meta.db")
 #: records of one kind in one root: a hundred times what large hosts have
@@ -21,6 +22,11 @@ _MAX_ERRORS = 100
 #: names and labels are cut after this many bytes
 _MAX_TEXT_BYTES = 32768
 _VERSION = b"v1"
+_ROOT_LABEL = b"containerd.io/gc.root"
+_CONTENT_LABEL = b"containerd.io/gc.ref.content"
+_SNAPSHOT_LABEL = b"containerd.io/gc.ref.snapshot."
+#: namespace, snapshotter and key of a snapshot
+SnapshotKey = tuple[str, str, str]
 _ACTIVE, _COMMITTED = b"\x02", b"\x03"
 
 
@@ -54,6 +60,10 @@ class Metadata:
     containers: list[ContainerdContainer] = field(default_factory=list)
     #: snapshotters with snapshots in any namespace
     snapshotters: set[str] = field(default_factory=set)
+    #: content and snapshots that are kept for themselves
+    roots: list[Digest | SnapshotKey] = field(default_factory=list)
+    #: content or snapshot -> what is kept because of it
+    refers: dict[Digest | SnapshotKey, list[Digest | SnapshotKey]] = field(default_factory=dict)
     errors: list[SourceError] = field(default_factory=list)
 
 
@@ -95,6 +105,7 @@ def read_metadata(file: BoltFile) -> Metadata:
         _add_records(found, found.images, _images(_text(name), sections.get(b"images")))
         _add_records(found, found.containers, _containers(_text(name), sections.get(b"containers")))
         _add_records(found, found.snapshotters, _snapshotters(sections.get(b"snapshots")))
+        _add_records(found, found.roots, _roots(found, _text(name), sections))
     return found
 
 
@@ -151,7 +162,9 @@ def _add_records(found: Metadata, into: Any, records: Iterator[Any]) -> None:
             if len(into) > MAX_RECORDS:
                 raise _too_many()
     except SourceError as error:
-        found.errors.append(error)
+        # a damaged page may be read for several kinds of records
+        if error.message not in {known.message for known in found.errors}:
+            found.errors.append(error)
 
 
 def _images(namespace: str, bucket: Bucket | None) -> Iterator[ContainerdImage]:
@@ -189,6 +202,67 @@ def _snapshotters(bucket: Bucket | None) -> Iterator[str]:
         # a snapshotter that is not used any more leaves an empty bucket
         if next(iter(records), None) is not None:
             yield _text(name)
+
+
+def _roots(
+    found: Metadata, namespace: str, sections: Mapping[bytes, Bucket]
+) -> Iterator[Digest | SnapshotKey]:
+    """What is kept for itself in a namespace; adds what refers to what to ``found``."""
+    for image in found.images:
+        if image.namespace == namespace:
+            yield Digest(image.target["digest"])
+    for container in found.containers:
+        if container.namespace == namespace:
+            yield (namespace, container.snapshotter, container.snapshot_key)
+            labels = {key.encode(): text.encode() for key, text in container.labels.items()}
+            yield from _labelled(namespace, labels)
+    content = sections.get(b"content")
+    blobs = content.buckets().get(b"blob") if content is not None else None
+    for digest, record in _records(blobs):
+        labels = _labels(record)
+        _refer(found, Digest(_text(digest)), _labelled(namespace, labels))
+        if _ROOT_LABEL in labels:
+            yield Digest(_text(digest))
+    for snapshotter, snapshots in _records(sections.get(b"snapshots")):
+        for key, record in _records(snapshots):
+            one = (namespace, _text(snapshotter), _text(key))
+            labels, parent = _labels(record), _text(record.values().get(b"parent", b""))
+            above = [(namespace, _text(snapshotter), parent)] if parent else []
+            _refer(found, one, [*above, *_labelled(namespace, labels)])
+            if _ROOT_LABEL in labels:
+                yield one
+    for _, lease in _records(sections.get(b"leases")):
+        yield from _leased(namespace, lease)
+
+
+def _leased(namespace: str, lease: Bucket) -> Iterator[Digest | SnapshotKey]:
+    kinds = lease.buckets()
+    for digest, _ in kinds.get(b"content", ()):
+        yield Digest(_text(digest))
+    for snapshotter, keys in _records(kinds.get(b"snapshots")):
+        for key, _ in keys:
+            yield (namespace, _text(snapshotter), _text(key))
+
+
+def _labelled(namespace: str, labels: Mapping[bytes, bytes]) -> Iterator[Digest | SnapshotKey]:
+    """What labels of a record refer to."""
+    for name, value in labels.items():
+        if name.startswith(_CONTENT_LABEL):
+            yield Digest(_text(value))
+        elif name.startswith(_SNAPSHOT_LABEL):
+            snapshotter = name.removeprefix(_SNAPSHOT_LABEL).partition(b"/")[0]
+            yield (namespace, _text(snapshotter), _text(value))
+
+
+def _labels(record: Bucket) -> dict[bytes, bytes]:
+    labels = record.buckets().get(b"labels")
+    return labels.values() if labels is not None else {}
+
+
+def _refer(
+    found: Metadata, one: Digest | SnapshotKey, others: Iterable[Digest | SnapshotKey]
+) -> None:
+    found.refers.setdefault(one, []).extend(others)
 
 
 def _records(bucket: Bucket | None) -> Iterator[tuple[bytes, Bucket]]:

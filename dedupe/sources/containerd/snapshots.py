@@ -4,13 +4,14 @@ import re
 import stat
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from dedupe.errors import SourceError
 from dedupe.formats.bolt import BoltFile
+from dedupe.host.links import Place
+from dedupe.host.store_root import StoreRoot
 from dedupe.model.identity import ChainID
 from dedupe.model.images import TreeRef, Whiteouts
-from dedupe.sources.containerd.metadata import Snapshot, snapshots_in
+from dedupe.sources.containerd.metadata import Snapshot, SnapshotKey, snapshots_in
 from dedupe.sources.interface import Contents
 
 #: start of the name of a snapshotter's folder; the snapshotter's name follows
@@ -25,18 +26,23 @@ class ContainerdRoot:
     """containerd's root: the folder that the user named, or one below it."""
 
     #: the folder that the user named
-    folder: Path
+    store: StoreRoot
     #: names from there to containerd's root
     below: tuple[str, ...] = ()
 
     def parts(self, *names: str) -> tuple[str, ...]:
-        """Names from ``folder`` to a file in containerd's root."""
+        """Names from ``store`` to a file in containerd's root."""
         return (*self.below, *names)
+
+    def place(self, *names: str) -> Place:
+        """Where a file or folder of containerd's root is."""
+        return self.store.place(self.parts(*names))
 
     def has_folder(self, *names: str) -> bool:
         """Whether this folder exists in containerd's root and is not a link itself."""
+        root, parts = self.place(*names)
         try:
-            return stat.S_ISDIR(self.folder.joinpath(*self.parts(*names)).lstat().st_mode)
+            return stat.S_ISDIR(root.joinpath(*parts).lstat().st_mode)
         except (OSError, ValueError):
             return False
 
@@ -54,14 +60,16 @@ class Snapshots:
         #: chain ID -> snapshotter and full name
         self._chains: dict[str, tuple[str, str]] = {}
         for snapshotter in READABLE:
+            # a link in place of the folder is followed once
+            root.store.has_folder(*root.parts(SNAPSHOTTER + snapshotter, "snapshots"))
             parts = root.parts(SNAPSHOTTER + snapshotter, "metadata.db")
             named = self._named.setdefault(snapshotter, {})
             try:
-                named.update(snapshots_in(BoltFile.open(root.folder, parts)))
+                named.update(snapshots_in(BoltFile.open(root.store, parts)))
             except SourceError as error:
                 # a snapshotter that was never used has no database
-                if error.code != "blob-missing":
-                    contents.add_open_error("/".join(parts), error)
+                if error.code != "blob-missing" or self._folders(snapshotter):
+                    contents.add_unseen_open("/".join(parts), error)
             self._index(snapshotter)
 
     def layer(self, chain: ChainID) -> TreeRef | None:
@@ -86,12 +94,39 @@ class Snapshots:
             if space == namespace and self._named[snapshotter][name].writable
         ]
 
-    def numbers_of(self, keys: Collection[str]) -> Iterator[tuple[str, int]]:
-        """Snapshotter and number of each snapshot of these keys, in all namespaces."""
+    def folders_needed(
+        self, chains: Collection[str], held: Collection[SnapshotKey], used: Collection[str]
+    ) -> set[str]:
+        """Folders of snapshots that something needs, and of all below them.
+
+        These are snapshots of layers with these chain IDs in any namespace, snapshots that are
+        ``held``, and those of the folders ``used``. A folder is ``<snapshotter>/<number>``.
+        """
+        needed: set[str] = set()
         for snapshotter, named in self._named.items():
-            for snapshot in named.values():
-                if snapshot.key in keys:
-                    yield snapshotter, snapshot.number
+            for name, snapshot in named.items():
+                folder = f"{snapshotter}/{snapshot.number}"
+                key = (snapshot.namespace, snapshotter, snapshot.key)
+                if snapshot.key in chains or key in held or folder in used:
+                    self._need(snapshotter, name, needed)
+        return needed
+
+    def _need(self, snapshotter: str, name: str, needed: set[str]) -> None:
+        named = self._named[snapshotter]
+        while name in named:
+            folder = f"{snapshotter}/{named[name].number}"
+            if folder in needed:
+                return
+            needed.add(folder)
+            name = named[name].parent
+
+    def _folders(self, snapshotter: str) -> bool:
+        """Whether there are folders of snapshots, or folders that cannot be listed."""
+        parts = self._root.parts(SNAPSHOTTER + snapshotter, "snapshots")
+        try:
+            return bool(self._root.store.list_folder(parts))
+        except SourceError as error:
+            return error.code != "blob-missing"
 
     def keys_below(self, namespace: str, key: str) -> Iterator[str]:
         """Keys of the snapshots below this one, the nearest one first."""
@@ -122,10 +157,11 @@ class Snapshots:
         if snapshotter == "native":
             parent = self._named[snapshotter].get(snapshot.parent)
             if parent is not None:
-                below = self._root.parts(*self._folder(snapshotter, parent))
+                below = self._root.place(*self._folder(snapshotter, parent)).parts
+        place = self._root.place(*folder)
         return TreeRef(
-            self._root.folder,
-            self._root.parts(*folder),
+            place.root,
+            place.parts,
             # native copies the tree of all layers below into each snapshot
             whiteouts=Whiteouts.NONE if snapshotter == "native" else Whiteouts.KERNEL,
             below=below,

@@ -18,6 +18,7 @@ from dedupe.model.paths import path_text, printable
 from dedupe.sources.containerd.blobs import CONTENT, ContainerdBlobs, lost_images
 from dedupe.sources.containerd.containers import Origins, recorded_containers
 from dedupe.sources.containerd.docker import docker_containers, forgotten_containers
+from dedupe.sources.containerd.holds import held_by
 from dedupe.sources.containerd.metadata import METADATA, ContainerdImage, Metadata, read_metadata
 from dedupe.sources.containerd.snapshots import READABLE, ContainerdRoot, Snapshots
 from dedupe.sources.containerd.usage import measure_containerd
@@ -45,7 +46,7 @@ class ContainerdStore:
         """A folder with containerd's content or metadata."""
         holder = candidate.holder
         if isinstance(holder, FolderHolder) and _is_containerd(holder):
-            return [cls(candidate.location, ContainerdRoot(holder.root))]
+            return [cls(candidate.location, ContainerdRoot(holder.store))]
         return []
 
     def read_contents(self) -> Contents:
@@ -79,7 +80,7 @@ class DockerContainerdStore:
     def read_contents(self) -> Contents:
         """Read the images and containers of all namespaces; errors become problems."""
         contents = Contents()
-        _read_store(ContainerdRoot(self.holder.root, _BELOW_DOCKER), contents, docker=True)
+        _read_store(ContainerdRoot(self.holder.store, _BELOW_DOCKER), contents, docker=True)
         # a docker that keeps images with a graph driver has a containerd too, without images
         contents.unused = self.holder.has("image") and not (
             contents.blobs or contents.containers or contents.problems
@@ -134,8 +135,11 @@ def _read_store(root: ContainerdRoot, contents: Contents, *, docker: bool) -> No
     ]
     known = {container.container_id for container in contents.containers}
     contents.containers += forgotten_containers(snapshots, origins, known)
-    measure_containerd(root, (CONTENT, "blobs"), snapshots, contents)
+    held = held_by(metadata)
+    contents.referenced |= held.content
+    measure_containerd(root, snapshots, held.snapshots, contents)
     contents.blobs = _list_blobs(root, blobs, contents)
+    contents.moved = root.store.moved_folders()
 
 
 def _list_blobs(
@@ -146,23 +150,27 @@ def _list_blobs(
         # what was listed before an error is kept
         found.extend(blobs.list_blobs())
     except SourceError as error:
-        contents.add_open_error("/".join(root.parts(CONTENT, "blobs")), error)
+        contents.add_unseen_open("/".join(root.parts(CONTENT, "blobs")), error)
     return found
 
 
 def _read_metadata(root: ContainerdRoot, contents: Contents) -> Metadata:
     parts = root.parts(*METADATA)
     try:
-        metadata = read_metadata(BoltFile.open(root.folder, parts))
+        metadata = read_metadata(BoltFile.open(root.store, parts))
     except SourceError as error:
         metadata = Metadata(errors=[error])
     for damage in metadata.errors:
+        if damage.code == "link-refused":
+            # the same error as for everything else in the folder
+            contents.add_unseen("/".join(parts), damage)
+            continue
         advice = (
             "; a scan as root can read it"
             if damage.code == "permission-denied"
             else "; images whose names are lost are read from the blobs, without names"
         )
-        contents.add_error("/".join(parts), SourceError(damage.message + advice, damage.code))
+        contents.add_unseen("/".join(parts), SourceError(damage.message + advice, damage.code))
     return metadata
 
 

@@ -1,8 +1,13 @@
 """Disk usage of containerd's snapshots and the rest of its root."""
 
+from collections.abc import Collection
+
 from dedupe.errors import SourceError
-from dedupe.host.trees import list_folder
+from dedupe.host.links import Place
 from dedupe.model.identity import chain_ids
+from dedupe.model.images import TreeRef
+from dedupe.sources.containerd.blobs import CONTENT
+from dedupe.sources.containerd.metadata import METADATA, SnapshotKey
 from dedupe.sources.containerd.snapshots import (
     READABLE,
     SNAPSHOTTER,
@@ -13,43 +18,60 @@ from dedupe.sources.disk_usage import OTHER, measure_parts, set_allocated_bytes
 from dedupe.sources.interface import Contents, StoreBytes
 
 _BLOBS = "blobs"
+#: folders of a docker root, or of containerd's, that may be on a disk of their own
+_OWN_FOLDERS = (METADATA[0], "tmpmounts")
 
 
 def measure_containerd(
-    root: ContainerdRoot, blobs: tuple[str, ...], snapshots: Snapshots, contents: Contents
+    root: ContainerdRoot, snapshots: Snapshots, held: Collection[SnapshotKey], contents: Contents
 ) -> None:
     """Set the disk usage of unpacked layers, containers and the store in ``contents``.
 
-    ``blobs`` is the folder of blobs, whose sizes are listed elsewhere. Errors become problems.
+    ``held`` has snapshots that something other than an image needs. Sizes of blobs are listed
+    elsewhere. Errors become problems.
     """
-    parts: dict[str, str | None] = {"/".join(blobs): _BLOBS}
+    parts: dict[str, str | None] = {f"{CONTENT}/blobs": _BLOBS}
+    #: root and names of each snapshotter's folder of snapshots -> snapshotter
+    folders: dict[Place, str] = {}
     for snapshotter in READABLE:
         folder = SNAPSHOTTER + snapshotter
         try:
-            names = list_folder(root.folder, root.parts(folder, "snapshots"))
-        except SourceError:
-            # never used; or not readable, which becomes a problem below
+            names = root.store.list_folder(root.parts(folder, "snapshots"))
+        except SourceError as error:
+            # not readable becomes a problem below; never used is none
+            if error.code == "link-refused":
+                contents.add_unseen(folder, error)
             continue
-        parts |= {f"{folder}/snapshots/{name}": f"{folder}/{name}" for name in names}
+        parts |= {f"{folder}/snapshots/{name}": f"{snapshotter}/{name}" for name in names}
+        folders[root.place(folder, "snapshots")] = snapshotter
+    own = (
+        *_OWN_FOLDERS,
+        f"{CONTENT}/blobs",
+        *(f"{SNAPSHOTTER}{name}/snapshots" for name in READABLE),
+    )
     try:
-        usage = measure_parts(root.folder.joinpath(*root.below), parts)
+        usage = measure_parts(root.store, parts, below=root.below, own=own)
     except SourceError as error:
-        contents.add_open_error(".", error)
+        contents.add_unseen_open(".", error)
         return
-    usage.report_unread(contents)
-    below = len(root.below)
+    usage.report(contents)
 
-    def part_of(tree: tuple[str, ...]) -> str:
-        return f"{tree[below]}/{tree[below + 2]}"
+    def part_of(tree: TreeRef) -> str | None:
+        # native has the tree in the snapshot's folder, overlayfs in the folder fs of it
+        for count in (len(tree.parts) - 1, len(tree.parts) - 2):
+            snapshotter = folders.get(Place(tree.root, tree.parts[:count]))
+            if snapshotter is not None:
+                return f"{snapshotter}/{tree.parts[count]}"
+        return None
 
-    set_allocated_bytes(contents, root.folder, usage, part_of)
+    set_allocated_bytes(contents, usage, part_of)
     chains = {
         chain
         for image in contents.images
         for chain in chain_ids(layer.diff_id or "" for layer in image.layers)
     }
-    layers = {f"{SNAPSHOTTER}{name}/{number}" for name, number in snapshots.numbers_of(chains)}
-    uppers = {part_of(each.upper.parts) for each in contents.containers if each.upper}
+    uppers = {part_of(each.upper) or OTHER for each in contents.containers if each.upper}
+    needed = snapshots.folders_needed(chains, held, uppers)
     unpacked = {
         part: found.file_bytes
         for part, found in usage.parts.items()
@@ -57,7 +79,7 @@ def measure_containerd(
     }
     contents.unpacked = StoreBytes(
         stored_bytes=sum(unpacked.values()),
-        orphan_bytes=sum(size for part, size in unpacked.items() if part not in layers),
+        orphan_bytes=sum(size for part, size in unpacked.items() if part not in needed),
         allocated_bytes=usage.allocated_bytes,
         other_bytes=usage.of(OTHER).allocated_bytes,
     )

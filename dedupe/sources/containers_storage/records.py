@@ -8,12 +8,11 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from dedupe.errors import SourceError
 from dedupe.formats.documents import object_in, parse_list, parse_object, text_in
-from dedupe.host.files import read_below
+from dedupe.host.store_root import StoreRoot
 from dedupe.model.identity import is_hex_id
 from dedupe.model.images import IdRange
 from dedupe.model.paths import printable
@@ -52,6 +51,8 @@ class StorageImage:
     #: None for an image without layers
     layer: str | None
     data_names: tuple[str, ...]
+    #: copies of the topmost layer for containers with other IDs
+    mapped_layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class StorageContainer:
 class StorageRecords:
     """The JSON files of one driver in one root; the store replaces them one by one."""
 
-    def __init__(self, root: Path, driver: str, contents: Contents) -> None:
+    def __init__(self, root: StoreRoot, driver: str, contents: Contents) -> None:
         self.root = root
         self.driver = driver
         self._contents = contents
@@ -93,13 +94,17 @@ class StorageRecords:
             for record in self._records(f"{self.driver}-containers", name, _container)
         ]
 
+    def has_images(self) -> bool:
+        """Whether there are records of images: without any image, a new store has none."""
+        return self.root.has(f"{self.driver}-images", "images.json")
+
     def read_document(self, image_id: str, key: str, limit: int) -> bytes:
         """Read an image's big data under ``key``.
 
         Raises SourceError as ``read_below`` does, and ``bad-record``.
         """
         parts = (f"{self.driver}-images", image_id, data_file(key))
-        return read_below(self.root, parts, limit)
+        return self.root.read(parts, limit)
 
     def _records(
         self, folder: str, name: str, parse: Callable[[dict[str, Any]], _Record]
@@ -107,14 +112,14 @@ class StorageRecords:
         """The records of a file; damaged ones become problems. A missing file has no records."""
         place = f"{folder}/{name}"
         try:
-            entries = parse_list(read_below(self.root, (folder, name), _MAX_RECORDS_BYTES), place)
+            entries = parse_list(self.root.read((folder, name), _MAX_RECORDS_BYTES), place)
         except SourceError as error:
             if error.code == "permission-denied":
                 # the user may read nothing of the store: say once what to do
                 advice = f"{error.message}: a scan as the store's owner or root can read it"
-                self._contents.add_open_error(place, SourceError(advice, error.code))
+                self._contents.add_unseen_open(place, SourceError(advice, error.code))
             elif error.code != "blob-missing":
-                self._contents.add_error(place, error)
+                self._contents.add_unseen(place, error)
             return
         for number, entry in enumerate(entries):
             try:
@@ -122,7 +127,7 @@ class StorageRecords:
                     raise SourceError("expected an object", "bad-record")
                 record = parse(entry)
             except SourceError as error:
-                self._contents.add_error(f"{place}, record {number}", error)
+                self._contents.add_unseen(f"{place}, record {number}", error)
             else:
                 yield record
 
@@ -164,6 +169,7 @@ def _image(entry: dict[str, Any]) -> StorageImage:
         names=_texts(entry, "names"),
         layer=_id(entry, "layer") if layer else None,
         data_names=_texts(entry, "big-data-names"),
+        mapped_layers=_texts(entry, "mapped-layers"),
     )
 
 

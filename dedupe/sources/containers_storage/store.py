@@ -19,6 +19,7 @@ from dedupe.formats.documents import (
     parse_object,
     text_in,
 )
+from dedupe.host.store_root import StoreRoot
 from dedupe.model.identity import DiffID, Digest, ImageID, is_digest, sha256_digest
 from dedupe.model.images import (
     FoundContainer,
@@ -42,6 +43,8 @@ from dedupe.sources.documents.config import Config
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
 
+#: the root that a layer is in, and its record
+_Place = tuple[StoreRoot, StorageLayer]
 _READABLE = ("overlay", "vfs")
 _CONFIGS = ("/etc/containers/storage.conf", "/usr/share/containers/storage.conf")
 #: libpod's states of a container that has a process: running, paused, stopping
@@ -54,22 +57,26 @@ class ContainersStorage:
 
     kind: ClassVar[SourceKind] = SourceKind.CONTAINERS_STORAGE
     location: str
-    root: Path
+    root: StoreRoot
     driver: str
     #: other roots that may have layers of this one's images
-    lenders: tuple[Path, ...]
+    lenders: tuple[StoreRoot, ...]
 
     @classmethod
     def recognise(cls, candidate: Candidate) -> "Sequence[ContainersStorage]":
         """A folder with the records of one or more drivers."""
         if not isinstance(candidate.holder, FolderHolder):
             return []
-        root, drivers = candidate.holder.root, _drivers_in(candidate.holder)
+        store, drivers = candidate.holder.store, _drivers_in(candidate.holder)
         if not drivers:
             return []
         named = [folder for folder in candidate.named_folders if _drivers_in(FolderHolder(folder))]
-        lenders = tuple(store for store in (*_configured_lenders(root), *named) if store != root)
-        return [cls(candidate.location, root, driver, lenders) for driver in drivers]
+        lenders = tuple(
+            StoreRoot(folder, store.roots)
+            for folder in (*_configured_lenders(store.path), *named)
+            if folder != store.path
+        )
+        return [cls(candidate.location, store, driver, lenders) for driver in drivers]
 
     def read_contents(self) -> Contents:
         """Read the images and containers, and measure the store; errors become problems."""
@@ -77,7 +84,7 @@ class ContainersStorage:
         if self.driver in _READABLE:
             StorageReader(self.root, self.driver, contents, self.lenders).read_store()
         else:
-            contents.add_error(
+            contents.add_unseen(
                 self.driver,
                 SourceError(
                     f"images are kept by the driver {self.driver}, whose layers cannot be read",
@@ -105,7 +112,7 @@ class StorageReader:
     """Reads one driver's images and containers in one root into ``contents``."""
 
     def __init__(
-        self, root: Path, driver: str, contents: Contents, lenders: Sequence[Path] = ()
+        self, root: StoreRoot, driver: str, contents: Contents, lenders: Sequence[StoreRoot] = ()
     ) -> None:
         self._records = StorageRecords(root, driver, contents)
         self._driver = driver
@@ -115,6 +122,12 @@ class StorageReader:
         for lender in lenders:
             records = StorageRecords(lender, driver, contents)
             self._stores.append((lender, records.read_layers()))
+        #: errors of the folders of layers that are links out of what the user named
+        self._refused = {
+            id(store): error
+            for store, _ in self._stores
+            if (error := _refused_link(store, _trees(driver))) is not None
+        }
         #: layer IDs that an image or a container needs
         self._needed: set[str] = set()
 
@@ -125,35 +138,46 @@ class StorageReader:
             try:
                 image = self._image(record)
             except SourceError as error:
-                subject = printable(record.names[0]) if record.names else record.image_id
-                self._contents.add_error(subject, error)
+                self._contents.add_error(_subject(record), error)
                 continue
             images[record.image_id] = image.image_id
             self._contents.images.append(image)
         running = _running_containers(self._records.root)
         for container in self._records.read_containers():
             self._contents.containers.append(self._container(container, images, running))
+        self._look_for_lost_records()
         try:
             measure_storage(
-                self._records.root,
-                _trees(self._driver),
-                f"{self._driver}-images",
-                self._needed,
-                self._contents,
+                self._records.root, self._driver, _trees(self._driver), self._needed, self._contents
             )
         except SourceError as error:
-            self._contents.add_open_error(self._driver, error)
+            self._contents.add_unseen_open(self._driver, error)
+        self._contents.moved = self._records.root.moved_folders()
+
+    def _look_for_lost_records(self) -> None:
+        """Layers that nothing needs may be those of images whose records are not there."""
+        own = self._stores[0][1].keys() - self._needed
+        if own and not self._records.has_images():
+            self._contents.add_unseen(
+                f"{self._driver}-images/images.json",
+                SourceError(
+                    f"no such file, but {len(own)} layers that no container needs", "blob-missing"
+                ),
+            )
 
     def _image(self, record: StorageImage) -> FoundImage:
+        # layers first: they are needed even if the config cannot be read
+        chain = self._chain_of(record)
         data, checked = self._config(record)
         config = Config.parse(data, record.image_id)
-        chain = self._chain(record.layer)
         if len(chain) != len(config.diff_ids):
-            raise SourceError(
+            error = SourceError(
                 f"{record.image_id}: {len(chain)} layers in the store, "
                 f"{len(config.diff_ids)} diff IDs in the config",
                 "layer-count-mismatch",
             )
+            self._contents.hide_references(_subject(record), error)
+            raise error
         manifest_digest, digests = self._manifest(record, len(chain))
         return FoundImage(
             image_id=ImageID(sha256_digest(data)),
@@ -181,7 +205,7 @@ class StorageReader:
         found = sha256_digest(data)
         if found != key:
             self._contents.add_error(
-                printable(record.names[0]) if record.names else record.image_id,
+                _subject(record),
                 SourceError(
                     f"digest mismatch: expected {printable(key)}, the config gives {found}",
                     "digest-mismatch",
@@ -204,12 +228,25 @@ class StorageReader:
         digests = [Digest(name) if is_digest(name) else None for name in named]
         return sha256_digest(data), digests if len(digests) == layers else unknown
 
-    def _chain(self, top: str | None) -> list[tuple[Path, StorageLayer]]:
+    def _chain_of(self, record: StorageImage) -> list[_Place]:
+        """Layers of an image from the base up; raises SourceError as ``_chain`` does."""
+        try:
+            for layer in record.mapped_layers:
+                # copies that were deleted are named for a while
+                if self._find(layer) is not None:
+                    self._chain(layer)
+            return self._chain(record.layer)
+        except SourceError as error:
+            self._contents.hide_references(_subject(record), error)
+            raise
+
+    def _chain(self, top: str | None) -> list[_Place]:
         """Layers from the base up; raises SourceError ``layer-missing`` or ``layer-cycle``."""
-        chain: list[tuple[Path, StorageLayer]] = []
+        chain: list[_Place] = []
         seen: set[str] = set()
         layer_id = top
         while layer_id is not None:
+            self._needed.add(layer_id)
             if layer_id in seen:
                 raise SourceError(f"layer {layer_id} is its own ancestor", "layer-cycle")
             seen.add(layer_id)
@@ -222,10 +259,9 @@ class StorageReader:
                 )
             chain.append(place)
             layer_id = place[1].parent
-        self._needed |= seen
         return chain[::-1]
 
-    def _find(self, layer_id: str) -> tuple[Path, StorageLayer] | None:
+    def _find(self, layer_id: str) -> _Place | None:
         for root, layers in self._stores:
             if layer_id in layers:
                 return root, layers[layer_id]
@@ -236,7 +272,7 @@ class StorageReader:
 
     def _layer(
         self,
-        place: tuple[Path, StorageLayer],
+        place: _Place,
         diff_id: DiffID,
         digest: Digest | None,
         step: str | None,
@@ -244,13 +280,19 @@ class StorageReader:
     ) -> FoundLayer:
         root, record = place
         state = None
-        if record.incomplete:
+        if id(root) in self._refused:
+            state = LayerState.BROKEN
+            self._contents.add_unseen(self._driver, self._refused[id(root)])
+        elif record.incomplete:
             state = LayerState.BROKEN
             self._contents.add_error(
-                record.layer_id,
-                SourceError("a layer that was not written completely", "layer-incomplete"),
+                diff_id,
+                SourceError(
+                    f"layer {record.layer_id} was not written completely", "layer-incomplete"
+                ),
+                diff_id,
             )
-        elif _has(root, (self._driver, record.layer_id, "composefs-data")):
+        elif root.has(self._driver, record.layer_id, "composefs-data"):
             state = LayerState.UNSUPPORTED
             self._contents.add_note(
                 record.layer_id, "unsupported-layer", "kept as composefs, which is not read"
@@ -271,25 +313,28 @@ class StorageReader:
             tree=self._tree(root, record) if state is None else None,
         )
 
-    def _tree(self, root: Path, record: StorageLayer) -> TreeRef:
+    def _tree(self, root: StoreRoot, record: StorageLayer) -> TreeRef:
         split = (f"{self._driver}-layers", f"{record.layer_id}.tar-split.gz")
         whole = self._driver == "vfs"
         form = Whiteouts.NONE if whole else self._whiteouts(root)
+        place, kept = root.place(self._folder(record.layer_id)), root.place(split)
+        below = root.place(self._folder(record.parent)) if whole and record.parent else None
         return TreeRef(
-            root,
-            self._folder(record.layer_id),
-            split=split if _has(root, split) else None,
+            place.root,
+            place.parts,
+            split=kept.parts if root.has(*split) else None,
+            split_root=kept.root,
             whiteouts=form,
-            below=self._folder(record.parent) if whole and record.parent else None,
+            below=below.parts if below else None,
             uids=record.uids,
             gids=record.gids,
             size=record.diff_size,
         )
 
-    def _whiteouts(self, root: Path) -> Whiteouts:
+    def _whiteouts(self, root: StoreRoot) -> Whiteouts:
         """How whiteouts are stored: fuse-overlayfs, as mount program, writes them as names."""
         try:
-            mark = FolderHolder(root).read_file(f"{self._driver}/.has-mount-program", 16)
+            mark = root.read((self._driver, ".has-mount-program"), 16)
         except SourceError:
             return Whiteouts.KERNEL
         return Whiteouts.AUFS if mark.strip() == b"true" else Whiteouts.KERNEL
@@ -304,13 +349,13 @@ class StorageReader:
         upper = None
         place = self._find(record.layer)
         if place is None:
-            self._contents.add_error(
+            self._contents.add_unseen(
                 record.name or record.container_id,
                 SourceError(f"its layer {record.layer} is not in the store", "layer-missing"),
             )
         else:
-            self._needed.add(record.layer)
-            upper = self._tree(*place)
+            self._need(record)
+            upper = self._tree(*place) if id(place[0]) not in self._refused else None
         return FoundContainer(
             container_id=record.container_id,
             name=record.name,
@@ -319,6 +364,26 @@ class StorageReader:
             upper=upper,
             running=running.get(record.container_id),
         )
+
+    def _need(self, record: StorageContainer) -> None:
+        """Mark a container's layers as needed, also if its image was deleted by force."""
+        try:
+            self._chain(record.layer)
+        except SourceError as error:
+            self._contents.add_unseen(record.name or record.container_id, error)
+
+
+def _subject(record: StorageImage) -> str:
+    return printable(record.names[0]) if record.names else record.image_id
+
+
+def _refused_link(store: StoreRoot, trees: tuple[str, ...]) -> SourceError | None:
+    """The error of a folder of layers that is a link out of what the user named."""
+    try:
+        store.find(*trees)
+    except SourceError as error:
+        return error if error.code == "link-refused" else None
+    return None
 
 
 def _configured_lenders(root: Path) -> list[Path]:
@@ -345,15 +410,7 @@ def _trees(driver: str) -> tuple[str, ...]:
     return ("vfs", "dir") if driver == "vfs" else (driver,)
 
 
-def _has(root: Path, parts: Sequence[str]) -> bool:
-    try:
-        root.joinpath(*parts).lstat()
-    except OSError:
-        return False
-    return True
-
-
-def _running_containers(root: Path) -> dict[str, bool]:
+def _running_containers(root: StoreRoot) -> dict[str, bool]:
     """Whether containers run, by ID, from libpod's database; empty if it cannot be read."""
     try:
         containers = BoltFile.open(root, ("libpod", "bolt_state.db")).bucket(b"ctr")

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_CONFIG_BYTES, object_in, parse_object, text_in
-from dedupe.host.files import read_below
+from dedupe.host.store_root import StoreRoot
 from dedupe.model.identity import ImageID, chain_ids, is_diff_id, is_hex_id
 from dedupe.model.images import FoundContainer, FoundImage, TreeRef
 from dedupe.model.paths import printable
@@ -37,20 +36,21 @@ def mounts_of(layers: DockerLayers, contents: Contents) -> list[Mount]:
             folder = layers.read_value("mounts", name, "mount-id")
             init = layers.read_value("mounts", name, "init-id")
             parent = layers.read_value("mounts", name, "parent")
-            if not layers.is_folder_name(folder):
-                raise SourceError(
-                    f"mount-id: expected the name of a folder, found "
-                    f"{printable(repr(folder))[:100]}",
-                    "bad-document",
-                )
+            for file, value in (("mount-id", folder), ("init-id", init)):
+                if not layers.is_folder_name(value) and not (value is None and file == "init-id"):
+                    raise SourceError(
+                        f"{file}: expected the name of a folder, found "
+                        f"{printable(repr(value))[:100]}",
+                        "bad-document",
+                    )
         except SourceError as error:
-            contents.add_open_error(f"container {name}", error)
+            contents.add_unseen_open(f"container {name}", error)
             folder, init, parent = None, None, None
         mounts.append(
             Mount(
                 container_id=name,
                 folder=folder,
-                init=init if layers.is_folder_name(init) else None,
+                init=init,
                 parent=parent if is_diff_id(parent) else None,
             )
         )
@@ -58,7 +58,7 @@ def mounts_of(layers: DockerLayers, contents: Contents) -> list[Mount]:
 
 
 def container_of(
-    root: Path,
+    root: StoreRoot,
     layers: DockerLayers,
     mount: Mount,
     images: Mapping[ImageID, FoundImage],
@@ -69,7 +69,7 @@ def container_of(
     name, image, running = None, None, None
     image_id: ImageID | None = None
     try:
-        document = parse_object(read_below(root, parts, MAX_CONFIG_BYTES), "/".join(parts))
+        document = parse_object(root.read(parts, MAX_CONFIG_BYTES), "/".join(parts))
         name = printable(text_in(document, "Name").removeprefix("/")) or None
         image = printable(text_in(object_in(document, "Config"), "Image")) or None
         state = object_in(document, "State").get("Running")

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_CONFIG_BYTES, object_in, parse_object
-from dedupe.host.files import read_below
-from dedupe.host.trees import list_folder
+from dedupe.host.store_root import StoreRoot
 from dedupe.model.identity import ImageID, is_diff_id, is_hex_id, sha256_digest
 from dedupe.model.paths import printable
 from dedupe.sources.documents.config import Config
@@ -32,28 +30,28 @@ class StoredConfig:
         return self.image_id == self.claimed_id
 
 
-def read_configs(root: Path, driver: str, contents: Contents) -> Iterator[StoredConfig]:
+def read_configs(root: StoreRoot, driver: str, contents: Contents) -> Iterator[StoredConfig]:
     """Read all configs of a graph driver; errors become problems."""
     parts = ("image", driver, "imagedb", "content", "sha256")
     try:
-        names = list_folder(root, parts)
+        names = root.list_folder(parts)
     except SourceError as error:
-        if error.code != "blob-missing":
-            contents.add_open_error("/".join(parts), error)
+        # docker makes this folder when it starts, so its layers are of images that are lost
+        contents.add_unseen_open("/".join(parts), error)
         return
     for name in names:
         if not is_hex_id(name):
             continue
         claimed = f"sha256:{name}"
         try:
-            data = read_below(root, (*parts, name), MAX_CONFIG_BYTES)
+            data = root.read((*parts, name), MAX_CONFIG_BYTES)
             found = sha256_digest(data)
             config = StoredConfig(claimed, ImageID(found), Config.parse(data, claimed))
         except SourceError as error:
-            contents.add_error(claimed, error)
+            contents.add_unseen(claimed, error)
             continue
         if not config.checked:
-            contents.add_error(
+            contents.add_unseen(
                 claimed,
                 SourceError(
                     f"digest mismatch: the config is named {claimed}, its bytes give {found}",
@@ -63,16 +61,16 @@ def read_configs(root: Path, driver: str, contents: Contents) -> Iterator[Stored
         yield config
 
 
-def read_names(root: Path, driver: str, contents: Contents) -> dict[str, tuple[str, ...]]:
+def read_names(root: StoreRoot, driver: str, contents: Contents) -> dict[str, tuple[str, ...]]:
     """Read the names of each image by its ID; an error becomes a problem.
 
     A digest is used as a name only if its repository has no tag of the image.
     """
     parts = ("image", driver, "repositories.json")
     try:
-        document = parse_object(read_below(root, parts, _MAX_NAMES_BYTES), "repositories.json")
+        document = parse_object(root.read(parts, _MAX_NAMES_BYTES), "repositories.json")
     except SourceError as error:
-        contents.add_open_error(
+        contents.add_unseen_open(
             "/".join(parts),
             SourceError(f"{error.message}; images are listed without names", error.code),
         )

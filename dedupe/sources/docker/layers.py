@@ -7,11 +7,9 @@ Source: github.com/moby/moby, layer/filestore.go, daemon/graphdriver/.
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from dedupe.errors import SourceError
-from dedupe.host.files import read_below
-from dedupe.host.trees import list_folder
+from dedupe.host.store_root import StoreRoot
 from dedupe.model.identity import ChainID, chain_ids, is_diff_id, is_hex_id
 from dedupe.model.images import IdRange, TreeRef, Whiteouts
 from dedupe.model.paths import path_text, printable
@@ -64,7 +62,7 @@ class DockerLayers:
 
     def __init__(
         self,
-        root: Path,
+        root: StoreRoot,
         driver: GraphDriver,
         ids: tuple[IdRange, IdRange] | None,
         contents: Contents,
@@ -91,10 +89,10 @@ class DockerLayers:
         """Names in a folder of ``layerdb``; none if it does not exist or cannot be read."""
         parts = (*self.parts, folder)
         try:
-            return list_folder(self._root, parts)
+            return self._root.list_folder(parts)
         except SourceError as error:
             if error.code != "blob-missing":
-                contents.add_open_error("/".join(parts), error)
+                contents.add_unseen_open("/".join(parts), error)
             return []
 
     def tree(self, chain: ChainID) -> TreeRef | None:
@@ -120,12 +118,15 @@ class DockerLayers:
     ) -> TreeRef:
         """The tree in this folder of the graph driver, ``below`` that of its parent."""
         whole = self.driver.whiteouts is Whiteouts.NONE and below is not None
+        place = self._root.place(self._parts(name))
+        kept = self._root.place(split or ())
         return TreeRef(
-            self._root,
-            self._parts(name),
-            split=split,
+            place.root,
+            place.parts,
+            split=kept.parts if split else None,
+            split_root=kept.root,
             whiteouts=self.driver.whiteouts,
-            below=self._parts(below) if whole and below else None,
+            below=self._root.place(self._parts(below)).parts if whole and below else None,
             uids=(self._ids[0],) if self._ids else (),
             gids=(self._ids[1],) if self._ids else (),
             size=size,
@@ -137,7 +138,7 @@ class DockerLayers:
         Raises SourceError ``document-too-large``, ``not-a-regular-file`` or ``permission-denied``.
         """
         try:
-            data = read_below(self._root, (*self.parts, *parts), _MAX_RECORD_BYTES)
+            data = self._root.read((*self.parts, *parts), _MAX_RECORD_BYTES)
         except SourceError as error:
             if error.code == "blob-missing":
                 return None
@@ -175,7 +176,11 @@ class DockerLayers:
                 wrong.append(f"diff and parent: expected those of this chain ID, found {chain}")
         size = self._value(name, "size", wrong) or ""
         if wrong:
-            contents.add_error(subject, SourceError("; ".join(wrong), "bad-document"))
+            error = SourceError("; ".join(wrong), "bad-document")
+            if folder is None:
+                contents.add_unseen(subject, error)
+            else:
+                contents.add_error(subject, error)
         split = (*self.parts, "sha256", name, "tar-split.json.gz")
         return DockerLayer(
             chain="sha256:" + name,

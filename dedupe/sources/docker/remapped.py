@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 from dedupe.errors import SourceError
-from dedupe.host.trees import list_folder
 from dedupe.model.images import IdRange
 from dedupe.sources.holders.folder import FolderHolder
 
@@ -18,7 +17,7 @@ _MAX_IDS = 1 << 32
 def remapped_roots(holder: FolderHolder) -> list[str]:
     """Names of the remapped roots in a docker root; none if it cannot be read."""
     try:
-        return [name for name in list_folder(holder.root, ()) if _REMAPPED.match(name)]
+        return [name for name in holder.store.list_folder(()) if _REMAPPED.match(name)]
     except SourceError:
         return []
 

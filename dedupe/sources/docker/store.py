@@ -9,17 +9,17 @@ Source: github.com/moby/moby, image/fs.go, reference/store.go, layer/.
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import ClassVar
 
 from dedupe.errors import SourceError
-from dedupe.host.trees import list_folder, open_folder
+from dedupe.host.trees import open_folder
 from dedupe.model.identity import ChainID, DiffID, chain_ids
 from dedupe.model.images import FoundImage, FoundLayer, SourceKind, TreeRef
 from dedupe.model.paths import printable
 from dedupe.sources.disk_usage import OTHER, DiskUsage, measure_parts
+from dedupe.sources.docker.build_cache import SNAPSHOTS, read_build_cache
 from dedupe.sources.docker.containers import Mount, container_of, mounts_of
 from dedupe.sources.docker.images import StoredConfig, read_configs, read_names
 from dedupe.sources.docker.layers import DRIVERS, DockerLayers, GraphDriver
@@ -29,7 +29,12 @@ from dedupe.sources.interface import Candidate, Contents, Descent, StoreBytes, s
 
 _BUILD_CACHE = re.compile(r"[0-9a-z]{25}\Z")
 #: parts of the store in its disk usage, beside those of layers and containers
-_DOCUMENTS, _ORPHAN = "documents", "orphan"
+_DOCUMENTS, _CACHE, _ORPHAN = "documents", "build cache", "orphan"
+#: folders of a docker root beside those of layers: each may be on a disk of its own
+_OWN_FOLDERS = (
+    *("buildkit", "containers", "containerd", "image", "network", "plugins", "runtimes", "swarm"),
+    *("tmp", "trust", "volumes"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class DockerStore:
         try:
             found = bool(_drivers_in(holder))
         except SourceError:
-            found = all(holder.is_folder(name) for name in ("image", "containers", "volumes"))
+            found = all(holder.has(name) for name in ("image", "containers", "volumes"))
         return [cls(candidate.location, holder)] if found else []
 
     def read_contents(self) -> Contents:
@@ -62,14 +67,16 @@ class DockerStore:
         try:
             names = _drivers_in(self.holder)
         except SourceError as error:
-            advice = f"{error.message}: a scan as the store's owner or root can read it"
-            contents.add_error("image", SourceError(advice, error.code))
+            advice = ": a scan as the store's owner or root can read it"
+            if error.code == "permission-denied":
+                error = SourceError(error.message + advice, error.code)
+            contents.add_unseen("image", error)
             names = []
         for name in names:
             if name in DRIVERS:
                 root.add_driver(DRIVERS[name])
             else:
-                contents.add_error(
+                contents.add_unseen(
                     f"image/{printable(name)}",
                     SourceError(
                         f"graph driver {printable(name)}: only {', '.join(DRIVERS)} are read",
@@ -77,6 +84,7 @@ class DockerStore:
                     ),
                 )
         root.finish()
+        contents.moved = self.holder.store.moved_folders()
         return contents
 
     def descent(self) -> Descent:
@@ -86,7 +94,12 @@ class DockerStore:
 
 def _drivers_in(holder: FolderHolder) -> list[str]:
     """Graph drivers that have images in this docker root; raises SourceError."""
-    names = list_folder(holder.root, ("image",)) if holder.is_folder("image") else []
+    try:
+        names = holder.store.list_folder(("image",))
+    except SourceError as error:
+        if error.code in ("permission-denied", "link-refused"):
+            raise
+        return []
     return [
         name
         for name in names
@@ -109,15 +122,18 @@ class DockerRoot:
     """Reads a docker root into ``contents``: ``add_driver`` for each driver, then ``finish``."""
 
     def __init__(self, holder: FolderHolder, contents: Contents) -> None:
-        self._root: Path = holder.root
+        self._root = holder.store
         self._contents = contents
         self._ids = id_ranges(holder.root)
         self._drivers: list[_DriverContents] = []
         #: part of each folder in the disk usage; remapped roots are sources of their own
         self._parts: dict[str, str | None] = dict.fromkeys(remapped_roots(holder))
         self._parts["image"] = _DOCUMENTS
+        self._cache = read_build_cache(self._root, contents)
         #: orphan folders of graph drivers, and whether buildkit made them
         self._orphans: dict[str, bool] = {}
+        #: errors of folders of layers that are links out of what the user named, by driver
+        self._refused: dict[str, SourceError] = {}
 
     def add_driver(self, driver: GraphDriver) -> None:
         """Read docker's records of the images and containers of a graph driver."""
@@ -131,43 +147,59 @@ class DockerRoot:
         )
         found.names = read_names(self._root, driver.name, self._contents)
         needed = {chain for stored in found.configs for chain in chain_ids(stored.config.diff_ids)}
-        self._assign_parts(found, needed)
+        self._assign_parts(found, needed, self._layers_below(layers, self._cache.chains) - needed)
 
     def finish(self) -> None:
         """Measure the store, and add its images and containers to the contents."""
         try:
-            usage = measure_parts(self._root, self._parts)
+            usage = measure_parts(self._root, self._parts, own=_OWN_FOLDERS)
         except SourceError as error:
-            self._contents.add_error(".", error)
+            self._contents.add_unseen(".", error)
             usage = DiskUsage()
-        usage.report_unread(self._contents)
+        usage.report(self._contents)
         for found in self._drivers:
             images = self._images(found, usage)
             self._contents.images += images
             by_id = {image.image_id: image for image in images}
             for mount in found.mounts:
                 container = container_of(self._root, found.layers, mount, by_id, self._contents)
+                if found.layers.driver.name in self._refused:
+                    container = replace(container, upper=None)
                 used = usage.of(f"container {mount.container_id}").allocated_bytes
                 self._contents.containers.append(replace(container, allocated_bytes=used))
-        self._add_orphan_note(usage)
-        orphan = usage.of(_ORPHAN).file_bytes
+        self._add_folder_notes(usage)
+        orphan, cached = usage.of(_ORPHAN).file_bytes, usage.of(_CACHE)
         layers = sum(
             found.file_bytes for name, found in usage.parts.items() if name.startswith("layer ")
         )
         self._contents.unpacked = StoreBytes(
-            stored_bytes=usage.of(_DOCUMENTS).file_bytes + layers + orphan,
+            stored_bytes=usage.of(_DOCUMENTS).file_bytes + layers + orphan + cached.file_bytes,
             orphan_bytes=orphan,
             allocated_bytes=usage.allocated_bytes,
-            other_bytes=usage.of(OTHER).allocated_bytes,
+            other_bytes=usage.of(OTHER).allocated_bytes + cached.allocated_bytes,
         )
 
-    def _assign_parts(self, found: _DriverContents, needed: set[ChainID]) -> None:
-        """Assign each folder to the layer or container that it belongs to, or to the orphans."""
+    def _layers_below(self, layers: DockerLayers, chains: Collection[str]) -> set[str]:
+        """These chain IDs, as far as docker has records of them, and all those below them."""
+        found: set[str] = set()
+        for chain in chains:
+            below: str | None = chain
+            while below in layers.records and below not in found:
+                found.add(below)
+                below = layers.records[below].parent
+        return found
+
+    def _assign_parts(
+        self, found: _DriverContents, needed: Collection[str], cached: Collection[str]
+    ) -> None:
+        """Assign each folder to what holds it: a layer, a container, the cache, or nothing."""
         layers = found.layers
         trees = layers.driver.trees
         owner: dict[str, str] = {}
         for chain, record in layers.records.items():
-            part = f"layer {layers.driver.name} {chain}" if chain in needed else _ORPHAN
+            part = _CACHE if chain in cached else _ORPHAN
+            if chain in needed:
+                part = f"layer {layers.driver.name} {chain}"
             self._parts["/".join((*layers.parts, "sha256", chain.partition(":")[2]))] = part
             if record.folder is not None:
                 owner.setdefault(record.folder, part)
@@ -176,19 +208,44 @@ class DockerRoot:
                 if folder is not None:
                     owner.setdefault(folder, f"container {mount.container_id}")
         try:
-            names = list_folder(self._root, trees)
+            names = self._root.list_folder(trees)
         except SourceError as error:
-            self._contents.add_open_error("/".join(trees), error)
+            self._contents.add_unseen_open("/".join(trees), error)
+            if error.code == "link-refused":
+                self._refused[layers.driver.name] = error
             return
         for name in names:
             plain = name.removesuffix("-removing")
+            place = "/".join((*trees, name))
             if name in owner:
-                self._parts["/".join((*trees, name))] = owner[name]
+                self._parts[place] = owner[name]
+            elif name in self._cache.folders:
+                self._parts[place] = _CACHE
             elif layers.is_folder_name(plain):
-                self._parts["/".join((*trees, name))] = _ORPHAN
+                self._parts[place] = _ORPHAN
                 self._orphans[name] = _BUILD_CACHE.match(name) is not None
+        self._report_absent(trees, owner.keys() - set(names))
 
-    def _add_orphan_note(self, usage: DiskUsage) -> None:
+    def _report_absent(self, trees: tuple[str, ...], absent: Collection[str]) -> None:
+        """Say that a record names a folder that is not there: its own folder seems unneeded."""
+        if absent:
+            self._contents.hide_references(
+                "/".join(trees),
+                SourceError(
+                    f"{len(absent)} folders that docker's records name are not there, such as "
+                    f"{min(absent)}",
+                    "layer-missing",
+                ),
+            )
+
+    def _add_folder_notes(self, usage: DiskUsage) -> None:
+        cached = usage.of(_CACHE).allocated_bytes
+        if cached:
+            self._contents.add_note(
+                "buildkit",
+                "build-cache",
+                f"the build cache holds layers that no image needs: they take {cached} bytes",
+            )
         if not self._orphans:
             return
         kinds = Counter(
@@ -199,6 +256,8 @@ class DockerRoot:
             else "left over"
             for name, cached in self._orphans.items()
         )
+        if self._cache.error is not None and any(self._orphans.values()):
+            self._contents.hide_references("/".join(SNAPSHOTS), self._cache.error)
         self._contents.add_note(
             min(self._orphans),
             "orphan-folders",
@@ -234,7 +293,8 @@ class DockerRoot:
             )
         for image, names in found.names.items():
             for name in names:
-                self._contents.add_error(
+                # the layers of the image may be in the store
+                self._contents.add_unseen(
                     name, SourceError(f"{image} is not in the store", "blob-missing")
                 )
         return images
@@ -250,13 +310,15 @@ class DockerRoot:
         layer = FoundLayer(digest=None, diff_id=diff_id, claim_checked=True, blob=None)
         tree = layers.tree(chain)
         try:
+            if layers.driver.name in self._refused:
+                raise self._refused[layers.driver.name]
             if tree is None:
                 known = chain in layers.records
                 missing = "has no readable record of its folder" if known else "is not in the store"
                 raise SourceError(f"layer {diff_id} ({chain}) {missing}", "blob-missing")
             _check_folder(tree)
         except SourceError as error:
-            self._contents.add_open_error(subject, error)
+            self._contents.add_open_error(subject, error, diff_id)
             return replace(layer, state=state_after(error))
         used = usage.of(f"layer {layers.driver.name} {chain}").allocated_bytes
         return replace(layer, tree=tree, allocated_bytes=used)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dedupe.errors import SourceError
-from dedupe.formats.documents import object_in, parse_object, text_in
+from dedupe.formats.documents import parse_object, text_in
 from dedupe.model.identity import DiffID, is_diff_id
 from dedupe.model.images import ImageDetails, Platform
 from dedupe.model.paths import printable
@@ -26,10 +26,9 @@ class Config:
     def parse(cls, data: bytes, name: str) -> "Config":
         """Parse a config; raises SourceError ``not-json`` or ``bad-config``."""
         document = parse_object(data, name)
-        diff_ids = object_in(document, "rootfs").get("diff_ids")
-        if diff_ids is None:
-            # Go writes an empty list as null: an image without layers
-            diff_ids = []
+        # Go writes what is empty as null: an image without layers
+        rootfs = _or_empty(document.get("rootfs"), {})
+        diff_ids = _or_empty(rootfs.get("diff_ids"), []) if isinstance(rootfs, dict) else None
         if not isinstance(diff_ids, list) or not all(is_diff_id(item) for item in diff_ids):
             raise SourceError(
                 f"{name}: expected rootfs.diff_ids, a list of sha256 digests", "bad-config"
@@ -51,6 +50,10 @@ class Config:
                 created=printable(text_in(document, "created")) or None,
             ),
         )
+
+
+def _or_empty(value: object, empty: object) -> object:
+    return empty if value is None else value
 
 
 def platform_of(document: dict[str, Any]) -> Platform:

@@ -21,7 +21,14 @@ from dedupe.formats.documents import (
     text_in,
 )
 from dedupe.model.identity import Digest, ImageID, is_hex_id, sha256_digest
-from dedupe.model.images import FoundImage, FoundLayer, ImageDetails, Platform, SourceKind
+from dedupe.model.images import (
+    FoundImage,
+    FoundLayer,
+    ImageDetails,
+    LayerState,
+    Platform,
+    SourceKind,
+)
 from dedupe.model.paths import printable
 from dedupe.sources.documents.config import Config, platform_of
 from dedupe.sources.documents.layout import is_layout, list_layout_blobs, read_index
@@ -221,10 +228,17 @@ def _check_v1_layers(holder: ArchiveHolder, contents: Contents) -> None:
             "repositories",
             SourceError(
                 f"{len(unused)} layers belong to no named image, the first is "
-                f"{printable(unused[0])}",
+                f"{printable(unused[0])}: any chain may lack its lower layers",
                 "bad-document",
             ),
         )
+        contents.images = [_with_unknown_base(image) for image in contents.images]
+
+
+def _with_unknown_base(image: FoundImage) -> FoundImage:
+    """The image with a lowest layer that does not count as one."""
+    base, *upper = image.layers
+    return replace(image, layers=(replace(base, state=LayerState.BROKEN), *upper))
 
 
 def _v1_image(

@@ -15,6 +15,7 @@ from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.documents.shared_blobs import BlobPool, LayoutBlobs
 from dedupe.sources.holders.archive import ArchiveHolder
+from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, Holder
 
 #: blobs that were not completely written: zot's uploads, and what BuildKit exports
@@ -54,6 +55,8 @@ class OciLayout:
         _report_stubs(blobs, contents)
         _add_unfinished(self.holder, contents)
         contents.borrowed |= blobs.borrowed
+        if isinstance(self.holder, FolderHolder):
+            contents.borrowed |= self.holder.linked
         return contents
 
     def descent(self) -> Descent:

@@ -7,7 +7,7 @@ Source: OCI image-spec image-index.md, manifest.md.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from operator import ne
 from typing import Any
@@ -181,14 +181,12 @@ class ManifestReader:
         if _SCHEMA1.match(descriptor.media_type):
             raise _schema1(descriptor.digest)
         if _is_attestation(descriptor.annotations):
-            self._add_other("attestation", descriptor, names)
-            self._add_references(descriptor)
+            self._add_other("attestation", descriptor, names, blobs=self._references(descriptor))
             return None
         known = _INDEX.match(descriptor.media_type) or _MANIFEST.match(descriptor.media_type)
         if descriptor.media_type and not known:
             check_media_type(descriptor.media_type)
-            self._add_other("artifact", descriptor, names)
-            self._add_references(descriptor)
+            self._add_other("artifact", descriptor, names, blobs=self._references(descriptor))
             return None
         if depth > 1 and not self._blobs.has(descriptor.digest):
             # a copy of one platform keeps the whole index, so this is not an error
@@ -220,8 +218,7 @@ class ManifestReader:
             entries = objects_in(document, "manifests")
             if any(_CACHE.match(text_in(entry, "mediaType")) for entry in entries):
                 # its entries are layers, not manifests
-                self._add_other("cache", descriptor, names)
-                self._contents.referenced.update(_digests(entries))
+                self._add_other("cache", descriptor, names, blobs=_digests(entries))
                 self._followed.add(descriptor.digest)
                 return None
             return Index(descriptor.digest, entries)
@@ -240,7 +237,13 @@ class ManifestReader:
             for media_type in (config_descriptor.media_type, *(one.media_type for one in layers)):
                 check_media_type(media_type)
             kind = "cache" if _CACHE.match(config_descriptor.media_type) else "artifact"
-            self._add_other(kind, descriptor, names, text_in(manifest, "artifactType"))
+            self._add_other(
+                kind,
+                descriptor,
+                names,
+                text_in(manifest, "artifactType"),
+                (config_descriptor.digest, *(layer.digest for layer in layers)),
+            )
             return
         # the store may have the documents of this platform, but not its layers
         may_be_absent = depth > 1 and self._blobs.unpacks
@@ -325,15 +328,11 @@ class ManifestReader:
                     subject,
                     "encrypted-layer",
                     f"layer {layer.digest} is encrypted: its files are unknown",
+                    layer.digest,
                 )
         elif layer.media_type and not _is_layer(layer.media_type):
             state, blob = LayerState.UNSUPPORTED, None
-            self._contents.add_note(
-                subject,
-                "unsupported-layer",
-                f"layer {layer.digest} has the type {printable(layer.media_type)}, "
-                "which is not a layer tar",
-            )
+            self._report_unsupported(layer, subject)
         if blob is not None and layer.size is not None and blob.size != layer.size:
             self._contents.add_error(
                 subject,
@@ -355,6 +354,20 @@ class ManifestReader:
             tree=tree,
         )
 
+    def _report_unsupported(self, layer: Descriptor, subject: str) -> None:
+        try:
+            check_media_type(layer.media_type)
+        except SourceError as error:
+            self._contents.add_error(subject, error, layer.digest)
+            return
+        self._contents.add_note(
+            subject,
+            "unsupported-layer",
+            f"layer {layer.digest} has the type {printable(layer.media_type)}, "
+            "which is not a layer tar",
+            layer.digest,
+        )
+
     def _find_blob(
         self, layer: Descriptor, tree: TreeRef | None, subject: str
     ) -> tuple[BlobRef | ObjectRef | None, LayerState | None]:
@@ -371,6 +384,7 @@ class ManifestReader:
                     subject,
                     "foreign-layer",
                     f"layer {layer.digest} may not be distributed and is not kept here",
+                    layer.digest,
                 )
                 return None, LayerState.FOREIGN
             # one note of the source says how many of these there are
@@ -407,8 +421,16 @@ class ManifestReader:
         return data
 
     def _add_other(
-        self, kind: str, descriptor: Descriptor, names: tuple[str, ...], media_type: str = ""
+        self,
+        kind: str,
+        descriptor: Descriptor,
+        names: tuple[str, ...],
+        media_type: str = "",
+        blobs: Iterable[Digest] = (),
     ) -> None:
+        """Add what is not an image, and mark its blobs as referenced."""
+        found = frozenset((descriptor.digest, *blobs))
+        self._contents.referenced |= found
         self._contents.others.append(
             FoundOther(
                 kind,
@@ -416,11 +438,12 @@ class ManifestReader:
                 tuple(printable(name) for name in names),
                 descriptor.platform,
                 printable(media_type or descriptor.media_type) or None,
+                found,
             )
         )
 
-    def _add_references(self, descriptor: Descriptor) -> None:
-        """Mark the blobs of a manifest that is not an image as referenced.
+    def _references(self, descriptor: Descriptor) -> Iterator[Digest]:
+        """The blobs of a manifest that is not an image.
 
         A copy of one platform leaves such manifests out, so one that is missing is not an error.
         Blobs that are not JSON refer to nothing.
@@ -438,7 +461,7 @@ class ManifestReader:
             if error.code != "blob-missing":
                 self._contents.add_unseen(descriptor.digest, error, descriptor.digest)
             return
-        self._contents.referenced.update(_digests(entries))
+        yield from _digests(entries)
 
 
 def check_media_type(media_type: str) -> None:

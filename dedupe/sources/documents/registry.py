@@ -83,6 +83,8 @@ class Registry:
         """Read all images that tags and revisions lead to; errors become problems."""
         contents = Contents()
         _RegistryReader(self.holder, self.prefix, contents).read_images()
+        if isinstance(self.holder, FolderHolder):
+            contents.moved = self.holder.store.moved_folders()
         return contents
 
     def descent(self) -> Descent:
@@ -94,11 +96,12 @@ class Registry:
 
 def _is_registry(holder: FolderHolder | ObjectHolder, prefix: str) -> bool:
     """Whether the storage of a registry begins at this folder."""
-    blobs = _below(prefix, "blobs")
-    if not holder.is_folder(blobs):
-        return False
-    return (
-        holder.is_folder(_below(prefix, "repositories"))
+    blobs, names = (_below(prefix, folder) for folder in ("blobs", "repositories"))
+    if isinstance(holder, FolderHolder) and holder.has(names) and holder.has(blobs):
+        # links that are not followed become problems when the folders are read
+        return all(holder.is_link(name) or holder.is_folder(name) for name in (blobs, names))
+    return holder.is_folder(blobs) and (
+        holder.is_folder(names)
         or _has_database(holder, prefix)
         or _has_registry_blobs(holder, blobs)
     )
@@ -219,7 +222,7 @@ class _RegistryReader:
                     found.revisions[target] = None
         for (repository, tag), current in tags.items():
             if not current:
-                self._contents.add_unseen(
+                self._contents.add_error(
                     printable(f"{repository}:{tag}"),
                     SourceError("a tag without its current/link", "blob-missing"),
                 )

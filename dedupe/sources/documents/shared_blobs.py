@@ -119,6 +119,8 @@ class LayoutBlobs(BlobFiles):
         self._pool = pool
         #: files of shared folders that the layout refers to
         self.borrowed: set[Inode] = set()
+        #: whether the layout has a folder of blobs
+        self._keeps_blobs = any(holder.is_folder(f"blobs/{name}") for name in ALGORITHMS)
         #: blobs that are empty files here, and whether another layout has their bytes
         self.stubs: dict[Digest, bool] = {}
 
@@ -152,7 +154,13 @@ class LayoutBlobs(BlobFiles):
         """The shared blobs that have this one; raises the error of the own file otherwise."""
         folder = self._pool.shared(digest) if error.code == "blob-missing" else None
         if folder is None:
-            raise error
+            if error.code != "blob-missing" or self._keeps_blobs:
+                raise error
+            raise SourceError(
+                f"{error.message}; this layout keeps no blobs itself: name the folder that it "
+                "shares with --blobs",
+                error.code,
+            ) from error
         folder.used = True
         self.borrowed.add(folder.holder.inode(folder.files.file_name(digest)))
         return folder.files
@@ -200,6 +208,10 @@ class LooseBlobs:
 
     def problem(self, location: str) -> Problem:
         """What is missing."""
+        if not self.files:
+            return Problem(
+                location, "index-missing", "an image layout without index.json and without blobs"
+            )
         return Problem(
             location,
             "index-missing",

@@ -9,6 +9,7 @@ from typing import TypeVar
 from dedupe.errors import SourceError, reason_of
 from dedupe.host.files import read_below, status_below
 from dedupe.host.links import NamedRoots, Place, resolve_below
+from dedupe.host.store_root import StoreRoot
 from dedupe.host.trees import open_folder, walk_tree
 from dedupe.model.images import BlobRef, Inode
 from dedupe.model.paths import path_text
@@ -26,6 +27,8 @@ class FolderHolder:
     def __init__(self, root: Path, roots: NamedRoots | None = None) -> None:
         self.root = root
         self.roots = roots
+        #: the folder as the root of a store, some of whose folders may be links
+        self.store = StoreRoot(root, roots)
         #: files that were reached through a link
         self.linked: set[Inode] = set()
 
@@ -68,8 +71,8 @@ class FolderHolder:
                 mode = path.lstat().st_mode
             except OSError:
                 return False
-            if stat.S_ISLNK(mode) and self.roots is not None:
-                return self._is_linked_folder(name)
+            if stat.S_ISLNK(mode):
+                return self.store.has_folder(*name.split("/"))
             if not stat.S_ISDIR(mode):
                 return False
         return True
@@ -115,39 +118,42 @@ class FolderHolder:
 
     def _at(self, name: str, use: Callable[[Place], _Found]) -> _Found:
         """Use the file of this name, or the file that it is a link to."""
-        place = Place(self.root, tuple(name.split("/")))
+        parts = tuple(name.split("/"))
+        place = self.store.place(parts)
         try:
             return use(place)
         except SourceError as error:
             # no link is looked for unless opening failed as it does for links
-            if self.roots is None or error.code != "not-a-regular-file":
+            if error.code != "not-a-regular-file":
                 raise
-            target = resolve_below(self.root, place.parts, self.roots)
+            target = self._resolved(parts)
             if target == place:
                 raise
-        status = status_below(target.root, target.parts)
-        self.linked.add((status.st_dev, status.st_ino))
+        if target != self.store.place(parts):
+            status = status_below(target.root, target.parts)
+            self.linked.add((status.st_dev, status.st_ino))
         return use(target)
+
+    def _resolved(self, parts: tuple[str, ...]) -> Place:
+        """Where a file is after all links that may be followed.
+
+        Raises SourceError ``link-refused``; of a folder, it is the same for all files in it.
+        """
+        if parts[1:]:
+            self.store.find(*parts[:-1])
+        place = self.store.place(parts)
+        if self.roots is None:
+            return place
+        return resolve_below(place.root, place.parts, self.roots)
 
     def _open_folder(self, name: str) -> int:
         """Open a folder; raises SourceError as ``open_folder`` does, and ``link-refused``."""
-        parts = tuple(name.split("/")) if name else ()
-        try:
-            return open_folder(self.root, parts)
-        except SourceError as error:
-            if self.roots is None or error.code != "not-a-folder":
-                raise
-            target = resolve_below(self.root, parts, self.roots)
-            if target == Place(self.root, parts):
-                raise
-        return open_folder(target.root, target.parts)
+        parts = name.split("/") if name else []
+        return open_folder(*self.store.find(*parts))
 
-    def _is_linked_folder(self, name: str) -> bool:
-        try:
-            os.close(self._open_folder(name))
-        except SourceError:
-            return False
-        return True
+    def is_link(self, name: str) -> bool:
+        """Whether a link has this name."""
+        return self.store.is_link(*name.split("/"))
 
 
 def _below(folder: str, path: bytes) -> str:

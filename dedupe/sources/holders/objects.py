@@ -20,6 +20,8 @@ _MAX_PREFETCHED_BYTES = 64 << 20
 _REGISTRY_BLOB = re.compile(
     r"(?:(?P<root>(?:.*/)?)docker/registry/v2/|registry/v2/|v2/|)blobs/[a-z0-9]+/[0-9a-f]{2}/"
 )
+#: a blob of an image layout
+_LAYOUT_BLOB = re.compile(r"(?P<root>(?:.*/)?)blobs/(?:sha256|sha512|blake3)/[0-9a-f]{64,128}\Z")
 
 
 def store_folders(listing: ObjectListing) -> list[str]:
@@ -35,6 +37,13 @@ def store_folders(listing: ObjectListing) -> list[str]:
             found[folder] = None
         elif last == "data" and (blob := _REGISTRY_BLOB.match(name)):
             found[(blob["root"] or "").rstrip("/")] = None
+        elif (
+            len(last) >= 64
+            and (blob := _LAYOUT_BLOB.match(name))
+            and blob["root"] + "index.json" in listing.sizes
+        ):
+            # BuildKit writes layouts without oci-layout
+            found[blob["root"].rstrip("/")] = None
     return list(found)
 
 

@@ -12,7 +12,7 @@
     return (unit === 0 || Math.abs(value) >= 99.95 ? value.toFixed(0) : value.toFixed(1)) + " " + units[unit];
   }
   function text(value, kind) {
-    if (value === null) return "";
+    if (value === null) return kind === "bytes" || kind === "share" ? "unknown" : "";
     if (kind === "bytes") return size(value);
     if (kind === "share") return (100 * value).toFixed(1) + " %";
     if (kind === "number") return value.toLocaleString("en");

@@ -1,0 +1,160 @@
+"""Roots of other programs that keep layers: recognised, and counted, but their insides not read.
+
+BuildKit keeps a cache of build steps, and lazy snapshotters keep parts of layers. What is in them
+belongs to no image that could be listed, so they are measured only. Files in them that look like
+layers are not images.
+Source: moby/buildkit cmd/buildkitd, worker/runc; containerd/stargz-snapshotter
+cmd/containerd-stargz-grpc; awslabs/soci-snapshotter config; containerd/nydus-snapshotter config.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from dedupe.errors import SourceError
+from dedupe.model.images import SourceKind
+from dedupe.sources.disk_usage import measure_parts
+from dedupe.sources.holders.folder import FolderHolder
+from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, StoreBytes
+
+#: folder of one of BuildKit's workers: what runs the steps, and what keeps the snapshots
+_WORKER = re.compile(r"(?:runc|crun|oci|containerd)-[a-z][a-z0-9.-]*\Z")
+_WORKER_FILES = ("containerdmeta.db", "metadata_v2.db")
+
+
+@dataclass(frozen=True, slots=True)
+class _UnreadRoot:
+    """A root that is measured and not read."""
+
+    kind: ClassVar[SourceKind]
+    title: ClassVar[str]
+    location: str
+    holder: FolderHolder
+
+    @classmethod
+    def recognise(cls, candidate: Candidate) -> Sequence[Self]:
+        """A folder with the marks of such a root."""
+        holder = candidate.holder
+        if isinstance(holder, FolderHolder) and cls._has_marks(holder):
+            return [cls(candidate.location, holder)]
+        return []
+
+    @classmethod
+    def _has_marks(cls, holder: FolderHolder) -> bool:
+        raise NotImplementedError
+
+    def read_contents(self) -> Contents:
+        """No images: only the bytes of everything below the root; errors become problems."""
+        contents = Contents()
+        error = SourceError(f"{self.title} is recognised, but its insides are not read", "not-read")
+        contents.add_note(".", error.code, error.message)
+        contents.hide_references(".", error)
+        try:
+            # any folder of the root may be on a disk of its own; deeper mounts are lazy layers
+            usage = measure_parts(
+                self.holder.store, {}, own=tuple(self.holder.store.list_folder(()))
+            )
+        except SourceError as failure:
+            contents.add_error(".", failure)
+            return contents
+        usage.report(contents)
+        contents.unpacked = StoreBytes(
+            stored_bytes=sum(part.file_bytes for part in usage.parts.values()),
+            orphan_bytes=0,
+            allocated_bytes=usage.allocated_bytes,
+            other_bytes=usage.allocated_bytes,
+        )
+        return contents
+
+    def descent(self) -> Descent:
+        """Nothing: all of the folder is the program's."""
+        return NO_DESCENT
+
+
+class BuildKitRoot(_UnreadRoot):
+    """BuildKit's own root, the folder of one of its workers, or its folder in docker's root."""
+
+    __slots__ = ()
+    kind: ClassVar[SourceKind] = SourceKind.BUILDKIT
+    title: ClassVar[str] = "BuildKit's root"
+
+    @classmethod
+    def _has_marks(cls, holder: FolderHolder) -> bool:
+        if holder.has("buildkitd.lock") or _is_worker(holder, ""):
+            return True
+        try:
+            names = holder.store.list_folder(())
+        except SourceError:
+            return False
+        return any(_WORKER.match(name) and _is_worker(holder, f"{name}/") for name in names)
+
+
+def _is_worker(holder: FolderHolder, prefix: str) -> bool:
+    """Whether this is the folder of a worker: its databases, and what they are about."""
+    folders = sum(holder.is_folder(prefix + name) for name in ("content", "snapshots", "executor"))
+    return folders > 1 or bool(folders and any(holder.has(prefix + name) for name in _WORKER_FILES))
+
+
+def _has_snapshotter(holder: FolderHolder, prefix: str = "") -> bool:
+    """Whether this is the folder of a snapshotter of containerd."""
+    return holder.is_folder(f"{prefix}snapshots") and holder.has(f"{prefix}metadata.db")
+
+
+def _is_lazy(holder: FolderHolder) -> bool:
+    """Whether a snapshotter and its cache are in folders of their own."""
+    return holder.is_folder("snapshotter/snapshots") or holder.has("snapshotter/metadata.db")
+
+
+class SociRoot(_UnreadRoot):
+    """The root of the SOCI snapshotter."""
+
+    __slots__ = ()
+    kind: ClassVar[SourceKind] = SourceKind.SOCI
+    title: ClassVar[str] = "the SOCI snapshotter's root"
+
+    @classmethod
+    def _has_marks(cls, holder: FolderHolder) -> bool:
+        return _is_lazy(holder) and (
+            holder.has("artifacts.db") or holder.is_folder("soci") or holder.is_folder("content")
+        )
+
+
+class StargzRoot(_UnreadRoot):
+    """The root of the stargz snapshotter."""
+
+    __slots__ = ()
+    kind: ClassVar[SourceKind] = SourceKind.STARGZ
+    title: ClassVar[str] = "the stargz snapshotter's root"
+
+    @classmethod
+    def _has_marks(cls, holder: FolderHolder) -> bool:
+        return _is_lazy(holder)
+
+
+class NydusRoot(_UnreadRoot):
+    """The root of the nydus snapshotter."""
+
+    __slots__ = ()
+    kind: ClassVar[SourceKind] = SourceKind.NYDUS
+    title: ClassVar[str] = "the nydus snapshotter's root"
+
+    @classmethod
+    def _has_marks(cls, holder: FolderHolder) -> bool:
+        return holder.is_folder("snapshots") and (
+            holder.has("nydus.db")
+            or (holder.has("metadata.db") and holder.is_folder("cache"))
+            or (holder.is_folder("socket") and holder.is_folder("config"))
+        )
+
+
+class SnapshotterRoot(_UnreadRoot):
+    """The folder of any other snapshotter: it cannot be read without containerd's metadata."""
+
+    __slots__ = ()
+    kind: ClassVar[SourceKind] = SourceKind.SNAPSHOTTER
+    title: ClassVar[str] = "a snapshotter's folder without containerd's metadata"
+
+    @classmethod
+    def _has_marks(cls, holder: FolderHolder) -> bool:
+        return _has_snapshotter(holder)
