@@ -255,7 +255,11 @@ class _SourceSearch:
                 unread[source.kind] += 1
             elif not contents.unused:
                 return []
-        explained = any(folder.is_relative_to(place.path) for folder in self._loose)
+        # the place may be a folder of the store that the blobs are of
+        explained = any(
+            folder.is_relative_to(place.path) or place.path.is_relative_to(folder)
+            for folder in self._loose
+        )
         if explained or place.left_out.searched_before:
             return []
         found = place.left_out.description(unread)
