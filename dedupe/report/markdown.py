@@ -58,7 +58,7 @@ def to_markdown(found: Overview, *, plain: bool) -> str:
 
 def _doubts(found: Overview) -> str:
     """What could not be seen, before any figure."""
-    lines = doubts(found.incomplete, found.sources)
+    lines = doubts(found.incomplete, found.sources, found.failed)
     return "".join(f"> **Incomplete:** {code_span(line, _DOUBT)}\n>\n" for line in lines)
 
 
@@ -112,7 +112,7 @@ def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> str:
         ),
         (
             (
-                code_span(row["name"]) + ("" if row["complete"] else INCOMPLETE),
+                code_span(row["label"]) + ("" if row["complete"] else INCOMPLETE),
                 share(row["efficiency"]),
                 *(image_size(row, key, plain=plain) for key in SHOWN_IMAGE_SIZES),
             )

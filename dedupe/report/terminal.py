@@ -45,7 +45,7 @@ def to_terminal(found: Overview, *, plain: bool) -> str:
 
 def doubt_lines(found: Overview) -> list[str]:
     """What could not be seen, before any figure; empty if all was."""
-    lines = doubts(found.incomplete, found.sources)
+    lines = doubts(found.incomplete, found.sources, found.failed)
     return [*(f"INCOMPLETE: {line}." for line in lines), ""] if lines else []
 
 
@@ -85,7 +85,7 @@ def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> list[str]:
             [
                 share(row["efficiency"]),
                 *(image_size(row, key, plain=plain) for key in SHOWN_IMAGE_SIZES),
-                row["name"] + ("" if row["complete"] else INCOMPLETE),
+                row["label"] + ("" if row["complete"] else INCOMPLETE),
             ]
             for row in worst[:_IMAGES]
         ),
