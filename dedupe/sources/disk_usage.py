@@ -79,7 +79,7 @@ class DiskUsage:
         if self.unread is not None:
             path, reason, count = self.unread
             more = f" (and {count - 1} more folders)" if count > 1 else ""
-            contents.add_unseen_open(
+            contents.add_unseen(
                 path,
                 SourceError(
                     f"cannot be read: {reason}{more}: not counted in disk usage; "

@@ -150,7 +150,7 @@ CASES = {
     "a layer twice": (
         [image([file("a", b"1" * 9)], [file("a", b"1" * 9)], names="one")],
         [
-            ("position-loss", 9, 1, "give the 1 images one order of layers"),
+            ("position-loss", 9, 1, "give the 2 images one order of layers"),
             ("written-again", 0, 1, "leave out files that layer 0 holds already"),
         ],
     ),

@@ -94,7 +94,7 @@ def to_html(page: PageRows) -> str:
         data=_data(data),
         title=f"dedupe: {counted(totals['images'], 'image')}",
         headline=_headline(found),
-        doubts=doubts(found.incomplete, found.sources),
+        doubts=doubts(found.incomplete, found.sources, found.failed),
         nothing_to_fix=nothing_to_fix(found),
         finished=time.strftime("%Y-%m-%d %H:%M", time.gmtime(found.scan["finished"])),
         sources=counted(len(found.sources), "source"),

@@ -52,7 +52,7 @@ def measure_containerd(
     try:
         usage = measure_parts(root.store, parts, below=root.below, own=own)
     except SourceError as error:
-        contents.add_unseen_open(".", error)
+        contents.add_unseen(".", error)
         return
     usage.report(contents)
 

@@ -210,7 +210,7 @@ class DockerRoot:
         try:
             names = self._root.list_folder(trees)
         except SourceError as error:
-            self._contents.add_unseen_open("/".join(trees), error)
+            self._contents.add_unseen("/".join(trees), error)
             if error.code == "link-refused":
                 self._refused[layers.driver.name] = error
             return
