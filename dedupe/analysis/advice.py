@@ -77,12 +77,15 @@ def _findings(questions: Questions) -> list[Advice]:
 
 
 def _shadowed(questions: Questions) -> list[Advice]:
-    images = questions.rows(queries.images())
-    rows = [(row["shadowed_bytes"] or 0, row) for row in images]
+    rows = questions.rows(queries.images())
+    shadowed = [
+        (row["shadowed_bytes"], selector(row, rows), row["label"])
+        for row in rows
+        if row["shadowed_bytes"]
+    ]
     return [
-        Advice(("history", selector(row, images)), Reason.SHADOWED, size_bytes, about=row["label"])
-        for size_bytes, row in sorted(rows, key=lambda each: -each[0])[:1]
-        if size_bytes
+        Advice(("history", name), Reason.SHADOWED, size_bytes, about=label)
+        for size_bytes, name, label in sorted(shadowed, key=lambda each: -each[0])[:1]
     ]
 
 

@@ -634,7 +634,7 @@ def failed_places(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[FailedPlacesRow]:
-    """Which places was the last scan to read, and found nothing there?"""
+    """At which places that it was to read did the last scan find nothing?"""
     return Question("failed_places", {}, about)
 
 
@@ -1049,8 +1049,8 @@ class ReorderProposedImagesRow(TypedDict):
     names: list[str] | None
     platform: str | None
     created: str | None
-    stored_bytes: int | None
     store_id: str | None
+    stored_bytes: int | None
 
 
 def reorder_proposed_images(

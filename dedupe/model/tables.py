@@ -74,8 +74,8 @@ TABLES: dict[str, dict[str, str]] = {
         "names": "VARCHAR[]",
         "platform": "VARCHAR",
         "created": "VARCHAR",
-        "stored_bytes": "BIGINT",
         "store_id": "VARCHAR",
+        "stored_bytes": "BIGINT",
     },
     "image_layers": {
         "scan": "VARCHAR",

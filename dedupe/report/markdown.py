@@ -58,7 +58,7 @@ def to_markdown(found: Overview, *, plain: bool) -> str:
 
 def _doubts(found: Overview) -> str:
     """What could not be seen, before any figure."""
-    lines = doubts(found.incomplete, found.sources)
+    lines = doubts(found.incomplete, found.sources, found.failed)
     return "".join(f"> **Incomplete:** {code_span(line, _DOUBT)}\n>\n" for line in lines)
 
 

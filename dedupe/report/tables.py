@@ -106,6 +106,15 @@ def to_terminal(answer: Answer, *, plain: bool, columns: tuple[str, ...] = ()) -
     return "".join(f"{line}\n" for line in aligned(rows, left=texts))
 
 
+def _apart(answer: Answer) -> tuple[str, ...]:
+    """Columns that tell images of one name apart; none if no two rows have the same name."""
+    if not {"name", *_APART} <= answer.columns.keys():
+        return ()
+    at = list(answer.columns).index("name")
+    found = [row[at] for row in answer.rows]
+    return _APART if len(set(found)) < len(found) else ()
+
+
 def _cell_text(names: Sequence[str], row: Sequence[object], place: int, plain: bool) -> str:
     """A cell, with marks for what could not be read."""
     name, value = names[place], row[place]
@@ -116,15 +125,6 @@ def _cell_text(names: Sequence[str], row: Sequence[object], place: int, plain: b
     if name == "name" and "complete" in names and row[names.index("complete")] is False:
         return text + INCOMPLETE
     return text
-
-
-def _apart(answer: Answer) -> tuple[str, ...]:
-    """Columns that tell images of one name apart; none if no two rows have the same name."""
-    if not {"name", *_APART} <= answer.columns.keys():
-        return ()
-    at = list(answer.columns).index("name")
-    found = [row[at] for row in answer.rows]
-    return _APART if len(set(found)) < len(found) else ()
 
 
 def _text(name: str, value: object, plain: bool) -> str:

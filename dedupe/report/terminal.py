@@ -45,7 +45,7 @@ def to_terminal(found: Overview, *, plain: bool) -> str:
 
 def doubt_lines(found: Overview) -> list[str]:
     """What could not be seen, before any figure; empty if all was."""
-    lines = doubts(found.incomplete, found.sources)
+    lines = doubts(found.incomplete, found.sources, found.failed)
     return [*(f"INCOMPLETE: {line}." for line in lines), ""] if lines else []
 
 

@@ -255,7 +255,10 @@ class _SourceSearch:
                 unread[source.kind] += 1
             elif not contents.unused:
                 return []
-        explained = any(folder.is_relative_to(place.path) for folder in self._loose)
+        store = store_of_blobs(place.path)
+        explained = any(
+            folder == store or folder.is_relative_to(place.path) for folder in self._loose
+        )
         if explained or place.left_out.searched_before:
             return []
         found = place.left_out.description(unread)
@@ -352,6 +355,15 @@ class _SourceSearch:
         self._found.append(Problem(place_text(path), code, message))
 
 
+def name_below(location: str, place: str) -> str:
+    """The path of a source below a place, without an archive's ending; else the place's name."""
+    below = location.removeprefix(place.rstrip("/") + "/") if location != place else ""
+    name = below or posixpath.basename(location.rstrip("/"))
+    for suffix in _ARCHIVE_SUFFIXES:
+        name = name.removesuffix(suffix) or name
+    return name
+
+
 def _is_read(item: _Item) -> TypeGuard[tuple[Source, Contents]]:
     return isinstance(item, tuple)
 
@@ -364,15 +376,6 @@ def _location_of(item: _Item) -> str:
 
 def _is_inside(location: str, folders: Sequence[Path]) -> bool:
     return any(f"{location}/".startswith(f"{place_text(folder)}/") for folder in folders)
-
-
-def name_below(location: str, place: str) -> str:
-    """The path of a source below a place, without an archive's ending; else the place's name."""
-    below = location.removeprefix(place.rstrip("/") + "/") if location != place else ""
-    name = below or posixpath.basename(location.rstrip("/"))
-    for suffix in _ARCHIVE_SUFFIXES:
-        name = name.removesuffix(suffix) or name
-    return name
 
 
 def _enters(descent: Descent, name: str) -> bool:

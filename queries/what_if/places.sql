@@ -7,7 +7,8 @@
 --           names     VARCHAR[]  in this source, sorted
 --           digests   VARCHAR[]  manifest digests in this source, sorted
 --           store_id  VARCHAR    ID under which podman lists it; null for other stores
---           others    VARCHAR[]  names or IDs of the other images, artifacts and caches in this source
+--           others    VARCHAR[]  names or IDs of the other images, artifacts and caches in this
+--                                source
 -- Source:   docs/usage.md, "dedupe what-if"
 WITH held AS (
     SELECT

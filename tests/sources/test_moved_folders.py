@@ -151,6 +151,9 @@ def test_a_folder_outside_is_one_error_that_names_it(
         assert {layer.state for layer in layers} == {LayerState.BROKEN}
         assert all(one.upper is None for one in source.containers)
         assert error_codes(source) == ["link-refused"]
+        # the rest of the store is measured
+        assert source.allocated_bytes is not None
+        assert 0 < source.stored_bytes < before.stored_bytes
 
 
 def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
