@@ -102,7 +102,11 @@ def test_a_build_cache_is_not_an_image(manifest: bool, tmp_path: Path) -> None:
     assert (codes(outcome), outcome.exit_code, outcome.images) == (["build-cache"], 0, 0)
     assert f"{size_of(new):,} bytes" in outcome.problems[0].message
     (row,) = others(session)
-    assert (row["kind"], row["names"], row["stored_bytes"]) == ("cache", ["latest"], size_of(new))
+    assert (row["kind"], row["names"], row["stored_bytes"]) == (
+        "cache",
+        ["cache:latest"],
+        size_of(new),
+    )
     (source,) = session.rows("sources")
     assert source["stored_bytes"] == old + size_of(new)
     assert source["orphan_bytes"] == old
@@ -289,7 +293,7 @@ def test_layouts_of_skopeo_share_blobs(tmp_path: Path) -> None:
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "to")
     assert codes(outcome) == ["shared-blobs"]
     rows = {row["name"]: row["content_bytes"] for row in session.rows("images")}
-    assert rows == {"app": 4000, "base": 3000}
+    assert rows == {"app:app": 4000, "base:base": 3000}
     files = (tmp_path / "to/shared").rglob("*")
     stored = sum(path.stat().st_size for path in files if path.is_file())
     assert session.rows("totals")[0]["stored_bytes"] == stored
