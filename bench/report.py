@@ -116,7 +116,19 @@ def make(folder: Path, images: int) -> None:
     source = FoundSource(_LOCATION, SourceKind.REGISTRY)
     source.stored_bytes = sum(size // 3 + 200 for size in store.sizes.values())
     now = time.time()
-    store.catalog.commit(ScanResult((source,), scanned, (), (), now - 60, now, len(store.sizes), 0))
+    result = ScanResult(
+        sources=(source,),
+        images=scanned,
+        containers=(),
+        problems=(),
+        places=(_LOCATION,),
+        gone=(),
+        started=now - 60,
+        finished=now,
+        layers_read=len(store.sizes),
+        layers_reused=0,
+    )
+    store.catalog.commit(result)
 
 
 def _image(store: _Store, number: int) -> ScannedImage:

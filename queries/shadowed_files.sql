@@ -16,7 +16,7 @@
 SELECT
     image.name AS image,
     node.images,
-    shadow.path,
+    shadow.spelling AS path,
     shadow.size_bytes,
     shadow.cause,
     shadow.added_position,

@@ -25,6 +25,7 @@ TABLES: dict[str, dict[str, str]] = {
         "device": "VARCHAR",
         "xattrs": "VARCHAR",
         "content_hash": "BLOB",
+        "zero_bytes": "BIGINT",
         "raw_name": "BLOB",
         "flags": "VARCHAR",
     },

@@ -255,7 +255,10 @@ class _SourceSearch:
                 unread[source.kind] += 1
             elif not contents.unused:
                 return []
-        explained = any(folder.is_relative_to(place.path) for folder in self._loose)
+        store = store_of_blobs(place.path)
+        explained = any(
+            folder == store or folder.is_relative_to(place.path) for folder in self._loose
+        )
         if explained or place.left_out.searched_before:
             return []
         found = place.left_out.description(unread)

@@ -45,7 +45,7 @@ things AS (
     JOIN item USING (layer)
     WHERE NOT branches.writable
     UNION ALL
-    SELECT branches.*, entries.* EXCLUDE (layer), NULL
+    SELECT branches.*, entries.* EXCLUDE (layer), entries.path, FALSE, NULL
     FROM branches
     JOIN entries USING (layer)
     WHERE branches.writable AND entries.kind <> 'ignored'
@@ -62,6 +62,7 @@ resolved AS (
         own.position,
         own.writable,
         own.member,
+        own.is_merged,
         own.kind = 'directory' AS lists_directory,
         own.taken_by IS NOT NULL AS superseded,
         target.kind IS NULL AS dangling,
@@ -154,7 +155,7 @@ covered AS (
         metadata_between(copies, uppers) AS differing
     FROM copies
     JOIN uppers ON uppers.position > copies.position
-    WHERE NOT (copies.kind = 'directory' AND uppers.lists_directory)
+    WHERE NOT (copies.kind = 'directory' AND uppers.lists_directory) AND NOT uppers.is_merged
     UNION ALL
     SELECT
         copies.position,

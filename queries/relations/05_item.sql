@@ -2,15 +2,35 @@
 -- Grain:    one row per entry (layer, member); whiteouts and opaque marks included
 -- Params:   none
 -- Columns:  as the table entries, and
+--           spelling    VARCHAR  path as the layer has it; path differs from it in case only, and
+--                                only in layers of Windows
+--           is_merged   BOOLEAN  what Windows merges with lower entries of its path: hives
 --           taken_by    INTEGER  first later member of the same layer that replaced this one; null
 --                                if none did
--- Source:   docs/measures.md, "Entry", "Causes"
+-- Source:   docs/measures.md, "Entry", "Causes", "Windows images"
 --
 -- If a layer has a path several times, its last member counts.
 WITH here AS (
-    SELECT *
+    SELECT *, path AS spelling, FALSE AS is_merged
     FROM entries
-    WHERE layer IN (SELECT layer FROM node) AND kind <> 'ignored'
+    WHERE
+        layer IN (SELECT layer FROM node)
+        AND layer NOT IN (SELECT layer FROM windows_layer)
+        AND kind <> 'ignored'
+    UNION ALL
+    SELECT
+        entries.* REPLACE (
+            coalesce(windows_path.common, entries.path) AS path,
+            coalesce(target.common, entries.link) AS link
+        ),
+        entries.path AS spelling,
+        regexp_full_match(lower(entries.path), 'hives/[^/]*_delta') AS is_merged
+    FROM entries
+    JOIN windows_layer USING (layer)
+    LEFT JOIN windows_path ON windows_path.path = entries.path
+    LEFT JOIN windows_path AS target
+        ON target.path = entries.link AND entries.kind = 'hardlink'
+    WHERE entries.kind <> 'ignored'
 ),
 
 paths AS (

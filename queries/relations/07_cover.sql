@@ -45,7 +45,7 @@ covers AS (
         rule_at(kind) AS rule,
         kind = 'directory' AS keeps_directories
     FROM item
-    WHERE is_mark(kind) OR path IN (SELECT path FROM repeated_paths)
+    WHERE NOT is_merged AND (is_mark(kind) OR path IN (SELECT path FROM repeated_paths))
     UNION ALL
     SELECT layer, path, 'at', 'implied', TRUE FROM implied
     UNION ALL

@@ -8,6 +8,8 @@
 --           layer           VARCHAR    key of the layer that added it
 --           member          INTEGER    the file in that layer
 --           path            VARCHAR    the name that was hidden last; of several the smallest
+--           spelling        VARCHAR    that name as the layer has it that added the file; differs in
+--                                      case only
 --           size_bytes      BIGINT     logical size
 --           cause           VARCHAR    modified, metadata_only, unchanged, deleted, opaque,
 --                                      replaced, superseded
@@ -137,6 +139,8 @@ compared AS (
         added.layer,
         added.position AS added_position,
         lower_file.size_bytes,
+        CASE WHEN lower_file.path = uppers.path THEN lower_file.spelling ELSE uppers.path END
+            AS spelling,
         upper_file.content_hash AS upper_hash,
         lower_file.content_hash AS lower_hash,
         metadata_between(lower_file, upper_file) AS differing
@@ -156,6 +160,7 @@ causes AS (
         layer,
         inode_member,
         path,
+        spelling,
         size_bytes,
         CASE
             WHEN rule <> 'same' OR upper_hash IS NULL THEN rule_cause(rule)
@@ -183,6 +188,7 @@ SELECT
     causes.layer,
     causes.inode_member AS member,
     causes.path,
+    causes.spelling,
     causes.size_bytes,
     causes.cause,
     CASE WHEN causes.cause = 'metadata_only' THEN causes.differing ELSE [] END AS changed_fields
@@ -197,6 +203,7 @@ SELECT
     node.layer,
     item.member,
     superseded.path,
+    CASE WHEN item.path = superseded.path THEN item.spelling ELSE superseded.path END,
     item.size_bytes,
     'superseded',
     []

@@ -7,9 +7,13 @@
 -- Source:   docs/measures.md, "What unpackers do"; docs/catalog.md, "Where stores differ"
 --
 -- Cases that a single member shows are flags of entries. These need other entries, of the layer or
--- of the layers below it.
-WITH marks AS (
-    SELECT layer, member, path, kind FROM item WHERE is_mark(kind)
+-- of the layers below it. Layers of Windows are unpacked by other programs, of which none is known.
+WITH item_here AS (
+    SELECT * FROM item WHERE layer NOT IN (SELECT layer FROM windows_layer)
+),
+
+marks AS (
+    SELECT layer, member, path, kind FROM item_here WHERE is_mark(kind)
 ),
 
 whiteouts AS (
@@ -19,7 +23,7 @@ whiteouts AS (
 -- The other entries of the layers that have whiteouts, by each path at which a whiteout hides them.
 other_entries AS (
     SELECT layer, member, path, kind, unnest(list_append(ancestors_of(path), path)) AS touched
-    FROM item
+    FROM item_here
     WHERE NOT is_mark(kind) AND layer IN (SELECT layer FROM whiteouts)
 ),
 
@@ -53,7 +57,7 @@ marks_in_deleted AS (
 
 repeated AS (
     SELECT item.layer, item.path
-    FROM item
+    FROM item_here AS item
     JOIN item AS later ON later.layer = item.layer AND later.member = item.taken_by
     WHERE item.path = later.path
 ),
@@ -61,7 +65,7 @@ repeated AS (
 -- Entries that are no directories, and that later entries of the layer are below.
 own_files AS (
     SELECT item.layer, item.path
-    FROM item
+    FROM item_here AS item
     JOIN item AS later ON later.layer = item.layer AND later.member = item.taken_by
     WHERE starts_with(later.path, item.path || '/')
 ),
@@ -69,7 +73,7 @@ own_files AS (
 -- Directories whose times the unpackers of docker and podman set at the end of the layer.
 replaced_folders AS (
     SELECT item.layer, item.path
-    FROM item
+    FROM item_here AS item
     JOIN item AS later ON later.layer = item.layer AND later.member = item.taken_by
     WHERE item.kind = 'directory' AND starts_with(item.path, later.path || '/')
 ),
@@ -77,7 +81,7 @@ replaced_folders AS (
 later_targets AS (
     SELECT link.layer, link.path
     FROM link
-    JOIN item
+    JOIN item_here AS item
         ON item.layer = link.layer AND item.path = link.lower_path AND item.member > link.member
     WHERE NOT is_mark(item.kind)
 ),
@@ -86,7 +90,9 @@ lower_targets AS (
     SELECT node.layer, lower_link.path
     FROM lower_link
     JOIN node USING (chain_id)
-    WHERE lower_link.end_kind IS NOT NULL
+    WHERE
+        lower_link.end_kind IS NOT NULL
+        AND node.layer NOT IN (SELECT layer FROM windows_layer)
 ),
 
 -- The folders that a layer's entries, marks and targets of hard links are in, with the first member
@@ -98,12 +104,12 @@ used_folders AS (
         min(member) FILTER (WHERE NOT is_mark(kind)) AS entry_member,
         min(member) FILTER (WHERE is_mark(kind)) AS mark_member,
         NULL::INTEGER AS target_member
-    FROM item
+    FROM item_here
     WHERE path <> ''
     GROUP BY ALL
     UNION ALL
     SELECT layer, parent_of(link), NULL, NULL, min(member)
-    FROM item
+    FROM item_here
     WHERE kind = 'hardlink' AND link <> ''
     GROUP BY ALL
 ),
@@ -111,7 +117,7 @@ used_folders AS (
 -- Most of these folders are the same in all layers. Only some can be of a case.
 special_paths AS (
     SELECT path
-    FROM item
+    FROM item_here
     WHERE
         kind NOT IN ('directory', 'whiteout', 'opaque')
         OR (kind = 'directory' AND is_unlike_implied(mode, uid, gid, xattrs))
@@ -123,7 +129,7 @@ special_paths AS (
 
 own_entries AS (
     SELECT layer, path, min(member) AS member
-    FROM item
+    FROM item_here
     WHERE NOT is_mark(kind)
     GROUP BY layer, path
 ),
@@ -169,7 +175,11 @@ deleted_first AS (
 ),
 
 wanted AS (
-    SELECT node.chain_id, early_uses.*
+    SELECT
+        node.chain_id,
+        early_uses.*,
+        node.chain_id IN (SELECT above.chain_id FROM above WHERE above.below_layer IS NULL)
+            AS is_above_unknown
     FROM early_uses
     JOIN node USING (layer)
     ANTI JOIN deleted_first USING (layer, folder)
@@ -246,7 +256,7 @@ found AS (
         wanted.*,
         lower_entries.kind,
         lower_entries.is_unlike,
-        lower_folders.folder IS NULL AS is_nowhere
+        lower_folders.folder IS NULL AND NOT wanted.is_above_unknown AS is_nowhere
     FROM wanted
     LEFT JOIN lower_entries USING (chain_id, folder)
     LEFT JOIN (SELECT DISTINCT chain_id, folder FROM lower) AS lower_folders
