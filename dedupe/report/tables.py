@@ -19,7 +19,7 @@ _WIDEST = 48
 #: spreadsheets take a cell that starts so as a formula; the wide signs in some languages only
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 #: columns that are useless if they are cut; queries put them last
-_WHOLE = frozenset({"path", "link", "fix"})
+_WHOLE = frozenset({"path", "link", "fix", "sources"})
 #: columns with build steps, which are shown without the shell before them
 _STEPS = frozenset({"created_by", "hidden_by", "added_by", "step", "other_step", "split_by"})
 #: columns that only programs read
