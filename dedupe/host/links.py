@@ -2,7 +2,7 @@
 
 A path is resolved here, name by name below open descriptors, and never by the kernel: it would
 follow a link to any place. The result has no link in it, so it is opened with ``open_below`` or
-``open_folder``, which refuse a link that somebody puts into its place meanwhile.
+``open_folder``, which refuse a link that takes its place meanwhile.
 """
 
 import errno
@@ -135,7 +135,8 @@ class _Walk:
     def _enter(self) -> None:
         root = self._roots.at(self._names)
         if root is not None:
-            self._folders = [os.open(root, _FOLDER)]
+            # the user may have named a file, which is the end of a path
+            self._folders = [os.open(root, _FOLDER)] if self._pending else []
             self._root, self._names = root, []
 
     def _step_up(self) -> None:

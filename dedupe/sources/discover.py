@@ -255,10 +255,9 @@ class _SourceSearch:
                 unread[source.kind] += 1
             elif not contents.unused:
                 return []
-        # the place may be a folder of the store that the blobs are of
+        store = store_of_blobs(place.path)
         explained = any(
-            folder.is_relative_to(place.path) or place.path.is_relative_to(folder)
-            for folder in self._loose
+            folder == store or folder.is_relative_to(place.path) for folder in self._loose
         )
         if explained or place.left_out.searched_before:
             return []
