@@ -821,6 +821,7 @@ class PathsFindRow(TypedDict):
     created_by: str | None
     path: str
     link: str | None
+    flags: str | None
 
 
 def paths_find(
@@ -884,6 +885,7 @@ class PathsLsRow(TypedDict):
     created_by: str | None
     path: str
     link: str | None
+    flags: str | None
 
 
 def paths_ls(
@@ -910,6 +912,7 @@ class PathsWhichRow(TypedDict):
     created_by: str | None
     hidden_by: str | None
     path: str | None
+    flags: str | None
 
 
 def paths_which(

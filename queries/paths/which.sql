@@ -25,7 +25,9 @@
 --                                       hidden, or as created_by
 --           path             VARCHAR    path of the entry: the given path or one of its ancestors;
 --                                       null without an entry
--- Source:   docs/measures.md, "Branch", "What hides a file"
+--           flags            VARCHAR    cases in which unpackers treat it differently,
+--                                       comma-separated; null without one
+-- Source:   docs/measures.md, "Branch", "What hides a file"; docs/catalog.md, "Where stores differ"
 WITH tops AS (
     SELECT max(position) AS position FROM stack
 ),
@@ -256,8 +258,10 @@ SELECT
     answers.hidden_position,
     branches.created_by,
     hider.created_by AS hidden_by,
-    answers.path
+    answers.path,
+    flagged.flags
 FROM branches
 LEFT JOIN answers USING (position)
 LEFT JOIN branches AS hider ON hider.position = answers.hidden_position
+LEFT JOIN flagged ON flagged.layer = branches.layer AND flagged.path = answers.path
 ORDER BY branches.position DESC, answers.path DESC, answers.member DESC, answers.state;
