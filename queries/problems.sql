@@ -40,7 +40,8 @@ SELECT
     scan_containers.container_id AS subject,
     'overlay-metacopy' AS code,
     coalesce(any_value(scan_containers.name), scan_containers.container_id)
-    || ': overlay keeps only the new metadata of ' || count(*) || ' files, the first is ' || min(entries.path)
+    || ': overlay keeps only the new metadata of '
+    || count(*) || ' files, the first is ' || min(entries.path)
     || ': they count as 0 bytes, and their content is that of the image' AS message,
     'note' AS severity,
     [] AS images
@@ -54,7 +55,8 @@ SELECT
     scan_containers.container_id AS subject,
     'overlay-redirect' AS code,
     coalesce(any_value(scan_containers.name), scan_containers.container_id)
-    || ': overlay shows what the image has below a former name of ' || count(*) || ' entries, the first is '
+    || ': overlay shows what the image has below a former name of '
+    || count(*) || ' entries, the first is '
     || min(entries.path) || ': here these files count as hidden' AS message,
     'note' AS severity,
     [] AS images

@@ -224,6 +224,20 @@ seen AS (
     SELECT max(position) AS position FROM judged WHERE hidden_position IS NULL AND NOT dangling
 ),
 
+-- The uppermost branch with a mark that makes the directory, if nothing else is seen there.
+made AS (
+    SELECT max(things.position) AS position
+    FROM things
+    CROSS JOIN seen
+    WHERE
+        seen.position IS NULL
+        AND NOT things.writable
+        AND is_mark(things.kind)
+        AND list_contains(mark_folders_of(things.kind, things.path), $path)
+        AND $path IN (SELECT path FROM visible WHERE kind = 'directory' AND position IS NULL)
+        AND things.position >= (SELECT coalesce(max(position), 0) FROM marks)
+),
+
 answers AS (
     SELECT
         judged.position,
@@ -243,6 +257,10 @@ answers AS (
         $path::VARCHAR AS path
     FROM judged
     CROSS JOIN seen
+    UNION ALL
+    SELECT position, 'ro', 'seen', NULL, 'directory', 0, NULL, [], NULL, $path
+    FROM made
+    WHERE position IS NOT NULL
     UNION ALL
     SELECT position, 'wh', 'hides', member, kind, NULL, NULL, [], NULL, path FROM marks
 )
