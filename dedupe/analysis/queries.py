@@ -826,6 +826,7 @@ class PathsFindRow(TypedDict):
     created_by: str | None
     path: str
     link: str | None
+    flags: str | None
 
 
 def paths_find(
@@ -889,6 +890,7 @@ class PathsLsRow(TypedDict):
     created_by: str | None
     path: str
     link: str | None
+    flags: str | None
 
 
 def paths_ls(
@@ -915,6 +917,7 @@ class PathsWhichRow(TypedDict):
     created_by: str | None
     hidden_by: str | None
     path: str | None
+    flags: str | None
 
 
 def paths_which(

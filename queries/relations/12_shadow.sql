@@ -8,8 +8,7 @@
 --           layer           VARCHAR    key of the layer that added it
 --           member          INTEGER    the file in that layer
 --           path            VARCHAR    the name that was hidden last; of several the smallest
---           spelling        VARCHAR    that name as the layer has it that added the file; differs in
---                                      case only
+--           spelling        VARCHAR    that name as its layer spells it: path, in another case
 --           size_bytes      BIGINT     logical size
 --           cause           VARCHAR    modified, metadata_only, unchanged, deleted, opaque,
 --                                      replaced, superseded
