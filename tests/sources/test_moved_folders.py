@@ -15,6 +15,8 @@ from builders.storage import ContainersStorage
 from helpers.privileges import as_nobody
 from helpers.scanning import error_codes, find_sources, only_source, scanned
 
+from dedupe.host.links import NamedRoots
+from dedupe.host.store_root import StoreRoot
 from dedupe.model.images import FoundSource, LayerState, Severity
 from dedupe.sources.discover import Selection, discover
 
@@ -265,3 +267,14 @@ def test_a_folder_without_permission_hides_what_it_refers_to(
     # what is below a folder that could not be read is not counted, so no figure is whole
     assert (orphans, unseen is None) == (None, False)
     assert holds or "cannot be read" in str(unseen)
+
+
+def test_a_link_to_a_file_is_not_a_moved_folder(tmp_path: Path) -> None:
+    """Looking for a folder in its place changes nothing."""
+    write(tmp_path / "disk/file", b"f")
+    write(tmp_path / "store/other", b"o")
+    (tmp_path / "store/link").symlink_to("../disk/file")
+    store = StoreRoot(tmp_path / "store", NamedRoots([tmp_path]))
+    assert not store.has_folder("link")
+    assert store.place(["link"]) == (tmp_path / "store", ("link",))
+    assert store.moved_folders() == set()
