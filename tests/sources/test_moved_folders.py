@@ -80,6 +80,8 @@ FOLDERS: list[tuple[Callable[[Path], None], str, bool]] = [
     (containerd, f"{SNAPSHOTTER}overlayfs/snapshots", True),
     (registry, f"{V2}/repositories", True),
     (registry, f"{V2}/blobs", True),
+    (registry, f"{V2}/blobs/sha256", True),
+    (registry, f"{V2}/repositories/deep", True),
 ]
 IDS = [f"{write_store.__name__} {folder}" for write_store, folder, _ in FOLDERS]
 
@@ -154,6 +156,20 @@ def test_a_folder_outside_is_one_error_that_names_it(
         # the rest of the store is measured
         assert source.allocated_bytes is not None
         assert 0 < source.stored_bytes < before.stored_bytes
+
+
+def test_a_folder_of_a_registry_is_listed_once(tmp_path: Path) -> None:
+    """A link to a folder above it, or to another of the same store, is not followed."""
+    registry(tmp_path)
+    names = tmp_path / V2 / "repositories"
+    (names / "deep/again").symlink_to(names)
+    (names / "twice").symlink_to(names / "app")
+    source = only_source(tmp_path)
+    assert error_codes(source) == ["not-a-regular-file"] * 2
+    assert sorted(name.partition("@")[0] for one in source.images for name in one.names) == [
+        "app:1",
+        "deep/other",
+    ]
 
 
 def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
