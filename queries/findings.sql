@@ -27,6 +27,8 @@ WITH found AS (
     SELECT * FROM place_finding
     UNION ALL BY NAME
     SELECT * FROM folder_finding
+    UNION ALL BY NAME
+    SELECT * FROM zeros_finding
 )
 
 SELECT

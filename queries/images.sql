@@ -2,6 +2,8 @@
 -- Grain:    one row per image; cache images are left out
 -- Params:   none
 -- Columns:  name                   VARCHAR    first name, else manifest digest, else image ID
+--           label                  VARCHAR    the same, or SOURCE::NAME if images of other sources
+--                                             have this name too
 --           names                  VARCHAR[]  all names in all sources, sorted
 --           image_id               VARCHAR    config digest as computed
 --           digest                 VARCHAR    smallest manifest digest seen; null without manifests
@@ -121,7 +123,8 @@ figures AS (
 )
 
 SELECT
-    figures.name,
+    figures.own_name AS name,
+    figures.name AS label,
     figures.names,
     figures.image_id,
     figures.digest,

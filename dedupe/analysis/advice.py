@@ -1,5 +1,6 @@
 """The commands to suggest after a scan: those that show where most bytes can be saved."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -76,15 +77,22 @@ def _findings(questions: Questions) -> list[Advice]:
 
 
 def _shadowed(questions: Questions) -> list[Advice]:
+    rows = questions.rows(queries.images())
     shadowed = [
-        (row["shadowed_bytes"], row["name"])
-        for row in questions.rows(queries.images())
+        (row["shadowed_bytes"], selector(row, rows), row["label"])
+        for row in rows
         if row["shadowed_bytes"]
     ]
     return [
-        Advice(("history", name), Reason.SHADOWED, size_bytes, about=name)
-        for size_bytes, name in sorted(shadowed, key=lambda each: -each[0])[:1]
+        Advice(("history", name), Reason.SHADOWED, size_bytes, about=label)
+        for size_bytes, name, label in sorted(shadowed, key=lambda each: -each[0])[:1]
     ]
+
+
+def selector(row: queries.ImagesRow, rows: Sequence[queries.ImagesRow]) -> str:
+    """What means this one of the images in a command: its label, or its ID if that is not one's."""
+    is_one = sum(other["label"] == row["label"] for other in rows) == 1
+    return row["label"] if is_one else row["image_id"]
 
 
 def _positions(questions: Questions) -> list[Advice]:

@@ -21,12 +21,19 @@ class Overview:
     problems: list[queries.ProblemsRow]
     #: why images are incomplete; empty if none is
     incomplete: list[queries.IncompleteRow]
+    #: places at which the last scan found nothing
+    failed: list[queries.FailedPlacesRow]
 
     @property
     def is_partial(self) -> bool:
         """Whether totals of content are lower bounds, because images were not read or not seen."""
         unseen = any(row["unseen_references"] is not None for row in self.sources)
         return unseen or self.totals["incomplete_images"] > 0
+
+    @property
+    def is_old(self) -> bool:
+        """Whether some of it could not be read by the last scan that was to read it."""
+        return bool(self.failed) or any(row["stale_since"] is not None for row in self.sources)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ def overview(questions: Questions) -> Overview:
         else [],
         problems=questions.rows(queries.problems()),
         incomplete=questions.rows(queries.incomplete()),
+        failed=questions.rows(queries.failed_places()),
     )
 
 

@@ -634,7 +634,7 @@ def failed_places(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[FailedPlacesRow]:
-    """Which places was the last scan to read, and found nothing there?"""
+    """At which places that it was to read did the last scan find nothing?"""
     return Question("failed_places", {}, about)
 
 
@@ -684,15 +684,19 @@ class ImageNamesRow(TypedDict):
     """A row of ``image_names``: one row per image; cache images are left out."""
 
     image_id: str
+    name: str
     digest: str | None
     names: list[str]
+    store_ids: list[str]
+    platform: str
+    sources: list[str]
 
 
 def image_names(
     *,
     about: tuple[str, ...] = (),
 ) -> Question[ImageNamesRow]:
-    """Which names has each image?"""
+    """Which names, IDs and sources has each image?"""
     return Question("image_names", {}, about)
 
 
@@ -700,6 +704,7 @@ class ImagesRow(TypedDict):
     """A row of ``images``: one row per image; cache images are left out."""
 
     name: str
+    label: str
     names: list[str]
     image_id: str
     digest: str | None
@@ -1047,6 +1052,7 @@ class ReorderProposedImagesRow(TypedDict):
     names: list[str] | None
     platform: str | None
     created: str | None
+    store_id: str | None
     stored_bytes: int | None
 
 
@@ -1699,6 +1705,7 @@ class WhatIfPlacesRow(TypedDict):
     image_id: str
     names: list[str]
     digests: list[str]
+    store_id: str | None
     others: list[str]
 
 

@@ -77,7 +77,7 @@ def _of_source(
 
 def _ids(row: queries.WhatIfPlacesRow) -> list[str]:
     """All names of the image, so that no tool asks for --force; its ID if it has no name."""
-    return list(row["names"]) or [row["image_id"].removeprefix("sha256:")]
+    return list(row["names"]) or [(row["store_id"] or row["image_id"]).removeprefix("sha256:")]
 
 
 def _containerd(source: str, kind: str, row: queries.WhatIfPlacesRow) -> Removal:
@@ -123,13 +123,21 @@ def _layout(source: str, kind: str, rows: list[queries.WhatIfPlacesRow]) -> Iter
             yield Removal(source, kind, (), f"remove the entry of {digests} from index.json")
             continue
         for name in row["names"]:
-            yield Removal(source, kind, ("umoci", "rm", "--image", f"{source}:{name}"))
+            tag = _tag_in_layout(source, name)
+            yield Removal(source, kind, ("umoci", "rm", "--image", f"{source}:{tag}"))
     yield Removal(
         source,
         kind,
         ("umoci", "gc", "--layout", source),
         "frees the blobs that no manifest references",
     )
+
+
+def _tag_in_layout(source: str, name: str) -> str:
+    """The name as ``index.json`` has it: a bare tag was given the layout's name."""
+    layout, _, tag = name.rpartition(":")
+    is_ours = layout and (source == layout or source.endswith("/" + layout))
+    return tag if is_ours else name
 
 
 def _file(source: str, kind: str, rows: list[queries.WhatIfPlacesRow]) -> Removal:

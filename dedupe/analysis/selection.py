@@ -7,61 +7,61 @@ from collections.abc import Sequence
 from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
 from dedupe.errors import StoreError
+from dedupe.host.places import absolute_place, is_meant, place_text
+from dedupe.model.view import one_scan_of
 
 #: similar names in an error
 _CLOSEST = 3
 #: fewer characters of an ID are more often a mistyped name
-_ID_MIN = 6
+_ID_MIN = 4
+#: characters of an ID in an error, as docker and podman show it
+_ID_SHOWN = 12
+#: candidates in an error
+_MOST_SHOWN = 10
+#: between the source and the image
+_OF_SOURCE = "::"
 
 
 def one_image(questions: Questions, text: str) -> str:
     """ID of the image with this name, name without registry or tag, or start of an ID.
 
-    Raises StoreError: ``no-image`` with the closest names, ``ambiguous-image`` with the candidates.
+    ``SOURCE::IMAGE`` means one of a source; a source alone means its only image. Raises StoreError:
+    ``no-image`` with the closest names, ``ambiguous-image`` with the candidates, and ``no-source``.
     """
-    images = questions.rows(queries.image_names())
-    for matches in (_exact, _short, _by_id):
-        found = {row["image_id"]: row for row in images if matches(row, text)}
+    if not text:
+        raise StoreError("expected an image, found an empty name", "no-image")
+    images, wanted = _of_source(questions.rows(queries.image_names()), text)
+    for matches in (_exact, _short, _by_id, _by_source):
+        found = {row["image_id"]: row for row in images if matches(row, wanted)}
         if len(found) == 1:
             return next(iter(found))
         if found:
-            names = ", ".join(sorted(_label(row) for row in found.values()))
-            raise StoreError(f"{text}: names several images: {names}", "ambiguous-image")
-    raise StoreError(f"{text}: no such image{_hint(images, text)}", "no-image")
+            raise StoreError(_ambiguous(text, list(found.values())), "ambiguous-image")
+    raise StoreError(f"{text}: no such image{_hint(images, wanted)}", "no-image")
 
 
 def images_matching(questions: Questions, globs: Sequence[str]) -> list[str]:
     """IDs of all images that any of these globs or names matches, sorted.
 
-    Raises StoreError ``no-image`` for a glob that matches no image.
+    Globs may be of one source: ``SOURCE::GLOB``. Raises StoreError ``no-image`` for a glob that
+    matches no image, and ``no-source``.
     """
     images = questions.rows(queries.image_names())
     chosen: set[str] = set()
     for glob in globs:
+        rows, wanted = _of_source(images, glob)
         found = {
             row["image_id"]
-            for row in images
-            if any(fnmatch.fnmatchcase(name, glob) for name in (*row["names"], row["image_id"]))
+            for row in rows
+            if any(fnmatch.fnmatchcase(name, wanted) for name in _known_as(row))
         }
         chosen |= found or {one_image(questions, glob)}
     return sorted(chosen)
 
 
 def one_scan(questions: Questions, text: str) -> str:
-    """ID of the scan that has this ID or whose ID starts with it.
-
-    Raises StoreError: ``no-scan`` with the scans of the catalog, ``ambiguous-scan`` with the
-    candidates.
-    """
-    known = [row["scan"] for row in questions.rows(queries.catalog_scans())]
-    if text in known:
-        return text
-    found = [scan for scan in known if scan.startswith(text)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise StoreError(f"{text}: names several scans: {', '.join(found)}", "ambiguous-scan")
-    raise StoreError(f"{text}: no such scan; there are {', '.join(known)}", "no-scan")
+    """ID of the scan that ``text`` means; raises StoreError as ``one_scan_of``."""
+    return one_scan_of([row["scan"] for row in questions.rows(queries.catalog_scans())], text)
 
 
 def sources_matching(questions: Questions, glob: str) -> list[str]:
@@ -70,14 +70,43 @@ def sources_matching(questions: Questions, glob: str) -> list[str]:
     Raises StoreError ``no-source``, with all locations, if it matches no source.
     """
     known = sorted(row["location"] for row in questions.rows(queries.sources()))
-    found = [source for source in known if fnmatch.fnmatchcase(source, glob)]
+    found = [source for source in known if is_meant(source, glob)]
     if not found:
         raise StoreError(f"{glob}: no such source; there are {', '.join(known)}", "no-source")
     return found
 
 
+def _of_source(
+    images: list[queries.ImageNamesRow], text: str
+) -> tuple[list[queries.ImageNamesRow], str]:
+    """The images of the source that is named before ``::``, and the text after it.
+
+    Raises StoreError ``no-source``.
+    """
+    source, mark, wanted = text.rpartition(_OF_SOURCE)
+    if not mark:
+        return images, text
+    found = [row for row in images if any(_is_source(each, source) for each in row["sources"])]
+    if not found:
+        known = sorted({each for row in images for each in row["sources"]})
+        shown = ", ".join(known[:_MOST_SHOWN])
+        more = f" and {len(known) - _MOST_SHOWN} more" if len(known) > _MOST_SHOWN else ""
+        raise StoreError(f"{source}: no source with images; there are {shown}{more}", "no-source")
+    return found, wanted
+
+
+def _is_source(location: str, text: str) -> bool:
+    """Whether a text means a source: as for --source, or the end of its path."""
+    return is_meant(location, text) or location.endswith("/" + text)
+
+
+def _known_as(row: queries.ImageNamesRow) -> list[str]:
+    """All names and IDs of an image."""
+    return [*row["names"], row["image_id"], *row["store_ids"], row["digest"] or ""]
+
+
 def _exact(row: queries.ImageNamesRow, text: str) -> bool:
-    return text in row["names"] or text in (row["image_id"], row["digest"])
+    return bool(text) and text in _known_as(row)
 
 
 def _short(row: queries.ImageNamesRow, text: str) -> bool:
@@ -93,14 +122,39 @@ def _short(row: queries.ImageNamesRow, text: str) -> bool:
 
 def _by_id(row: queries.ImageNamesRow, text: str) -> bool:
     bare = text.removeprefix("sha256:")
-    return len(bare) >= _ID_MIN and any(
-        (known or "").removeprefix("sha256:").startswith(bare)
-        for known in (row["image_id"], row["digest"])
+    least = _ID_MIN if bare == text else 1
+    return len(bare) >= least and any(
+        known.removeprefix("sha256:").startswith(bare)
+        for known in (row["image_id"], *row["store_ids"], row["digest"] or "")
+    )
+
+
+def _by_source(row: queries.ImageNamesRow, text: str) -> bool:
+    """Whether the image is in the source that the text names; empty after ``::``."""
+    return not text or any(
+        source == place_text(absolute_place(text)) or source.endswith("/" + text)
+        for source in row["sources"]
+    )
+
+
+def _ambiguous(text: str, found: Sequence[queries.ImageNamesRow]) -> str:
+    """The images that a text means, with what tells them apart and how to name one."""
+    labels = sorted(_label(row) for row in found)
+    shown = ", ".join(labels[:_MOST_SHOWN])
+    more = f" and {len(labels) - _MOST_SHOWN} more" if len(labels) > _MOST_SHOWN else ""
+    return (
+        f"{text}: names several images: {shown}{more}; "
+        "write the whole name, SOURCE::IMAGE, or an ID"
     )
 
 
 def _label(row: queries.ImageNamesRow) -> str:
-    return row["names"][0] if row["names"] else row["image_id"]
+    """The first name, the start of the ID, the platform and the first source of an image."""
+    name = f"{row['names'][0]} " if row["names"] else ""
+    known = (row["store_ids"] or [row["image_id"]])[0].removeprefix("sha256:")
+    others = f" and {len(row['sources']) - 1} more" if len(row["sources"]) > 1 else ""
+    about = [known[:_ID_SHOWN], *([row["platform"]] if row["platform"] else [])]
+    return f"{name}({', '.join(about)}, in {row['sources'][0]}{others})"
 
 
 def _hint(images: list[queries.ImageNamesRow], text: str) -> str:

@@ -69,6 +69,8 @@ class WhatIf:
     #: why images of the scan are incomplete
     incomplete: list[queries.IncompleteRow]
     sources: list[queries.SourcesRow]
+    #: places at which the last scan found nothing
+    failed: list[queries.FailedPlacesRow]
     removals: list[Removal]
     #: the questions that gave the rows, by the name of the rows
     questions: Mapping[str, AnyQuestion]
@@ -109,6 +111,7 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
         target_result=result,
         incomplete=questions.rows(queries.incomplete()),
         sources=questions.rows(queries.sources()),
+        failed=questions.rows(queries.failed_places()),
         removals=removals(questions.rows(places)),
         questions=asked,
     )

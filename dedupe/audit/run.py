@@ -68,7 +68,12 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
     catalog = Catalog(settings.catalog)
     with catalog.writing():
         outcome = scan_sources(
-            discover(settings.sources, Selection(settings.platform, settings.images)),
+            discover(
+                settings.sources,
+                Selection(settings.platform, settings.images),
+                settings.also,
+                settings.blobs,
+            ),
             catalog,
             progress,
             places=[place_text(absolute_place(place)) for place in settings.sources],

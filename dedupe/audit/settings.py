@@ -20,6 +20,10 @@ class AuditSettings:
     """What an audit reads, keeps and writes."""
 
     sources: tuple[str, ...]
+    #: folders that links of stores may lead into besides the sources
+    also: tuple[Path, ...]
+    #: folders of blobs that image layouts may use
+    blobs: tuple[Path, ...]
     #: folder of the lock and the history
     state: Path
     catalog: Path
@@ -59,6 +63,8 @@ def read_audit(path: Path) -> AuditSettings:
     reports = section.section("reports")
     found = AuditSettings(
         sources=tuple(each if "://" in each else str(_place(folder, each)) for each in sources),
+        also=tuple(_place(folder, each) for each in section.texts("also")),
+        blobs=tuple(_place(folder, each) for each in section.texts("blobs")),
         state=_place(folder, state),
         catalog=_place(folder, catalog) if catalog else _place(folder, state) / "catalog",
         platform=section.take("platform", str) or "",

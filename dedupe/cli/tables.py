@@ -206,7 +206,8 @@ def doubts_of(session: "Session", question: "AnyQuestion") -> list[str]:
     incomplete = session.rows(queries.incomplete(about=question.images))
     if question.images:
         return of_images(incomplete)
-    return doubts(incomplete, session.rows(queries.sources()))
+    sources = session.rows(queries.sources())
+    return doubts(incomplete, sources, session.rows(queries.failed_places()))
 
 
 def explanation(question: "AnyQuestion") -> str:

@@ -17,6 +17,7 @@ from typing import Final
 from blake3 import blake3
 
 from dedupe.errors import LayerError
+from dedupe.formats.content import ZEROS_FROM_BYTES, Content
 from dedupe.formats.tar_headers import (
     BLOCK_BYTES,
     ZERO_BLOCK,
@@ -170,11 +171,11 @@ class TarReader:
                 else:
                     start = window.position
                     end = start + _padded(size)
-                    if end <= len(window.chunk):
+                    if end <= len(window.chunk) and size < ZEROS_FROM_BYTES:
                         member.content_hash = blake3(window.view[start : start + size]).digest()
                         window.position = end
                     else:
-                        member.content_hash = self._hash_long(size)
+                        self._hash_long(member)
             self.member_count += 1
             if self.member_count > max_members:
                 raise LayerError(
@@ -302,13 +303,13 @@ class TarReader:
             self._window.skip(_padded(member.size))
         member.size = member.stored_size = 0
 
-    def _hash_long(self, size: int) -> bytes:
-        """Hash a content that does not end in the present chunk, and skip its padding."""
-        hasher = blake3()
-        for piece in self._window.pieces(size):
-            hasher.update(piece)
-        self._window.skip(-size % BLOCK_BYTES)
-        return hasher.digest()
+    def _hash_long(self, member: Member) -> None:
+        """Hash a content that is large or does not end in the present chunk; skip its padding."""
+        content = Content()
+        for piece in self._window.pieces(member.size):
+            content.add(piece)
+        self._window.skip(-member.size % BLOCK_BYTES)
+        member.content_hash, member.zero_bytes = content.digest(), content.zero_bytes()
 
     def _sparse_map(self, block: bytes, member: Member, records: Records) -> SparseMap | None:
         """Read and check the map of a file with holes; return None for all other files."""
@@ -338,23 +339,24 @@ class TarReader:
                 raise bad_sparse(
                     f"holes add up to more than {self._limits.max_hole_bytes} bytes", member.offset
                 )
-            member.content_hash = self._hash_sparse(sparse)
+            content = self._sparse_content(sparse)
+            member.content_hash, member.zero_bytes = content.digest(), content.zero_bytes()
             self._window.skip(-stored % BLOCK_BYTES)
         else:
             self._window.skip(_padded(stored))
         member.size = sparse.size
         member.stored_size = stored
 
-    def _hash_sparse(self, sparse: SparseMap) -> bytes:
-        hasher = blake3()
+    def _sparse_content(self, sparse: SparseMap) -> Content:
+        content = Content()
         end = 0
         for start, length in sparse.segments:
-            _hash_zeros(hasher, start - end)
+            content.add_zeros(start - end)
             for piece in self._window.pieces(length):
-                hasher.update(piece)
+                content.add(piece)
             end = start + length
-        _hash_zeros(hasher, sparse.size - end)
-        return hasher.digest()
+        content.add_zeros(sparse.size - end)
+        return content
 
     def _read_rest(self) -> None:
         """Read what follows the end mark, and count the bytes that are not zero.
@@ -370,10 +372,3 @@ class TarReader:
 def _padded(size: int) -> int:
     """Round up to whole blocks."""
     return (size + BLOCK_BYTES - 1) & -BLOCK_BYTES
-
-
-def _hash_zeros(hasher: blake3, size: int) -> None:
-    while size > 0:
-        step = min(size, CHUNK_BYTES)
-        hasher.update(memoryview(_ZEROS)[:step])
-        size -= step

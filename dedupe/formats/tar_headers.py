@@ -72,6 +72,8 @@ class Member:
     xattrs: dict[bytes, bytes] | None
     #: BLAKE3 of a regular file, holes read as zeros; None if contents are not hashed
     content_hash: bytes | None
+    #: bytes of a large regular file in blocks of zeros or holes; None if they are not counted
+    zero_bytes: int | None = None
 
 
 def damaged(what: str, offset: int, code: str) -> LayerError:

@@ -2,7 +2,7 @@
 
 A path is resolved here, name by name below open descriptors, and never by the kernel: it would
 follow a link to any place. The result has no link in it, so it is opened with ``open_below`` or
-``open_folder``, which refuse a link that somebody puts into its place meanwhile.
+``open_folder``, which refuse a link that takes its place meanwhile.
 """
 
 import errno

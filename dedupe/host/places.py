@@ -1,5 +1,6 @@
 """Places that a user names: one form for each, whatever folder the program runs in."""
 
+import fnmatch
 import os
 from pathlib import Path
 
@@ -22,3 +23,11 @@ def place_text(place: Path | str) -> str:
     if isinstance(place, Path):
         return path_text(os.fsencode(place))
     return public_address(place).rstrip("/")
+
+
+def is_meant(location: str, text: str) -> bool:
+    """Whether a text of the user means a source: its location, a glob, or a folder above it."""
+    if fnmatch.fnmatchcase(location, text):
+        return True
+    place = place_text(absolute_place(text))
+    return location == place or location.startswith(place.rstrip("/") + "/")

@@ -38,6 +38,8 @@ class StoreRoot:
     def place(self, parts: Sequence[str]) -> Place:
         """Where a file or folder is, according to the links that were followed so far."""
         names = tuple(parts)
+        if not self.moved:
+            return Place(self.path, names)
         for count in range(len(names), 0, -1):
             moved = self.moved.get(names[:count])
             if moved is not None:

@@ -106,6 +106,7 @@ def add_entry(
     columns.device.append(f"{member.devmajor}:{member.devminor}" if kind in _DEVICES else None)
     columns.xattrs.append(_xattrs_text(member.xattrs) if member.xattrs else None)
     columns.content_hash.append(member.content_hash if is_file else None)
+    columns.zero_bytes.append(member.zero_bytes if is_file else None)
     columns.raw_name.append(raw if raw.strip(b"/").removeprefix(b"./") != path else None)
     columns.flags.append(",".join(flags) if flags else None)
     return size

@@ -26,9 +26,8 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from blake3 import blake3
-
 from dedupe.errors import LayerError, reason_of
+from dedupe.formats.content import Content
 from dedupe.formats.tar import EMPTY_HASH, Member
 from dedupe.host.trees import TreeEntry, open_folder, walk_tree
 from dedupe.layers.batches import MAX_TAR_BYTES, too_large
@@ -205,8 +204,14 @@ class _TreeWalk:
             content = self._hashed(node)
             if content is None:
                 return None
-            size, content_hash = content
-            member = replace(member, size=size, stored_size=size, content_hash=content_hash)
+            size, content_hash, zero_bytes = content
+            member = replace(
+                member,
+                size=size,
+                stored_size=size,
+                content_hash=content_hash,
+                zero_bytes=zero_bytes,
+            )
         if self._overlay(xattrs, b"redirect") is not None and flag is None:
             flag = "overlay-redirect"
         if node.status.st_nlink > 1 and not node.is_folder:
@@ -254,10 +259,10 @@ class _TreeWalk:
             content_hash=None,
         )
 
-    def _hashed(self, node: TreeEntry) -> tuple[int, bytes] | None:
-        """Size and content hash as read; None if the file was deleted meanwhile."""
+    def _hashed(self, node: TreeEntry) -> tuple[int, bytes, int | None] | None:
+        """Size, content hash and bytes of zeros as read; None if the file was deleted meanwhile."""
         if node.status.st_size == 0:
-            return 0, EMPTY_HASH
+            return 0, EMPTY_HASH, None
         # a sparse file of any size costs its maker nothing
         if node.status.st_size > MAX_TAR_BYTES:
             raise too_large()
@@ -268,10 +273,10 @@ class _TreeWalk:
                 raise _unreadable(node.path, error) from error
             self._notes.add("vanished", node.path)
             return None
-        content, size = blake3(), 0
+        content, size = Content(), 0
         try:
             while piece := _read(descriptor, node.path):
-                content.update(piece)
+                content.add(memoryview(piece))
                 size += len(piece)
                 self._advance(len(piece))
                 # reading a file that grows as fast as it is read would not end
@@ -281,7 +286,7 @@ class _TreeWalk:
             os.close(descriptor)
         if size != node.status.st_size:
             self._notes.add("changed-while-read", node.path)
-        return size, content.digest()
+        return size, content.digest(), content.zero_bytes()
 
     def _overlay(self, xattrs: dict[bytes, bytes], name: bytes) -> bytes | None:
         """Value of an xattr of overlayfs; None if it is missing or means nothing in this store."""

@@ -40,6 +40,7 @@ class EntryColumns:
     device: list[str | None] = field(default_factory=list)
     xattrs: list[str | None] = field(default_factory=list)
     content_hash: list[bytes | None] = field(default_factory=list)
+    zero_bytes: list[int | None] = field(default_factory=list)
     raw_name: list[bytes | None] = field(default_factory=list)
     flags: list[str | None] = field(default_factory=list)
 

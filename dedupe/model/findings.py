@@ -58,6 +58,12 @@ class FindingKind(StrEnum):
         "layers that differ only in modification times: the build is not reproducible",
         "all layers but one",
     )
+    SAME_BUT_ENCODING = (
+        "same-but-encoding",
+        "layers with the same entries, times too, whose tars differ: in sparse files, padding, or "
+        "the order of members",
+        "all layers but one",
+    )
     PACKAGE_CACHE = (
         "package-cache",
         "caches and lists of a package manager that containers still see",
@@ -72,4 +78,10 @@ class FindingKind(StrEnum):
         "folder-again",
         "a whole folder of a megabyte or more in several layers or places, none of them shadowed",
         "all copies but one",
+    )
+    ZEROS = (
+        "zeros",
+        "files with a megabyte or more of zeros, and hardly anything else, that containers still "
+        "see: lastlog after useradd with a large user ID",
+        "the zeros",
     )

@@ -222,6 +222,8 @@ class FoundImage:
     details: ImageDetails = ImageDetails()
     #: whether the config has the digest that the manifest or its file name claims
     config_checked: bool = True
+    #: ID under which the store's own tools list it, if that may be another one; ``sha256:…``
+    store_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

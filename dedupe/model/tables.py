@@ -25,6 +25,7 @@ TABLES: dict[str, dict[str, str]] = {
         "device": "VARCHAR",
         "xattrs": "VARCHAR",
         "content_hash": "BLOB",
+        "zero_bytes": "BIGINT",
         "raw_name": "BLOB",
         "flags": "VARCHAR",
     },
@@ -73,6 +74,7 @@ TABLES: dict[str, dict[str, str]] = {
         "names": "VARCHAR[]",
         "platform": "VARCHAR",
         "created": "VARCHAR",
+        "store_id": "VARCHAR",
         "stored_bytes": "BIGINT",
     },
     "image_layers": {

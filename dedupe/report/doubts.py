@@ -41,10 +41,40 @@ _DAMAGED = "a damaged blob"
 
 
 def doubts(
-    incomplete: Sequence[queries.IncompleteRow], sources: Sequence[queries.SourcesRow]
+    incomplete: Sequence[queries.IncompleteRow],
+    sources: Sequence[queries.SourcesRow],
+    failed: Sequence[queries.FailedPlacesRow],
 ) -> list[str]:
-    """What could not be seen of a scan's images and sources; empty if all was."""
-    return [*_incomplete(incomplete), *_unseen(sources)]
+    """What could not be seen of images, sources and places; empty if all was."""
+    return [
+        *_failed(failed, sources),
+        *_stale(sources),
+        *_incomplete(incomplete),
+        *_unseen(sources),
+    ]
+
+
+def _failed(
+    rows: Sequence[queries.FailedPlacesRow], sources: Sequence[queries.SourcesRow]
+) -> Iterator[str]:
+    """Places at which the last scan found nothing, but those that are stale sources."""
+    stale = {row["location"] for row in sources if row["stale_since"] is not None}
+    others = [row for row in rows if row["place"] not in stale]
+    for row in others[:_SOURCES]:
+        yield f"the last scan found nothing at {row['place']}: {row['message']}"
+    if len(others) > _SOURCES:
+        yield f"the last scan found nothing at {len(others) - _SOURCES} more places"
+
+
+def _stale(sources: Sequence[queries.SourcesRow]) -> Iterator[str]:
+    rows = [row for row in sources if row["stale_since"] is not None]
+    for row in rows[:_SOURCES]:
+        yield (
+            f"{row['location']} is stale: it was read at {row['scanned']}, and could not be read "
+            f"at {row['stale_since']}"
+        )
+    if len(rows) > _SOURCES:
+        yield f"{len(rows) - _SOURCES} more sources are stale"
 
 
 def _incomplete(rows: Sequence[queries.IncompleteRow]) -> Iterator[str]:

@@ -34,7 +34,7 @@ def to_json(listed: Inventory, limit: int) -> str:
             "scan": found.scan,
             "incomplete": {
                 "is_partial": found.is_partial,
-                "sentences": doubts(found.incomplete, found.sources),
+                "sentences": doubts(found.incomplete, found.sources, found.failed),
                 "images": found.totals["incomplete_images"],
                 "problems": found.incomplete,
             },

@@ -121,6 +121,17 @@ def _sources(rows: Sequence[queries.SourcesRow]) -> Iterator[str]:
                 if (value := row[key]) is not None
             ),
         )
+    yield _family(
+        "source_stale",
+        "1 if the last scan that was to read the source could not, 0 otherwise.",
+        (
+            (
+                {"source": row["location"], "kind": row["kind"]},
+                float(row["stale_since"] is not None),
+            )
+            for row in rows
+        ),
+    )
 
 
 def _repositories(rows: Sequence[queries.UsageGroupsRow]) -> Iterator[str]:

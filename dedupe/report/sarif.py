@@ -53,7 +53,7 @@ def to_sarif(found: Overview, limit: int) -> str:
         "properties": {
             "scan": found.scan["scan"],
             "incompleteImages": found.totals["incomplete_images"],
-            "incomplete": doubts(found.incomplete, found.sources),
+            "incomplete": doubts(found.incomplete, found.sources, found.failed),
             "totals": found.totals,
             "findings_left_out": len(found.findings) - len(shown),
         },
@@ -125,6 +125,7 @@ def _invocation(found: Overview) -> _Object:
     return {
         **moments,
         "executionSuccessful": not found.is_partial
+        and not found.is_old
         and all(row["severity"] != "error" for row in found.problems),
         "toolExecutionNotifications": [
             *(
@@ -133,7 +134,7 @@ def _invocation(found: Overview) -> _Object:
                     "level": "error",
                     "message": {"text": _message(line)},
                 }
-                for line in doubts(found.incomplete, found.sources)
+                for line in doubts(found.incomplete, found.sources, found.failed)
             ),
             *(
                 {

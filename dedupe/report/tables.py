@@ -26,6 +26,10 @@ _STEPS = frozenset({"created_by", "hidden_by", "added_by", "step", "other_step",
 _NOT_SHOWN = frozenset(
     {"names", "image_id", "twin_id", "base_chain", "created", "sources", "blobs"}
 )
+#: columns that tell images of one name apart
+_APART = ("image_id", "sources")
+#: characters of an image's ID, as docker and podman show it
+_ID_SHOWN = 12
 #: columns of bytes that are named by what hides these
 _CAUSES = frozenset(Cause)
 #: figures of which null means that something could not be read; of others it may mean that there is
@@ -88,6 +92,7 @@ def to_terminal(answer: Answer, *, plain: bool, columns: tuple[str, ...] = ()) -
     places = [names.index(name) for name in columns if name in answer.columns] or [
         place for place, name in enumerate(names) if name not in _NOT_SHOWN
     ]
+    places += [names.index(name) for name in _apart(answer) if names.index(name) not in places]
     rows = [
         [names[place] for place in places],
         *([_cell_text(names, row, place, plain) for place in places] for row in answer.rows),
@@ -99,6 +104,15 @@ def to_terminal(answer: Answer, *, plain: bool, columns: tuple[str, ...] = ()) -
         if not any(isinstance(row[place], int | float) for row in answer.rows)
     }
     return "".join(f"{line}\n" for line in aligned(rows, left=texts))
+
+
+def _apart(answer: Answer) -> tuple[str, ...]:
+    """Columns that tell images of one name apart; none if no two rows have the same name."""
+    if not {"name", *_APART} <= answer.columns.keys():
+        return ()
+    at = list(answer.columns).index("name")
+    found = [row[at] for row in answer.rows]
+    return _APART if len(set(found)) < len(found) else ()
 
 
 def _cell_text(names: Sequence[str], row: Sequence[object], place: int, plain: bool) -> str:
@@ -125,6 +139,8 @@ def _text(name: str, value: object, plain: bool) -> str:
     )
     if name in _STEPS:
         return short_step(text, _WIDEST)
+    if name == "image_id":
+        return text.removeprefix("sha256:")[:_ID_SHOWN]
     return text if name in _WHOLE else cut(text, _WIDEST)
 
 

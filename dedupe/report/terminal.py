@@ -13,6 +13,7 @@ from dedupe.report.doubts import (
     nothing_to_fix,
     total_size,
 )
+from dedupe.report.flags import flagged_entries
 from dedupe.report.text import INDENT, aligned, sizer
 from dedupe.report.units import INCOMPLETE, counted, human, share, short_step
 
@@ -45,7 +46,7 @@ def to_terminal(found: Overview, *, plain: bool) -> str:
 
 def doubt_lines(found: Overview) -> list[str]:
     """What could not be seen, before any figure; empty if all was."""
-    lines = doubts(found.incomplete, found.sources)
+    lines = doubts(found.incomplete, found.sources, found.failed)
     return [*(f"INCOMPLETE: {line}." for line in lines), ""] if lines else []
 
 
@@ -85,7 +86,7 @@ def _images(rows: Sequence[queries.ImagesRow], *, plain: bool) -> list[str]:
             [
                 share(row["efficiency"]),
                 *(image_size(row, key, plain=plain) for key in SHOWN_IMAGE_SIZES),
-                row["name"] + ("" if row["complete"] else INCOMPLETE),
+                row["label"] + ("" if row["complete"] else INCOMPLETE),
             ]
             for row in worst[:_IMAGES]
         ),
@@ -131,10 +132,13 @@ def _findings(found: Overview, *, plain: bool) -> list[str]:
 
 def _problems(rows: Sequence[queries.ProblemsRow]) -> list[str]:
     errors = [row for row in rows if row["severity"] == "error"]
+    flagged = flagged_entries(rows)
+    notes = ["", f"{flagged}: dedupe report -f json"] if flagged else []
     if not errors:
-        return []
+        return notes
     more = len(errors) - _PROBLEMS
     return [
+        *notes,
         "",
         f"{counted(len(errors), 'problem')}: figures are incomplete",
         *(

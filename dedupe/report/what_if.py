@@ -26,7 +26,7 @@ _STATES = {True: ", running", False: ", stopped", None: ""}
 def to_terminal(found: WhatIf, *, plain: bool) -> str:
     """What is freed, what blocks it, what is deleted and what stays, and the commands."""
     lines = [
-        *(f"INCOMPLETE: {line}." for line in doubts(found.incomplete, found.sources)),
+        *(f"INCOMPLETE: {line}." for line in doubts(found.incomplete, found.sources, found.failed)),
         *_freed(found, plain=plain),
         *_blocked(found, plain=plain),
         *_deleted(found, plain=plain),
@@ -151,7 +151,7 @@ def to_json(found: WhatIf) -> str:
     return json_document(
         {
             "schema_version": SCHEMA_VERSION,
-            "incomplete": doubts(found.incomplete, found.sources),
+            "incomplete": doubts(found.incomplete, found.sources, found.failed),
             "freed": _by_granularity(found.freed),
             "freed_now": _by_granularity(found.freed_now),
             "target": _target(found),

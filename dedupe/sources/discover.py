@@ -3,6 +3,7 @@
 import contextlib
 import fnmatch
 import os
+import posixpath
 import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,6 +80,7 @@ def discover(
     for folder in blob_folders:
         search.add_blob_folder(folder)
     for place in named:
+        search.enter(place)
         if isinstance(place, Path):
             search.search_named(place)
         else:
@@ -123,6 +125,7 @@ class _SourceSearch:
 
     def __init__(self, named: Sequence[Path], roots: NamedRoots) -> None:
         self._named = named
+        self._place = ""
         #: folders that links of stores may lead into
         self._roots = roots
         self._seen: set[Inode] = set()
@@ -153,6 +156,10 @@ class _SourceSearch:
                     "expected a folder of blobs, with files such as sha256/<64 hex digits>",
                 )
             )
+
+    def enter(self, place: Path | str) -> None:
+        """Search at this place from here on."""
+        self._place = place_text(place)
 
     def search_named(self, path: Path) -> None:
         """Search a file or folder that the user named."""
@@ -248,7 +255,10 @@ class _SourceSearch:
                 unread[source.kind] += 1
             elif not contents.unused:
                 return []
-        explained = any(folder.is_relative_to(place.path) for folder in self._loose)
+        store = store_of_blobs(place.path)
+        explained = any(
+            folder == store or folder.is_relative_to(place.path) for folder in self._loose
+        )
         if explained or place.left_out.searched_before:
             return []
         found = place.left_out.description(unread)
@@ -325,7 +335,8 @@ class _SourceSearch:
 
     def _recognise(self, location: str, holder: Holder) -> list[Source]:
         """All sources that the place itself is, in the order of ``SOURCE_TYPES``."""
-        candidate = Candidate(location, holder, self._named, self._pool)
+        name = name_below(location, self._place)
+        candidate = Candidate(location, holder, self._named, name, self._pool)
         found: list[Source] = []
         for source_type in SOURCE_TYPES:
             found += source_type.recognise(candidate)
@@ -342,6 +353,15 @@ class _SourceSearch:
 
     def _add_problem(self, path: Path, code: str, message: str) -> None:
         self._found.append(Problem(place_text(path), code, message))
+
+
+def name_below(location: str, place: str) -> str:
+    """The path of a source below a place, without an archive's ending; else the place's name."""
+    below = location.removeprefix(place.rstrip("/") + "/") if location != place else ""
+    name = below or posixpath.basename(location.rstrip("/"))
+    for suffix in _ARCHIVE_SUFFIXES:
+        name = name.removesuffix(suffix) or name
+    return name
 
 
 def _is_read(item: _Item) -> TypeGuard[tuple[Source, Contents]]:

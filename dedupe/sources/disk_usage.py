@@ -79,7 +79,7 @@ class DiskUsage:
         if self.unread is not None:
             path, reason, count = self.unread
             more = f" (and {count - 1} more folders)" if count > 1 else ""
-            contents.add_unseen_open(
+            contents.add_unseen(
                 path,
                 SourceError(
                     f"cannot be read: {reason}{more}: not counted in disk usage; "
@@ -116,7 +116,9 @@ def measure_parts(
             if root.is_link(*names) or names in root.moved:
                 moved[path] = root.find(*names)
         except SourceError as error:
-            refused[path] = error
+            # anything else that is not a folder is counted as the entry that it is
+            if error.code == "link-refused":
+                refused[path] = error
     walk = _UsageWalk(place, parts, moved, folders)
     walk.usage.refused = refused
     try:

@@ -87,6 +87,9 @@ class Candidate:
     holder: Holder
     #: all folders that the user named: a store may use layers of another one
     named_folders: Sequence[Path] = ()
+    #: the path below the place that the user named, or that place's own name: what an image layout
+    #: is called whose images have only a tag
+    name: str = ""
     #: blobs that image layouts may use besides their own
     pool: "BlobPool | None" = None
 
@@ -166,9 +169,11 @@ class Contents:
     def add_unseen(self, subject: str, error: SourceError, blob: str | None = None) -> None:
         """Keep an error of a document or folder that may hold references as a problem.
 
-        What the source seems not to need may then be needed. ``blob`` is as in ``add_error``.
+        What the source seems not to need may then be needed. ``blob`` is as in ``add_error``, and
+        ``permission-denied`` is kept once, as by ``add_open_error``.
         """
-        self.add_error(subject, error, blob)
+        if error.code != "permission-denied" or not self.has_problem(error.code):
+            self.add_error(subject, error, blob)
         self.hide_references(subject, error)
 
     def hide_references(self, subject: str, error: SourceError) -> None:
@@ -185,11 +190,6 @@ class Contents:
         """
         if error.code != "permission-denied" or not self.has_problem(error.code):
             self.add_error(subject, error, blob)
-
-    def add_unseen_open(self, subject: str, error: SourceError) -> None:
-        """As ``add_open_error``, of a file or folder that may hold references."""
-        self.add_open_error(subject, error)
-        self.hide_references(subject, error)
 
     def add_note(self, subject: str, code: str, message: str, blob: str | None = None) -> None:
         """Keep a problem that leaves all figures right; ``blob`` is as in ``add_error``."""

@@ -20,6 +20,8 @@ from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, S
 
 #: folder of one of BuildKit's workers: what runs the steps, and what keeps the snapshots
 _WORKER = re.compile(r"(?:runc|crun|oci|containerd)-[a-z][a-z0-9.-]*\Z")
+#: other folders of such roots
+_FOLDERS = ("cache", "content", "executor", "snapshots", "snapshotter", "soci", "stargz")
 _WORKER_FILES = ("containerdmeta.db", "metadata_v2.db")
 
 
@@ -51,10 +53,10 @@ class _UnreadRoot:
         contents.add_note(".", error.code, error.message)
         contents.hide_references(".", error)
         try:
-            # any folder of the root may be on a disk of its own; deeper mounts are lazy layers
-            usage = measure_parts(
-                self.holder.store, {}, own=tuple(self.holder.store.list_folder(()))
-            )
+            # folders of the root may be on a disk of their own; deeper mounts are lazy layers
+            names = self.holder.store.list_folder(())
+            own = [name for name in names if name in _FOLDERS or _WORKER.match(name)]
+            usage = measure_parts(self.holder.store, {}, own=own)
         except SourceError as failure:
             contents.add_error(".", failure)
             return contents

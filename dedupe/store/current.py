@@ -5,13 +5,12 @@ docs/measures.md, "Which scans answer", says what is chosen.
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dedupe.errors import StoreError
-from dedupe.host.places import absolute_place, place_text
+from dedupe.host.places import is_meant
 from dedupe.model.view import SourceView, View, one_scan_of
 from dedupe.store.sql import load_query, relations
 
@@ -92,14 +91,6 @@ def add_view(connection: duckdb.DuckDBPyConnection, view: View) -> None:
     )
 
 
-def is_chosen(source: str, text: str) -> bool:
-    """Whether a text of the user means this source: its location, a glob, or a folder above it."""
-    if fnmatch.fnmatchcase(source, text):
-        return True
-    place = place_text(absolute_place(text))
-    return source == place or source.startswith(place.rstrip("/") + "/")
-
-
 def _current(connection: duckdb.DuckDBPyConnection, scan: str) -> list[SourceView]:
     # a session makes this relation only if a question reads it, and later
     connection.execute(f"CREATE TEMP TABLE span AS {relations()['span']}")
@@ -128,7 +119,7 @@ def _restricted(found: Sequence[SourceView], texts: Sequence[str]) -> list[Sourc
     """The sources that any text means; raises StoreError ``no-source`` for one that means none."""
     chosen: dict[str, SourceView] = {}
     for text in texts:
-        meant = {each.source: each for each in found if is_chosen(each.source, text)}
+        meant = {each.source: each for each in found if is_meant(each.source, text)}
         if not meant:
             known = [each.source for each in found]
             shown = ", ".join(known[:_MOST_LISTED]) or "none"
@@ -140,4 +131,4 @@ def _restricted(found: Sequence[SourceView], texts: Sequence[str]) -> list[Sourc
 
 def _scope(connection: duckdb.DuckDBPyConnection, texts: Sequence[str]) -> tuple[str, ...]:
     rows = connection.execute("SELECT DISTINCT source FROM sources ORDER BY source").fetchall()
-    return tuple(source for (source,) in rows if any(is_chosen(source, each) for each in texts))
+    return tuple(source for (source,) in rows if any(is_meant(source, each) for each in texts))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from dedupe.errors import StoreError
 from dedupe.host.locks import exclusive_lock
+from dedupe.host.places import is_meant
 from dedupe.host.writing import TEMPORARY, replacing
 from dedupe.model.tables import SCAN_TABLES
 from dedupe.model.view import one_scan_of
 from dedupe.store.catalog import LOCK
-from dedupe.store.current import is_chosen
 from dedupe.store.versions import read_mark, unwritable
 from dedupe.store.views import (
     SCANS,
@@ -71,7 +71,7 @@ def forget_sources(folder: Path, texts: Sequence[str]) -> Forgotten:
             source
             for sources in held.values()
             for source in sources
-            if any(is_chosen(source, text) for text in texts)
+            if any(is_meant(source, text) for text in texts)
         }
         known = {source for (source,) in read_scans(folder, "SELECT DISTINCT source FROM sources")}
         emptied = [scan for scan, sources in held.items() if sources <= chosen]

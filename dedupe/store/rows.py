@@ -91,6 +91,7 @@ def _other_row(scan: str, source: str, other: FoundOther) -> Row:
         "names": list(other.names),
         "stored_bytes": other.stored_bytes,
         **_details(ImageDetails(other.platform)),
+        "store_id": None,
     }
 
 
@@ -106,6 +107,7 @@ def _image_row(scan: str, image: ScannedImage) -> Row:
         # an image's bytes are those of its layers
         "stored_bytes": None,
         **_details(found.details),
+        "store_id": found.store_id,
     }
 
 

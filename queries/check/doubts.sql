@@ -7,23 +7,6 @@
 -- Source:   docs/measures.md, "Unknown orphans", "Rules that cannot judge", "Which scans answer"
 --
 -- A document that could not be read may be that of an image, which no other query knows.
-WITH places AS (
-    SELECT unnest(places) AS place FROM scan_scans
-),
-
-empty_places AS (
-    SELECT places.place
-    FROM places
-    WHERE
-        NOT EXISTS (
-            SELECT 1
-            FROM scan_sources
-            WHERE
-                is_at_or_below(scan_sources.source, places.place)
-                OR is_at_or_below(places.place, scan_sources.source)
-        )
-)
-
 SELECT
     source,
     FALSE AS is_on_disk,
@@ -38,6 +21,6 @@ SELECT
 FROM view_source
 WHERE stale_since IS NOT NULL
 UNION ALL
-SELECT place, TRUE AS is_on_disk, 'the last scan found nothing here' AS reason
-FROM empty_places
+SELECT place, TRUE AS is_on_disk, 'the last scan found nothing here: ' || message AS reason
+FROM failed_place
 ORDER BY source, reason;

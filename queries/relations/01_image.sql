@@ -3,7 +3,10 @@
 -- Params:   none
 -- Columns:  image_id    VARCHAR    config digest as computed
 --           names       VARCHAR[]  all names in all sources, sorted
---           name        VARCHAR    the first of them; else the digest, else the image ID
+--           own_name    VARCHAR    the first of them; else the store's ID, the digest, the image ID
+--           name        VARCHAR    its own name; with a source in front, SOURCE::NAME, if images of
+--                                  other sources have the same
+--           store_ids   VARCHAR[]  IDs under which podman lists it, sorted; empty for other stores
 --           digest      VARCHAR    smallest manifest digest seen; null without manifests
 --           platform    VARCHAR    os/architecture[/variant]
 --           created     VARCHAR    as the config says
@@ -20,7 +23,9 @@ WITH named AS (
         min(digest) AS digest,
         min(platform) AS platform,
         min(created) AS created,
-        list_sort(list(DISTINCT source)) AS sources
+        list_sort(list(DISTINCT source)) AS sources,
+        list_sort(coalesce(list(DISTINCT store_id) FILTER (WHERE store_id IS NOT NULL), []))
+            AS store_ids
     FROM scan_images
     WHERE kind = 'image'
     GROUP BY image_id
@@ -50,6 +55,7 @@ tops AS (
 described AS (
     SELECT
         named.*,
+        coalesce(named.names[1], named.store_ids[1], named.digest, named.image_id) AS own_name,
         coalesce(tops.layers, 0) AS layers,
         tops.top_chain,
         coalesce(tops.complete, TRUE) AS complete
@@ -66,12 +72,19 @@ covered AS (
     WHERE stacked.chain_id <> tops.top_chain
     UNION
     SELECT top_chain FROM described WHERE len(names) > 0 AND top_chain IS NOT NULL
+),
+
+-- One tag may name an image in each of two sources. Platforms of one source do not count.
+shared_names AS (
+    SELECT own_name FROM described GROUP BY own_name HAVING count(DISTINCT sources) > 1
 )
 
 SELECT
     image_id,
     names,
-    coalesce(names[1], digest, image_id) AS name,
+    own_name,
+    CASE WHEN shared_names.own_name IS NULL THEN '' ELSE sources[1] || '::' END || own_name AS name,
+    store_ids,
     digest,
     platform,
     created,
@@ -81,4 +94,5 @@ SELECT
     complete,
     len(names) = 0 AND coalesce(top_chain IN (SELECT chain_id FROM covered), FALSE) AS is_cache
 FROM described
+LEFT JOIN shared_names USING (own_name)
 ORDER BY image_id;

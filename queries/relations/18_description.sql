@@ -1,18 +1,25 @@
--- Question: Which layers hold the same entries, apart from timestamps?
+-- Question: Which layers hold the same entries, with and without their timestamps?
 -- Grain:    one row per layer with entries
 -- Params:   none
 -- Columns:  layer        VARCHAR  key of the layer
 --           description  VARCHAR  equal for layers whose entries agree in all but mtimes
--- Source:   docs/measures.md, "The same but for timestamps"
+--           exact        VARCHAR  equal for layers whose entries agree in all, mtimes too
+-- Source:   docs/measures.md, "The same but for timestamps", "The same but for their encoding"
+WITH described AS (
+    SELECT
+        layer,
+        path,
+        member,
+        mtime_ns,
+        concat_ws(
+            chr(1), path, kind, hex(content_hash), mode, uid, gid, link, xattrs, device
+        ) AS entry
+    FROM item
+)
+
 SELECT
     layer,
-    md5(
-        string_agg(
-            concat_ws(
-                chr(1), path, kind, hex(content_hash), mode, uid, gid, link, xattrs, device
-            ),
-            chr(2) ORDER BY path, member
-        )
-    ) AS description
-FROM item
+    md5(string_agg(entry, chr(2) ORDER BY path, member)) AS description,
+    md5(string_agg(concat(entry, chr(1), mtime_ns), chr(2) ORDER BY path, member)) AS exact
+FROM described
 GROUP BY layer;

@@ -2,18 +2,34 @@
 -- Grain:    one row per layer that some image references
 -- Params:   none
 -- Columns:  layer   VARCHAR  key of the layer
---           class   VARCHAR  smallest key among the layers that are the same but for timestamps or
---                            overlap, directly or through other layers
---           reason  VARCHAR  timestamps, overlap; null if the layer is alone in its class
+--           class   VARCHAR  smallest key among the layers that are the same but for timestamps
+--                            or encoding, or overlap, directly or through other layers
+--           reason  VARCHAR  encoding, timestamps, overlap: the furthest that two of them differ;
+--                            null if the layer is alone in its class
 -- Source:   docs/measures.md, "Step order", "The same but for timestamps"
 WITH RECURSIVE timeless AS (
-    SELECT layer, min(layer) OVER (PARTITION BY description) AS other_layer FROM description
+    SELECT
+        layer,
+        first_value(layer) OVER first_layer AS other_layer,
+        first_value(exact) OVER first_layer AS other_exact,
+        exact
+    FROM description
+    WINDOW first_layer AS (PARTITION BY description ORDER BY layer)
 ),
 
 linked AS (
-    SELECT layer, other_layer, 'timestamps' AS reason FROM timeless WHERE layer <> other_layer
+    SELECT
+        layer,
+        other_layer,
+        CASE WHEN exact = other_exact THEN 'encoding' ELSE 'timestamps' END AS reason
+    FROM timeless
+    WHERE layer <> other_layer
     UNION ALL
-    SELECT layer, other_layer, 'overlap' FROM overlap
+    SELECT overlap.layer, overlap.other_layer, 'overlap'
+    FROM overlap
+    JOIN description AS one USING (layer)
+    JOIN description AS other ON other.layer = overlap.other_layer
+    WHERE one.description <> other.description
 ),
 
 pair AS (
@@ -33,9 +49,12 @@ classed AS (
     SELECT layer, min(class) AS class FROM reached GROUP BY layer
 ),
 
--- A class that contains any overlap has the reason overlap ('overlap' sorts before 'timestamps').
+-- A class that contains any overlap has the reason overlap, else timestamps if any times differ.
 reasons AS (
-    SELECT classed.class, min(linked.reason) AS reason
+    SELECT
+        classed.class,
+        arg_max(linked.reason, list_position(['encoding', 'timestamps', 'overlap'], linked.reason))
+            AS reason
     FROM linked
     JOIN classed USING (layer)
     GROUP BY classed.class

@@ -15,7 +15,8 @@
 --           content_bytes  BIGINT     content of the layer; 0 if unknown
 --           pull_bytes     BIGINT     size of its smallest blob; its content if no source keeps one
 --           step_class     VARCHAR    class of the layer (relation layer_class)
---           class_reason   VARCHAR    timestamps, overlap; null if the layer is alone in its class
+--           class_reason   VARCHAR    encoding, timestamps, overlap; null if the layer is alone
+--                                      in its class
 -- Source:   docs/measures.md, "Reordering"
 WITH blobs AS (
     SELECT image_id, position, min(compressed_bytes) AS compressed_bytes

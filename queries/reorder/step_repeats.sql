@@ -13,7 +13,8 @@
 --                                   are shared in the store, but pulled with the image
 --           in_the_way     BIGINT   layers between the common base and this one that must stay
 --                                   below it; 0 if all of them can move above the new base
---           reason         VARCHAR  why the layers are one class: timestamps, overlap
+--           reason         VARCHAR  why the layers are one class: encoding, timestamps,
+--                                   overlap
 --           chain_id       VARCHAR  chain ID of the layer
 --           image_id       VARCHAR  config digest as computed
 -- Source:   docs/measures.md, "Step order"

@@ -6,14 +6,18 @@
 --           image_id  VARCHAR    config digest as computed
 --           names     VARCHAR[]  in this source, sorted
 --           digests   VARCHAR[]  manifest digests in this source, sorted
---           others    VARCHAR[]  names or IDs of the other images, artifacts and caches in this source
+--           store_id  VARCHAR    ID under which podman lists it; null for other stores
+--           others    VARCHAR[]  names or IDs of the other images, artifacts and caches in this
+--                                source
 -- Source:   docs/usage.md, "dedupe what-if"
 WITH held AS (
     SELECT
         source,
         image_id,
         list_sort(list_distinct(flatten(list(names)))) AS names,
-        list_sort(coalesce(list(DISTINCT digest) FILTER (WHERE digest IS NOT NULL), [])) AS digests
+        list_sort(coalesce(list(DISTINCT digest) FILTER (WHERE digest IS NOT NULL), []))
+            AS digests,
+        min(store_id) AS store_id
     FROM scan_images
     WHERE kind = 'image' AND list_contains($images::VARCHAR[], image_id)
     GROUP BY source, image_id
@@ -36,6 +40,7 @@ SELECT
     held.image_id,
     held.names,
     held.digests,
+    held.store_id,
     coalesce(others.others, []) AS others
 FROM held
 JOIN scan_sources USING (source)

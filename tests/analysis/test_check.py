@@ -4,6 +4,7 @@ import json
 import re
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import oracle
@@ -379,3 +380,124 @@ def test_markdown_fits_into_a_comment(tmp_path: Path) -> None:
     markdown = to_markdown(found)
     assert 30_000 < len(markdown) < 65_536
     assert all(rule.name in markdown for rule in RULES)
+
+
+@pytest.fixture(scope="module")
+def partly_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog with a whole image of 10 bytes, and one of which the first of two layers is gone.
+
+    The layer that was read holds 5,000 bytes twice.
+    """
+    folder = tmp_path_factory.mktemp("partly")
+    lost = [file("lost", b"1" * 700)]
+    twice = [file("a", b"2" * 5000), file("b", b"2" * 5000)]
+    half = image(lost, twice, names=["r/half:1"])
+    whole = image([file("x", b"3" * 10)], names=["r/whole:1", "s/whole:1"])
+    contents = write_oci_layout(folder / "store", [half, whole])
+    (folder / "store/blobs/sha256" / contents.layers[half.image_id][0][7:]).unlink()
+    scan_only(folder / "c", folder / "store")
+    return folder / "c"
+
+
+#: rule -> its verdict for a store with an incomplete image, and why
+UNKNOWN = {
+    "lowest-efficiency=0.1": (Verdict.CANNOT_JUDGE, "incomplete: blob-missing"),
+    "highest-shadowed-bytes=1GB": (Verdict.CANNOT_JUDGE, "incomplete: blob-missing"),
+    # what was read is above the limit already, whatever the lost layer holds
+    "highest-exclusive-bytes=9999": (Verdict.FAILED, ""),
+    "highest-exclusive-bytes=10000": (Verdict.CANNOT_JUDGE, "1 incomplete image"),
+    "highest-duplicate-bytes=4999": (Verdict.FAILED, ""),
+    "highest-duplicate-bytes=5000": (Verdict.CANNOT_JUDGE, "1 incomplete image"),
+    "highest-duplicate-percent=99": (Verdict.CANNOT_JUDGE, "1 incomplete image"),
+    "highest-incomplete-images=1": (Verdict.PASSED, ""),
+}
+
+
+@pytest.mark.parametrize("rule", UNKNOWN)
+def test_a_rule_whose_figure_is_unknown_cannot_judge(rule: str, partly_read: Path) -> None:
+    """It fails as such, unless the settings let unknown figures pass."""
+    name = rule.partition("=")[0].replace("-", "_")
+    session = Session(partly_read)
+    settings = with_limits(CheckSettings(floor_bytes=0), [rule], [])
+    found = check(session, settings)
+    (outcome,) = [each for each in found.outcomes if each.rule.name == name]
+    verdict, reason = UNKNOWN[rule]
+    assert (outcome.verdict, outcome.reason) == (verdict, reason)
+    assert found.fails == (verdict is not Verdict.PASSED)
+    let = check(session, replace(settings, unknown_passes=True))
+    (outcome,) = [each for each in let.outcomes if each.rule.name == name]
+    assert let.fails == (verdict is Verdict.FAILED)
+    if verdict is Verdict.CANNOT_JUDGE:
+        assert not outcome.unknown
+        assert outcome.skipped == 1
+
+
+def test_a_rule_that_can_only_warn_does_not_fail_for_an_unknown_figure(partly_read: Path) -> None:
+    """It cannot judge, and the check warns."""
+    settings = with_limits(CheckSettings(floor_bytes=0), [], ["lowest-efficiency=0.5"])
+    found = check(Session(partly_read), settings)
+    verdicts = {each.rule.name: each.verdict for each in found.outcomes}
+    assert verdicts["lowest_efficiency"] is Verdict.CANNOT_JUDGE
+    assert (found.verdict, found.fails) == (Verdict.WARNED, False)
+
+
+def test_unknown_figures_pass_where_the_file_says_so(
+    partly_read: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For one rule, for all, or with an exception; an option lets all pass."""
+    monkeypatch.chdir(tmp_path)
+    rule = "lowest_efficiency = {{ fail = 0.1{} }}\n"
+    for text, code in (
+        (rule.format(""), 10),
+        (rule.format(', unknown = "pass"'), 0),
+        ('unknown = "pass"\n' + rule.format(""), 0),
+        ('unknown = "pass"\n' + rule.format(', unknown = "fail"'), 10),
+        (rule.format(', unknown = "maybe"'), 2),
+    ):
+        (tmp_path / "dedupe.toml").write_text(f"[check]\nfloor = 0\n{text}")
+        assert run(partly_read, "check").returncode == code
+    (tmp_path / "dedupe.toml").unlink()
+    words = ("check", "--fail", "lowest-efficiency=0.1", "--floor", "0")
+    shown = run(partly_read, *words)
+    assert shown.returncode == 10
+    assert "cannot judge: unknown (incomplete: blob-missing): r/half:1" in shown.stdout
+    assert "cannot judge" in run(partly_read, *words, "-f", "markdown").stdout
+    document = json.loads(run(partly_read, *words, "-f", "json").stdout)
+    assert document["verdict"] == "cannot judge"
+    (found,) = [each for each in document["rules"] if each["rule"] == "lowest_efficiency"]
+    assert [(each["subject"], each["value"]) for each in found["unknown"]] == [("r/half:1", None)]
+    assert run(partly_read, *words, "--allow-unknown").returncode == 0
+
+
+def test_an_image_that_was_not_seen_cannot_be_judged(tmp_path: Path) -> None:
+    """A manifest that cannot be read may be that of an image; growth on disk is known without."""
+    store, catalog = tmp_path / "store", tmp_path / "c"
+    contents = write_oci_layout(store, [TINY])
+    scan_only(catalog, store)
+    manifest = store / "blobs/sha256" / contents.manifests[TINY.image_id][7:]
+    manifest.write_bytes(manifest.read_bytes().replace(b"layers", b"lazers"))
+    scan_only(catalog, store)
+    found = judged(catalog, "lowest-efficiency=0.1", "highest-growth-bytes=1")
+    assert found["lowest_efficiency"][0] is Verdict.CANNOT_JUDGE
+    assert found["highest_growth_bytes"][0] is Verdict.PASSED
+
+
+def test_no_rule_judges_what_a_later_scan_could_not_read(tmp_path: Path) -> None:
+    """The rows of a stale source are old ones, and a place without anything has none."""
+    store, catalog = tmp_path / "store", tmp_path / "c"
+    write_oci_layout(store, [TINY])
+    scan_only(catalog, store)
+    scan_only(catalog, store)
+    rules = ("lowest-efficiency=0.01", "highest-growth-bytes=1GB")
+    assert {each for each, _ in judged(catalog, *rules, floor_bytes=0).values()} == {Verdict.PASSED}
+    store.rename(tmp_path / "moved")
+    store.mkdir()
+    scan_only(catalog, store)
+    found = check(Session(catalog), with_limits(CheckSettings(floor_bytes=0), rules, []))
+    for outcome in found.outcomes:
+        assert outcome.verdict is Verdict.CANNOT_JUDGE
+        assert outcome.reason.startswith("stale: the scan of ")
+    scan_only(tmp_path / "none", store)
+    found = check(Session(tmp_path / "none"), with_limits(CheckSettings(), rules[:1], []))
+    (outcome,) = [each for each in found.outcomes if each.rule.name == "lowest_efficiency"]
+    assert outcome.reason == "the last scan found nothing here"

@@ -173,9 +173,7 @@ def made_folders(stack: Sequence[Sequence[Member]]) -> set[str]:
         for member in layer:
             if member.kind in "wo":
                 needed = {*oracle.ancestors(member.path), *[member.path] * (member.kind == "o")}
-                made |= {
-                    name for name in needed if not deleted & {name, *oracle.ancestors(name)}
-                }
+                made |= {name for name in needed if not deleted & {name, *oracle.ancestors(name)}}
     return made - {""}
 
 

@@ -73,6 +73,22 @@ def keep_input(path: Path) -> list[str]:
     ]
 
 
+def test_an_audit_follows_links_and_uses_shared_blobs(tmp_path: Path) -> None:
+    """The folders are relative to the settings."""
+    config = prepare(tmp_path, 'also = ["disk"]\nblobs = ["shared"]')
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "shared/sha256").mkdir(parents=True)
+    first, *rest = sorted((tmp_path / "store/blobs/sha256").iterdir())
+    first.rename(tmp_path / "disk/blob")
+    first.symlink_to("../../../disk/blob")
+    for path in rest:
+        path.rename(tmp_path / "shared/sha256" / path.name)
+    done = run(config)
+    assert (done.returncode, "shared-blobs" in done.stderr) == (0, True)
+    (summary,) = history(tmp_path).values()
+    assert (summary["images"], summary["errors"]) == (1, 0)
+
+
 def history(folder: Path) -> dict[str, dict]:
     """Summaries by scan; each file of the history is one summary."""
     found = {}

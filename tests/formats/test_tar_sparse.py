@@ -104,11 +104,22 @@ def test_sparse_files_are_hashed_with_their_holes(
     found, after = read(data)
     assert (found.name, found.typeflag, found.size) == (b"real", b"0", size)
     assert found.content_hash == blake3(bytes(content)).digest()
+    assert found.zero_bytes is None
     stored = b"".join(text for _, text in segments)
     assert data[found.offset : found.offset + found.stored_size] == stored
     assert after.content_hash == blake3(b"1").digest()
     skipped = read(data, hash_content=False)
     assert skipped == [replace(m, content_hash=None) for m in (found, after)]
+
+
+@pytest.mark.parametrize("form", SPARSE_FORMS)
+def test_holes_count_as_zeros(form: str) -> None:
+    """A file with holes has the zeros of its content, in all four forms."""
+    segments = [(0, b"x"), (1_000_000, bytes(900)), (2_999_900, b"user")]
+    data = SPARSE_FORMS[form](segments, 3_000_000) + END
+    (found,) = read(data)
+    # blocks of 65,536 bytes: all but the first and the last are zeros
+    assert found.zero_bytes == (2_999_900 // 65_536 - 1) * 65_536
 
 
 @pytest.mark.parametrize("form", SPARSE_FORMS)

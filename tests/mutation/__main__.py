@@ -32,6 +32,8 @@ _HERE = Path(__file__).parent
 _FAST = "not slow and not tools and not estate and not external"
 _FOLDERS = ("queries", "analysis", "reorder")
 _UNCHANGED = "unchanged"
+#: file with the ID of the test that killed a mutant
+_KILLER = "killer"
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ class _Runner:
         self._mutants = mutants
         self._options = options
         self._known = set(_equivalent())
+        #: how many mutants each test has killed: these tests run first
+        self._kills: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
         self.survivors: list[str] = []
 
@@ -70,7 +74,8 @@ class _Runner:
                 if mutant is None:
                     break
                 folder = Path(tempfile.mkdtemp(prefix="mutant-"))
-                running[_start(mutant, folder, chosen[mutant.file])] = (mutant, folder, time.time())
+                tests = sorted(chosen[mutant.file], key=lambda test: -self._kills[test.nodeid])
+                running[_start(mutant, folder, tests)] = (mutant, folder, time.time())
             if not running:
                 return True
             self._collect(running)
@@ -86,6 +91,9 @@ class _Runner:
                     os.waitpid(process, 0)
                 if ended or late:
                     del running[process]
+                    killer = folder / _KILLER
+                    if killer.exists() and mutant.name != _UNCHANGED:
+                        self._kills[killer.read_text()] += 1
                     shutil.rmtree(folder, ignore_errors=True)
                     self._count(mutant, "timeout" if not ended else _verdict(status))
                     return
@@ -213,6 +221,7 @@ def _start(mutant: Mutant, folder: Path, tests: list[pytest.Function]) -> int:
         sql.queries_folder = lambda: queries  # type: ignore[assignment]  # the mutant's
         for test in tests:
             if not _passes(test):
+                (folder / _KILLER).write_text(test.nodeid)
                 os._exit(1)
         os._exit(0)
     except BaseException:
@@ -236,9 +245,9 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=0, help="only so many, drawn at random")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--budget", type=float, default=30, help="seconds of tests per mutant")
+    parser.add_argument("--budget", type=float, default=120, help="seconds of tests per mutant")
     parser.add_argument(
-        "--limit", type=float, default=180, help="seconds until a mutant is stopped"
+        "--limit", type=float, default=600, help="seconds until a mutant is stopped"
     )
     parser.add_argument("--reads", default="build/mutants/reads.json", help="what tests read")
     parser.add_argument("--list", action="store_true", help="print the mutants only")

@@ -119,8 +119,6 @@ def _changes(node: exp.Expression) -> Iterator[tuple[str, Change]]:
         yield "without NOT", lambda each: each.this
     elif isinstance(node, exp.Join):
         yield from _joins(node)
-    elif isinstance(node, exp.SetOperation):
-        yield "ALL turned round", _with("distinct", not node.args.get("distinct"))
     elif isinstance(node, exp.Literal):
         yield from _literals(node)
     elif isinstance(node, exp.Boolean):

@@ -126,8 +126,7 @@ def unproven(stack: Sequence[Layer]) -> list[dict[str, set[tuple[str, str]]]]:
         moved = {
             (it.path, "own")
             for it, old in zip(layer, raw, strict=True)
-            if (it.path, it.kind == "h" and it.target)
-            != (old.path, old.kind == "h" and old.target)
+            if (it.path, it.kind == "h" and it.target) != (old.path, old.kind == "h" and old.target)
         }
         reasons = {
             "through a symlink": moved

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from builders import file, image, whiteout, write_oci_layout
+from builders import Image, file, image, tar_of, whiteout, write_oci_layout
 from helpers.examples import examples
 from helpers.scanning import scanned
 from helpers.strategies import stores
@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from dedupe.store.sql import needed_relations, relations, tables_read
 
 BIG = b"0123456789abcdef" * 70_000
+ZEROS = bytes(16 * 64 * 1024)
 COPY = "/bin/sh -c #(nop) COPY dir:1 in /srv"
 RUN = "RUN make"
 
@@ -119,6 +120,61 @@ CASES = {
             ("package-cache", 30, 1, "end the step with rm -rf /var/lib/apt/lists/*"),
             ("package-cache", 20, 1, "pip install --no-cache-dir"),
         ],
+    ),
+    "one entry of many with another time": (
+        [
+            image([file("a", b"1" * 9), file("b", mtime=5)], names="one"),
+            image([file("a", b"1" * 9), file("b", mtime=6)], names="two"),
+        ],
+        [("same-but-timestamps", 9, 2, "build with a fixed SOURCE_DATE_EPOCH")],
+    ),
+    "other tars of the same entries": (
+        [
+            Image([tar_of([file("a", b"1" * 9), file("b")])], names=["one"]),
+            Image([tar_of([file("b"), file("a", b"1" * 9)])], names=["two"]),
+            Image([tar_of([file("a", b"1" * 9), file("b")], pad=10_240)], names=["three"]),
+        ],
+        [("same-but-encoding", 18, 4, "write the tars with one tool and one format")],
+    ),
+    "other times and other tars": (
+        [
+            Image([tar_of([file("a", b"1" * 9)])], names=["one"]),
+            Image([tar_of([file("a", b"1" * 9)], pad=10_240)], names=["two"]),
+            Image([tar_of([file("a", b"1" * 9, mtime=7)])], names=["three"]),
+        ],
+        [
+            ("same-but-encoding", 9, 1, "write the tars with one tool and one format"),
+            ("same-but-timestamps", 9, 1, "build with a fixed SOURCE_DATE_EPOCH"),
+        ],
+    ),
+    "a layer twice": (
+        [image([file("a", b"1" * 9)], [file("a", b"1" * 9)], names="one")],
+        [
+            ("position-loss", 9, 1, "give the 2 images one order of layers"),
+            ("written-again", 0, 1, "leave out files that layer 0 holds already"),
+        ],
+    ),
+    "a log of logins": (
+        [image([file("var/log/lastlog", ZEROS + b"user"), file("x", b"x" * 100)], names="one")],
+        [("zeros", len(ZEROS), 1, "useradd --no-log-init")],
+    ),
+    "files of zeros": (
+        [
+            image(
+                [
+                    file("zeros", ZEROS),
+                    file("most", ZEROS * 11 + bytes(64 * 1024) + BIG),
+                    file("half", ZEROS * 2 + BIG * 2),
+                    file("small", ZEROS[:-64_000]),
+                ],
+                names="one",
+            )
+        ],
+        [("zeros", len(ZEROS) * 12 + 64 * 1024, 2, "leave the files out")],
+    ),
+    "zeros that are deleted": (
+        [image([file("zeros", ZEROS)], [whiteout("zeros")], names="one")],
+        [("deleted-later", len(ZEROS), 1, "join the rm")],
     ),
     "another parent": (
         [

@@ -91,7 +91,7 @@ def test_the_report_of_a_store_with_problems_is_valid(tmp_path: Path) -> None:
     Draft202012Validator(SCHEMA).validate(report)
     found = {problem["code"] for problem in report["problems"]}
     assert found >= {"blob-missing", "diff-id-mismatch", "encrypted-layer", "entry-flagged"}
-    assert {layer["verified"] for layer in report["layers"]} >= {"none"}
+    assert None in {layer["verified"] for layer in report["layers"]}
     report["totals"]["wasted_bytes"] = 1
     with pytest.raises(ValidationError):
         Draft202012Validator(SCHEMA).validate(report)

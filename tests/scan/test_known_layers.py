@@ -26,6 +26,7 @@ from dedupe.analysis.diff import compare_images, compare_scans, compare_sources,
 from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
+from dedupe.store.session import Session
 from dedupe.store.views import read_scans, scan_ids
 
 BASE = tar_of([file("base", b"1" * 4000)])
@@ -105,7 +106,8 @@ def test_a_member_that_differs_from_the_layer_s_tar_is_hashed(outer: str, tmp_pa
     write_docker_archive(tmp_path / "plain.tar", [ONE])
     wrapped = write_docker_archive(tmp_path / "wrapped.tar", [ONE], inner="gzip", outer=outer)
     scan_only(tmp_path / "catalog", tmp_path / "plain.tar")
-    session = scanned(tmp_path / "catalog", tmp_path / "wrapped.tar")[1]
+    scan_only(tmp_path / "catalog", tmp_path / "wrapped.tar")
+    session = Session(tmp_path / "catalog", "latest")
     rows = session.ask("SELECT position, blob, state FROM scan_image_layers ORDER BY 1").rows
     assert [(blob, state) for _, blob, state in rows] == [
         (digest, "reused") for digest in wrapped.layers[ONE.image_id]
@@ -179,6 +181,7 @@ def test_an_archive_of_a_pull_request_is_compared_with_main(
         scan_only(catalog, tmp_path / f"{name}.tar")
     # the sources of one scan, all of whose layers may be known
     session = scanned(catalog, tmp_path / "main.tar", tmp_path / "pr.tar")[1]
+    assert session.view.is_last_scan
     held = {
         row["granularity"]: row
         for row in session.rows(compare_sources(session, "*main.tar", "*pr.tar").summary)

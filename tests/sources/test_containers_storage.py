@@ -11,6 +11,8 @@ from builders.samples import APP, OTHER
 from builders.storage import ContainersStorage
 from helpers.scanning import codes, error_codes, only_source, scanned
 
+from dedupe.model.images import LayerState
+
 CONTAINER = "c" * 63 + "a"
 LOST = "e" * 64
 
@@ -67,7 +69,7 @@ HIDING: dict[str, tuple[Callable[[ContainersStorage], object], set[str]]] = {
     ),
     "layers.json is cut": (
         lambda store: edit(store, "layers", lambda text: text[:-9]),
-        {"not-json", "layer-missing"},
+        {"not-json"},
     ),
     "a parent of layers.json": (
         lambda store: edit(
@@ -125,3 +127,16 @@ def test_a_store_without_layers_of_its_own_has_no_orphans(tmp_path: Path) -> Non
     source = only_source(store.root)
     assert (error_codes(source), source.orphan_bytes) == ([], 0)
     assert json.loads((store.root / "overlay-layers/layers.json").read_bytes())
+
+
+@pytest.mark.parametrize("name", ["layers.json is cut", "a parent of layers.json"])
+def test_an_image_whose_layers_are_not_found_is_not_whole(
+    name: str, store: ContainersStorage
+) -> None:
+    """It is listed with the layers of its config, and its container belongs to it."""
+    HIDING[name][0](store)
+    source = only_source(store.root)
+    (app,) = [one for one in source.images if one.image_id == APP.image_id]
+    assert [layer.diff_id for layer in app.layers] == APP.diff_ids
+    assert {layer.state for layer in app.layers} == {LayerState.ABSENT}
+    assert [one.image_id for one in source.containers] == [APP.image_id]

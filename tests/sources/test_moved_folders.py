@@ -12,6 +12,7 @@ from builders.docker import DockerRoot, write
 from builders.registry import RegistryStore
 from builders.samples import APP, OTHER
 from builders.storage import ContainersStorage
+from helpers.privileges import as_nobody
 from helpers.scanning import error_codes, find_sources, only_source, scanned
 
 from dedupe.model.images import FoundSource, LayerState, Severity
@@ -150,6 +151,9 @@ def test_a_folder_outside_is_one_error_that_names_it(
         assert {layer.state for layer in layers} == {LayerState.BROKEN}
         assert all(one.upper is None for one in source.containers)
         assert error_codes(source) == ["link-refused"]
+        # the rest of the store is measured
+        assert source.allocated_bytes is not None
+        assert 0 < source.stored_bytes < before.stored_bytes
 
 
 def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
@@ -221,3 +225,27 @@ def test_a_moved_folder_is_measured_once(tmp_path: Path) -> None:
     (source,) = find_sources(root)
     assert isinstance(source, FoundSource)
     assert source.allocated_bytes == allocated
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to another user")
+@pytest.mark.parametrize(("write_store", "folder", "holds"), FOLDERS, ids=IDS)
+def test_a_folder_without_permission_hides_what_it_refers_to(
+    write_store: Callable[[Path], None], folder: str, holds: bool, tmp_path: Path
+) -> None:
+    """One error says so; nothing seems to be unneeded because of it."""
+    for above in (*tmp_path.parents, tmp_path):
+        if above.stat().st_mode & 0o007 == 0:
+            above.chmod(0o711)
+    root = tmp_path / "store"
+    write_store(root)
+    (root / folder).chmod(0)
+
+    def look() -> tuple[list[str], int | None, str | None]:
+        source = only_source(root)
+        return error_codes(source), source.orphan_bytes, source.unseen_references
+
+    errors, orphans, unseen = as_nobody(look)
+    assert errors == ["permission-denied"]
+    # what is below a folder that could not be read is not counted, so no figure is whole
+    assert (orphans, unseen is None) == (None, False)
+    assert holds or "cannot be read" in str(unseen)

@@ -1,4 +1,4 @@
-"""Documents as Go writes them: null where a list or an object is empty."""
+"""Documents as Go writes them: an empty list or object is null."""
 
 import json
 from collections.abc import Callable

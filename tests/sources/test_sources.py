@@ -349,7 +349,7 @@ def test_a_given_file_without_an_image_is_an_error(name: str, tmp_path: Path) ->
     if name != "absent":
         path.write_bytes(b"" if name == "empty" else b"hello, world\n" * 100)
     outcome = scan_only(tmp_path / "catalog", path)
-    assert outcome.scan_id == ""  # so the previous scan is still the last
+    assert outcome.scan_id  # so that no older scan answers for the place
     expected = {"empty": "empty-file", "text": "unknown-format", "absent": "no-such-source"}
     assert codes(outcome) == [expected[name]]
 

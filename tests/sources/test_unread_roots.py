@@ -175,3 +175,15 @@ def test_a_link_that_the_user_named_is_followed(tmp_path: Path) -> None:
     DockerRoot(tmp_path / "disk/docker").add(APP)
     (tmp_path / "docker").symlink_to(tmp_path / "disk/docker")
     assert [image.image_id for image in only_source(tmp_path / "docker").images] == [APP.image_id]
+
+
+def test_other_links_in_a_root_that_is_not_read_are_entries(tmp_path: Path) -> None:
+    """Links to files, and to nothing, are no errors; what they lead to is not counted."""
+    stargz(tmp_path / "root")
+    write(tmp_path / "big", b"b" * 90_000)
+    for name, target in (("file", "../big"), ("dangling", "nowhere"), ("loop", "loop")):
+        (tmp_path / "root" / name).symlink_to(target)
+    source, _ = discover([tmp_path / "root"], Selection())
+    assert isinstance(source, FoundSource)
+    assert [problem.code for problem in source.problems] == ["not-read"]
+    assert source.stored_bytes < 90_000

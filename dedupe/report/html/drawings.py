@@ -1,12 +1,13 @@
 """Figures as shapes for the page's template. There is no markup here, so nothing to escape."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from dedupe.analysis import queries
-from dedupe.model.measures import TOTALS, Cause
-from dedupe.report.doubts import image_size
+from dedupe.analysis.overview import Overview, shadowed_totals
+from dedupe.model.measures import TOTALS
+from dedupe.report.doubts import image_size, total_size
 from dedupe.report.html.treemap import Box, squarify
 from dedupe.report.units import INCOMPLETE, counted, human, share
 
@@ -54,7 +55,8 @@ class Bar:
 
     name: str
     note: str
-    size_bytes: int
+    #: what all its parts are together
+    figure: str
     parts: list[Part]
 
 
@@ -194,35 +196,55 @@ def _layer(
         )
 
 
-def bars(totals: queries.TotalsRow, causes: Mapping[Cause, int]) -> Bars:
+def bars(found: Overview) -> Bars:
     """Where the bytes are: unpacked on a host, in distinct layers, and in every image in full."""
+    totals, causes = found.totals, shadowed_totals(found.images)
     complete = "complete " if totals["incomplete_images"] else ""
+    live = "live in some image" + (", or not known" if found.is_partial else "")
     unpacked = [
         (TOTALS["unique_content_bytes"].label, "live", totals["unique_content_bytes"]),
         (TOTALS["duplicate_content_bytes"].label, "duplicate", totals["duplicate_content_bytes"]),
         (TOTALS["position_loss_bytes"].label, "position", totals["position_loss_bytes"]),
     ]
     layers = [
-        ("live in some image", "live", totals["layer_bytes"] - totals["dead_bytes"]),
+        (live, "live", totals["layer_bytes"] - totals["dead_bytes"]),
         (TOTALS["dead_bytes"].label, "dead", totals["dead_bytes"]),
     ]
     images = [
         (TOTALS["live_bytes"].label, "live", totals["live_bytes"] or 0),
         *((f"shadowed: {cause.label}", cause.value, size) for cause, size in causes.items()),
     ]
+    whole = None if totals["live_bytes"] is None else sum(part[2] for part in images)
     described = [
-        ("Unpacked", "each layer once per parent, as container hosts store it", unpacked),
-        ("Layers", "each layer once, as a registry stores it, uncompressed", layers),
-        ("Images", f"every {complete}image in full, with the causes of shadowed bytes", images),
+        (
+            "Unpacked",
+            "each layer once per parent, as container hosts store it",
+            total_size(found, "unpacked_bytes"),
+            unpacked,
+        ),
+        (
+            "Layers",
+            "each layer once, as a registry stores it, uncompressed",
+            total_size(found, "layer_bytes"),
+            layers,
+        ),
+        (
+            "Images",
+            f"every {complete}image in full, with the causes of shadowed bytes",
+            human(whole),
+            images,
+        ),
     ]
-    largest = max((sum(part[2] for part in parts) for _, _, parts in described), default=0) or 1
+    largest = max((sum(part[2] for part in parts) for *_, parts in described), default=0) or 1
     return Bars(
-        [_bar(name, note, parts, largest) for name, note, parts in described],
+        [_bar(name, note, figure, parts, largest) for name, note, figure, parts in described],
         _ticks(largest, BAR_WIDTH),
     )
 
 
-def _bar(name: str, note: str, parts: Sequence[tuple[str, str, int]], largest: int) -> Bar:
+def _bar(
+    name: str, note: str, figure: str, parts: Sequence[tuple[str, str, int]], largest: int
+) -> Bar:
     x = 0.0
     placed = []
     for label, kind, size in parts:
@@ -230,7 +252,7 @@ def _bar(name: str, note: str, parts: Sequence[tuple[str, str, int]], largest: i
             width = BAR_WIDTH * size / largest
             placed.append(Part(label, kind, size, x, width))
             x += width
-    return Bar(name, note, sum(part.size_bytes for part in placed), placed)
+    return Bar(name, note, figure, placed)
 
 
 def trend(rows: Sequence[queries.TrendRow]) -> Chart | None:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from dedupe import __version__
 from dedupe.analysis import queries
-from dedupe.analysis.overview import Overview, shadowed_totals
+from dedupe.analysis.overview import Overview
 from dedupe.analysis.page import PageRows
 from dedupe.model.measures import IMAGES, TOTALS, Cause, TotalKey
 from dedupe.report.doubts import doubts, nothing_to_fix, total_size
@@ -94,7 +94,7 @@ def to_html(page: PageRows) -> str:
         data=_data(data),
         title=f"dedupe: {counted(totals['images'], 'image')}",
         headline=_headline(found),
-        doubts=doubts(found.incomplete, found.sources),
+        doubts=doubts(found.incomplete, found.sources, found.failed),
         nothing_to_fix=nothing_to_fix(found),
         finished=time.strftime("%Y-%m-%d %H:%M", time.gmtime(found.scan["finished"])),
         sources=counted(len(found.sources), "source"),
@@ -103,7 +103,7 @@ def to_html(page: PageRows) -> str:
             _Card(total_size(found, key).replace("≥", "at least"), TOTALS[key].label, kind)
             for key, kind in _CARDS
         ],
-        bars=bars(totals, shadowed_totals(found.images)),
+        bars=bars(found),
         tiles=[_labelled(tile) for tile in treemap(page.folders, found.images)],
         tables=shown,
         orders=orders,
@@ -121,7 +121,7 @@ def _headline(found: Overview) -> str:
     images = f"{counted(totals['images'], 'image')}, "
     unpacked = total_size(found, "unpacked_bytes").replace("≥", "at least")
     if efficiency is None:
-        return f"{images}{unpacked} unpacked: how much of their content is shadowed is unknown"
+        return f"{images}unpacked size {unpacked}: how much of it is shadowed is unknown"
     whose = "complete images'" if totals["incomplete_images"] else "image"
     return (
         f"{images}{unpacked} unpacked: {share(1 - efficiency)} of {whose} content is shadowed "

@@ -71,7 +71,7 @@ class Table:
 
 
 _IMAGES: tuple[Column[queries.ImagesRow], ...] = (
-    Column("image", "text", lambda row: row["name"] + _mark(row)),
+    Column("image", "text", lambda row: row["label"] + _mark(row)),
     Column("platform", "text", lambda row: row["platform"]),
     Column("layers", "number", lambda row: row["layers"]),
     Column(IMAGES["content_bytes"].label, "bytes", lambda row: row["content_bytes"]),

@@ -61,7 +61,7 @@ def recorded_containers(
             continue
         upper = snapshots.upper(record.namespace, record.snapshot_key)
         subject = printable(record.container_id)
-        if upper is None and record.snapshotter in READABLE:
+        if upper is None and record.snapshotter in READABLE and snapshots.are_known:
             contents.add_error(
                 subject,
                 SourceError(

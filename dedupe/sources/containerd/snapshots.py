@@ -53,6 +53,8 @@ class Snapshots:
     def __init__(self, root: ContainerdRoot, contents: Contents) -> None:
         """Read the databases; errors become problems."""
         self._root = root
+        #: whether all databases and folders could be read
+        self.are_known = True
         #: snapshotter -> full name -> snapshot
         self._named: dict[str, dict[str, Snapshot]] = {}
         #: (namespace, key) -> snapshotter and full name of the newest snapshot
@@ -60,8 +62,7 @@ class Snapshots:
         #: chain ID -> snapshotter and full name
         self._chains: dict[str, tuple[str, str]] = {}
         for snapshotter in READABLE:
-            # a link in place of the folder is followed once
-            root.store.has_folder(*root.parts(SNAPSHOTTER + snapshotter, "snapshots"))
+            self._find_folder(snapshotter)
             parts = root.parts(SNAPSHOTTER + snapshotter, "metadata.db")
             named = self._named.setdefault(snapshotter, {})
             try:
@@ -69,7 +70,8 @@ class Snapshots:
             except SourceError as error:
                 # a snapshotter that was never used has no database
                 if error.code != "blob-missing" or self._folders(snapshotter):
-                    contents.add_unseen_open("/".join(parts), error)
+                    self.are_known = False
+                    contents.add_unseen("/".join(parts), error)
             self._index(snapshotter)
 
     def layer(self, chain: ChainID) -> TreeRef | None:
@@ -119,6 +121,14 @@ class Snapshots:
                 return
             needed.add(folder)
             name = named[name].parent
+
+    def _find_folder(self, snapshotter: str) -> None:
+        """Follow a link in place of the folder of snapshots, and see if it can be read."""
+        try:
+            self._root.store.find(*self._root.parts(SNAPSHOTTER + snapshotter, "snapshots"))
+        except SourceError as error:
+            # measuring the store adds the problem
+            self.are_known = self.are_known and error.code == "blob-missing"
 
     def _folders(self, snapshotter: str) -> bool:
         """Whether there are folders of snapshots, or folders that cannot be listed."""

@@ -150,7 +150,7 @@ def _list_blobs(
         # what was listed before an error is kept
         found.extend(blobs.list_blobs())
     except SourceError as error:
-        contents.add_unseen_open("/".join(root.parts(CONTENT, "blobs")), error)
+        contents.add_unseen("/".join(root.parts(CONTENT, "blobs")), error)
     return found
 
 

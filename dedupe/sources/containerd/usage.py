@@ -38,7 +38,7 @@ def measure_containerd(
         try:
             names = root.store.list_folder(root.parts(folder, "snapshots"))
         except SourceError as error:
-            # not readable becomes a problem below; never used is none
+            # a folder that cannot be read becomes a problem below; one may never have been used
             if error.code == "link-refused":
                 contents.add_unseen(folder, error)
             continue
@@ -52,7 +52,7 @@ def measure_containerd(
     try:
         usage = measure_parts(root.store, parts, below=root.below, own=own)
     except SourceError as error:
-        contents.add_unseen_open(".", error)
+        contents.add_unseen(".", error)
         return
     usage.report(contents)
 

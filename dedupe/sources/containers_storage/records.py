@@ -73,6 +73,8 @@ class StorageRecords:
         self.root = root
         self.driver = driver
         self._contents = contents
+        #: files of records that could not be read
+        self.unread: set[str] = set()
 
     def read_layers(self) -> dict[str, StorageLayer]:
         """Layers by ID, with those of volatile containers; errors become problems."""
@@ -95,8 +97,8 @@ class StorageRecords:
         ]
 
     def has_images(self) -> bool:
-        """Whether there are records of images: without any image, a new store has none."""
-        return self.root.has(f"{self.driver}-images", "images.json")
+        """Whether there may be records of images: without any image, a new store has none."""
+        return "images.json" in self.unread or self.root.has(f"{self.driver}-images", "images.json")
 
     def read_document(self, image_id: str, key: str, limit: int) -> bytes:
         """Read an image's big data under ``key``.
@@ -114,10 +116,12 @@ class StorageRecords:
         try:
             entries = parse_list(self.root.read((folder, name), _MAX_RECORDS_BYTES), place)
         except SourceError as error:
+            if error.code != "blob-missing":
+                self.unread.add(name)
             if error.code == "permission-denied":
                 # the user may read nothing of the store: say once what to do
                 advice = f"{error.message}: a scan as the store's owner or root can read it"
-                self._contents.add_unseen_open(place, SourceError(advice, error.code))
+                self._contents.add_unseen(place, SourceError(advice, error.code))
             elif error.code != "blob-missing":
                 self._contents.add_unseen(place, error)
             return

@@ -151,7 +151,7 @@ class StorageReader:
                 self._records.root, self._driver, _trees(self._driver), self._needed, self._contents
             )
         except SourceError as error:
-            self._contents.add_unseen_open(self._driver, error)
+            self._contents.add_unseen(self._driver, error)
         self._contents.moved = self._records.root.moved_folders()
 
     def _look_for_lost_records(self) -> None:
@@ -170,7 +170,7 @@ class StorageReader:
         chain = self._chain_of(record)
         data, checked = self._config(record)
         config = Config.parse(data, record.image_id)
-        if len(chain) != len(config.diff_ids):
+        if chain is not None and len(chain) != len(config.diff_ids):
             error = SourceError(
                 f"{record.image_id}: {len(chain)} layers in the store, "
                 f"{len(config.diff_ids)} diff IDs in the config",
@@ -178,7 +178,8 @@ class StorageReader:
             )
             self._contents.hide_references(_subject(record), error)
             raise error
-        manifest_digest, digests = self._manifest(record, len(chain))
+        manifest_digest, digests = self._manifest(record, len(config.diff_ids))
+        places: Sequence[_Place | None] = [None] * len(config.diff_ids) if chain is None else chain
         return FoundImage(
             image_id=ImageID(sha256_digest(data)),
             digest=manifest_digest,
@@ -186,11 +187,13 @@ class StorageReader:
             layers=tuple(
                 self._layer(place, diff_id, digest, step, checked)
                 for place, diff_id, digest, step in zip(
-                    chain, config.diff_ids, digests, config.steps, strict=True
+                    places, config.diff_ids, digests, config.steps, strict=True
                 )
             ),
             details=config.details,
             config_checked=checked,
+            # of images that were pulled file by file, it is not the config's digest
+            store_id=f"sha256:{printable(record.image_id)}",
         )
 
     def _config(self, record: StorageImage) -> tuple[bytes, bool]:
@@ -226,8 +229,8 @@ class StorageReader:
         digests = [Digest(name) if is_digest(name) else None for name in named]
         return sha256_digest(data), digests if len(digests) == layers else unknown
 
-    def _chain_of(self, record: StorageImage) -> list[_Place]:
-        """Layers of an image from the base up; raises SourceError as ``_chain`` does."""
+    def _chain_of(self, record: StorageImage) -> list[_Place] | None:
+        """Layers of an image from the base up; None, and a problem, if one cannot be found."""
         try:
             for layer in record.mapped_layers:
                 # copies that were deleted are named for a while
@@ -235,8 +238,12 @@ class StorageReader:
                     self._chain(layer)
             return self._chain(record.layer)
         except SourceError as error:
-            self._contents.hide_references(_subject(record), error)
-            raise
+            if "layers.json" in self._records.unread:
+                # that is a problem already
+                self._contents.hide_references(_subject(record), error)
+            else:
+                self._contents.add_unseen(_subject(record), error)
+            return None
 
     def _chain(self, top: str | None) -> list[_Place]:
         """Layers from the base up; raises SourceError ``layer-missing`` or ``layer-cycle``."""
@@ -270,12 +277,15 @@ class StorageReader:
 
     def _layer(
         self,
-        place: _Place,
+        place: _Place | None,
         diff_id: DiffID,
         digest: Digest | None,
         step: str | None,
         checked: bool,
     ) -> FoundLayer:
+        if place is None:
+            absent = LayerState.ABSENT
+            return FoundLayer(digest, diff_id, checked, None, absent, created_by=step)
         root, record = place
         state = None
         if id(root) in self._refused:
@@ -346,11 +356,13 @@ class StorageReader:
     ) -> FoundContainer:
         upper = None
         place = self._find(record.layer)
-        if place is None:
+        if place is None and "layers.json" not in self._records.unread:
             self._contents.add_unseen(
                 record.name or record.container_id,
                 SourceError(f"its layer {record.layer} is not in the store", "layer-missing"),
             )
+        if place is None:
+            upper = None
         else:
             self._need(record)
             upper = self._tree(*place) if id(place[0]) not in self._refused else None

@@ -26,11 +26,11 @@ def measure_storage(
 
     ``trees`` is the folder of the layers' folders, ``needed`` has the IDs of layers that an image
     or a container needs.
-    Raises SourceError ``permission-denied``, ``not-a-folder`` or ``link-refused`` if the root or
-    the layers' folder cannot be read.
+    Raises SourceError ``permission-denied`` or ``not-a-folder`` if the root or the layers' folder
+    cannot be read.
     """
     parts: dict[str, str | None] = {f"{driver}-images": _DOCUMENTS}
-    for name in _layer_folders(root, trees):
+    for name in _layer_folders(root, trees, contents):
         if is_hex_id(name):
             parts["/".join((*trees, name))] = name if name in needed else _ORPHAN
     own = (
@@ -57,14 +57,17 @@ def measure_storage(
     )
 
 
-def _layer_folders(root: StoreRoot, trees: tuple[str, ...]) -> list[str]:
+def _layer_folders(root: StoreRoot, trees: tuple[str, ...], contents: Contents) -> list[str]:
     try:
         return root.list_folder(trees)
     except SourceError as error:
+        if error.code == "link-refused":
+            # the rest of the store is measured
+            contents.add_unseen("/".join(trees), error)
+        elif error.code != "blob-missing":
+            raise
         # all layers of a store may be in another one
-        if error.code == "blob-missing":
-            return []
-        raise
+        return []
 
 
 def _file_bytes(usage: DiskUsage, without: Collection[str]) -> int:

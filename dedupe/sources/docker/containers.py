@@ -44,7 +44,7 @@ def mounts_of(layers: DockerLayers, contents: Contents) -> list[Mount]:
                         "bad-document",
                     )
         except SourceError as error:
-            contents.add_unseen_open(f"container {name}", error)
+            contents.add_unseen(f"container {name}", error)
             folder, init, parent = None, None, None
         mounts.append(
             Mount(

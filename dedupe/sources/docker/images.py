@@ -37,7 +37,7 @@ def read_configs(root: StoreRoot, driver: str, contents: Contents) -> Iterator[S
         names = root.list_folder(parts)
     except SourceError as error:
         # docker makes this folder when it starts, so its layers are of images that are lost
-        contents.add_unseen_open("/".join(parts), error)
+        contents.add_unseen("/".join(parts), error)
         return
     for name in names:
         if not is_hex_id(name):
@@ -69,8 +69,10 @@ def read_names(root: StoreRoot, driver: str, contents: Contents) -> dict[str, tu
     parts = ("image", driver, "repositories.json")
     try:
         document = parse_object(root.read(parts, _MAX_NAMES_BYTES), "repositories.json")
+        if "Repositories" not in document:
+            raise SourceError("repositories.json: expected Repositories", "bad-document")
     except SourceError as error:
-        contents.add_unseen_open(
+        contents.add_unseen(
             "/".join(parts),
             SourceError(f"{error.message}; images are listed without names", error.code),
         )

@@ -92,7 +92,7 @@ class DockerLayers:
             return self._root.list_folder(parts)
         except SourceError as error:
             if error.code != "blob-missing":
-                contents.add_unseen_open("/".join(parts), error)
+                contents.add_unseen("/".join(parts), error)
             return []
 
     def tree(self, chain: ChainID) -> TreeRef | None:

@@ -9,7 +9,7 @@ Source: github.com/moby/moby, image/fs.go, reference/store.go, layer/.
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -210,7 +210,7 @@ class DockerRoot:
         try:
             names = self._root.list_folder(trees)
         except SourceError as error:
-            self._contents.add_unseen_open("/".join(trees), error)
+            self._contents.add_unseen("/".join(trees), error)
             if error.code == "link-refused":
                 self._refused[layers.driver.name] = error
             return
@@ -224,19 +224,26 @@ class DockerRoot:
             elif layers.is_folder_name(plain):
                 self._parts[place] = _ORPHAN
                 self._orphans[name] = _BUILD_CACHE.match(name) is not None
-        self._report_absent(trees, owner.keys() - set(names))
+        self._report_absent(
+            "/".join(trees), {name: owner[name] for name in owner.keys() - set(names)}
+        )
 
-    def _report_absent(self, trees: tuple[str, ...], absent: Collection[str]) -> None:
-        """Say that a record names a folder that is not there: its own folder seems unneeded."""
-        if absent:
-            self._contents.hide_references(
-                "/".join(trees),
-                SourceError(
-                    f"{len(absent)} folders that docker's records name are not there, such as "
-                    f"{min(absent)}",
-                    "layer-missing",
-                ),
-            )
+    def _report_absent(self, trees: str, absent: Mapping[str, str]) -> None:
+        """Say that a record names a folder that is not there: its own folder seems unneeded.
+
+        ``absent`` maps the names of the folders to the parts that own them. A layer that an image
+        needs is a problem of the image.
+        """
+        if not absent:
+            return
+        error = SourceError(
+            f"docker's records name folders that are not there, such as {min(absent)}",
+            "layer-missing",
+        )
+        if all(part.startswith("layer ") for part in absent.values()):
+            self._contents.hide_references(trees, error)
+        else:
+            self._contents.add_unseen(trees, error)
 
     def _add_folder_notes(self, usage: DiskUsage) -> None:
         cached = usage.of(_CACHE).allocated_bytes

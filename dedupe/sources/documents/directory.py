@@ -58,6 +58,11 @@ class SkopeoDirectory:
                 reader.read_manifest(data, sha256_digest(data), (name,))
         except SourceError as error:
             contents.add_unseen("manifest.json", error)
+        if contents.has_problem("blob-missing") and not contents.unseen_references:
+            # no digest proves manifest.json
+            contents.unseen_references.append(
+                "manifest.json: a blob that it names is missing, so its digests may be damaged"
+            )
         contents.blobs = self._list_blobs()
         return contents
 

@@ -187,7 +187,8 @@ def _layer(holder: ArchiveHolder, contents: Contents, name: str, subject: str) -
     try:
         return replace(found, blob=holder.blob(name))
     except SourceError as error:
-        contents.add_error(subject, error, found.digest or printable(name))
+        # no digest proves manifest.json, so the name of another blob may be damaged
+        contents.add_unseen(subject, error, found.digest or printable(name))
         return replace(found, state=state_after(error))
 
 

@@ -29,6 +29,8 @@ class OciLayout:
     kind: ClassVar[SourceKind] = SourceKind.OCI_LAYOUT
     location: str
     holder: Holder
+    #: put before names that are only a tag
+    name: str = ""
     pool: BlobPool = field(default_factory=BlobPool)
 
     @classmethod
@@ -39,7 +41,7 @@ class OciLayout:
             return []
         pool = candidate.pool or BlobPool()
         pool.layouts.append(holder)
-        return [cls(candidate.location, holder, pool)]
+        return [cls(candidate.location, holder, candidate.name, pool)]
 
     def read_contents(self) -> Contents:
         """Read all images that ``index.json`` leads to; errors become problems.
@@ -48,7 +50,7 @@ class OciLayout:
         """
         contents = Contents()
         blobs = LayoutBlobs(self.holder, self.pool)
-        read_index(self.holder, contents, blobs)
+        read_index(self.holder, contents, self.name, blobs)
         list_layout_blobs(self.holder, contents)
         _report_stubs(blobs, contents)
         _add_unfinished(self.holder, contents)
@@ -69,19 +71,21 @@ class OciArchive:
     kind: ClassVar[SourceKind] = SourceKind.OCI_ARCHIVE
     location: str
     holder: ArchiveHolder
+    #: put before names that are only a tag
+    name: str = ""
 
     @classmethod
     def recognise(cls, candidate: Candidate) -> "Sequence[OciArchive]":
         """An archive with the files of an image layout."""
         holder = candidate.holder
         if isinstance(holder, ArchiveHolder) and is_layout(holder):
-            return [cls(candidate.location, holder)]
+            return [cls(candidate.location, holder, candidate.name)]
         return []
 
     def read_contents(self) -> Contents:
         """Read all images that ``index.json`` leads to; errors become problems."""
         contents = Contents(file_bytes=self.holder.size_bytes)
-        read_index(self.holder, contents)
+        read_index(self.holder, contents, self.name)
         list_layout_blobs(self.holder, contents)
         return contents
 
@@ -100,11 +104,16 @@ def is_layout(holder: Holder) -> bool:
     )
 
 
-def read_index(holder: Holder, contents: Contents, blobs: BlobFiles | None = None) -> None:
-    """Add all images that ``index.json`` leads to; errors become problems."""
+def read_index(
+    holder: Holder, contents: Contents, name: str = "", blobs: BlobFiles | None = None
+) -> None:
+    """Add all images that ``index.json`` leads to; errors become problems.
+
+    ``name`` is put before names that are only a tag; without it they stay as they are.
+    """
     try:
         index = parse_object(holder.read_file("index.json", MAX_MANIFEST_BYTES), "index.json")
-        reader = ManifestReader(blobs or LayoutBlobs(holder, BlobPool()), contents)
+        reader = ManifestReader(blobs or LayoutBlobs(holder, BlobPool()), contents, name)
         reader.follow_all(listed_objects(index, "manifests"), ())
     except SourceError as error:
         contents.add_unseen("index.json", error)

@@ -73,6 +73,8 @@ _KNOWN_TYPES = (
         )
     ),
 )
+#: a name that is a tag alone; names of repositories have a slash, a colon or a digest's @
+_TAG = re.compile(r"\w[\w.-]{0,127}\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,11 @@ class ManifestReader:
     goes on with it at once, depth first.
     """
 
-    def __init__(self, blobs: BlobFiles, contents: Contents) -> None:
+    def __init__(self, blobs: BlobFiles, contents: Contents, layout: str = "") -> None:
         self._blobs = blobs
         self._contents = contents
+        #: put before names of index entries that are only a tag; empty: they stay as they are
+        self._layout = layout
         #: documents whose references are all known
         self._followed: set[Digest] = set()
 
@@ -122,6 +126,8 @@ class ManifestReader:
         """Follow the entries of an index; ``names`` are for those without a name of their own."""
         for entry in entries:
             own = reference_name(object_in(entry, "annotations"))
+            if own and self._layout and _TAG.match(own):
+                own = f"{self._layout}:{own}"
             self.follow(entry, (own,) if own else names, depth + 1, above)
 
     def read_entry(

@@ -226,7 +226,7 @@ class _RegistryReader:
                     printable(f"{repository}:{tag}"),
                     SourceError("a tag without its current/link", "blob-missing"),
                 )
-        if not linked and self._blobs.sizes:
+        if not linked and self._blobs.sizes and not self._contents.unseen_references:
             self._contents.add_unseen(
                 printable(folder),
                 SourceError(
