@@ -2,6 +2,7 @@
 
 import difflib
 import fnmatch
+import shlex
 from collections.abc import Sequence
 
 from dedupe.analysis import queries
@@ -40,11 +41,14 @@ def one_image(questions: Questions, text: str) -> str:
     raise StoreError(f"{text}: no such image{_hint(images, wanted)}", "no-image")
 
 
-def images_matching(questions: Questions, globs: Sequence[str]) -> list[str]:
+def images_matching(
+    questions: Questions, globs: Sequence[str], *, whole: bool = False
+) -> list[str]:
     """IDs of all images that any of these globs or names matches, sorted.
 
-    Globs may be of one source: ``SOURCE::GLOB``. Raises StoreError ``no-image`` for a glob that
-    matches no image, and ``no-source``.
+    Globs may be of one source: ``SOURCE::GLOB``. With ``whole`` its images must be in no other
+    source. Raises StoreError ``no-image`` for a glob that matches no image, ``no-source``, and
+    ``ambiguous-image`` for an image that is in other sources too.
     """
     images = questions.rows(queries.image_names())
     chosen: set[str] = set()
@@ -55,7 +59,10 @@ def images_matching(questions: Questions, globs: Sequence[str]) -> list[str]:
             for row in rows
             if any(fnmatch.fnmatchcase(name, wanted) for name in _known_as(row))
         }
-        chosen |= found or {one_image(questions, glob)}
+        found = found or {one_image(questions, glob)}
+        if whole:
+            _require_whole([row for row in rows if row["image_id"] in found], glob)
+        chosen |= found
     return sorted(chosen)
 
 
@@ -95,9 +102,22 @@ def _of_source(
     return found, wanted
 
 
+def _require_whole(images: Sequence[queries.ImageNamesRow], text: str) -> None:
+    """Raises StoreError if one of these images is in other sources than the text names."""
+    source, mark, _ = text.rpartition(_OF_SOURCE)
+    for row in images if mark else ():
+        others = [each for each in row["sources"] if not _is_source(each, source)]
+        if others:
+            raise StoreError(
+                f"{text}: the image is also in {', '.join(others[:_MOST_SHOWN])}: add --source "
+                f"{shlex.quote(source)} to ask about that source alone, or leave out {source}::",
+                "ambiguous-image",
+            )
+
+
 def _is_source(location: str, text: str) -> bool:
     """Whether a text means a source: as for --source, or the end of its path."""
-    return is_meant(location, text) or location.endswith("/" + text)
+    return is_meant(location, text) or fnmatch.fnmatchcase(location, "*/" + text)
 
 
 def _known_as(row: queries.ImageNamesRow) -> list[str]:

@@ -122,7 +122,9 @@ def _matching(
 ) -> tuple[list[str], list[queries.WhatIfDatesRow]]:
     """Images that match, and those that would match if their date were trustworthy."""
     kept = set(images_matching(questions, criteria.keep)) if criteria.keep else set()
-    named = set(images_matching(questions, criteria.delete)) if criteria.delete else None
+    named = (
+        set(images_matching(questions, criteria.delete, whole=True)) if criteria.delete else None
+    )
     rows = [
         row
         for row in dates

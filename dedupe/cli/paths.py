@@ -11,7 +11,7 @@ from dedupe.model.questions import AnyQuestion
 if TYPE_CHECKING:
     from dedupe.store.session import Session
 
-IMAGE_HELP = "Full name, name without registry or tag, or the beginning of an ID."
+IMAGE_HELP = "Full name, name without registry or tag, SOURCE::IMAGE, or the beginning of an ID."
 _PATH_HELP = "Path from the root; symbolic links to folders are followed."
 
 ImageArgument = Annotated[str, typer.Argument(metavar="IMAGE", help=IMAGE_HELP)]

@@ -7,7 +7,7 @@ must have read that first.
 from collections.abc import Iterable, Iterator, Sequence
 
 from dedupe.analysis import queries
-from dedupe.analysis.overview import Overview
+from dedupe.analysis.overview import Overview, hides_images
 from dedupe.model.measures import ImageSizeKey, TotalKey
 from dedupe.report.units import at_least, counted, human
 
@@ -97,7 +97,7 @@ def reasons(rows: Sequence[queries.IncompleteRow]) -> str:
 
 
 def _unseen(sources: Sequence[queries.SourcesRow]) -> Iterator[str]:
-    rows = [row for row in sources if row["unseen_references"] is not None]
+    rows = [row for row in sources if hides_images(row)]
     for row in rows[:_SOURCES]:
         yield (
             f"{row['location']}: not all references could be read, so images may be missing here, "

@@ -19,13 +19,18 @@ _WIDEST = 48
 #: spreadsheets take a cell that starts so as a formula; the wide signs in some languages only
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 #: columns that are useless if they are cut; queries put them last
-_WHOLE = frozenset({"path", "link", "fix"})
+_WHOLE = frozenset({"path", "link", "fix", "sources"})
 #: columns with build steps, which are shown without the shell before them
 _STEPS = frozenset({"created_by", "hidden_by", "added_by", "step", "other_step", "split_by"})
 #: columns that only programs read
 _NOT_SHOWN = frozenset(
-    {"names", "image_id", "twin_id", "base_chain", "created", "sources", "blobs"}
+    {
+        *("names", "image_id", "twin_id", "base_chain", "created", "sources", "blobs"),
+        *("scan", "scanned"),
+    }
 )
+#: columns that most catalogs have nothing in: they are shown if any row has a value
+_IF_ANY = frozenset({"allocated_bytes", "other_bytes", "unseen_references", "stale_since"})
 #: columns that tell images of one name apart
 _APART = ("image_id", "sources")
 #: characters of an image's ID, as docker and podman show it
@@ -90,7 +95,10 @@ def to_terminal(answer: Answer, *, plain: bool, columns: tuple[str, ...] = ()) -
         return "no rows\n"
     names = list(answer.columns)
     places = [names.index(name) for name in columns if name in answer.columns] or [
-        place for place, name in enumerate(names) if name not in _NOT_SHOWN
+        place
+        for place, name in enumerate(names)
+        if name not in _NOT_SHOWN
+        and (name not in _IF_ANY or any(row[place] is not None for row in answer.rows))
     ]
     places += [names.index(name) for name in _apart(answer) if names.index(name) not in places]
     rows = [
