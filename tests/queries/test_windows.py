@@ -40,7 +40,7 @@ def session_of(
     """A scan of an image of these layers; with ``foreign`` its lowest layer is not stored."""
     tars = [tar_of(layer) for layer in layers]
     unstored = frozenset({0} if foreign else ())
-    image = Image(tars, names=["win:1"], platform=platform, foreign=unstored)
+    image = Image(tars, names=["windows:1"], platform=platform, foreign=unstored)
     return scan_images(folder, [image])
 
 
