@@ -2,8 +2,8 @@
 
 A source that cannot be read keeps its rows, since what it holds now is not known. A source that was
 deleted must lose them, or its bytes would always be counted. It counts as deleted only if this scan
-proves it: the scan was to look there, found other sources at the same place, and the folder that the
-source was in still has other files. A folder without files may be a disk that is not mounted.
+proves it: the scan was to look there, found other sources at the same place, and the folder that
+the source was in still has other files. A folder without files may be a disk that is not mounted.
 """
 
 import os

@@ -352,7 +352,7 @@ def test_the_view_is_the_latest_of_each_source(
 
 
 def test_growth_compares_source_by_source(place: Path) -> None:
-    """A scan of one source of several is compared with that source; a new place does not count as growth."""
+    """A scan of one of several sources is compared with that source; a new place is not growth."""
     catalog = place / "catalog"
     rules = with_limits(CheckSettings(floor_bytes=0), ("highest-growth-bytes=1",), ())
 
