@@ -47,7 +47,7 @@ things AS (
     JOIN item USING (layer)
     WHERE NOT branches.writable
     UNION ALL
-    SELECT branches.*, entries.* EXCLUDE (layer), entries.path, FALSE, NULL
+    SELECT branches.*, entries.* EXCLUDE (layer), NULL, FALSE, NULL
     FROM branches
     JOIN entries USING (layer)
     WHERE branches.writable AND entries.kind <> 'ignored'

@@ -369,7 +369,7 @@ def test_documents_and_folders_may_be_links(tmp_path: Path) -> None:
     assert sources(session)["layout"]["stored_bytes"] == size_of(oci_contents([IMAGE]))
     assert sources(session)["layout"]["orphan_bytes"] == 0
     outcome = scan_only(tmp_path / "b", tmp_path / "in/layout")
-    assert (codes(outcome), outcome.exit_code) == (["link-refused"] * 2, 3)
+    assert (codes(outcome), outcome.exit_code) == (["link-refused"], 3)
 
 
 def test_a_linked_blob_is_compared_with_its_digest(tmp_path: Path) -> None:

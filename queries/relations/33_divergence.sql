@@ -9,7 +9,7 @@
 -- Cases that a single member shows are flags of entries. These need other entries, of the layer or
 -- of the layers below it. Layers of Windows are unpacked by other programs, of which none is known.
 WITH item_here AS (
-    SELECT * FROM item WHERE layer NOT IN (SELECT layer FROM windows_layer)
+    SELECT * FROM item WHERE spelling IS NULL
 ),
 
 marks AS (
@@ -75,9 +75,7 @@ lower_targets AS (
     SELECT node.layer, lower_link.path
     FROM lower_link
     JOIN node USING (chain_id)
-    WHERE
-        lower_link.end_kind IS NOT NULL
-        AND node.layer NOT IN (SELECT layer FROM windows_layer)
+    WHERE lower_link.end_kind IS NOT NULL AND NOT node.is_windows
 ),
 
 -- The folders that a layer's entries, marks and targets of hard links are in, with the first member
