@@ -384,7 +384,7 @@ def test_markdown_fits_into_a_comment(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def partly_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalog with a whole image of 10 bytes, and one without the first of its two layers.
+    """A catalog with a whole image of 10 bytes, and one that lacks the first of its two layers.
 
     The layer that was read holds 5,000 bytes twice.
     """
