@@ -61,7 +61,9 @@ def _failed(
     stale = {row["location"] for row in sources if row["stale_since"] is not None}
     others = [row for row in rows if row["place"] not in stale]
     for row in others[:_SOURCES]:
-        yield f"the last scan found nothing at {row['place']}: {row['message']}"
+        # what was looked for is among the problems
+        reason = row["message"].partition(";")[0]
+        yield f"the last scan found nothing at {row['place']}: {reason}"
     if len(others) > _SOURCES:
         yield f"the last scan found nothing at {len(others) - _SOURCES} more places"
 

@@ -22,6 +22,6 @@ SELECT
 FROM view_source
 WHERE stale_since IS NOT NULL
 UNION ALL
-SELECT place, TRUE AS is_on_disk, 'the last scan found nothing here: ' || message AS reason
+SELECT place, TRUE AS is_on_disk, 'the last scan found nothing here (' || code || ')' AS reason
 FROM failed_place
 ORDER BY source, reason;
