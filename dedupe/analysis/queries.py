@@ -715,6 +715,7 @@ class ImagesRow(TypedDict):
     complete: bool
     unread_layers: int
     read_bytes: int
+    read_shadowed_bytes: int
     content_bytes: int | None
     live_bytes: int | None
     shadowed_bytes: int | None

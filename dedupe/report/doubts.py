@@ -133,9 +133,11 @@ def total_size(found: Overview, key: TotalKey, *, plain: bool = False) -> str:
 
 
 def image_size(row: queries.ImagesRow, key: ImageSizeKey, *, plain: bool) -> str:
-    """A size of an image; of an incomplete one its content is a lower bound."""
+    """A size of an image; content and shadowed of an incomplete one are lower bounds."""
     if key == "content_bytes" and not row["complete"]:
         return at_least(row["read_bytes"], plain=plain)
+    if key == "shadowed_bytes" and not row["complete"]:
+        return at_least(row["read_shadowed_bytes"], plain=plain)
     return human(row[key], plain=plain)
 
 

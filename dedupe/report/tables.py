@@ -46,6 +46,9 @@ _FIGURES = _CAUSES | {
     "container_cow_savings_bytes",
 }
 
+#: figures that may be null, and the columns that have a lower bound of them
+_LOWER_BOUNDS = {"content_bytes": "read_bytes", "shadowed_bytes": "read_shadowed_bytes"}
+
 
 def select_rows(answer: Answer, sort: str | None, limit: int) -> tuple[Answer, int]:
     """Sort and cut the rows: the rows to show, and the number of others.
@@ -127,8 +130,8 @@ def _cell_text(names: Sequence[str], row: Sequence[object], place: int, plain: b
     """A cell, with marks for what could not be read."""
     name, value = names[place], row[place]
     if value is None and (name in _FIGURES or name.startswith(("exclusive_", "attributed_"))):
-        read = row[names.index("read_bytes")] if "read_bytes" in names else None
-        return at_least(read, plain=plain) if name == "content_bytes" else UNKNOWN
+        bound = _LOWER_BOUNDS.get(name)
+        return at_least(row[names.index(bound)], plain=plain) if bound in names else UNKNOWN
     text = _text(name, value, plain)
     if name == "name" and "complete" in names and row[names.index("complete")] is False:
         return text + INCOMPLETE
