@@ -15,8 +15,8 @@
 --           unread_layers          BIGINT     layers that could not be read; 0 if it is complete
 --           read_bytes             BIGINT     files of the layers that could be read: content_bytes
 --                                             is at least this
---           read_shadowed_bytes    BIGINT     shadowed in the layers above the highest one that could
---                                             not be read: shadowed_bytes is at least this
+--           read_shadowed_bytes    BIGINT     shadowed in the layers above the highest one that
+--                                             could not be read: shadowed_bytes is at least this
 --           content_bytes          BIGINT     files of all its layers; null if it is incomplete
 --           live_bytes             BIGINT     bytes that its containers can read; null if it is
 --                                             incomplete
