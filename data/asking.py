@@ -9,6 +9,10 @@ import sys
 from functools import cache
 from pathlib import Path
 
+#: what pages show in place of a scratch folder; of the same length, so that columns stay aligned
+SHOWN_FOLDER = "/var/lib/example"
+#: where scratch folders are made
+SCRATCH = "/tmp"  # noqa: S108  # their names are drawn at random
 _CALLS = Path(__file__).parent / "calls.py"
 _SAMPLE = Path(__file__).parent / "sample.py"
 
@@ -38,6 +42,7 @@ def scan_sample(folder: Path) -> str:
 def answer(folder: Path, *words: str) -> str:
     """Return a command as it is typed, and what it prints on both streams in this folder."""
     printed = _call(words, {"DEDUPE_CATALOG": str(folder / "catalog")}, folder)
+    printed = printed.replace(str(folder.resolve()), SHOWN_FOLDER)
     return f"$ {shlex.join(('dedupe', *words))}\n{printed.rstrip()}"
 
 

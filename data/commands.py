@@ -7,7 +7,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from asking import answer, help_of, names, scan_sample
+from asking import SCRATCH, answer, help_of, names, scan_sample
 
 _WEB, _TOOLS = "web:1", ("tool:a", "tool:b")
 #: calls whose answers are the same on every machine and at any time
@@ -44,7 +44,7 @@ docs` writes these pages.
 def main(folder: Path) -> None:
     """Write all pages and their index."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
         sample = Path(scratch)
         scanned = scan_sample(sample)
         listed = names()

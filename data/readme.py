@@ -7,14 +7,14 @@ import re
 import tempfile
 from pathlib import Path
 
-from asking import answer, help_of, scan_sample
+from asking import SCRATCH, answer, help_of, scan_sample
 
 _README = Path(__file__).parents[1] / "README.md"
 
 
 def main() -> None:
     """Print the page."""
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as scratch:
         scan_sample(Path(scratch))
         _, _, report = answer(Path(scratch), "report").partition("\n")
     page = _replaced(_README.read_text(), "A report", report)

@@ -15,6 +15,8 @@
 --           unread_layers          BIGINT     layers that could not be read; 0 if it is complete
 --           read_bytes             BIGINT     files of the layers that could be read: content_bytes
 --                                             is at least this
+--           read_shadowed_bytes    BIGINT     shadowed in the layers above the highest one that could
+--                                             not be read: shadowed_bytes is at least this
 --           content_bytes          BIGINT     files of all its layers; null if it is incomplete
 --           live_bytes             BIGINT     bytes that its containers can read; null if it is
 --                                             incomplete
@@ -96,6 +98,16 @@ shares AS (
     GROUP BY image_id
 ),
 
+-- An unread layer may give a lower file a second name, which keeps it live, but not a higher one.
+read_shadows AS (
+    SELECT highest.image_id, sum(shadow.size_bytes) AS bytes
+    FROM (SELECT image_id, max(position) AS position FROM unread GROUP BY image_id) AS highest
+    JOIN stack USING (image_id)
+    JOIN shadow USING (chain_id)
+    WHERE shadow.added_position > highest.position
+    GROUP BY highest.image_id
+),
+
 -- Every blob of these images has a known size, even if it could not be read.
 sized AS (
     SELECT image_id
@@ -135,6 +147,7 @@ SELECT
     figures.complete,
     figures.unread_layers,
     figures.read_bytes,
+    if(complete, hidden_bytes, coalesce(read_shadows.bytes, 0))::BIGINT AS read_shadowed_bytes,
     if(complete, read_bytes, NULL) AS content_bytes,
     if(complete, read_bytes - hidden_bytes, NULL) AS live_bytes,
     if(complete, hidden_bytes, NULL) AS shadowed_bytes,
@@ -158,6 +171,7 @@ SELECT
     if(complete, coalesce(attributed_unpacked, 0), NULL)::BIGINT AS attributed_unpacked,
     if(has_all_contents, coalesce(attributed_content, 0), NULL)::BIGINT AS attributed_content
 FROM figures
+LEFT JOIN read_shadows USING (image_id)
 LEFT JOIN shadows USING (image_id)
 LEFT JOIN shares USING (image_id)
 ORDER BY read_bytes DESC, name, image_id;

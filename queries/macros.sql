@@ -38,7 +38,7 @@ CREATE MACRO is_mark(kind) AS kind IN ('whiteout', 'opaque');
 -- The directories that a mark needs, with the root: those above a whiteout's path, and an opaque
 -- mark's own too.
 CREATE MACRO mark_folders_of(kind, path) AS
-    CASE WHEN kind = 'opaque' THEN list_append(ancestors_of(path), path) ELSE ancestors_of(path) END;
+    list_concat(ancestors_of(path), CASE WHEN kind = 'opaque' THEN [path] ELSE [] END);
 
 -- The rule by which an entry or mark hides the same path in lower layers; null if it does not.
 CREATE MACRO rule_at(kind) AS

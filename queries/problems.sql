@@ -39,8 +39,9 @@ SELECT
     scan_containers.source,
     scan_containers.container_id AS subject,
     'overlay-metacopy' AS code,
-    coalesce(any_value(scan_containers.name), scan_containers.container_id) || ': overlay keeps'
-    || ' only the new metadata of ' || count(*) || ' files, the first is ' || min(entries.path)
+    coalesce(any_value(scan_containers.name), scan_containers.container_id)
+    || ': overlay keeps only the new metadata of '
+    || count(*) || ' files, the first is ' || min(entries.path)
     || ': they count as 0 bytes, and their content is that of the image' AS message,
     'note' AS severity,
     [] AS images
@@ -53,8 +54,9 @@ SELECT
     scan_containers.source,
     scan_containers.container_id AS subject,
     'overlay-redirect' AS code,
-    coalesce(any_value(scan_containers.name), scan_containers.container_id) || ': overlay shows'
-    || ' what the image has below a former name of ' || count(*) || ' entries, the first is '
+    coalesce(any_value(scan_containers.name), scan_containers.container_id)
+    || ': overlay shows what the image has below a former name of '
+    || count(*) || ' entries, the first is '
     || min(entries.path) || ': here these files count as hidden' AS message,
     'note' AS severity,
     [] AS images

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 
 from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
+from dedupe.model.images import SourceKind
 from dedupe.model.measures import Cause
+
+
+def hides_images(source: queries.SourcesRow) -> bool:
+    """Whether a document of the source that could not be read may be that of an image."""
+    # a folder of shared blobs has no documents: it is only unknown who uses its blobs
+    return source["unseen_references"] is not None and source["kind"] != SourceKind.BLOBS
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +34,7 @@ class Overview:
     @property
     def is_partial(self) -> bool:
         """Whether totals of content are lower bounds, because images were not read or not seen."""
-        unseen = any(row["unseen_references"] is not None for row in self.sources)
+        unseen = any(hides_images(row) for row in self.sources)
         return unseen or self.totals["incomplete_images"] > 0
 
     @property

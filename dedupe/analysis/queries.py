@@ -715,6 +715,7 @@ class ImagesRow(TypedDict):
     complete: bool
     unread_layers: int
     read_bytes: int
+    read_shadowed_bytes: int
     content_bytes: int | None
     live_bytes: int | None
     shadowed_bytes: int | None
@@ -826,6 +827,7 @@ class PathsFindRow(TypedDict):
     created_by: str | None
     path: str
     link: str | None
+    flags: str | None
 
 
 def paths_find(
@@ -889,6 +891,7 @@ class PathsLsRow(TypedDict):
     created_by: str | None
     path: str
     link: str | None
+    flags: str | None
 
 
 def paths_ls(
@@ -915,6 +918,7 @@ class PathsWhichRow(TypedDict):
     created_by: str | None
     hidden_by: str | None
     path: str | None
+    flags: str | None
 
 
 def paths_which(

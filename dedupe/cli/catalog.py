@@ -83,7 +83,7 @@ def catalog_forget(
     ] = None,
     catalog: CatalogOption = None,
 ) -> None:
-    """Forget scans, or sources that were deleted; 'catalog gc' then frees their rows.
+    """Forget scans, or sources that were deleted; 'catalog gc' then removes rows that nothing needs.
 
     A source answers again with the rows of an older scan if the scan that answered is forgotten.
     """

@@ -135,7 +135,8 @@ class _Walk:
     def _enter(self) -> None:
         root = self._roots.at(self._names)
         if root is not None:
-            self._folders = [os.open(root, _FOLDER)]
+            # the user may have named a file, which is the end of a path
+            self._folders = [os.open(root, _FOLDER)] if self._pending else []
             self._root, self._names = root, []
 
     def _step_up(self) -> None:

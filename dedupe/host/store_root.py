@@ -113,6 +113,8 @@ class StoreRoot:
             except LinkOutsideError as error:
                 raise _refused("/".join(folders[:count]), error) from error
             if real != place:
+                # a link to a file is not one of the store's folders
+                os.close(open_folder(*real))
                 self.moved[folders[:count]] = real
                 found = True
         return found

@@ -43,7 +43,7 @@ class OwnLinks:
         self._memory = 0
 
     def through(self, path: bytes) -> tuple[bytes, str | None]:
-        """The path with its folder resolved, and a flag if that went through a link.
+        """The path with its folder resolved, and a flag if that led through a link.
 
         A loop of links, which all unpackers refuse, is flagged too; its path stays as it is.
         """

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class FindingKind(StrEnum):
-    """A kind of finding; the relations ``queries/relations/2?_*_finding.sql`` find them."""
+    """A kind of finding; the relations ``queries/relations/*_finding.sql`` find them."""
 
     #: what is wrong, as a clause
     meaning: str

@@ -85,7 +85,7 @@ TOTALS: dict[TotalKey, Measure] = {
     "files": Measure("files", "Regular files of these layers; hard links are not counted."),
     "stored_bytes": Measure(
         "stored on disk in all sources",
-        "Bytes on disk today in all sources; a copy in two sources counts twice.",
+        "Bytes on disk today in all sources; a copy in two sources counts twice, a hard link once.",
     ),
     "compressed_bytes": Measure(
         "compressed", "Bytes of distinct blobs as stored, each digest once."

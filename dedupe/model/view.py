@@ -31,7 +31,7 @@ class View:
     #: the last scan that is considered
     scan: str
     sources: tuple[SourceView, ...]
-    #: chosen sources of all scans, also deleted ones; None if all sources answer
+    #: chosen sources of all scans, also those that were deleted; None if all sources answer
     scope: tuple[str, ...] | None
     #: whether these are the sources of the catalog's last scan, all of them and no others
     is_last_scan: bool

@@ -66,7 +66,7 @@ def _images(found: ImageDifferences, plain: bool) -> list[str]:
         return human(count, plain=plain)
 
     def number(count: int | None) -> str:
-        return f"{UNKNOWN if count is None else f'{count:,}':>9}"
+        return (f"{count:,}" if count is not None else UNKNOWN).rjust(9)
 
     pulled = [f"{size(row['pull_compressed_bytes'])} in {counted(row['pull_blobs'], 'blob')}"]
     if row["pull_without_blob"]:

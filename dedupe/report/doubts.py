@@ -7,7 +7,7 @@ must have read that first.
 from collections.abc import Iterable, Iterator, Sequence
 
 from dedupe.analysis import queries
-from dedupe.analysis.overview import Overview
+from dedupe.analysis.overview import Overview, hides_images
 from dedupe.model.measures import ImageSizeKey, TotalKey
 from dedupe.report.units import at_least, counted, human
 
@@ -99,7 +99,7 @@ def reasons(rows: Sequence[queries.IncompleteRow]) -> str:
 
 
 def _unseen(sources: Sequence[queries.SourcesRow]) -> Iterator[str]:
-    rows = [row for row in sources if row["unseen_references"] is not None]
+    rows = [row for row in sources if hides_images(row)]
     for row in rows[:_SOURCES]:
         yield (
             f"{row['location']}: not all references could be read, so images may be missing here, "
@@ -133,9 +133,11 @@ def total_size(found: Overview, key: TotalKey, *, plain: bool = False) -> str:
 
 
 def image_size(row: queries.ImagesRow, key: ImageSizeKey, *, plain: bool) -> str:
-    """A size of an image; of an incomplete one its content is a lower bound."""
+    """A size of an image; content and shadowed of an incomplete one are lower bounds."""
     if key == "content_bytes" and not row["complete"]:
         return at_least(row["read_bytes"], plain=plain)
+    if key == "shadowed_bytes" and not row["complete"]:
+        return at_least(row["read_shadowed_bytes"], plain=plain)
     return human(row[key], plain=plain)
 
 

@@ -18,6 +18,7 @@ from dedupe.model.measures import (
     TOTALS,
 )
 from dedupe.report.doubts import doubts, image_size, nothing_to_fix, total_size
+from dedupe.report.flags import flagged_entries
 from dedupe.report.text import code_span, markdown_table
 from dedupe.report.units import INCOMPLETE, counted, human, share, short_step
 
@@ -51,9 +52,10 @@ def to_markdown(found: Overview, *, plain: bool) -> str:
         _findings(found, plain=plain),
         _images(found.images, plain=plain),
         _containers(found.containers, plain=plain),
+        flagged_entries(found.problems) + "\n",
         _problems(found.problems),
     ]
-    return "\n".join(part for part in parts if part)
+    return "\n".join(part for part in parts if part.strip())
 
 
 def _doubts(found: Overview) -> str:

@@ -24,8 +24,13 @@ _WHOLE = frozenset({"path", "link", "fix", "sources"})
 _STEPS = frozenset({"created_by", "hidden_by", "added_by", "step", "other_step", "split_by"})
 #: columns that only programs read
 _NOT_SHOWN = frozenset(
-    {"names", "image_id", "twin_id", "base_chain", "created", "sources", "blobs"}
+    {
+        *("names", "image_id", "twin_id", "base_chain", "created", "sources", "blobs"),
+        *("scan", "scanned"),
+    }
 )
+#: columns that most catalogs have nothing in: they are shown if any row has a value
+_IF_ANY = frozenset({"allocated_bytes", "other_bytes", "unseen_references", "stale_since"})
 #: columns that tell images of one name apart
 _APART = ("image_id", "sources")
 #: characters of an image's ID, as docker and podman show it
@@ -40,6 +45,9 @@ _FIGURES = _CAUSES | {
     *("copied_up_bytes", "metadata_only_bytes", "new_bytes", "hidden_bytes"),
     "container_cow_savings_bytes",
 }
+
+#: figures that may be null, and the columns that have a lower bound of them
+_LOWER_BOUNDS = {"content_bytes": "read_bytes", "shadowed_bytes": "read_shadowed_bytes"}
 
 
 def select_rows(answer: Answer, sort: str | None, limit: int) -> tuple[Answer, int]:
@@ -90,7 +98,10 @@ def to_terminal(answer: Answer, *, plain: bool, columns: tuple[str, ...] = ()) -
         return "no rows\n"
     names = list(answer.columns)
     places = [names.index(name) for name in columns if name in answer.columns] or [
-        place for place, name in enumerate(names) if name not in _NOT_SHOWN
+        place
+        for place, name in enumerate(names)
+        if name not in _NOT_SHOWN
+        and (name not in _IF_ANY or any(row[place] is not None for row in answer.rows))
     ]
     places += [names.index(name) for name in _apart(answer) if names.index(name) not in places]
     rows = [
@@ -119,8 +130,8 @@ def _cell_text(names: Sequence[str], row: Sequence[object], place: int, plain: b
     """A cell, with marks for what could not be read."""
     name, value = names[place], row[place]
     if value is None and (name in _FIGURES or name.startswith(("exclusive_", "attributed_"))):
-        read = row[names.index("read_bytes")] if "read_bytes" in names else None
-        return at_least(read, plain=plain) if name == "content_bytes" else UNKNOWN
+        bound = _LOWER_BOUNDS.get(name)
+        return at_least(row[names.index(bound)], plain=plain) if bound in names else UNKNOWN
     text = _text(name, value, plain)
     if name == "name" and "complete" in names and row[names.index("complete")] is False:
         return text + INCOMPLETE

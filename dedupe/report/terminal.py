@@ -13,6 +13,7 @@ from dedupe.report.doubts import (
     nothing_to_fix,
     total_size,
 )
+from dedupe.report.flags import flagged_entries
 from dedupe.report.text import INDENT, aligned, sizer
 from dedupe.report.units import INCOMPLETE, counted, human, share, short_step
 
@@ -131,10 +132,13 @@ def _findings(found: Overview, *, plain: bool) -> list[str]:
 
 def _problems(rows: Sequence[queries.ProblemsRow]) -> list[str]:
     errors = [row for row in rows if row["severity"] == "error"]
+    flagged = flagged_entries(rows)
+    notes = ["", f"{flagged}: dedupe report -f json"] if flagged else []
     if not errors:
-        return []
+        return notes
     more = len(errors) - _PROBLEMS
     return [
+        *notes,
         "",
         f"{counted(len(errors), 'problem')}: figures are incomplete",
         *(

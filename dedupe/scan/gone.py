@@ -1,9 +1,9 @@
-"""Which sources of earlier scans were deleted, rather than unreadable.
+"""Which sources of earlier scans are no longer there, rather than unreadable.
 
-A source that cannot be read keeps its rows, since what it holds now is unknown. A source that was
-deleted must lose them, or its bytes would be counted forever. So a scan must prove it: it was to
-look there, found other sources at the same place, and the folder that the source was in still has
-other files. A folder without files may be a disk that is not mounted.
+A source that cannot be read keeps its rows, since what it holds now is not known. A source that was
+deleted must lose them, or its bytes would always be counted. It counts as deleted only if this scan
+proves it: the scan was to look there, found other sources at the same place, and the folder that
+the source was in still has other files. A folder without files may be a disk that is not mounted.
 """
 
 import os
@@ -22,7 +22,7 @@ def gone_sources(
     found: Sequence[FoundSource],
     problems: Iterable[ProblemRow],
 ) -> tuple[str, ...]:
-    """Locations among ``known`` that this scan of the places has shown to be deleted, sorted."""
+    """Locations among ``known`` that this scan of the places has shown to be gone, sorted."""
     locations = {source.location for source in found}
     failed = {row.source for row in problems if row.severity is Severity.ERROR} - locations
     inodes = {inode for location in locations if (inode := _inode(location)) is not None}

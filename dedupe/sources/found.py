@@ -107,7 +107,7 @@ def _report_caches(others: list[FoundOther], contents: Contents) -> None:
     contents.add_note(
         next(iter(names), caches[0].digest or ""),
         "build-cache",
-        f"{len(caches)} manifests are build caches of BuildKit, not images: {size:,} bytes",
+        f"build caches of BuildKit, which are not images: {len(caches)}, with {size:,} bytes",
     )
 
 

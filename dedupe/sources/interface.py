@@ -6,7 +6,7 @@ archive file or a folder of an object store.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
@@ -205,9 +205,16 @@ class Contents:
     def all_problems(self) -> list[Problem]:
         """All problems; links that are not followed are one, however many these are."""
         problems = list(self.problems)
-        if self.refused_links:
-            problems.append(problem_of_links(list(self.refused_links.values())))
-        return problems
+        if not self.refused_links:
+            return problems
+        links = problem_of_links(list(self.refused_links.values()))
+        for number, problem in enumerate(problems):
+            if problem.code == _REFUSED_LINK:
+                # a folder of the source is such a link too
+                message = f"{problem.message}; {links.message}"
+                problems[number] = replace(problem, message=message)
+                return problems
+        return [*problems, links]
 
 
 class Source(Protocol):

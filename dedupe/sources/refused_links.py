@@ -20,7 +20,7 @@ def problem_of_links(refused: list[LinkOutsideError]) -> Problem:
     return Problem(
         printable(refused[0].name),
         "link-refused",
-        f"{len(refused)} links lead out of what was scanned (this one to "
-        f"{path_text(os.fsencode(refused[0].target))}); if you trust it, name the folder: "
+        f"links that lead out of what was scanned: {len(refused)}, the first to "
+        f"{path_text(os.fsencode(refused[0].target))}; if you trust it, name the folder: "
         f"{printable(options)}" + (f" (and {more} more folders)" if more > 0 else ""),
     )

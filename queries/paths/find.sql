@@ -12,7 +12,18 @@
 --                                  the config gives none
 --           path        VARCHAR    from the root, in printable form
 --           link        VARCHAR    target of a symlink; null for other kinds
--- Source:   docs/measures.md, "Merged view"
+--           flags       VARCHAR    cases in which unpackers show or treat the path differently,
+--                                  comma-separated; null without one
+-- Source:   docs/measures.md, "Merged view"; docs/catalog.md, "Where stores differ"
+WITH image_flags AS (
+    SELECT
+        stack.image_id, flagged.path, string_agg(DISTINCT flagged.flags, ',' ORDER BY flagged.flags)
+            AS flags
+    FROM flagged
+    JOIN stack USING (layer)
+    GROUP BY stack.image_id, flagged.path
+)
+
 SELECT
     mode_text(visible.kind, visible.mode) AS mode,
     visible.uid,
@@ -22,8 +33,10 @@ SELECT
     visible.position,
     stack.created_by,
     visible.path,
-    visible.link
+    visible.link,
+    image_flags.flags
 FROM visible
 LEFT JOIN stack USING (image_id, position)
+LEFT JOIN image_flags USING (image_id, path)
 WHERE regexp_full_match(visible.path, $pattern)
 ORDER BY visible.path, visible.image_id;

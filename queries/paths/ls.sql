@@ -13,11 +13,22 @@
 --                                  the config gives none
 --           path        VARCHAR    from the root, in printable form
 --           link        VARCHAR    target of a symlink; null for other kinds
--- Source:   docs/measures.md, "Merged view"
+--           flags       VARCHAR    cases in which unpackers show or treat the path differently,
+--                                  comma-separated; null without one
+-- Source:   docs/measures.md, "Merged view"; docs/catalog.md, "Where stores differ"
 WITH asked_folder AS (
     SELECT path FROM visible WHERE path = $path AND kind = 'directory'
     UNION ALL
     SELECT '' WHERE $path = ''
+),
+
+image_flags AS (
+    SELECT
+        stack.image_id, flagged.path, string_agg(DISTINCT flagged.flags, ',' ORDER BY flagged.flags)
+            AS flags
+    FROM flagged
+    JOIN stack USING (layer)
+    GROUP BY stack.image_id, flagged.path
 )
 
 SELECT
@@ -29,9 +40,11 @@ SELECT
     visible.position,
     stack.created_by,
     visible.path,
-    visible.link
+    visible.link,
+    image_flags.flags
 FROM visible
 LEFT JOIN stack USING (image_id, position)
+LEFT JOIN image_flags USING (image_id, path)
 WHERE
     CASE
         WHEN NOT EXISTS (SELECT path FROM asked_folder) THEN visible.path = $path

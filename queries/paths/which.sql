@@ -25,7 +25,9 @@
 --                                       hidden, or as created_by
 --           path             VARCHAR    path of the entry: the given path or one of its ancestors;
 --                                       null without an entry
--- Source:   docs/measures.md, "Branch", "What hides a file"
+--           flags            VARCHAR    cases in which unpackers treat it differently,
+--                                       comma-separated; null without one
+-- Source:   docs/measures.md, "Branch", "What hides a file"; docs/catalog.md, "Where stores differ"
 WITH tops AS (
     SELECT max(position) AS position FROM stack
 ),
@@ -45,7 +47,7 @@ things AS (
     JOIN item USING (layer)
     WHERE NOT branches.writable
     UNION ALL
-    SELECT branches.*, entries.* EXCLUDE (layer), entries.path, FALSE, NULL
+    SELECT branches.*, entries.* EXCLUDE (layer), NULL, FALSE, NULL
     FROM branches
     JOIN entries USING (layer)
     WHERE branches.writable AND entries.kind <> 'ignored'
@@ -222,6 +224,20 @@ seen AS (
     SELECT max(position) AS position FROM judged WHERE hidden_position IS NULL AND NOT dangling
 ),
 
+-- The uppermost branch with a mark that makes the directory, if nothing else is seen there.
+made AS (
+    SELECT max(things.position) AS position
+    FROM things
+    CROSS JOIN seen
+    WHERE
+        seen.position IS NULL
+        AND NOT things.writable
+        AND is_mark(things.kind)
+        AND list_contains(mark_folders_of(things.kind, things.path), $path)
+        AND $path IN (SELECT path FROM visible WHERE kind = 'directory' AND position IS NULL)
+        AND things.position >= (SELECT coalesce(max(position), 0) FROM marks)
+),
+
 answers AS (
     SELECT
         judged.position,
@@ -242,6 +258,10 @@ answers AS (
     FROM judged
     CROSS JOIN seen
     UNION ALL
+    SELECT position, 'ro', 'seen', NULL, 'directory', 0, NULL, [], NULL, $path
+    FROM made
+    WHERE position IS NOT NULL
+    UNION ALL
     SELECT position, 'wh', 'hides', member, kind, NULL, NULL, [], NULL, path FROM marks
 )
 
@@ -256,8 +276,10 @@ SELECT
     answers.hidden_position,
     branches.created_by,
     hider.created_by AS hidden_by,
-    answers.path
+    answers.path,
+    flagged.flags
 FROM branches
 LEFT JOIN answers USING (position)
 LEFT JOIN branches AS hider ON hider.position = answers.hidden_position
+LEFT JOIN flagged ON flagged.layer = branches.layer AND flagged.path = answers.path
 ORDER BY branches.position DESC, answers.path DESC, answers.member DESC, answers.state;

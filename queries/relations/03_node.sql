@@ -9,9 +9,15 @@
 --           image_id    VARCHAR  the smallest image ID of them
 --           created_by  VARCHAR  its build step in that image
 --           is_first    BOOLEAN  the smallest chain ID of its layer
+--           is_windows  BOOLEAN  all images that contain it are of Windows
 -- Source:   docs/measures.md, "Chain ID"; OCI image-spec config.md, "Layer ChainID"
 WITH placed AS (
-    SELECT *, lag(chain_id) OVER (PARTITION BY image_id ORDER BY position) AS parent FROM stack
+    SELECT
+        stack.*,
+        lag(stack.chain_id) OVER (PARTITION BY stack.image_id ORDER BY stack.position) AS parent,
+        coalesce(starts_with(image.platform, 'windows/'), FALSE) AS is_windows
+    FROM stack
+    JOIN image USING (image_id)
 )
 
 SELECT
@@ -24,7 +30,8 @@ SELECT
     arg_min(created_by, image_id) AS created_by,
     chain_id = min(chain_id) OVER (
         PARTITION BY arg_min(layer, (doubt_of(layer), layer))
-    ) AS is_first
+    ) AS is_first,
+    bool_and(is_windows) AS is_windows
 FROM placed
 GROUP BY chain_id
 ORDER BY chain_id;

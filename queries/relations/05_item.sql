@@ -2,35 +2,73 @@
 -- Grain:    one row per entry (layer, member); whiteouts and opaque marks included
 -- Params:   none
 -- Columns:  as the table entries, and
---           spelling    VARCHAR  path as the layer has it; path differs from it in case only, and
---                                only in layers of Windows
+--           spelling    VARCHAR  in layers of Windows, path as the layer has it, which differs
+--                                from path in case only; null in other layers
 --           is_merged   BOOLEAN  what Windows merges with lower entries of its path: hives
 --           taken_by    INTEGER  first later member of the same layer that replaced this one; null
 --                                if none did
 -- Source:   docs/measures.md, "Entry", "Causes", "Windows images"
 --
 -- If a layer has a path several times, its last member counts.
-WITH here AS (
-    SELECT *, path AS spelling, FALSE AS is_merged
+-- In layers of Windows, one spelling of a path stands for all that differ from it in case only. It
+-- begins with that of its directory, so that paths stay a tree. Of several spellings of a name the
+-- most frequent is taken.
+WITH windows_layers AS (
+    SELECT layer FROM node WHERE layer IS NOT NULL GROUP BY layer HAVING bool_and(is_windows)
+),
+
+windows_entries AS (
+    SELECT * FROM entries WHERE layer IN (SELECT layer FROM windows_layers)
+),
+
+spelled AS (
+    SELECT path FROM windows_entries WHERE path <> ''
+    UNION
+    SELECT link FROM windows_entries WHERE kind = 'hardlink' AND link <> ''
+),
+
+steps AS (
+    SELECT path, unnest(list_append(ancestors_of(path), path)) AS step FROM spelled
+),
+
+names AS (
+    SELECT lower(step) AS folded, regexp_extract(step, '[^/]*$') AS name, count(*) AS paths
+    FROM steps
+    WHERE step <> ''
+    GROUP BY folded, name
+),
+
+frequent_names AS (
+    SELECT folded, arg_min(name, (-paths, name)) AS name FROM names GROUP BY folded
+),
+
+spellings AS (
+    SELECT steps.path, string_agg(frequent_names.name, '/' ORDER BY len(steps.step)) AS common
+    FROM steps
+    JOIN frequent_names ON frequent_names.folded = lower(steps.step)
+    GROUP BY steps.path
+),
+
+here AS (
+    SELECT *, NULL::VARCHAR AS spelling, FALSE AS is_merged
     FROM entries
     WHERE
         layer IN (SELECT layer FROM node)
-        AND layer NOT IN (SELECT layer FROM windows_layer)
+        AND layer NOT IN (SELECT layer FROM windows_layers)
         AND kind <> 'ignored'
     UNION ALL
     SELECT
-        entries.* REPLACE (
-            coalesce(windows_path.common, entries.path) AS path,
-            coalesce(target.common, entries.link) AS link
+        windows_entries.* REPLACE (
+            coalesce(named.common, windows_entries.path) AS path,
+            coalesce(target.common, windows_entries.link) AS link
         ),
-        entries.path AS spelling,
-        regexp_full_match(lower(entries.path), 'hives/[^/]*_delta') AS is_merged
-    FROM entries
-    JOIN windows_layer USING (layer)
-    LEFT JOIN windows_path ON windows_path.path = entries.path
-    LEFT JOIN windows_path AS target
-        ON target.path = entries.link AND entries.kind = 'hardlink'
-    WHERE entries.kind <> 'ignored'
+        windows_entries.path AS spelling,
+        regexp_full_match(lower(windows_entries.path), 'hives/[^/]*_delta') AS is_merged
+    FROM windows_entries
+    LEFT JOIN spellings AS named ON named.path = windows_entries.path
+    LEFT JOIN spellings AS target
+        ON target.path = windows_entries.link AND windows_entries.kind = 'hardlink'
+    WHERE windows_entries.kind <> 'ignored'
 ),
 
 paths AS (

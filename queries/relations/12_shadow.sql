@@ -8,8 +8,7 @@
 --           layer           VARCHAR    key of the layer that added it
 --           member          INTEGER    the file in that layer
 --           path            VARCHAR    the name that was hidden last; of several the smallest
---           spelling        VARCHAR    that name as the layer has it that added the file; differs in
---                                      case only
+--           spelling        VARCHAR    that name as its layer spells it: path, in another case
 --           size_bytes      BIGINT     logical size
 --           cause           VARCHAR    modified, metadata_only, unchanged, deleted, opaque,
 --                                      replaced, superseded
@@ -139,8 +138,7 @@ compared AS (
         added.layer,
         added.position AS added_position,
         lower_file.size_bytes,
-        CASE WHEN lower_file.path = uppers.path THEN lower_file.spelling ELSE uppers.path END
-            AS spelling,
+        CASE WHEN lower_file.path = uppers.path THEN lower_file.spelling END AS spelling,
         upper_file.content_hash AS upper_hash,
         lower_file.content_hash AS lower_hash,
         metadata_between(lower_file, upper_file) AS differing
@@ -188,7 +186,7 @@ SELECT
     causes.layer,
     causes.inode_member AS member,
     causes.path,
-    causes.spelling,
+    coalesce(causes.spelling, causes.path) AS spelling,
     causes.size_bytes,
     causes.cause,
     CASE WHEN causes.cause = 'metadata_only' THEN causes.differing ELSE [] END AS changed_fields
@@ -203,7 +201,7 @@ SELECT
     node.layer,
     item.member,
     superseded.path,
-    CASE WHEN item.path = superseded.path THEN item.spelling ELSE superseded.path END,
+    coalesce(CASE WHEN item.path = superseded.path THEN item.spelling END, superseded.path),
     item.size_bytes,
     'superseded',
     []

@@ -42,7 +42,7 @@ classes AS (
     GROUP BY description
     HAVING count(*) > 1
     UNION ALL
-    SELECT 'same-but-encoding', tars, first_tar, last_tar, content_bytes, files
+    SELECT 'same-but-encoding' AS kind, tars, first_tar, last_tar, content_bytes, files
     FROM alike
     WHERE tars > 1
 ),

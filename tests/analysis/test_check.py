@@ -384,7 +384,7 @@ def test_markdown_fits_into_a_comment(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def partly_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A catalog with a whole image of 10 bytes, and one of which the first of two layers is gone.
+    """A catalog with a whole image of 10 bytes, and one that lacks the first of its two layers.
 
     The layer that was read holds 5,000 bytes twice.
     """
@@ -472,7 +472,8 @@ def test_unknown_figures_pass_where_the_file_says_so(
 def test_an_image_that_was_not_seen_cannot_be_judged(tmp_path: Path) -> None:
     """A manifest that cannot be read may be that of an image; growth on disk is known without."""
     store, catalog = tmp_path / "store", tmp_path / "c"
-    contents = write_oci_layout(store, [TINY])
+    other = image([file("x", b"3" * 10)], names=["r/other:1"])
+    contents = write_oci_layout(store, [TINY, other])
     scan_only(catalog, store)
     manifest = store / "blobs/sha256" / contents.manifests[TINY.image_id][7:]
     manifest.write_bytes(manifest.read_bytes().replace(b"layers", b"lazers"))
@@ -500,4 +501,4 @@ def test_no_rule_judges_what_a_later_scan_could_not_read(tmp_path: Path) -> None
     scan_only(tmp_path / "none", store)
     found = check(Session(tmp_path / "none"), with_limits(CheckSettings(), rules[:1], []))
     (outcome,) = [each for each in found.outcomes if each.rule.name == "lowest_efficiency"]
-    assert outcome.reason == "the last scan found nothing here"
+    assert outcome.reason.startswith("the last scan found nothing here")

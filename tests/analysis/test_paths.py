@@ -153,9 +153,13 @@ def test_tools_agree_on_real_images(judge: str, tmp_path: Path) -> None:
 
 
 def made_folders(stack: Sequence[Sequence[Member]]) -> set[str]:
-    """Implied folders: they exist until a mark or an entry of another kind removes them."""
+    """Implied folders: they exist until a mark or an entry of another kind removes them.
+
+    A mark implies the folders that it is in too, unless its layer deletes them.
+    """
     made: set[str] = set()
-    for layer in stack:
+    for layer in map(oracle.written, map(tuple, stack)):
+        deleted = {member.path for member in layer if member.kind == "w"}
         for member in layer:
             if member.kind in "wo":
                 made -= {name for name in made if member.path in oracle.ancestors(name)}
@@ -166,6 +170,10 @@ def made_folders(stack: Sequence[Sequence[Member]]) -> set[str]:
                     made -= {name for name in made if member.path in oracle.ancestors(name)}
                     made -= {member.path}
                 made |= set(oracle.ancestors(member.path))
+        for member in layer:
+            if member.kind in "wo":
+                needed = {*oracle.ancestors(member.path), *[member.path] * (member.kind == "o")}
+                made |= {name for name in needed if not deleted & {name, *oracle.ancestors(name)}}
     return made - {""}
 
 
@@ -174,14 +182,20 @@ def made_folders(stack: Sequence[Sequence[Member]]) -> set[str]:
 def test_which_agrees_with_the_oracle_on_random_stacks(stack: list) -> None:
     """The visible entry is the oracle's, and hidden files are hidden by the layer it names."""
     truth = oracle.stack(stack)
-    made = made_folders(stack) - truth.view.keys()
+    others = {path for path, seen in truth.view.items() if seen.kind != "d"}
+    made = {
+        path
+        for path in made_folders(stack) - truth.view.keys()
+        if not others & set(oracle.ancestors(path))
+    }
     kinds = {"f": "file", "d": "directory", "s": "symlink"}
     with tempfile.TemporaryDirectory() as folder:
         session, image = scan_stack(Path(folder), stack)
         view = {row["path"]: row for row in ask(session, image, "merged_view")}
         assert list(view) == list(truth.merged)
         assert listed(session, image).keys() == truth.view.keys() | made
-        paths = made | {member.path for layer in stack for member in layer} - {""}
+        placed = [oracle.written(tuple(layer)) for layer in stack]
+        paths = made | {member.path for layer in placed for member in layer} - {""}
         answers = {path: which(session, image, path) for path in paths}
     for path, rows in answers.items():
         seen = [row for row in rows if row["state"] == "seen"]

@@ -11,7 +11,7 @@ from dedupe.store.session import Session
 
 
 def test_growth_is_against_the_last_scan_of_the_same_sources(tmp_path: Path) -> None:
-    """A row is about all sources until then; to find a source is not growth."""
+    """A row is about all sources until then; a source that is new does not count as growth."""
     store, other, catalog = tmp_path / "store", tmp_path / "other", tmp_path / "c"
     shared = [file("lib", b"L" * 3000)]
     images = [image(shared, names=["r/lib:1"])]

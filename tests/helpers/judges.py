@@ -78,8 +78,8 @@ def mounted_by_podman(driver: str, layout: Path, name: str, scratch: Path) -> It
         podman("image", "unmount", identity)
         podman("rmi", "--force", identity)
     finally:
-        # the overlay driver leaves its folder mounted on itself
-        subprocess.run(["umount", f"{storage}/overlay"], check=False, capture_output=True)
+        # the overlay driver leaves its folder mounted on itself, and the image if it was unreadable
+        subprocess.run(["umount", "-R", f"{storage}/overlay"], check=False, capture_output=True)
         shutil.rmtree(run)
         shutil.rmtree(storage)
 

@@ -177,3 +177,11 @@ def test_no_descriptor_stays_open(top: Path) -> None:
 def test_the_file_system_as_a_named_folder(top: Path) -> None:
     """If the user names ``/``, every link is inside."""
     assert resolved(top, str(top / "outside/blob"), Path("/")) == b"outside"
+
+
+def test_a_file_may_be_named_too(top: Path) -> None:
+    """Only as the end of a path."""
+    named = top / "outside/blob"
+    assert resolved(top, str(named), named) == b"outside"
+    assert error_of(top, f"{named}/", named) == "not-a-regular-file"
+    assert error_of(top, str(top / "outside/other"), named) == "link-refused"

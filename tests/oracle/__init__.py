@@ -4,7 +4,16 @@
 ``orders`` finds layers that may swap.
 """
 
-from oracle.stacks import Inode, ShadowedFile, Stack, ViewEntry, ancestors, container, stack
+from oracle.stacks import (
+    Inode,
+    ShadowedFile,
+    Stack,
+    ViewEntry,
+    ancestors,
+    container,
+    stack,
+    written,
+)
 from oracle.stores import (
     GRANULARITIES,
     Store,
@@ -38,4 +47,5 @@ __all__ = [
     "total",
     "totals",
     "units",
+    "written",
 ]

@@ -108,7 +108,7 @@ def _rules(one: Name, other: Name) -> Iterator[str]:
 def unlike(it: Member) -> bool:
     """Whether some unpacker treats the member by a rule of its own: aufs metadata, overlay xattrs.
 
-    A member with such a name is no entry of any view.
+    No view has a member with such a name.
     """
     return (it.kind == "f" and any(part.startswith(".wh.") for part in it.path.split("/"))) or any(
         name.startswith(OVERLAY) for name, _ in it.xattrs

@@ -65,7 +65,7 @@ def test_fix_is_printed_once_per_kind_of_problem() -> None:
             ]
         )
     ]
-    outcome = ScanOutcome("scan", 1, 3, 0, 0, 0, 2, tuple(rows))
+    outcome = ScanOutcome("scan", 1, 3, 0, 0, 0, 2, 0, tuple(rows))
     lines = list(problem_lines(outcome))
     assert len(lines) == 4
     assert lines[1].startswith("        fix: pull or push the image again")

@@ -191,7 +191,7 @@ CASES = {
         [LINKED, [directory("a"), file("a/x", b"1")]],
         "a/ a/x=1 r/ r/f=3",
     ),
-    "an entry below a lower link that an earlier entry went through": Case(
+    "an entry below a lower link that an earlier entry led through": Case(
         [LINKED, [file("a/x", b"1")], [file("a/y", b"1")]],
         "a/ a/x=1 a/y=1 r/ r/f=3",
         ("through-symlink: a", "through-symlink: a"),

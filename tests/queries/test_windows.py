@@ -40,7 +40,7 @@ def session_of(
     """A scan of an image of these layers; with ``foreign`` its lowest layer is not stored."""
     tars = [tar_of(layer) for layer in layers]
     unstored = frozenset({0} if foreign else ())
-    image = Image(tars, names=["win:1"], platform=platform, foreign=unstored)
+    image = Image(tars, names=["windows:1"], platform=platform, foreign=unstored)
     return scan_images(folder, [image])
 
 
@@ -115,3 +115,12 @@ def test_marks_over_a_foreign_base_are_no_cases(tmp_path: Path) -> None:
         folder = tmp_path / platform.partition("/")[0]
         session = session_of(folder, BASE, mark, platform=platform, foreign=True)
         assert {row["code"] for row in session.rows("problems")} == {"foreign-layer"}
+
+
+def test_what_layers_above_a_foreign_base_hide_is_a_lower_bound(tmp_path: Path) -> None:
+    """Microsoft's base is not stored, so the figures are unknown, but at least this is shadowed."""
+    (image,) = session_of(tmp_path / "a", [file("x")], BASE, UPPER, foreign=True).rows("images")
+    assert (image["shadowed_bytes"], image["read_shadowed_bytes"]) == (None, 700)
+    # what a layer that was not read is above may have a second name there
+    (image,) = session_of(tmp_path / "b", BASE, UPPER, foreign=True).rows("images")
+    assert (image["shadowed_bytes"], image["read_shadowed_bytes"]) == (None, 0)

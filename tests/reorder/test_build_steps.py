@@ -1,9 +1,10 @@
 """Build steps: the order of equal steps, and what a rebuild in another order must check."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from builders import directory, file, image
+from builders import Image, directory, file, image, tar_of
 from helpers.scanning import scan_images
 
 from dedupe.analysis.reorder.input import reorder_input
@@ -99,3 +100,36 @@ def test_a_swap_of_run_steps_must_be_checked(
     """Only files from outside are free to move; a RUN may read what it finds."""
     said = rebuild_check(step_of(lower), step_of(upper))
     assert said is None if reason is None else reason in (said or "")
+
+
+def test_layers_of_one_class_say_how_they_differ(tmp_path: Path) -> None:
+    """In their encoding, in times, or in content: the reason is the furthest of these."""
+    first, second, third = ((file(name, name * 900), file(f"{name}2")) for name in "abc")
+    almost = (file("c", "c" * 900), file("c2", "x"))
+    images = [
+        Image([tar_of(first)], names=["r/encoding:1"]),
+        Image([tar_of(first, pad=10_240)], names=["r/encoding:2"]),
+        Image([tar_of(second)], names=["r/times:1"]),
+        Image([tar_of(second, pad=10_240)], names=["r/times:2"]),
+        Image([tar_of([replace(it, mtime=9) for it in second])], names=["r/times:3"]),
+        Image([tar_of(third)], names=["r/overlap:1"]),
+        Image([tar_of([replace(it, mtime=9) for it in third])], names=["r/overlap:2"]),
+        Image([tar_of(almost)], names=["r/overlap:3"]),
+        image((file("alone", "1"),), names="r/alone:1"),
+    ]
+    session = scan_images(tmp_path, images)
+    rows = session.ask(
+        "SELECT image.name, layer_class.class, layer_class.reason"
+        " FROM layer_class JOIN stack USING (layer) JOIN image USING (image_id)"
+    ).rows
+    reasons = {name: reason for name, _, reason in rows}
+    assert reasons.pop("r/alone:1") is None
+    assert {
+        name: reason for name, reason in reasons.items() if name.split("/")[1][:-2] != reason
+    } == {
+        "r/times:1": "timestamps",
+        "r/times:2": "timestamps",
+        "r/times:3": "timestamps",
+    }
+    # each series is one class, and no two series are the same
+    assert len({key for _, key, _ in rows}) == 4

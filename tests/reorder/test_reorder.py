@@ -284,7 +284,6 @@ def test_layers_of_which_nothing_is_proven_are_said_in_every_form(tmp_path: Path
     assert "r/two:1, layer 2: through a symlink, lib/<b>" in text
     assert "r/two:1, layer 2: through a symlink, lib/&lt;b&gt;" in page
     assert "above 1: through a symlink, lib/<b> of layer 2: unproven" in said
-    # the layer below the symlink's layer is no reason: nothing goes through it
     assert plan.unproven[0].paths == 1
 
 

@@ -1,4 +1,4 @@
-"""What could not be read is said first in every form, and never shown as 0 bytes or 100 %.
+"""Every form begins with what could not be read, and shows none of it as 0 bytes or 100 %.
 
 The store has four images on one base layer, and one image of its own. In the first damage the blob
 of the base is missing, in the second every blob of a layer is damaged, in the third the manifest of

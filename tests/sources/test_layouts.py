@@ -227,6 +227,10 @@ def test_layouts_use_a_shared_folder_of_blobs(tmp_path: Path) -> None:
     )
     assert "layouts elsewhere" in found["shared"]["unseen_references"]
     assert session.rows("totals")[0]["stored_bytes"] == size_of(wrote)
+    # all images were seen, so rules about them can be judged
+    done = run(tmp_path / "catalog", "check", "--fail", "highest-shadowed-bytes=1MB")
+    assert (done.returncode, "cannot judge" in done.stdout) == (0, False)
+    assert "may be missing" not in run(tmp_path / "catalog", "report").stdout
 
 
 def test_a_shared_folder_elsewhere_is_named(tmp_path: Path) -> None:
@@ -341,7 +345,7 @@ def test_links_out_of_the_scan_are_one_problem(tmp_path: Path) -> None:
         blob(tmp_path / "app", digest).symlink_to(blob(tmp_path / "base", digest))
     outcome, session = scanned(tmp_path / "a", tmp_path / "app")
     assert (codes(outcome), outcome.exit_code) == (["link-refused"], 1)
-    assert "2 links lead out" in outcome.problems[0].message
+    assert "what was scanned: 2, " in outcome.problems[0].message
     assert f"--also {tmp_path / 'base'}" in outcome.problems[0].message
     assert not session.rows("images")[0]["complete"]
     outcome, session = scanned(tmp_path / "b", tmp_path / "app", also=[tmp_path / "base"])
@@ -365,7 +369,7 @@ def test_documents_and_folders_may_be_links(tmp_path: Path) -> None:
     assert sources(session)["layout"]["stored_bytes"] == size_of(oci_contents([IMAGE]))
     assert sources(session)["layout"]["orphan_bytes"] == 0
     outcome = scan_only(tmp_path / "b", tmp_path / "in/layout")
-    assert (codes(outcome), outcome.exit_code) == (["link-refused"] * 2, 3)
+    assert (codes(outcome), outcome.exit_code) == (["link-refused"], 3)
 
 
 def test_a_linked_blob_is_compared_with_its_digest(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from builders.storage import ContainersStorage
 from helpers.privileges import as_nobody
 from helpers.scanning import error_codes, find_sources, only_source, scanned
 
+from dedupe.host.links import NamedRoots
+from dedupe.host.store_root import StoreRoot
 from dedupe.model.images import FoundSource, LayerState, Severity
 from dedupe.sources.discover import Selection, discover
 
@@ -80,6 +82,8 @@ FOLDERS: list[tuple[Callable[[Path], None], str, bool]] = [
     (containerd, f"{SNAPSHOTTER}overlayfs/snapshots", True),
     (registry, f"{V2}/repositories", True),
     (registry, f"{V2}/blobs", True),
+    (registry, f"{V2}/blobs/sha256", True),
+    (registry, f"{V2}/repositories/deep", True),
 ]
 IDS = [f"{write_store.__name__} {folder}" for write_store, folder, _ in FOLDERS]
 
@@ -154,6 +158,20 @@ def test_a_folder_outside_is_one_error_that_names_it(
         # the rest of the store is measured
         assert source.allocated_bytes is not None
         assert 0 < source.stored_bytes < before.stored_bytes
+
+
+def test_a_folder_of_a_registry_is_listed_once(tmp_path: Path) -> None:
+    """A link to a folder above it, or to another of the same store, is not followed."""
+    registry(tmp_path)
+    names = tmp_path / V2 / "repositories"
+    (names / "deep/again").symlink_to(names)
+    (names / "twice").symlink_to(names / "app")
+    source = only_source(tmp_path)
+    assert error_codes(source) == ["not-a-regular-file"] * 2
+    assert sorted(name.partition("@")[0] for one in source.images for name in one.names) == [
+        "app:1",
+        "deep/other",
+    ]
 
 
 def test_links_in_a_circle_are_an_error(tmp_path: Path) -> None:
@@ -249,3 +267,14 @@ def test_a_folder_without_permission_hides_what_it_refers_to(
     # what is below a folder that could not be read is not counted, so no figure is whole
     assert (orphans, unseen is None) == (None, False)
     assert holds or "cannot be read" in str(unseen)
+
+
+def test_a_link_to_a_file_is_not_a_moved_folder(tmp_path: Path) -> None:
+    """Looking for a folder in its place changes nothing."""
+    write(tmp_path / "disk/file", b"f")
+    write(tmp_path / "store/other", b"o")
+    (tmp_path / "store/link").symlink_to("../disk/file")
+    store = StoreRoot(tmp_path / "store", NamedRoots([tmp_path]))
+    assert not store.has_folder("link")
+    assert store.place(["link"]) == (tmp_path / "store", ("link",))
+    assert store.moved_folders() == set()

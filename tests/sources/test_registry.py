@@ -266,7 +266,8 @@ SPOILS: dict[str, tuple[Callable[[RegistryStore], None], str]] = {
     "a path in a link": (spoil_path_link, "bad-link"),
     "4 GiB of link": (spoil_huge_link, "document-too-large"),
     "a FIFO for a link": (spoil_fifo_link, "not-a-regular-file"),
-    "a symlink for a link": (spoil_symlink, "not-a-regular-file"),
+    # it leads out of what was scanned
+    "a symlink for a link": (spoil_symlink, "link-refused"),
     "a tag without current": (spoil_no_current, "blob-missing"),
     "link to a missing manifest": (spoil_missing_manifest, "blob-missing"),
     "manifest of no bytes": (spoil_empty_manifest, "blob-truncated"),

@@ -169,7 +169,7 @@ def test_a_wrong_path_hides_nothing_and_is_said(place: Path) -> None:
 
 
 def test_a_source_that_was_deleted_from_a_folder_is_gone(place: Path) -> None:
-    """Its bytes count no longer; those of other sources in the folder do."""
+    """Its bytes count no longer, and other sources do not lose it in the folder."""
     catalog, folder = place / "catalog", place / "folder"
     folder.mkdir()
     for name in ("a.tar", "b.tar"):
@@ -352,7 +352,7 @@ def test_the_view_is_the_latest_of_each_source(
 
 
 def test_growth_compares_source_by_source(place: Path) -> None:
-    """A scan of one source of several is compared with that source; a new place is not growth."""
+    """A scan of one of several sources is compared with that source; a new place is not growth."""
     catalog = place / "catalog"
     rules = with_limits(CheckSettings(floor_bytes=0), ("highest-growth-bytes=1",), ())
 

@@ -102,6 +102,11 @@ def _read_images(holder: ArchiveHolder, contents: Contents) -> None:
         contents.add_unseen("manifest.json", error)
     if is_layout(holder):
         _add_layout(holder, contents)
+    elif contents.has_problem("blob-missing") and not contents.unseen_references:
+        # no digest proves manifest.json; of a layout, index.json names the blobs too
+        contents.unseen_references.append(
+            "manifest.json: a blob that it names is missing, so its names may be damaged"
+        )
 
 
 def _manifest(holder: ArchiveHolder) -> list[Any]:
@@ -187,8 +192,7 @@ def _layer(holder: ArchiveHolder, contents: Contents, name: str, subject: str) -
     try:
         return replace(found, blob=holder.blob(name))
     except SourceError as error:
-        # no digest proves manifest.json, so the name of another blob may be damaged
-        contents.add_unseen(subject, error, found.digest or printable(name))
+        contents.add_error(subject, error, found.digest or printable(name))
         return replace(found, state=state_after(error))
 
 

@@ -139,15 +139,15 @@ def _report_stubs(blobs: LayoutBlobs, contents: Contents) -> None:
         contents.add_note(
             "blobs",
             "blob-elsewhere",
-            f"{found} blobs are empty files; their bytes were read from the other layouts of "
+            f"blobs that are empty files: {found}; their bytes were read from the other layouts of "
             "this scan that have them",
         )
     if lost:
         contents.add_note(
             "blobs",
             "blob-elsewhere",
-            f"{lost} blobs are empty files, as zot keeps for blobs that it has in the layout of "
-            "another repository; scan the whole bucket to read them",
+            f"blobs that are empty files: {lost}, as zot keeps for blobs that it has in the layout "
+            "of another repository; scan the whole bucket to read them",
         )
 
 
@@ -160,9 +160,9 @@ def _add_unfinished(holder: Holder, contents: Contents) -> None:
     except SourceError as error:
         contents.add_error(folder, error)
     if files:
-        contents.other_bytes = sum(file.size_bytes for file in files)
+        size = contents.other_bytes = sum(file.size_bytes for file in files)
         contents.add_note(
             files[0].name.partition("/")[0],
             "unfinished-uploads",
-            f"{contents.other_bytes:,} bytes in {len(files)} files of uploads that have not ended",
+            f"files of uploads that have not ended: {len(files)}, with {size:,} bytes",
         )

@@ -215,8 +215,8 @@ class LooseBlobs:
         return Problem(
             location,
             "index-missing",
-            f"{self.files:,} blobs ({self.size_bytes:,} bytes) named by digests, and no index.json "
-            "or other document that says which images they are",
+            f"files named by digests: {self.files:,}, with {self.size_bytes:,} bytes; expected an "
+            "index.json or other document that says which images they are",
         )
 
 

@@ -78,12 +78,18 @@ class FolderHolder:
         return True
 
     def list_files(self, folder: str, on_failure: OnFailure | None = None) -> Iterator[HeldFile]:
-        """List all regular files below ``folder``, without following the links in it.
+        """List all regular files below ``folder``.
 
-        A folder that cannot be read, and an entry that is neither file nor folder, is passed to
-        ``on_failure``. Without it, the former raises SourceError ``permission-denied`` or
-        ``unreadable`` and the latter is left out.
+        With ``on_failure``, links in it to other folders are followed, to each such folder once;
+        without it, they are left out. A folder that cannot be read, and an entry that is neither
+        file nor folder, is passed to ``on_failure``. Without it, the former raises SourceError
+        ``permission-denied`` or ``unreadable`` and the latter is left out.
         """
+        yield from self._list(folder, on_failure, set())
+
+    def _list(
+        self, folder: str, on_failure: OnFailure | None, seen: set[Place]
+    ) -> Iterator[HeldFile]:
         try:
             top = self._open_folder(folder)
         except SourceError as error:
@@ -104,17 +110,35 @@ class FolderHolder:
                     inode = (entry.status.st_dev, entry.status.st_ino)
                     yield HeldFile(name, entry.status.st_size, inode)
                 elif not stat.S_ISDIR(mode) and on_failure is not None:
-                    on_failure(
-                        name,
-                        SourceError(
-                            f"{path_text(os.fsencode(name))}: expected a file or a folder, "
-                            "found something else",
-                            "not-a-regular-file",
-                        ),
-                    )
+                    try:
+                        self._follow(name, folder, seen)
+                    except SourceError as error:
+                        on_failure(name, error)
+                    else:
+                        yield from self._list(name, on_failure, seen)
             _report(folder, failed, on_failure)
         finally:
             os.close(top)
+
+    def _follow(self, name: str, listed: str, seen: set[Place]) -> None:
+        """Follow a link to a folder that is not in ``seen``, nor in the folder that is listed.
+
+        Raises SourceError ``link-refused``, or ``not-a-regular-file`` if it is something else.
+        """
+        other = SourceError(
+            f"{path_text(os.fsencode(name))}: expected a file or a folder, found something else",
+            "not-a-regular-file",
+        )
+        if not self.is_link(name):
+            raise other
+        try:
+            place = self.store.find(*name.split("/"))
+        except SourceError as error:
+            raise (error if error.code == "link-refused" else other) from error
+        top = self.store.place(listed.split("/"))
+        if place in seen or (place.root == top.root and place.parts[: len(top.parts)] == top.parts):
+            raise other
+        seen.add(place)
 
     def _at(self, name: str, use: Callable[[Place], _Found]) -> _Found:
         """Use the file of this name, or the file that it is a link to."""

@@ -9,7 +9,7 @@
 -- Cases that a single member shows are flags of entries. These need other entries, of the layer or
 -- of the layers below it. Layers of Windows are unpacked by other programs, of which none is known.
 WITH item_here AS (
-    SELECT * FROM item WHERE layer NOT IN (SELECT layer FROM windows_layer)
+    SELECT * FROM item WHERE spelling IS NULL
 ),
 
 marks AS (
@@ -43,39 +43,24 @@ whiteout_conflicts AS (
     GROUP BY whiteouts.layer, whiteouts.path
 ),
 
+mark_folders AS (
+    SELECT layer, unnest(mark_folders_of(kind, path)) AS folder FROM marks
+),
+
 -- Whiteouts of a directory in which the layer has other marks.
 marks_in_deleted AS (
     SELECT whiteouts.layer, whiteouts.path
     FROM whiteouts
-    JOIN (
-        SELECT
-            layer,
-            unnest(mark_folders_of(kind, path)) AS folder
-        FROM marks
-    ) AS folders ON folders.layer = whiteouts.layer AND folders.folder = whiteouts.path
+    JOIN mark_folders
+        ON mark_folders.layer = whiteouts.layer AND mark_folders.folder = whiteouts.path
 ),
 
-repeated AS (
-    SELECT item.layer, item.path
+-- Entries that a later entry of their layer replaces.
+replaced AS MATERIALIZED (
+    SELECT item.layer, item.path, item.kind, later.path AS later_path
     FROM item_here AS item
     JOIN item AS later ON later.layer = item.layer AND later.member = item.taken_by
-    WHERE item.path = later.path
-),
-
--- Entries that are no directories, and that later entries of the layer are below.
-own_files AS (
-    SELECT item.layer, item.path
-    FROM item_here AS item
-    JOIN item AS later ON later.layer = item.layer AND later.member = item.taken_by
-    WHERE starts_with(later.path, item.path || '/')
-),
-
--- Directories whose times the unpackers of docker and podman set at the end of the layer.
-replaced_folders AS (
-    SELECT item.layer, item.path
-    FROM item_here AS item
-    JOIN item AS later ON later.layer = item.layer AND later.member = item.taken_by
-    WHERE item.kind = 'directory' AND starts_with(item.path, later.path || '/')
+    WHERE item.taken_by IS NOT NULL
 ),
 
 later_targets AS (
@@ -90,9 +75,7 @@ lower_targets AS (
     SELECT node.layer, lower_link.path
     FROM lower_link
     JOIN node USING (chain_id)
-    WHERE
-        lower_link.end_kind IS NOT NULL
-        AND node.layer NOT IN (SELECT layer FROM windows_layer)
+    WHERE lower_link.end_kind IS NOT NULL AND NOT node.is_windows
 ),
 
 -- The folders that a layer's entries, marks and targets of hard links are in, with the first member
@@ -114,17 +97,24 @@ used_folders AS (
     GROUP BY ALL
 ),
 
--- Most of these folders are the same in all layers. Only some can be of a case.
+all_folders AS MATERIALIZED (
+    SELECT * REPLACE (unnest(list_append(ancestors_of(folder), folder)) AS folder)
+    FROM used_folders
+),
+
+-- Most of these folders are directories like any other in all layers. Only the others can be of a
+-- case.
 special_paths AS (
     SELECT path
-    FROM item_here
+    FROM item
     WHERE
-        kind NOT IN ('directory', 'whiteout', 'opaque')
-        OR (kind = 'directory' AND is_unlike_implied(mode, uid, gid, xattrs))
+        path IN (SELECT folder FROM all_folders)
+        AND (
+            kind NOT IN ('directory', 'whiteout', 'opaque')
+            OR (kind = 'directory' AND is_unlike_implied(mode, uid, gid, xattrs))
+        )
     UNION
-    SELECT unnest(list_append(
-        ancestors_of(folder), folder
-    )) FROM used_folders WHERE mark_member IS NOT NULL
+    SELECT folder FROM all_folders WHERE mark_member IS NOT NULL
 ),
 
 own_entries AS (
@@ -141,10 +131,7 @@ used AS (
         min(folders.entry_member) AS entry_member,
         min(folders.mark_member) AS mark_member,
         min(folders.target_member) AS target_member
-    FROM (
-        SELECT * REPLACE (unnest(list_append(ancestors_of(folder), folder)) AS folder)
-        FROM used_folders
-    ) AS folders
+    FROM all_folders AS folders
     SEMI JOIN special_paths ON special_paths.path = folders.folder
     WHERE folders.folder <> ''
     GROUP BY folders.layer, folders.folder
@@ -251,6 +238,10 @@ lower_entries AS (
     QUALIFY lower.position = max(lower.position) OVER (PARTITION BY lower.chain_id, lower.folder)
 ),
 
+lower_folders AS (
+    SELECT DISTINCT chain_id, folder FROM lower
+),
+
 found AS (
     SELECT
         wanted.*,
@@ -259,8 +250,7 @@ found AS (
         lower_folders.folder IS NULL AND NOT wanted.is_above_unknown AS is_nowhere
     FROM wanted
     LEFT JOIN lower_entries USING (chain_id, folder)
-    LEFT JOIN (SELECT DISTINCT chain_id, folder FROM lower) AS lower_folders
-        USING (chain_id, folder)
+    LEFT JOIN lower_folders USING (chain_id, folder)
 ),
 
 below_others AS (
@@ -283,11 +273,14 @@ WHERE is_before_folder
 UNION
 SELECT layer, path, 'whiteout-with-marks-below' FROM marks_in_deleted
 UNION
-SELECT layer, path, 'duplicate-path' FROM repeated
+SELECT layer, path, 'duplicate-path' FROM replaced WHERE path = later_path
 UNION
-SELECT layer, path, 'entry-below-file' FROM own_files
+SELECT layer, path, 'entry-below-file' FROM replaced WHERE starts_with(later_path, path || '/')
 UNION
-SELECT layer, path, 'directory-replaced' FROM replaced_folders
+-- The unpackers of docker and podman set the times of directories at the end of the layer.
+SELECT layer, path, 'directory-replaced'
+FROM replaced
+WHERE kind = 'directory' AND starts_with(path, later_path || '/')
 UNION
 SELECT layer, path, 'link-to-later' FROM later_targets
 UNION
