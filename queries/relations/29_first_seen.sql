@@ -5,7 +5,7 @@
 --           scan    VARCHAR  the first scan that found it
 -- Source:   docs/measures.md, "Which scans answer"
 --
--- Such a source may be as old as any other: its bytes are new to the catalog, and no growth. Scans
+-- Such a source may be as old as any other: its bytes are new to the catalog alone. Scans
 -- of older programs did not keep what they were given, so that any new source may be growth.
 WITH firsts AS (
     SELECT source, min(scan) AS scan FROM sources GROUP BY source

@@ -73,7 +73,9 @@ def test_a_wrong_name_gets_the_closest(catalog: Path, words: tuple[str, ...]) ->
 def test_an_ambiguous_name_gets_the_candidates(catalog: Path, words: tuple[str, ...]) -> None:
     """A name of several images is one error with all of them."""
     text = error_of(catalog, words, "tool")
-    assert "tool: names several images: r.example/tool:a, r.example/tool:b" in text
+    assert "tool: names several images: r.example/tool:a (" in text
+    assert ", r.example/tool:b (" in text
+    assert text.count(f"in {catalog.parent / 'store'})") == 2
 
 
 @pytest.mark.parametrize("words", NAMED, ids=" ".join)
