@@ -46,7 +46,7 @@ def scan(
         list[Path] | None,
         typer.Option(
             metavar="DIR",
-            help="Image layouts may use the blobs DIR/sha256/…; repeat it "
+            help="Image layouts may use the blobs DIR/sha256/HEX; repeat it "
             "(default: those found in PATH).",
         ),
     ] = None,

@@ -3,7 +3,7 @@
 It begins at images, containers, leases, and content and snapshots with the label
 ``containerd.io/gc.root``. Labels ``containerd.io/gc.ref.…`` of a record refer to more of them. A
 lease that has expired counts as one that holds, since only the collection knows the time.
-Source: containerd core/metadata/gc.go, docs/garbage-collection.md.
+Source: containerd core/metadata/gc.go, its page on garbage collection.
 """
 
 from dataclasses import dataclass, field
