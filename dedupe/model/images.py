@@ -293,6 +293,8 @@ class FoundSource:
     orphan_unpacked_bytes: int | None = None
     #: why references could not be read, so that orphans are unknown; None if all were read
     unseen_references: str | None = None
+    #: whether an image may be named by what could not be read
+    names_images: bool = True
     #: bytes that the file system allocates to all files and folders below the source's root;
     #: None for sources that are files
     allocated_bytes: int | None = None

@@ -61,6 +61,7 @@ TABLES: dict[str, dict[str, str]] = {
         "orphan_blob_bytes": "BIGINT",
         "orphan_unpacked_bytes": "BIGINT",
         "unseen_references": "VARCHAR",
+        "names_images": "BOOLEAN",
         "allocated_bytes": "BIGINT",
         "other_bytes": "BIGINT",
         "readable": "BOOLEAN",

@@ -82,6 +82,7 @@ def _found_source(
         orphan_blob_bytes=None if contents.blobs is None else orphan_blob_bytes,
         orphan_unpacked_bytes=unpacked.orphan_bytes if unpacked and not unseen else None,
         unseen_references=unseen,
+        names_images=contents.names_images,
         allocated_bytes=unpacked.allocated_bytes if unpacked else None,
         other_bytes=unpacked.other_bytes if unpacked else contents.other_bytes,
     )

@@ -136,6 +136,8 @@ class Contents:
     referenced: set[Digest] = field(default_factory=set)
     #: why some references could not be read, so that no blob or layer is known to be an orphan
     unseen_references: list[str] = field(default_factory=list)
+    #: whether an image may be named by what could not be read; False for caches and mere blobs
+    names_images: bool = True
     #: None if the source keeps no blobs
     blobs: list[StoredBlob] | None = None
     #: None if the source keeps no layers unpacked, or if they could not be measured

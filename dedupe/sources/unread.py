@@ -48,7 +48,7 @@ class _UnreadRoot:
 
     def read_contents(self) -> Contents:
         """No images: only the bytes of everything below the root; errors become problems."""
-        contents = Contents()
+        contents = Contents(names_images=False)
         error = SourceError(f"{self.title} is recognised, but its insides are not read", "not-read")
         contents.add_note(".", error.code, error.message)
         contents.hide_references(".", error)

@@ -75,6 +75,7 @@ def _source_row(scan: str, source: FoundSource) -> Row:
         "orphan_blob_bytes": source.orphan_blob_bytes,
         "orphan_unpacked_bytes": source.orphan_unpacked_bytes,
         "unseen_references": source.unseen_references,
+        "names_images": source.names_images,
         "allocated_bytes": source.allocated_bytes,
         "other_bytes": source.other_bytes,
         "readable": source.is_readable,

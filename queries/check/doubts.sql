@@ -6,14 +6,14 @@
 --           reason      VARCHAR  what could not be seen
 -- Source:   docs/measures.md, "Unknown orphans", "Rules that cannot judge", "Which scans answer"
 --
--- A document that could not be read may be that of an image, which no other query knows. A folder
--- of blobs that layouts share has no documents: only its unreferenced bytes are unknown.
+-- A document that could not be read may be that of an image, which no other query knows. Folders of
+-- blobs and caches of builders have no such documents: only their unreferenced bytes are unknown.
 SELECT
     source,
     FALSE AS is_on_disk,
     'references could not be read: ' || unseen_references AS reason
 FROM scan_sources
-WHERE unseen_references IS NOT NULL AND kind <> 'blobs'
+WHERE unseen_references IS NOT NULL AND coalesce(names_images, TRUE)
 UNION ALL
 SELECT
     source,

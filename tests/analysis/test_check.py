@@ -483,6 +483,19 @@ def test_an_image_that_was_not_seen_cannot_be_judged(tmp_path: Path) -> None:
     assert found["highest_growth_bytes"][0] is Verdict.PASSED
 
 
+def test_a_cache_that_is_not_read_names_no_image(tmp_path: Path) -> None:
+    """Only its unreferenced bytes are unknown, so the rules about images are judged."""
+    store, root = tmp_path / "in/store", tmp_path / "in/buildkit"
+    write_oci_layout(store, [TINY])
+    (root / "runc-overlayfs/snapshots/snapshots").mkdir(parents=True)
+    (root / "buildkitd.lock").touch()
+    scan_only(tmp_path / "c", tmp_path / "in")
+    session = Session(tmp_path / "c")
+    assert session.rows("totals")[0]["orphan_bytes"] is None
+    found = judged(tmp_path / "c", "lowest-efficiency=0.01", floor_bytes=0)
+    assert found["lowest_efficiency"][0] is Verdict.PASSED
+
+
 def test_no_rule_judges_what_a_later_scan_could_not_read(tmp_path: Path) -> None:
     """The rows of a stale source are old ones, and a place without anything has none."""
     store, catalog = tmp_path / "store", tmp_path / "c"

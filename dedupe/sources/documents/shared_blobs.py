@@ -61,7 +61,7 @@ class BlobFolder:
     def read_contents(self) -> Contents:
         """List its blobs; which of them are unreferenced is unknown."""
         blobs: list[StoredBlob] = []
-        contents = Contents(blobs=blobs, unseen_references=[_UNKNOWN_USERS])
+        contents = Contents(blobs=blobs, unseen_references=[_UNKNOWN_USERS], names_images=False)
         contents.add_note("blobs", "shared-blobs", _UNKNOWN_USERS)
         for algorithm in ALGORITHMS:
             try:
