@@ -12,6 +12,8 @@ import sys
 import tempfile
 from typing import IO, Any
 
+import duckdb  # noqa: F401  # loaded once, for all calls
+
 from dedupe.__main__ import main as run
 from dedupe.cli.app import app
 

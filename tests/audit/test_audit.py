@@ -269,7 +269,6 @@ def test_a_killed_audit_holds_no_lock(tmp_path: Path) -> None:
 _KILLED = """
 import os, pathlib, signal, sys
 known = pathlib.Path(sys.argv[1])
-done = set(known.read_text().splitlines())
 calls = {}
 def watch(event, args):
     if event == "open" and isinstance(args[0], (str, os.PathLike)) and args[2] & os.O_ACCMODE:
@@ -298,9 +297,21 @@ unlink = os.unlink
 for name in ("rename", "replace", "unlink", "rmdir", "fsync"):
     setattr(os, name, deadly(getattr(os, name)))
 sys.argv = ["dedupe", *sys.argv[2:]]
+import duckdb
 from dedupe.__main__ import main
-sys.addaudithook(watch)
-main()
+from dedupe.cli import app
+# a child per line is a call of its own, without the time for loading the program
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        done = set(known.read_text().splitlines())
+        sys.addaudithook(watch)
+        try:
+            main()
+        except SystemExit as end:
+            os._exit(end.code or 0)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -328,6 +339,10 @@ def test_an_audit_killed_at_any_moment_leaves_whole_data(
     code = -signal.SIGKILL
     moments = tmp_path / "moments"
     moments.touch()
+    words = [sys.executable, "-c", _KILLED, str(moments), "audit", "-q", "--config", str(config)]
+    program = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert program.stdin is not None
+    assert program.stdout is not None
     for turn in range(50):
         # a layer to read, a scan to forget, and rows that no scan needs
         images = [APP, image([file("f", b"3" * (turn + 1))], names=[f"new:{turn}"])]
@@ -335,8 +350,8 @@ def test_an_audit_killed_at_any_moment_leaves_whole_data(
         write_oci_layout(tmp_path / "store", [image([file("o", f"{turn}")], names=["old:1"])])
         scan_long_ago(catalog, tmp_path / "store", monkeypatch, days=40)
         write_oci_layout(tmp_path / "store", images)
-        words = [str(moments), "audit", "-q", "--config", str(config)]
-        code = subprocess.run([sys.executable, "-c", _KILLED, *words], check=False).returncode
+        print(file=program.stdin, flush=True)
+        code = int(program.stdout.readline())
         kept = scan_ids(catalog)
         for scan, summary in history(tmp_path).items():
             assert known.setdefault(scan, summary) == summary
@@ -349,6 +364,7 @@ def test_an_audit_killed_at_any_moment_leaves_whole_data(
             assert report.read_text().endswith("# EOF\n")
         if code != -signal.SIGKILL:
             break
+    program.communicate()
     assert code == 0, "written in place" if code == 3 else code
     reached = moments.read_text()
     for step in ("_write_whole", "commit", "forget", "_rmtree", "_remove_unneeded", "write_atomic"):
