@@ -357,7 +357,9 @@ def test_an_audit_killed_at_any_moment_leaves_whole_data(
             assert known.setdefault(scan, summary) == summary
             assert scan in kept
         assert set(known) <= set(kept)
-        assert Session(catalog, kept[-1]).rows("totals")
+        session = Session(catalog, kept[-1])
+        assert session.rows("totals")
+        session.close()
         for report in (tmp_path / "out").glob("*.json"):
             json.loads(report.read_text())
         for report in (tmp_path / "out").glob("*.prom"):
@@ -386,7 +388,9 @@ def _now():
 def assert_whole(catalog: Path, known: Mapping[str, dict]) -> None:
     """Check that every scan that is kept answers as it did when it was made."""
     for scan in scan_ids(catalog):
-        totals = Session(catalog, scan).rows("totals")[0]
+        session = Session(catalog, scan)
+        (totals,) = session.rows("totals")
+        session.close()
         assert totals["incomplete_images"] == 0
         assert scan not in known or known[scan]["totals"] == totals
 
