@@ -4,18 +4,23 @@ A line is a JSON object with the words of the call, settings of the environment,
 run in. Each gets a line with the exit code and what was printed.
 """
 
+import contextlib
+import io
 import json
 import os
 import sys
 import tempfile
 from typing import IO, Any
 
+import duckdb  # noqa: F401  # loaded once, for all calls
+
 from dedupe.__main__ import main as run
-from dedupe.cli.app import app  # noqa: F401  # loaded once, for all calls
+from dedupe.cli.app import app
 
 
 def main() -> None:
     """Answer all calls."""
+    _load_help()
     for line in sys.stdin:
         asked = json.loads(line)
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
@@ -25,6 +30,12 @@ def main() -> None:
             status = os.waitpid(process, 0)[1]
             text = _text(output) + _text(errors)
         print(json.dumps({"code": os.waitstatus_to_exitcode(status), "text": text}), flush=True)
+
+
+def _load_help() -> None:
+    """Load what writes help: it takes longer than the writing, and each call is a fork of this."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        app(["report", "--help"], standalone_mode=False)
 
 
 def _become_call(asked: dict[str, Any], output: IO[bytes], errors: IO[bytes]) -> None:

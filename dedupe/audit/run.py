@@ -20,7 +20,7 @@ from dedupe.analysis.check import CheckResult, check
 from dedupe.audit.notify import notify
 from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import AuditSettings
-from dedupe.errors import Exit, LockedError, StoreError, reason_of
+from dedupe.errors import Exit, LayerError, LockedError, SourceError, StoreError, reason_of
 from dedupe.host.locks import exclusive_lock
 from dedupe.host.places import absolute_place, place_text
 from dedupe.host.writing import write_atomically
@@ -90,7 +90,9 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
     if outcome.scan_id:
         session = Session(settings.catalog)
         checked = check(session, settings.check)
-        faults += write_reports(settings, session, checked)
+        # a report of an audit that read something says more than one of what is stale
+        if _exit_code(outcome, checked, []) not in (SourceError.exit_code, LayerError.exit_code):
+            faults += write_reports(settings, session, checked)
         trend = next(row for row in session.rows(queries.trend()) if row["scan"] == outcome.scan_id)
         summary |= {
             "totals": session.rows(queries.totals())[0],

@@ -12,7 +12,9 @@
 --
 -- The rules are macros (macros.sql), so that containers can be asked by the same ones. Left out are
 -- entries that can hide nothing: those at a path that no other entry has, unless their layer is
--- twice in an image; and, of scope below, those at a path below which no layer has an entry.
+-- twice in an image; and, of scope below, those at a path below which no layer has an entry. A hard
+-- link may dangle: then it hides a directory that lower layers only imply, and nothing takes its
+-- place.
 WITH parents AS (
     SELECT layer, parent_of(path) AS path
     FROM item
@@ -35,6 +37,8 @@ repeated_paths AS (
     SELECT path FROM item WHERE NOT is_mark(kind) GROUP BY path HAVING count(*) > 1
     UNION ALL
     SELECT path FROM item WHERE layer IN (SELECT layer FROM repeated_layers)
+    UNION ALL
+    SELECT path FROM item WHERE kind = 'hardlink' AND path IN (SELECT path FROM implied)
 ),
 
 covers AS (

@@ -271,6 +271,20 @@ def test_which_compares_the_targets_of_hard_links(tmp_path: Path) -> None:
     assert states(which(session, image, "void")) == [(1, "ro", "dangling", "hardlink", None)]
 
 
+@pytest.mark.parametrize("target", ["d", "nowhere", "list"])
+def test_a_dangling_link_hides_a_directory_that_lower_layers_imply(
+    tmp_path: Path, target: str
+) -> None:
+    """Unpackers that do not refuse the link have cleared its path: nothing is seen there."""
+    layers = [[file("d/a", b"1"), directory("list")], [hardlink("d", target)]]
+    session, image = scan_stack(tmp_path, layers)
+    assert list(listed(session, image)) == ["list"]
+    assert states(which(session, image, "d")) == [
+        (1, "ro", "dangling", "hardlink", None),
+        (0, "ro", "hidden", "directory", "replaced"),
+    ]
+
+
 def test_links_are_followed_as_in_a_container(tmp_path: Path) -> None:
     """Symlinks above the path are followed inside the image; the last only before a slash."""
     session, image = scan_stack(

@@ -21,7 +21,7 @@ from dedupe.errors import LockedError, UsageError
 from dedupe.host.locks import exclusive_lock, shared_lock
 from dedupe.host.writing import write_atomically
 from dedupe.store.catalog import LOCK
-from dedupe.store.retention import collect, expired, forget
+from dedupe.store.retention import collect, expired, forget, forget_sources
 from dedupe.store.session import Session
 from dedupe.store.views import scan_ids
 
@@ -155,7 +155,11 @@ def test_exit_code_says_failed_skipped_or_nothing_read(tmp_path: Path) -> None:
     blob = tmp_path / "store/blobs/sha256" / contents.layers[broken.image_id][0][7:]
     blob.write_bytes(blob.read_bytes()[:-9])
     assert run(config).returncode == 10
+    # a lower bound below the limit is unknown, so the rule cannot judge
     config.write_text(config.read_text().replace("8999", "1MB"))
+    assert run(config).returncode == 10
+    assert history(tmp_path)[max(history(tmp_path))]["check"]["verdict"] == "cannot judge"
+    config.write_text(config.read_text().replace("[check]", '[check]\nunknown = "pass"'))
     assert run(config).returncode == 1
     before = (tmp_path / "out/report.json").read_text()
     (tmp_path / "store").rename(tmp_path / "gone")
@@ -163,10 +167,11 @@ def test_exit_code_says_failed_skipped_or_nothing_read(tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "no-such-source" in done.stderr
     told = json.loads((tmp_path / "told.json").read_text())
-    assert (told["scan"], told["exit_code"]) == (None, 3)
+    # the scan is kept, because rules cannot judge while it is the last
+    assert (told["scan"], told["exit_code"]) == (max(history(tmp_path)), 3)
     # outputs of earlier audits are kept
     assert (tmp_path / "out/report.json").read_text() == before
-    assert len(history(tmp_path)) == 3
+    assert len(history(tmp_path)) == 5
 
 
 def test_an_audit_goes_on_if_a_report_cannot_be_written(tmp_path: Path) -> None:
@@ -258,31 +263,55 @@ def test_a_killed_audit_holds_no_lock(tmp_path: Path) -> None:
     assert (summary["layers_read"], summary["layers_reused"]) == (0, 2)
 
 
-#: a moment is a call that makes or deletes a file for good; a file that others read may not be
-#: opened for writing
+#: a moment is a call that makes or deletes a file for good: the first call of its kind, which is
+#: who calls it for what, or the second deletion; a file that others read may not be opened for
+#: writing
 _KILLED = """
-import os, signal, sys
-left = int(sys.argv[1])
+import os, pathlib, signal, sys
+known = pathlib.Path(sys.argv[1])
+calls = {}
 def watch(event, args):
     if event == "open" and isinstance(args[0], (str, os.PathLike)) and args[2] & os.O_ACCMODE:
         name = os.path.basename(os.fspath(args[0]))
-        if not (name.startswith(".tmp-") or name in ("lock", "null")):
+        if not (name.startswith(".tmp-") or name in ("lock", "null", "moments")):
             print("written in place:", name, file=sys.stderr)
             os._exit(3)
-sys.addaudithook(watch)
+def kind_of(call):
+    frame, callers = sys._getframe(2), []
+    while frame and len(callers) < 5:
+        callers.append(frame.f_code.co_name)
+        frame = frame.f_back
+    return " ".join((call.__name__, *callers))
 def deadly(call):
     def counted(*args, **kwargs):
-        global left
-        left -= 1
-        if left < 0:
+        kind = kind_of(call)
+        calls[kind] = calls.get(kind, 0) + 1
+        moment = f"{kind} {calls[kind]}"
+        if moment not in done and calls[kind] <= 1 + (call is unlink):
+            text = "".join(f"{each}\\n" for each in (*done, moment))
+            known.write_text(text)
             os.kill(os.getpid(), signal.SIGKILL)
         return call(*args, **kwargs)
     return counted
+unlink = os.unlink
 for name in ("rename", "replace", "unlink", "rmdir", "fsync"):
     setattr(os, name, deadly(getattr(os, name)))
 sys.argv = ["dedupe", *sys.argv[2:]]
+import duckdb
 from dedupe.__main__ import main
-main()
+from dedupe.cli import app
+# a child per line is a call of its own, without the time for loading the program
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        done = set(known.read_text().splitlines())
+        sys.addaudithook(watch)
+        try:
+            main()
+        except SystemExit as end:
+            os._exit(end.code or 0)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
@@ -303,19 +332,26 @@ def scan_long_ago(catalog: Path, store: Path, monkeypatch: pytest.MonkeyPatch, d
 def test_an_audit_killed_at_any_moment_leaves_whole_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed before any rename, removal or flush, it leaves whole scans, and the next one runs."""
+    """Killed before a rename, removal or flush of any kind, it leaves whole scans and can go on."""
     config = prepare(tmp_path, more='keep = "30d"')
-    catalog, images = tmp_path / "state/catalog", [APP]
+    catalog = tmp_path / "state/catalog"
     known: dict[str, dict] = {}
     code = -signal.SIGKILL
-    for moment in range(200):
+    moments = tmp_path / "moments"
+    moments.touch()
+    words = [sys.executable, "-c", _KILLED, str(moments), "audit", "-q", "--config", str(config)]
+    program = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert program.stdin is not None
+    assert program.stdout is not None
+    for turn in range(50):
         # a layer to read, a scan to forget, and rows that no scan needs
-        images.append(image([file("f", b"3" * (moment + 1))], names=[f"new:{moment}"]))
-        write_oci_layout(tmp_path / "old", [image([file("o", f"{moment}")], names=["old:1"])])
-        scan_long_ago(catalog, tmp_path / "old", monkeypatch, days=40)
+        images = [APP, image([file("f", b"3" * (turn + 1))], names=[f"new:{turn}"])]
+        # of the same source: the latest scan of another one would stay in the current view
+        write_oci_layout(tmp_path / "store", [image([file("o", f"{turn}")], names=["old:1"])])
+        scan_long_ago(catalog, tmp_path / "store", monkeypatch, days=40)
         write_oci_layout(tmp_path / "store", images)
-        words = [str(moment), "audit", "-q", "--config", str(config)]
-        code = subprocess.run([sys.executable, "-c", _KILLED, *words], check=False).returncode
+        print(file=program.stdin, flush=True)
+        code = int(program.stdout.readline())
         kept = scan_ids(catalog)
         for scan, summary in history(tmp_path).items():
             assert known.setdefault(scan, summary) == summary
@@ -328,8 +364,12 @@ def test_an_audit_killed_at_any_moment_leaves_whole_data(
             assert report.read_text().endswith("# EOF\n")
         if code != -signal.SIGKILL:
             break
+    program.communicate()
     assert code == 0, "written in place" if code == 3 else code
-    assert moment > 15
+    reached = moments.read_text()
+    for step in ("_write_whole", "commit", "forget", "_rmtree", "_remove_unneeded", "write_atomic"):
+        assert step in reached
+    assert len(reached.splitlines()) == turn
     assert expired(catalog, _now()) == scan_ids(catalog)
     assert_whole(catalog, known)
     fresh = scan_only(tmp_path / "fresh", tmp_path / "store")
@@ -358,7 +398,7 @@ def test_retention_keeps_the_rows_of_kept_scans(
     catalog, store = tmp_path / "state/catalog", tmp_path / "old"
     shared = [file("lib", b"L" * 500)]
     totals = {}
-    for days in (100, 80, 20):
+    for days in (100, 80, 25, 20):
         own = [file("own", f"{days}")]
         write_oci_layout(store, [image(shared, own, names=[f"a:{days}"])])
         scan = scan_long_ago(catalog, store, monkeypatch, days)
@@ -366,13 +406,19 @@ def test_retention_keeps_the_rows_of_kept_scans(
     config = prepare(tmp_path, more='keep = "30d"')
     assert run(config).returncode == 0
     kept = scan_ids(catalog)
-    assert kept[0] == list(totals)[2]
-    assert len(kept) == 2
-    # lib, the layer of the scan of 20 days ago, and two layers of the audit itself
-    assert finished_layers(catalog) == 4
+    assert kept[:2] == list(totals)[2:]
+    assert len(kept) == 3
+    # lib, two layers of the scans of 25 and 20 days ago, and two layers of the audit itself
+    assert finished_layers(catalog) == 5
     assert_whole(catalog, totals)
-    # the newest scan and the baseline are kept, whatever their age
-    config.write_text(config.read_text().replace("30d", "0h").replace("[audit]\n", "[audit]\n", 1))
+    # the latest scan of each source is kept, whatever its age: the current view needs it
+    config.write_text(config.read_text().replace("30d", "0h"))
+    assert run(config).returncode == 0
+    assert scan_ids(catalog)[0] == kept[1]
+    assert len(scan_ids(catalog)) == 2
+    assert kept[2] not in scan_ids(catalog)
+    # without that source, only the newest scan is needed
+    forget_sources(catalog, [str(store)])
     assert run(config).returncode == 0
     assert len(scan_ids(catalog)) == 1
 

@@ -9,6 +9,9 @@ from pathlib import Path
 import polars as pl
 from builders import Image, file, raw, tar_of, whiteout, write_oci_layout
 from helpers.commands import run
+from typer.testing import CliRunner
+
+from dedupe.cli.app import app
 
 IMAGE = Image(
     [tar_of([file("a", b"1" * 100), file("b", b"1" * 100)]), tar_of([whiteout("a")])],
@@ -43,10 +46,12 @@ def test_every_table_has_three_formats(tmp_path: Path) -> None:
     run(tmp_path / "catalog", "scan", "-q", str(tmp_path / "store"))
     for command in ("images", "layers", "shadowed", "duplicates", "tree"):
         for form in ("table", "json", "csv"):
-            done = run(tmp_path / "catalog", command, "--format", form)
-            assert (done.returncode, done.stderr) == (0, "")
+            words = [command, "--format", form, "--catalog", str(tmp_path / "catalog")]
+            done = CliRunner().invoke(app, words)
+            assert (done.exit_code, done.stderr) == (0, "")
             assert done.stdout.count("\n") >= 2
     done = run(tmp_path / "catalog", "tree")
+    assert (done.returncode, done.stderr) == (0, "")
     assert "localhost/app:1" in done.stdout
 
 

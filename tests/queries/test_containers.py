@@ -62,12 +62,14 @@ def test_random_containers_are_the_oracles(branch: tuple[tuple[Layer, ...], Laye
             FoundContainer("c" * 64, "box", image.image_id, "one", blob)  # type: ignore[arg-type]
         ]
         scan_sources([source], Catalog(place / "b"), Silence(), workers=1)
-        session = Session(place / "b")
+        session, bare = Session(place / "b"), Session(place / "a")
         (row,) = session.rows("containers")
         expected = oracle.container(below, upper)
         assert {name: row[name] for name in expected} == expected
         for query in ("images", "layers", "shadowed_files", "duplicates"):
-            assert session.rows(query) == Session(place / "a").rows(query)
+            assert session.rows(query) == bare.rows(query)
+        session.close()
+        bare.close()
 
 
 def test_what_overlay_keeps_elsewhere_is_noted_for_its_container(tmp_path: Path) -> None:

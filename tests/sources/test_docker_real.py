@@ -414,7 +414,8 @@ def test_a_live_store_is_read_without_disturbing_the_daemon(daemon: Daemon) -> N
         (app,) = [one for one in source.images if one.image_id == APP.image_id]
         assert all(layer.tree for layer in app.layers)
         gone = {each.code for each in source.problems if each.severity is Severity.ERROR}
-        assert gone <= {"blob-missing", "bad-document"}
+        # what a record names may be deleted between the reading of both
+        assert gone <= {"blob-missing", "bad-document", "layer-missing"}
 
 
 @pytest.mark.parametrize("daemon", ["overlay2"], indirect=True)
