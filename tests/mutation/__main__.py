@@ -115,7 +115,7 @@ class _Runner:
             self.survivors.append(mutant.key)
             print(f"survived: {mutant.key}", flush=True)
         done = sum(self.counts.values())
-        if done % 100 == 0:
+        if done % 20 == 0:
             print(f"{done} of {len(self._mutants)}: {dict(self.counts)}", flush=True)
 
     def _tests_of(self, file: str, reads: _Reads) -> list[str]:
