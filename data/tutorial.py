@@ -15,6 +15,8 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[1] / "docs" / "tutorial.md"
 _BLOCK = re.compile(r"^```\n\$ ([^\n]+)\n.*?^```$", re.M | re.S)
+#: what the page shows in place of the folder, which is another one on each machine
+_SHOWN_FOLDER = "/srv/estate"
 #: how far a scan is, which slow machines print
 _PROGRESS = re.compile(r"dedupe: \d+ of \d+ layers,")
 
@@ -45,7 +47,8 @@ def _answer(call: str, estate: Path, catalog: str) -> str:
             "PATH": folder + os.pathsep + os.environ["PATH"],
         },
     )
-    lines = (shown.stdout + shown.stderr).splitlines()
+    printed = (shown.stdout + shown.stderr).replace(str(estate.resolve()), _SHOWN_FOLDER)
+    lines = printed.splitlines()
     return "".join(f"{line.rstrip()}\n" for line in lines if not _PROGRESS.match(line))
 
 

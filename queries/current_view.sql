@@ -6,7 +6,7 @@
 --           scanned      DOUBLE   when that scan ended, seconds since 1970
 --           stale_scan   VARCHAR  the first later scan that was to read it and could not; null if
 --                                 there is none
---           stale_since  DOUBLE   when that scan ended, seconds since 1970
+--           stale_since  DOUBLE   when that scan ended, seconds since 1970; null as stale_scan
 -- Source:   docs/measures.md, "Which scans answer"
 WITH answering AS (
     SELECT span.source, span.scan, scans.finished AS scanned

@@ -335,7 +335,7 @@ class CurrentViewRow(TypedDict):
     scan: str
     scanned: float
     stale_scan: str | None
-    stale_since: float
+    stale_since: float | None
 
 
 def current_view(

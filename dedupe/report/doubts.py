@@ -157,6 +157,13 @@ def concerned(images: Sequence[str]) -> str:
     return f" (concerns {counted(len(images), 'image')}: {', '.join(images[:_IMAGES])}{more})"
 
 
+def place_of(source: str, subject: str, message: str) -> str:
+    """The source of a problem, and what in it has the problem, unless the message names that."""
+    if source == subject or subject.removeprefix("sha256:") in message:
+        return source
+    return f"{source}: {subject}"
+
+
 def nothing_to_fix(found: Overview) -> str:
     """The sentence of a report without findings."""
     where = " in what could be read" if found.is_partial else ""

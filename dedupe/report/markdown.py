@@ -17,7 +17,7 @@ from dedupe.model.measures import (
     SOURCES,
     TOTALS,
 )
-from dedupe.report.doubts import doubts, image_size, nothing_to_fix, total_size
+from dedupe.report.doubts import doubts, image_size, nothing_to_fix, place_of, total_size
 from dedupe.report.flags import flagged_entries
 from dedupe.report.text import code_span, markdown_table
 from dedupe.report.units import INCOMPLETE, counted, human, share, short_step
@@ -158,7 +158,7 @@ def _problems(rows: Sequence[queries.ProblemsRow]) -> str:
         (
             (
                 row["code"],
-                code_span(row["source"]),
+                code_span(place_of(row["source"], row["subject"], row["message"])),
                 code_span(row["message"]),
                 code_span(", ".join(row["images"])),
             )

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from dedupe.installed import locate_pages
 from dedupe.model.images import Severity
-from dedupe.model.outcome import ProblemRow, ScanOutcome
-from dedupe.report.doubts import concerned
+from dedupe.model.outcome import ScanOutcome
+from dedupe.report.doubts import concerned, place_of
 from dedupe.report.fixes import FIXES
 from dedupe.report.units import counted
 
@@ -17,9 +17,9 @@ def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
     fixes_shown: set[str] = set()
     for problem in outcome.problems[:_PROBLEMS_SHOWN]:
         images = concerned(problem.images)
+        place = place_of(problem.source, problem.subject, problem.message)
         yield (
-            f"dedupe: {problem.severity.value}: {_place(problem)}: {problem.message}{images} "
-            f"[{problem.code}]"
+            f"dedupe: {problem.severity.value}: {place}: {problem.message}{images} [{problem.code}]"
         )
         fix = FIXES.get(problem.code)
         if fix and problem.severity is Severity.ERROR and fix not in fixes_shown:
@@ -28,14 +28,6 @@ def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
     if len(outcome.problems) > _PROBLEMS_SHOWN:
         more = len(outcome.problems) - _PROBLEMS_SHOWN
         yield f"dedupe: {more} more; 'dedupe report -f json' lists all"
-
-
-def _place(problem: ProblemRow) -> str:
-    """The source, and what in it has the problem, unless the message names that."""
-    named = problem.subject.removeprefix("sha256:") in problem.message
-    if problem.source == problem.subject or named:
-        return problem.source
-    return f"{problem.source}: {problem.subject}"
 
 
 def summary(outcome: ScanOutcome) -> str:

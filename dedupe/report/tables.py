@@ -30,7 +30,7 @@ _NOT_SHOWN = frozenset(
     }
 )
 #: columns that most catalogs have nothing in: they are shown if any row has a value
-_IF_ANY = frozenset({"allocated_bytes", "other_bytes", "unseen_references", "stale_since"})
+_IF_ANY = frozenset({"allocated_bytes", "other_bytes", "unseen_references", "stale_since", "flags"})
 #: columns that tell images of one name apart
 _APART = ("image_id", "sources")
 #: characters of an image's ID, as docker and podman show it

@@ -11,6 +11,7 @@ from dedupe.report.doubts import (
     image_size,
     known_sum,
     nothing_to_fix,
+    place_of,
     total_size,
 )
 from dedupe.report.flags import flagged_entries
@@ -142,7 +143,8 @@ def _problems(rows: Sequence[queries.ProblemsRow]) -> list[str]:
         "",
         f"{counted(len(errors), 'problem')}: figures are incomplete",
         *(
-            f"  {row['source']}: {row['message']}{concerned(row['images'])} [{row['code']}]"
+            f"  {place_of(row['source'], row['subject'], row['message'])}: {row['message']}"
+            f"{concerned(row['images'])} [{row['code']}]"
             for row in errors[:_PROBLEMS]
         ),
         *([f"  and {more} more: dedupe report -f json"] if more > 0 else []),

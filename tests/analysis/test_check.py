@@ -182,14 +182,14 @@ def test_base_layers_do_not_count_for_images_on_them(catalog: Path) -> None:
 
 def test_hiding_files_of_a_base_has_a_rule_of_its_own(tmp_path: Path) -> None:
     """Bytes of a base that own layers hide count for neither, but for a rule of their own."""
-    base = image([file("lib", b"1" * 1000)], names=["base"])
-    app = image([file("lib", b"1" * 1000)], [file("lib", b"2" * 10)], names=["app"])
+    base = image([file("lib", b"1" * 1000)], names=["r/base:1"])
+    app = image([file("lib", b"1" * 1000)], [file("lib", b"2" * 10)], names=["r/app:1"])
     write_oci_layout(tmp_path / "store", [base, app])
     scan_only(tmp_path / "c", tmp_path / "store")
     rules = ("highest-shadowed-bytes=0", "highest-base-shadowed-bytes=999")
-    found = judged(tmp_path / "c", *rules, base=("base",))
+    found = judged(tmp_path / "c", *rules, base=("r/base:1",))
     assert found["highest_shadowed_bytes"] == (Verdict.PASSED, [])
-    assert found["highest_base_shadowed_bytes"] == (Verdict.FAILED, ["app"])
+    assert found["highest_base_shadowed_bytes"] == (Verdict.FAILED, ["r/app:1"])
 
 
 def test_ignored_paths_do_not_count(catalog: Path) -> None:
@@ -256,7 +256,7 @@ def test_text_shows_ten_breaches_and_json_all(tmp_path: Path) -> None:
 def test_growth_is_against_the_previous_or_a_named_scan(tmp_path: Path) -> None:
     """Growth compares with the last scan of the same source; without one it is skipped."""
     store, catalog = tmp_path / "store", tmp_path / "c"
-    images = [image([file("a", b"1" * 5000)], names=["a"])]
+    images = [image([file("a", b"1" * 5000)], names=["r/a:1"])]
     rules = ("highest-growth-bytes=7000", "highest-growth-percent=50")
     write_oci_layout(store, images, "none")
     first = scan_only(catalog, store).scan_id
@@ -264,7 +264,7 @@ def test_growth_is_against_the_previous_or_a_named_scan(tmp_path: Path) -> None:
         judged(catalog, *rules)[name.partition("=")[0].replace("-", "_")] for name in rules
     ):
         assert verdict is Verdict.SKIPPED
-    images.append(image([file("b", b"2" * 9000)], names=["b"]))
+    images.append(image([file("b", b"2" * 9000)], names=["r/b:1"]))
     write_oci_layout(store, images, "none")
     scan_only(catalog, store)
     write_oci_layout(tmp_path / "other", [TINY], "none")
@@ -276,7 +276,7 @@ def test_growth_is_against_the_previous_or_a_named_scan(tmp_path: Path) -> None:
     share = 100 * (stored[1] - stored[0]) / stored[0]
     assert grown["highest_growth_percent"].worst.value == pytest.approx(share)
     came = {each.title: each.rows for each in grown["highest_growth_bytes"].evidence}
-    assert [row["name"] for row in came["new images"]] == ["b"]
+    assert [row["name"] for row in came["new images"]] == ["r/b:1"]
     # a scan of another store is not a baseline for this one
     scan_only(catalog, tmp_path / "other")
     write_oci_layout(store, images, "none")

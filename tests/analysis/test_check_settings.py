@@ -123,12 +123,12 @@ def test_a_bad_file_of_dive_names_its_line(text: str, said: str, tmp_path: Path)
 def test_rules_of_dive_use_our_measures(tmp_path: Path) -> None:
     """A deleted directory fails, which dive passes; a rewritten file counts once, not twice."""
     folder = [file(f"app/{n}", bytes([n]) * MEGABYTE) for n in range(10)]
-    deleted = image([file("os", b"0" * MEGABYTE)], folder, [whiteout("app")], names=["deleted"])
+    deleted = image([file("os", b"0" * MEGABYTE)], folder, [whiteout("app")], names=["r/deleted:1"])
     rewritten = image(
         [file("os", b"0" * 9 * MEGABYTE)],
         [file("f", b"1" * 5 * MEGABYTE)],
         [file("f", b"1" * 5 * MEGABYTE, mode=0o755)],
-        names=["rewritten"],
+        names=["r/rewritten:1"],
     )
     write_oci_layout(tmp_path / "store", [deleted, rewritten])
     scan_only(tmp_path / "c", tmp_path / "store")
@@ -139,9 +139,9 @@ def test_rules_of_dive_use_our_measures(tmp_path: Path) -> None:
         each.rule.name: [breach.subject for breach in each.breaches] for each in found.outcomes
     }
     # dive has 100 % efficiency and 0 bytes for the first, 10 MB and 100 % for the second
-    assert broken["lowest_efficiency"] == ["deleted"]
-    assert broken["highest_shadowed_bytes"] == ["deleted"]
-    assert broken["highest_upper_shadowed_percent"] == ["deleted"]
+    assert broken["lowest_efficiency"] == ["r/deleted:1"]
+    assert broken["highest_shadowed_bytes"] == ["r/deleted:1"]
+    assert broken["highest_upper_shadowed_percent"] == ["r/deleted:1"]
 
 
 def test_the_page_names_every_rule() -> None:

@@ -203,7 +203,7 @@ def test_scans_differ_by_what_appeared_and_what_was_freed(tmp_path: Path) -> Non
         ("layer", "gone"),
     ]
     assert not session.rows(compare_scans(session, new, new).rows)
-    with pytest.raises(StoreError, match="no such scan"):
+    with pytest.raises(StoreError, match="no scan 1999"):
         compare_scans(session, old, "1999")
 
 

@@ -133,13 +133,13 @@ def test_an_image_with_names_in_two_groups_is_shared(tmp_path: Path) -> None:
 def test_an_image_is_grouped_under_its_longest_base(tmp_path: Path) -> None:
     """The base is the longest other image below it; an image without one is its own base."""
     low, middle, high = ([file(name, name * size)] for name, size in (("a", 1), ("b", 2), ("c", 4)))
-    debian, python = image(low, names=["debian"]), image(low, middle, names=["python"])
-    app = image(low, middle, high, names=["app"])
+    debian, python = image(low, names=["debian:1"]), image(low, middle, names=["python:1"])
+    app = image(low, middle, high, names=["app:1"])
     session = scan_images(tmp_path, [debian, python, app])
     rows = {row["name"]: row for row in usage(session, "base") if row["kind"] == "group"}
-    assert {name: row["images"] for name, row in rows.items()} == {"debian": 2, "python": 1}
+    assert {name: row["images"] for name, row in rows.items()} == {"debian:1": 2, "python:1": 1}
     # debian's layer is in all three, python's in python and in app, which is in another group
-    assert [rows[name]["exclusive_unpacked"] for name in ("debian", "python")] == [0, 4]
+    assert [rows[name]["exclusive_unpacked"] for name in ("debian:1", "python:1")] == [0, 4]
 
 
 @pytest.mark.parametrize(

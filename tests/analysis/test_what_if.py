@@ -179,7 +179,14 @@ def test_images_with_containers_are_not_freed(store: Path) -> None:
     session = Session(store / "catalog")
     ids = {row["names"][0]: row["image_id"] for row in session.rows("image_names")}
     path = folder / "containers.parquet"
-    row = {"scan": "s", "source": "x", "container_id": "c" * 64, "name": "web", "running": True}
+    (source,) = session.rows("sources")
+    row = {
+        "scan": folder.name,
+        "source": source["location"],
+        "container_id": "c" * 64,
+        "name": "web",
+        "running": True,
+    }
     row |= {"image_id": ids["r/other:1"], "image": "r/other:1"}
     schema = pl.read_parquet_schema(path)
     pl.DataFrame([row], schema=schema).write_parquet(path)
@@ -222,7 +229,7 @@ def test_the_printed_commands_free_the_stated_bytes(store: Path) -> None:
 def place(kind: str, **more: object) -> dict:
     """A row of the question which places hold an image."""
     row = {"source": "/a b", "kind": kind, "image_id": "sha256:ff", "names": ["r/x:1"]}
-    return row | {"digests": ["sha256:00"], "others": []} | more
+    return row | {"digests": ["sha256:00"], "store_id": None, "others": []} | more
 
 
 @pytest.mark.parametrize(

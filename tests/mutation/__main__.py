@@ -32,6 +32,8 @@ _HERE = Path(__file__).parent
 _FAST = "not slow and not tools and not estate and not external"
 _FOLDERS = ("queries", "analysis", "reorder")
 _UNCHANGED = "unchanged"
+#: tests of a file as the parser writes it
+_TRIED = 12
 #: file with the ID of the test that killed a mutant
 _KILLER = "killer"
 
@@ -75,6 +77,8 @@ class _Runner:
                     break
                 folder = Path(tempfile.mkdtemp(prefix="mutant-"))
                 tests = sorted(chosen[mutant.file], key=lambda test: -self._kills[test.nodeid])
+                if mutant.name == _UNCHANGED:
+                    tests = tests[:_TRIED]
                 running[_start(mutant, folder, tests)] = (mutant, folder, time.time())
             if not running:
                 return True
@@ -111,7 +115,7 @@ class _Runner:
             self.survivors.append(mutant.key)
             print(f"survived: {mutant.key}", flush=True)
         done = sum(self.counts.values())
-        if done % 100 == 0:
+        if done % 20 == 0:
             print(f"{done} of {len(self._mutants)}: {dict(self.counts)}", flush=True)
 
     def _tests_of(self, file: str, reads: _Reads) -> list[str]:

@@ -142,7 +142,9 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Session]
     for name, images in small.items():
         write_oci_layout(folder / "small" / name, images)
         scan_only(folder / name, folder / "small" / name)
-    catalogs = [folder / name for name in ("many", "sample", "unpacked", *small)]
+    (folder / "empty").mkdir()
+    scan_only(folder / "nothing", folder / "empty")
+    catalogs = [folder / name for name in ("many", "sample", "unpacked", "nothing", *small)]
     made = [Session(catalog, scan) for catalog in catalogs for scan in scan_ids(catalog)]
     yield made
     for session in made:
@@ -183,6 +185,7 @@ def choices_of(session: Session) -> dict[str, Sequence[Any]]:
         "proposed": [[0] * len(ids)],
         "recursive": [False, True],
         "repositories": [names],
+        "scan": scans,
         "second": [locations[-1:], locations],
         "similarity": [0.0],
         "twin_ids": [[row["twin_id"] for row in twins]],

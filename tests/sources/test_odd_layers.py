@@ -72,7 +72,7 @@ def test_an_encrypted_layer_is_not_read(tmp_path: Path) -> None:
     assert (codes(outcome), outcome.errors) == (["encrypted-layer"], 0)
     assert states(session) == [(0, "read"), (1, "encrypted")]
     (row,) = session.rows("images")
-    assert (row["complete"], row["content_bytes"]) == (False, 150)
+    assert (row["complete"], row["content_bytes"], row["read_bytes"]) == (False, None, 150)
 
 
 def test_a_foreign_layer_without_blob_is_a_note(tmp_path: Path) -> None:
@@ -107,7 +107,8 @@ def test_a_layer_without_blob_is_an_error(tmp_path: Path) -> None:
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "store")
     assert (codes(outcome), states(session)) == (["blob-missing"], [(0, "absent"), (1, "read")])
     (row,) = session.rows("images")
-    assert (row["layers"], row["complete"], row["content_bytes"]) == (2, False, 25)
+    assert (row["layers"], row["complete"], row["content_bytes"]) == (2, False, None)
+    assert row["read_bytes"] == 25
     chains = session.ask("SELECT chain_id FROM scan_image_layers ORDER BY position").dicts()
     assert [row["chain_id"] for row in chains] == IMAGE.chain_ids
 
