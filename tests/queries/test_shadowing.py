@@ -16,6 +16,7 @@ from builders import (
     hardlink,
     members_of_case,
     opaque,
+    symlink,
     tar_of,
     whiteout,
     write_bare_tar,
@@ -243,6 +244,24 @@ def test_a_copy_with_another_mode_shadows_the_lower_one(tmp_path: Path) -> None:
     assert (image["content_bytes"], image["live_bytes"], image["metadata_only"]) == (20, 10, 10)
     (row,) = Session(tmp_path / "catalog").rows("shadowed_files")
     assert row["changed_fields"] == ["mode"]
+
+
+def test_a_hard_link_shadows_as_the_file_that_it_is_a_name_of(tmp_path: Path) -> None:
+    """The file below is compared with the content that the link's target has."""
+    lower = [file("a", b"1" * 10), file("b", b"2" * 20), file("c", b"3" * 40)]
+    upper = [
+        file("target", b"1" * 10, mode=0o600),
+        hardlink("a", "target"),
+        hardlink("b", "target"),
+        symlink("to", "target"),
+        hardlink("c", "to"),
+    ]
+    _, hidden = one_image(tmp_path, lower, upper)
+    assert [(row[0], row[2]) for row in hidden] == [
+        ("a", "metadata_only"),
+        ("b", "modified"),
+        ("c", "replaced"),
+    ]
 
 
 def test_equal_contents_at_two_paths_are_both_live(tmp_path: Path) -> None:

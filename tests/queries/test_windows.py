@@ -10,6 +10,7 @@ from builders import (
     file,
     hardlink,
     opaque,
+    raw,
     tar_of,
     whiteout,
 )
@@ -124,3 +125,12 @@ def test_what_layers_above_a_foreign_base_hide_is_a_lower_bound(tmp_path: Path) 
     # what a layer that was not read is above may have a second name there
     (image,) = session_of(tmp_path / "b", BASE, UPPER, foreign=True).rows("images")
     assert (image["shadowed_bytes"], image["read_shadowed_bytes"]) == (None, 0)
+
+
+def test_ignored_members_of_windows_images_hide_nothing(tmp_path: Path) -> None:
+    """A member of a type that is not known has a path, but writes nothing there."""
+    unknown = raw(b"Files/app/kept.txt", flag=b"?")
+    assert shadowed(session_of(tmp_path, BASE, [unknown, *UPPER])) == [
+        ("Files/app/Big.dll", 500, "modified"),
+        ("Files/app/tool.exe", 200, "deleted"),
+    ]
