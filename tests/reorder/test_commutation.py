@@ -535,11 +535,11 @@ def test_a_layer_at_two_positions_conflicts_with_itself(tmp_path: Path) -> None:
 
 def test_only_conflicts_of_the_grade_are_counted(tmp_path: Path) -> None:
     """Mtimes of folders count only if nothing else keeps the layers in their order."""
-    lower = (directory("d", mtime=1), directory("e", mtime=1), file("x", b"1"))
+    lower = (directory("d", mtime=1), directory("e", mtime=1), file("x", b"1"), file("y"))
     mtimes = (directory("d", mtime=2), directory("e", mtime=2))
-    both = (*mtimes, file("x", b"2"))
+    both = (*mtimes, file("y", b"2"), file("x", b"2"))
     found = conflicts_of(tmp_path, [[lower, mtimes], [lower, both]])
     assert found[key(lower), key(mtimes)][0] == "identical"
     assert found[key(lower), key(mtimes)][-1] == 2
-    assert found[key(lower), key(both)][0] == "equivalent"
-    assert found[key(lower), key(both)][-1] == 1
+    # of several conflicts the smallest path is the evidence
+    assert found[key(lower), key(both)] == ("equivalent", "same path", "x", "x", 2)
