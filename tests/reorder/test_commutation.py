@@ -543,3 +543,12 @@ def test_only_conflicts_of_the_grade_are_counted(tmp_path: Path) -> None:
     assert found[key(lower), key(mtimes)][-1] == 2
     # of several conflicts the smallest path is the evidence
     assert found[key(lower), key(both)] == ("equivalent", "same path", "x", "x", 2)
+
+
+def test_a_layer_with_paths_through_its_own_link_keeps_its_place(tmp_path: Path) -> None:
+    """What is written through the link depends on the layers below it."""
+    linked = (directory("usr/lib"), symlink("lib", "usr/lib"), file("lib/x", b"1"))
+    other = (file("srv/y", b"2"),)
+    ((pair, found),) = conflicts_of(tmp_path, [[other, linked]]).items()
+    assert pair == (key(other), key(linked))
+    assert found[:2] == ("equivalent", "through a symlink")
