@@ -223,6 +223,7 @@ def _start(mutant: Mutant, folder: Path, tests: list[pytest.Function]) -> int:
         shutil.copytree(queries_folder(), queries)
         (queries / f"{mutant.file}.sql").write_text(mutant.sql)
         sql.queries_folder = lambda: queries  # type: ignore[assignment]  # the mutant's
+        sql.relations.cache_clear()
         for test in tests:
             if not _passes(test):
                 (folder / _KILLER).write_text(test.nodeid)
