@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlglot.errors import ParseError
 
 from dedupe.installed import queries_folder
 from dedupe.store import sql
@@ -258,12 +259,13 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="print the mutants only")
     options = parser.parse_args()
     texts = queries_below(queries_folder())
-    mutants = [
-        mutant
-        for file, text in texts.items()
-        if not options.files or file in options.files
-        for mutant in mutants_of(file, text)
-    ]
+    mutants: list[Mutant] = []
+    for file, text in texts.items():
+        if not options.files or file in options.files:
+            try:
+                mutants += mutants_of(file, text)
+            except ParseError as error:
+                print(f"cannot be parsed: {file}: {str(error).partition(chr(10))[0]}")
     if options.sample:
         mutants = random.Random(options.seed).sample(mutants, min(options.sample, len(mutants)))
     if options.list:
