@@ -368,7 +368,7 @@ CREATE MACRO utc_text(seconds) AS
 
 -- Whether a source is at a place that a scan was given, or below it.
 CREATE MACRO is_at_or_below(source, place) AS
-    source = place OR starts_with(source, rtrim(place, '/') || '/');
+    (source = place OR starts_with(source, rtrim(place, '/') || '/'));
 
 -- The rows that answered for each source at a scan, if it was in the view then: a source that is
 -- neither in the view now nor known to be gone was not asked about. The relation span is named by

@@ -8,4 +8,4 @@ _ALL = "DEDUPE_ALL_EXAMPLES" in os.environ
 
 def examples(number: int) -> int:
     """The number of examples for a test that draws so many when there is time."""
-    return number if _ALL else max(8, number // 3)
+    return number if _ALL else max(6, number // 5)
