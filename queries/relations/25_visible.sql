@@ -171,6 +171,23 @@ below_others AS (
     WHERE named.kind <> 'directory'
 ),
 
+-- Cover leaves out what hides nothing but such folders.
+hidden_folders AS (
+    SELECT DISTINCT folders.image_id, folders.path
+    FROM (
+        SELECT *, unnest(list_append(ancestors_of(path), path)) AS place FROM made_by_marks
+    ) AS folders
+    JOIN item ON item.path = folders.place
+    JOIN stack ON stack.image_id = folders.image_id AND stack.layer = item.layer
+    WHERE
+        stack.position > folders.position
+        AND item.taken_by IS NULL
+        AND CASE
+            WHEN item.path = folders.path THEN item.kind <> 'directory' AND rule_at(item.kind) <> ''
+            ELSE rule_below(item.kind) <> ''
+        END
+),
+
 unlisted AS (
     SELECT
         folders.image_id,
@@ -180,7 +197,10 @@ unlisted AS (
     FROM (
         SELECT * FROM implied
         UNION ALL
-        SELECT * FROM made_by_marks ANTI JOIN below_others USING (image_id, path)
+        SELECT *
+        FROM made_by_marks
+        ANTI JOIN below_others USING (image_id, path)
+        ANTI JOIN hidden_folders USING (image_id, path)
     ) AS folders
     ANTI JOIN named USING (image_id, path)
     GROUP BY folders.image_id, folders.path

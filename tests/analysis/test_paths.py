@@ -17,6 +17,7 @@ from builders import (
     directory,
     file,
     hardlink,
+    opaque,
     raw,
     symlink,
     tar_of,
@@ -419,3 +420,13 @@ def test_commands_find_the_image_by_a_short_name(tmp_path: Path) -> None:
         invoke("ls", "i", "nothing", *catalog)
     with pytest.raises(StoreError, match="there are: none"):
         invoke("which", "i", "d", "--container", "c", *catalog)
+
+
+def test_a_folder_that_a_mark_made_is_deleted_with_what_is_above_it(tmp_path: Path) -> None:
+    """A later whiteout, opaque mark or file of a folder hides the folders that marks made in it."""
+    upper = {"whiteout": [whiteout("a")], "file": [file("a", b"1")], "none": [file("b", b"1")]}
+    found = {
+        name: set(listed(*scan_stack(tmp_path / name, [[opaque("a/a")], layer])))
+        for name, layer in upper.items()
+    }
+    assert found == {"whiteout": set(), "file": {"a"}, "none": {"a", "a/a", "b"}}
