@@ -83,6 +83,8 @@ CREATE MACRO views_of(case_name) AS
             WHEN 'symlink-loop' THEN 'here: a folder in place of the symlink; all refuse the layer'
             WHEN 'link-below-itself'
                 THEN 'here: a name of its target; unpackers delete the target first and refuse'
+            WHEN 'link-metadata'
+                THEN 'here and umoci: metadata of the first name; docker and podman: of the last'
             WHEN 'root-not-directory' THEN 'here: ignored, as by overlay; copying refuse the layer'
             WHEN 'whiteout-with-marks-below'
                 THEN 'here: deleted; copying: depends on their order; overlay may refuse'

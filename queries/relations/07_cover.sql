@@ -12,9 +12,9 @@
 --
 -- The rules are macros (macros.sql), so that containers can be asked by the same ones. Left out are
 -- entries that can hide nothing: those at a path that no other entry has, unless their layer is
--- twice in an image; and, of scope below, those at a path below which no layer has an entry. A hard
--- link may dangle: then it hides a directory that lower layers only imply, and nothing takes its
--- place.
+-- twice in an image; and, of scope below, those at a path below which no layer has an entry or a
+-- mark. A hard link may dangle: then it hides a directory that lower layers only imply, and nothing
+-- takes its place.
 WITH parents AS (
     SELECT layer, parent_of(path) AS path
     FROM item
@@ -29,6 +29,13 @@ implied AS (
     SELECT layer, unnest(ancestors_of(path)) FROM parents
 ),
 
+-- All directories that entries imply or marks make.
+made AS (
+    SELECT path FROM implied
+    UNION
+    SELECT unnest(mark_folders_of(kind, path)) FROM item WHERE is_mark(kind)
+),
+
 repeated_layers AS (
     SELECT layer FROM stack GROUP BY image_id, layer HAVING count(*) > 1
 ),
@@ -38,7 +45,7 @@ repeated_paths AS (
     UNION ALL
     SELECT path FROM item WHERE layer IN (SELECT layer FROM repeated_layers)
     UNION ALL
-    SELECT path FROM item WHERE kind = 'hardlink' AND path IN (SELECT path FROM implied)
+    SELECT path FROM item WHERE kind = 'hardlink' AND path IN (SELECT path FROM made)
 ),
 
 covers AS (
@@ -55,7 +62,7 @@ covers AS (
     UNION ALL
     SELECT layer, path, 'below', rule_below(kind), FALSE
     FROM item
-    WHERE path IN (SELECT path FROM implied)
+    WHERE path IN (SELECT path FROM made)
 )
 
 SELECT layer, path, scope, rule, rule_rank(rule) AS rank, keeps_directories

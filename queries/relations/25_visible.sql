@@ -62,8 +62,15 @@ covered_paths AS (
     GROUP BY image_id, path
 ),
 
+-- A mark implies folders as an entry does, but they replace nothing.
+mark_folders AS (
+    SELECT layer, unnest(mark_folders_of(kind, path)) AS path FROM item WHERE is_mark(kind)
+),
+
 folders AS (
-    SELECT DISTINCT path AS folder FROM cover WHERE rule = 'implied'
+    SELECT path AS folder FROM cover WHERE rule = 'implied'
+    UNION
+    SELECT parent_of(path) FROM mark_folders WHERE path <> ''
 ),
 
 folder_ancestors AS (
@@ -137,11 +144,6 @@ implied AS (
     SELECT image_id, path, position FROM image_covers WHERE rule = 'implied' AND path <> ''
 ),
 
--- So does a mark, but it replaces nothing.
-mark_folders AS (
-    SELECT layer, unnest(mark_folders_of(kind, path)) AS path FROM item WHERE is_mark(kind)
-),
-
 deleted_folders AS (
     SELECT DISTINCT mark_folders.layer, mark_folders.path
     FROM mark_folders
@@ -171,23 +173,6 @@ below_others AS (
     WHERE named.kind <> 'directory'
 ),
 
--- Cover leaves out what hides nothing but such folders.
-hidden_folders AS (
-    SELECT DISTINCT folders.image_id, folders.path
-    FROM (
-        SELECT *, unnest(list_append(ancestors_of(path), path)) AS place FROM made_by_marks
-    ) AS folders
-    JOIN item ON item.path = folders.place
-    JOIN stack ON stack.image_id = folders.image_id AND stack.layer = item.layer
-    WHERE
-        stack.position > folders.position
-        AND item.taken_by IS NULL
-        AND CASE
-            WHEN item.path = folders.path THEN item.kind <> 'directory' AND rule_at(item.kind) <> ''
-            ELSE rule_below(item.kind) <> ''
-        END
-),
-
 unlisted AS (
     SELECT
         folders.image_id,
@@ -197,10 +182,7 @@ unlisted AS (
     FROM (
         SELECT * FROM implied
         UNION ALL
-        SELECT *
-        FROM made_by_marks
-        ANTI JOIN below_others USING (image_id, path)
-        ANTI JOIN hidden_folders USING (image_id, path)
+        SELECT * FROM made_by_marks ANTI JOIN below_others USING (image_id, path)
     ) AS folders
     ANTI JOIN named USING (image_id, path)
     GROUP BY folders.image_id, folders.path

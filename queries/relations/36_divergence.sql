@@ -36,7 +36,11 @@ whiteout_conflicts AS (
             other_entries.member > whiteouts.member
             AND (other_entries.path <> whiteouts.path OR other_entries.kind = 'directory')
         ) AS is_before_folder,
-        bool_or(other_entries.path = whiteouts.path) AS is_named
+        -- whether the folder itself comes before the entries in it
+        arg_min(
+            other_entries.path = whiteouts.path,
+            CASE WHEN other_entries.member > whiteouts.member THEN other_entries.member END
+        ) AS is_named
     FROM whiteouts
     JOIN other_entries
         ON other_entries.layer = whiteouts.layer AND other_entries.touched = whiteouts.path
@@ -61,6 +65,22 @@ replaced AS MATERIALIZED (
     FROM item_here AS item
     JOIN item AS later ON later.layer = item.layer AND later.member = item.taken_by
     WHERE item.taken_by IS NOT NULL
+),
+
+repeated_marks AS (
+    SELECT layer, path FROM marks GROUP BY layer, path, kind HAVING count(*) > 1
+),
+
+-- Hard links that come with other metadata than the file that they are another name of.
+unlike_links AS (
+    SELECT link.layer, link.end_member
+    FROM link
+    JOIN item_here AS name USING (layer, member)
+    JOIN item AS target ON target.layer = link.layer AND target.member = link.end_member
+    WHERE
+        (name.mode, name.uid, name.gid) <> (target.mode, target.uid, target.gid)
+        OR name.mtime_ns <> target.mtime_ns
+        OR name.xattrs <> coalesce(target.xattrs, '')
 ),
 
 later_targets AS (
@@ -166,10 +186,11 @@ wanted AS (
         node.chain_id,
         early_uses.*,
         node.chain_id IN (SELECT above.chain_id FROM above WHERE above.below_layer IS NULL)
-            AS is_above_unknown
+            AS is_above_unknown,
+        deleted_first.folder IS NOT NULL AS is_deleted
     FROM early_uses
     JOIN node USING (layer)
-    ANTI JOIN deleted_first USING (layer, folder)
+    LEFT JOIN deleted_first USING (layer, folder)
 ),
 
 -- What the layers below have at such a path, listed or implied.
@@ -185,7 +206,7 @@ places AS (
     FROM wanted
     JOIN above USING (chain_id)
     JOIN item ON item.layer = above.below_layer AND item.path = wanted.folder
-    WHERE NOT is_mark(item.kind) AND item.taken_by IS NULL
+    WHERE NOT wanted.is_deleted AND NOT is_mark(item.kind) AND item.taken_by IS NULL
     UNION ALL
     SELECT
         wanted.chain_id,
@@ -198,7 +219,7 @@ places AS (
     FROM wanted
     JOIN above USING (chain_id)
     JOIN cover ON cover.layer = above.below_layer AND cover.path = wanted.folder
-    WHERE cover.rule = 'implied'
+    WHERE NOT wanted.is_deleted AND cover.rule = 'implied'
 ),
 
 -- What layers between hide is not there. An implied directory hides a symlink for overlay only.
@@ -247,7 +268,8 @@ found AS (
         wanted.*,
         lower_entries.kind,
         lower_entries.is_unlike,
-        lower_folders.folder IS NULL AND NOT wanted.is_above_unknown AS is_nowhere
+        lower_folders.folder IS NULL AND (wanted.is_deleted OR NOT wanted.is_above_unknown)
+            AS is_nowhere
     FROM wanted
     LEFT JOIN lower_entries USING (chain_id, folder)
     LEFT JOIN lower_folders USING (chain_id, folder)
@@ -275,12 +297,20 @@ SELECT layer, path, 'whiteout-with-marks-below' FROM marks_in_deleted
 UNION
 SELECT layer, path, 'duplicate-path' FROM replaced WHERE path = later_path
 UNION
+SELECT layer, path, 'duplicate-path' FROM repeated_marks
+UNION
 SELECT layer, path, 'entry-below-file' FROM replaced WHERE starts_with(later_path, path || '/')
 UNION
 -- The unpackers of docker and podman set the times of directories at the end of the layer.
 SELECT layer, path, 'directory-replaced'
 FROM replaced
 WHERE kind = 'directory' AND starts_with(path, later_path || '/')
+UNION
+SELECT layer_name.layer, layer_name.path, 'link-metadata'
+FROM unlike_links
+JOIN layer_name
+    ON layer_name.layer = unlike_links.layer
+    AND layer_name.inode_member = unlike_links.end_member
 UNION
 SELECT layer, path, 'link-to-later' FROM later_targets
 UNION

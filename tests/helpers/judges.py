@@ -97,7 +97,11 @@ def tree_below(root: Path) -> dict[str, tuple]:
     for folder, folders, files in os.walk(os.fsencode(root)):
         for entry in (*folders, *files):
             path = os.path.join(folder, entry)
-            status = os.lstat(path)
+            try:
+                status = os.lstat(path)
+            except FileNotFoundError:
+                # overlayfs lists a whiteout in a folder that it does not merge; nothing is there
+                continue
             kind, size, link, content = "directory", 0, None, None
             if stat.S_ISLNK(status.st_mode):
                 kind, link = "symlink", path_text(os.readlink(path))

@@ -28,8 +28,7 @@ from builders import (
     whiteout,
     write_oci_layout,
 )
-from helpers.examples import examples
-from helpers.judges import JUDGES, Judge, need, tree_below
+from helpers.judges import EDGES, JUDGES, Judge, need, tree_below
 from helpers.scanning import scan_images
 from helpers.strategies import wild_stacks
 from here import PROJECT
@@ -104,6 +103,11 @@ CASES = {
         [[*LINKED, directory("q"), symlink("a/l", "../q"), file("r/l/x", b"1")]],
         "a@r q/ q/x=1 r/ r/f=3 r/l@../q",
         ("through-own-symlink: q/x", "through-own-symlink: r/l"),
+    ),
+    "a mark twice": Case(
+        [[directory("d"), file("d/x", b"1")], [opaque("d"), opaque("d"), file("d/y", b"2")]],
+        "d/ d/y=1",
+        ("duplicate-path: d",),
     ),
     "a loop of links": Case(
         [[symlink("a", "b"), symlink("b", "a"), file("b/x", b"1")]],
@@ -266,7 +270,7 @@ CASES = {
     "a whiteout in a folder that the layer deletes": Case(
         [[directory("n"), file("n/f", b"1")], [whiteout("n"), whiteout("n/g")]],
         "",
-        ("whiteout-with-marks-below: n",),
+        ("mark-in-nothing: n", "whiteout-with-marks-below: n"),
     ),
     "an entry in a folder that is only implied": Case(
         [TMP, [file("tmp/x", b"1")]],
@@ -552,7 +556,8 @@ def drawn(count: int) -> list[tuple[Layer, ...]]:
     ("judge", "count"), [("umoci", 60), ("podman overlay", 8), ("podman vfs", 4)]
 )
 def test_tools_show_random_stacks_as_we_do_or_they_are_flagged(judge: str, count: int) -> None:
-    """Stacks of everything that unpackers know; some of them are equal, so that it proves much."""
+    """Stacks of everything that unpackers know, and one that all of them show as we do."""
     need(judge)
+    ordinary = tuple(tuple(layer) for layer in EDGES)
     with tempfile.TemporaryDirectory() as folder:
-        assert judge_stacks(judge, drawn(examples(count)), Path(folder)) > 0
+        assert judge_stacks(judge, [ordinary, *drawn(count)], Path(folder)) > 0
