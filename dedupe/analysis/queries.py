@@ -1054,6 +1054,7 @@ class ReorderProposedImagesRow(TypedDict):
     platform: str | None
     created: str | None
     store_id: str | None
+    parent_id: str | None
     stored_bytes: int | None
 
 

@@ -15,6 +15,8 @@ ChainID = NewType("ChainID", str)
 ImageID = NewType("ImageID", str)
 #: key of a layer's rows: its diff ID, or ``unverified:…`` if the diff ID was not verified
 LayerKey = NewType("LayerKey", str)
+#: device and inode number of a file
+Inode = tuple[int, int]
 
 _DIGEST = re.compile(r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}|blake3:[0-9a-f]{64})\Z")
 

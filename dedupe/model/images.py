@@ -4,10 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from dedupe.model.identity import DiffID, Digest, ImageID
-
-#: device and inode number of a file
-Inode = tuple[int, int]
+from dedupe.model.disk import FoundPlace
+from dedupe.model.identity import DiffID, Digest, ImageID, Inode
 
 
 class SourceKind(StrEnum):
@@ -224,6 +222,10 @@ class FoundImage:
     config_checked: bool = True
     #: ID under which the store's own tools list it, if that may be another one; ``sha256:…``
     store_id: str | None = None
+    #: image that the store's own tools remove with this one if it has no name: docker's parent
+    parent_id: ImageID | None = None
+    #: blobs that are needed besides those of its layers: indexes, manifest, config
+    documents: frozenset[Digest] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +302,8 @@ class FoundSource:
     allocated_bytes: int | None = None
     #: of these, bytes of files other than blobs, layers and containers: logs, volumes, databases
     other_bytes: int | None = None
+    #: what is on disk below its location; empty for a source that is not on a disk
+    places: list[FoundPlace] = field(default_factory=list)
 
     @property
     def orphan_bytes(self) -> int | None:
@@ -313,3 +317,12 @@ class FoundSource:
         """Whether anything that it holds is known; if not, an error says why."""
         found = self.images or self.others or self.containers
         return bool(found) or all(each.severity is Severity.NOTE for each in self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFolder:
+    """What is in a folder that was named and is in no source."""
+
+    location: str
+    places: list[FoundPlace]
+    problems: list[Problem]

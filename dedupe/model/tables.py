@@ -76,6 +76,7 @@ TABLES: dict[str, dict[str, str]] = {
         "platform": "VARCHAR",
         "created": "VARCHAR",
         "store_id": "VARCHAR",
+        "parent_id": "VARCHAR",
         "stored_bytes": "BIGINT",
     },
     "image_layers": {
@@ -105,6 +106,29 @@ TABLES: dict[str, dict[str, str]] = {
         "layer": "VARCHAR",
         "allocated_bytes": "BIGINT",
     },
+    "disk": {
+        "scan": "VARCHAR",
+        "source": "VARCHAR",
+        "path": "VARCHAR",
+        "kind": "VARCHAR",
+        "owner": "VARCHAR",
+        "subject": "VARCHAR",
+        "form": "VARCHAR",
+        "scope": "VARCHAR",
+        "allocated_bytes": "BIGINT",
+        "file_bytes": "BIGINT",
+        "files": "BIGINT",
+        "changed": "DOUBLE",
+        "command": "VARCHAR[]",
+    },
+    "holds": {
+        "scan": "VARCHAR",
+        "source": "VARCHAR",
+        "path": "VARCHAR",
+        "kind": "VARCHAR",
+        "name": "VARCHAR",
+        "release": "VARCHAR[]",
+    },
     "problems": {
         "scan": "VARCHAR",
         "source": "VARCHAR",
@@ -118,4 +142,9 @@ TABLES: dict[str, dict[str, str]] = {
 }
 
 #: tables of which each scan writes a file; the others have files per layer
-SCAN_TABLES = ("scans", "sources", "images", "image_layers", "containers", "problems")
+SCAN_TABLES = (
+    *("scans", "sources", "images", "image_layers", "containers", "disk", "holds", "problems"),
+)
+
+#: tables that scans of earlier programs have no file of
+LATER_TABLES = ("disk", "holds")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dedupe.model.entries import EntryColumns, LayerFacts, Verified
-from dedupe.model.images import FoundImage, FoundSource, LayerState, Problem
+from dedupe.model.images import FoundFolder, FoundImage, FoundSource, LayerState, Problem
 from dedupe.model.outcome import ProblemRow
 
 
@@ -59,6 +59,8 @@ class ScanResult:
     """Everything that a scan found out, to be kept as a whole or not at all."""
 
     sources: tuple[FoundSource, ...]
+    #: what is in the places and in no source
+    folders: tuple[FoundFolder, ...]
     images: tuple[ScannedImage, ...]
     containers: tuple[ScannedContainer, ...]
     problems: tuple[ProblemRow, ...]

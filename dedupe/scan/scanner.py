@@ -11,6 +11,7 @@ from dedupe.model.identity import chain_ids
 from dedupe.model.images import (
     UNREAD_KINDS,
     FoundContainer,
+    FoundFolder,
     FoundImage,
     FoundLayer,
     FoundSource,
@@ -49,7 +50,7 @@ from dedupe.scan.problems import merged, with_reasons
 
 
 def scan_sources(
-    found: Iterable[FoundSource | Problem],
+    found: Iterable[FoundSource | FoundFolder | Problem],
     sink: Sink,
     progress: Progress,
     *,
@@ -67,7 +68,7 @@ def scan_sources(
     started = time.time()
     # first, because a catalog that is damaged would lose all that was read
     known = sink.known_sources() if places else []
-    sources, problems = _separated(found)
+    sources, folders, problems = _separated(found)
     state = ScanState()
     layers = claims_to_read(sources, sink, state, verify=verify, rehash=rehash)
     reader = _LayerReader(sink, progress, state, problems)
@@ -87,6 +88,7 @@ def scan_sources(
     ]
     result = ScanResult(
         sources=tuple(sources),
+        folders=tuple(folders),
         images=tuple(images),
         containers=tuple(containers),
         problems=tuple(problems),
@@ -121,18 +123,22 @@ def _has_error(source: FoundSource) -> bool:
 
 
 def _separated(
-    found: Iterable[FoundSource | Problem],
-) -> tuple[list[FoundSource], list[ProblemRow]]:
-    """Sources, and the problems of all of them and of paths that are not sources."""
+    found: Iterable[FoundSource | FoundFolder | Problem],
+) -> tuple[list[FoundSource], list[FoundFolder], list[ProblemRow]]:
+    """Sources, what is beside them, and the problems of both and of paths that are not sources."""
     sources: list[FoundSource] = []
+    folders: list[FoundFolder] = []
     problems: list[ProblemRow] = []
     for item in found:
         if isinstance(item, Problem):
             problems.append(problem_row(item.subject, item))
         else:
-            sources.append(item)
+            if isinstance(item, FoundFolder):
+                folders.append(item)
+            else:
+                sources.append(item)
             problems += [problem_row(item.location, problem) for problem in item.problems]
-    return sources, problems
+    return sources, folders, problems
 
 
 class _LayerReader:

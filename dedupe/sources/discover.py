@@ -15,17 +15,20 @@ from dedupe.errors import SourceError, reason_of
 from dedupe.host.links import NamedRoots
 from dedupe.host.objects import ObjectListing, is_address, public_address
 from dedupe.host.places import absolute_place, place_text
+from dedupe.host.store_root import StoreRoot
 from dedupe.host.trees import list_statuses
+from dedupe.model.identity import Inode
 from dedupe.model.images import (
     UNREAD_KINDS,
+    FoundFolder,
     FoundImage,
     FoundSource,
-    Inode,
     Platform,
     Problem,
 )
-from dedupe.model.paths import printable
+from dedupe.model.paths import path_bytes, printable
 from dedupe.sources.digest_names import ALGORITHMS, is_blob_file, store_of_blobs
+from dedupe.sources.disk_places import facts_of_file, measure_claims, place_of_file
 from dedupe.sources.documents.layer_tar import LayerTar
 from dedupe.sources.documents.layout import OciLayout
 from dedupe.sources.documents.shared_blobs import BlobFolder, BlobPool, LooseBlobs
@@ -33,7 +36,7 @@ from dedupe.sources.found import found_sources
 from dedupe.sources.holders.archive import open_archive
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder, store_folders
-from dedupe.sources.interface import Candidate, Contents, Descent, Holder, Source
+from dedupe.sources.interface import Candidate, Contents, Descent, DiskClaims, Holder, Source
 from dedupe.sources.source_types import LOOKED_FOR, SOURCE_TYPES
 
 #: what a search finds: layouts and folders of blobs are read at its end
@@ -63,7 +66,7 @@ def discover(
     selection: Selection,
     also: Sequence[Path] = (),
     blobs: Sequence[Path] = (),
-) -> Iterator[FoundSource | Problem]:
+) -> Iterator[FoundSource | FoundFolder | Problem]:
     """Find all sources at or below these places, each once, and what could not be read.
 
     Places are paths, or addresses of object stores such as ``s3://bucket/prefix``. A path's sources
@@ -205,7 +208,7 @@ class _SourceSearch:
                 )
             )
 
-    def results(self, selection: Selection) -> Iterator[FoundSource | Problem]:
+    def results(self, selection: Selection) -> Iterator[FoundSource | FoundFolder | Problem]:
         """Everything that was found; a layout may use any folder of blobs, so these come last."""
         layouts = {
             number: (item, item.read_contents())
@@ -239,7 +242,29 @@ class _SourceSearch:
             # a folder with a part of a store is not without anything
             if not any(folder.is_relative_to(place.path) for folder in moved):
                 read += self._nothing_found(place)
-        yield from found_sources(read, selection.wants)
+        rest = self._measure([item for item in read if not isinstance(item, Problem)], moved)
+        yield from found_sources(read, rest, selection.wants)
+
+    def _measure(
+        self, read: Sequence[tuple[Source, Contents]], moved: Sequence[Path]
+    ) -> dict[str, Contents]:
+        """Measure what belongs to sources, and return what else is in the places."""
+        roots = [*moved, *(_path_of(source) for source, _ in read)]
+        for source, contents in read:
+            if contents.claims is not None:
+                measure_claims(contents.claims, contents, roots)
+            elif contents.file_bytes is not None:
+                with contextlib.suppress(OSError):
+                    file = _path_of(source)
+                    contents.places = [place_of_file(file, facts_of_file(contents))]
+        rest = {}
+        for place in self._places:
+            if any(place.path.is_relative_to(root) for root in roots):
+                continue
+            found = rest[place_text(place.path)] = Contents()
+            measure_claims(DiskClaims(StoreRoot(place.path)), found, roots)
+            roots.append(place.path)
+        return rest
 
     def _nothing_found(self, place: "_Place") -> list[Problem]:
         """The error of a place with nothing to read, unless another problem explains it."""
@@ -362,6 +387,11 @@ def name_below(location: str, place: str) -> str:
     for suffix in _ARCHIVE_SUFFIXES:
         name = name.removesuffix(suffix) or name
     return name
+
+
+def _path_of(source: Source) -> Path:
+    """The path of a source; that of an object store leads to nothing."""
+    return Path(os.fsdecode(path_bytes(source.location)))
 
 
 def _is_read(item: _Item) -> TypeGuard[tuple[Source, Contents]]:

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from dedupe.host.links import Place
 from dedupe.host.mounts import mounts_below
 from dedupe.host.store_root import StoreRoot
 from dedupe.host.trees import MAX_DEPTH, open_entry, open_folder
+from dedupe.model.disk import FoundPlace, PlaceFacts
+from dedupe.model.identity import Inode
 from dedupe.model.images import FoundLayer, TreeRef
 from dedupe.model.paths import path_text
 from dedupe.sources.interface import Contents
@@ -42,17 +44,44 @@ class PartBytes:
 
 
 @dataclass(slots=True)
-class DiskUsage:
-    """Bytes of a store by part."""
+class PlaceBytes(PartBytes):
+    """Bytes of one file or folder that was given a part, without those in it that were too."""
 
-    #: parts that were not found are absent
-    parts: dict[str, PartBytes] = field(default_factory=dict)
+    part: str = OTHER
+    #: number of its regular files
+    files: int = 0
+    #: latest modification of an entry, seconds since 1970
+    changed: float | None = None
+    #: files with names that the walk has not seen: inode -> disk usage, size
+    links: dict[Inode, tuple[int, int]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class DiskUsage:
+    """Bytes of a store by place and by part."""
+
+    #: path below the walk's root -> bytes; places that were not found are absent
+    places: dict[str, PlaceBytes] = field(default_factory=dict)
     #: folders that could not be read: path of the first, its error, and how many there are
     unread: tuple[str, str, int] | None = None
     #: mounts that were left out: path, and type of the file system
     foreign: dict[str, str] = field(default_factory=dict)
     #: errors of own folders that are links out of what the user named: path, error
     refused: dict[str, SourceError] = field(default_factory=dict)
+
+    #: bytes by part, once the walk has ended
+    _parts: dict[str, PartBytes] | None = None
+
+    @property
+    def parts(self) -> dict[str, PartBytes]:
+        """Bytes of each part that was found."""
+        if self._parts is None:
+            self._parts = {}
+            for place in self.places.values():
+                part = self._parts.setdefault(place.part, PartBytes())
+                part.allocated_bytes += place.allocated_bytes
+                part.file_bytes += place.file_bytes
+        return self._parts
 
     def of(self, part: str) -> PartBytes:
         """Bytes of this part; zero if it was not found."""
@@ -61,7 +90,28 @@ class DiskUsage:
     @property
     def allocated_bytes(self) -> int:
         """Disk usage of everything below the root."""
-        return sum(part.allocated_bytes for part in self.parts.values())
+        return sum(place.allocated_bytes for place in self.places.values())
+
+    def found_places(
+        self, facts_of: Callable[[str, str], PlaceFacts], below: Sequence[str] = ()
+    ) -> list[FoundPlace]:
+        """The places, with what the source knows of each.
+
+        ``facts_of`` takes the path and the part of a place. ``below`` are the folders from the
+        source's location to the walk's root.
+        """
+        return [
+            FoundPlace(
+                path_text(os.fsencode("/".join((*below, *([path] if path else []))))),
+                facts_of(path, place.part),
+                place.allocated_bytes,
+                place.file_bytes,
+                place.files,
+                place.changed,
+                tuple((inode, *sizes) for inode, sizes in place.links.items()),
+            )
+            for path, place in self.places.items()
+        ]
 
     def report(self, contents: Contents) -> None:
         """Add problems of folders that could not be read, and a note if mounts were left out."""
@@ -98,10 +148,10 @@ def measure_parts(
 ) -> DiskUsage:
     """Walk a store and add up the bytes of its parts.
 
-    ``parts`` maps folders, by path with slashes, to the name of their part. A folder that is not in
-    it belongs to the part of the folder above. None leaves a folder out. Paths are those below the
-    folder ``below`` of ``root``, which is where the walk begins. ``own`` has paths of folders that
-    may be links or mounts; so may all folders above them and above those in ``parts``.
+    ``parts`` maps folders and files, by path with slashes, to the name of their part. What is not
+    in it belongs to the part of the folder above. None leaves a folder or file out. Paths are those
+    below the folder ``below`` of ``root``, which is where the walk begins. ``own`` has paths of
+    folders that may be links or mounts; so may all folders above them and above those in ``parts``.
     Raises SourceError ``blob-missing``, ``permission-denied`` or ``not-a-folder`` if the folder
     cannot be opened.
     """
@@ -160,7 +210,7 @@ class _OpenFolder:
     descriptor: int
     #: path below the root of the walk
     path: str
-    part: str
+    place: PlaceBytes
     #: absolute path without links, as the table of mounts has it
     real: bytes
     device: int
@@ -183,13 +233,14 @@ class _UsageWalk:
         self._parts = parts
         self._moved = moved
         self._own = own
-        self._inodes: set[tuple[int, int]] = set()
+        #: files with several names that were counted: names that were not seen yet, and place
+        self._inodes: dict[Inode, tuple[int, PlaceBytes]] = {}
         #: folders that were entered, if a link may lead to one that is walked anyway
         self._folders: set[tuple[int, int]] = set()
         self._extents: dict[int, RangeSet] = {}
         self._mounts: dict[bytes, str] = {}
         self._open: list[_OpenFolder] = []
-        self._begin("", OTHER, place)
+        self._begin("", PlaceBytes(part=OTHER), place)
 
     def close(self) -> None:
         for folder in self._open:
@@ -212,13 +263,23 @@ class _UsageWalk:
             if stat.S_ISDIR(status.st_mode):
                 self._enter_folder(folder, entry.name, below, status)
                 continue
-            self._add_file(folder, entry.name, status)
+            found = self._place_of(below, folder.place)
+            if found is None:
+                continue
+            # the link in place of a folder that is elsewhere is not a part of that folder
+            holder = folder.place if below in self._moved else found
+            self._add_file(folder, holder, entry.name, status)
             if below in self._moved:
-                part = self._parts.get(below, folder.part)
-                if part is not None:
-                    self._begin(below, part, self._moved[below])
+                self._begin(below, found, self._moved[below])
 
-    def _begin(self, path: str, part: str, place: Place) -> None:
+    def _place_of(self, path: str, above: PlaceBytes) -> PlaceBytes | None:
+        """The place that a path belongs to; None if it is left out."""
+        if path not in self._parts:
+            return above
+        part = self._parts[path]
+        return None if part is None else self.usage.places.get(path) or PlaceBytes(part=part)
+
+    def _begin(self, path: str, found: PlaceBytes, place: Place) -> None:
         """Enter a folder at a place of its own: the root, or one that a link leads to."""
         real = os.fsencode(os.path.realpath(place.root.joinpath(*place.parts)))
         try:
@@ -229,10 +290,10 @@ class _UsageWalk:
             self._add_unread(path, OSError(errno.ENOTDIR, "not a folder any more"))
             return
         self._mounts |= mounts_below(real)
-        self._push(descriptor, path, part, real, self._extents_of(descriptor, real))
+        self._push(descriptor, path, found, real, self._extents_of(descriptor, real))
 
     def _push(
-        self, descriptor: int, path: str, part: str, real: bytes, extents: RangeSet | None
+        self, descriptor: int, path: str, place: PlaceBytes, real: bytes, extents: RangeSet | None
     ) -> None:
         status = os.fstat(descriptor)
         if self._moved:
@@ -241,10 +302,10 @@ class _UsageWalk:
                 os.close(descriptor)
                 return
             self._folders.add(inode)
-        self._add(part, status)
+        self._add(place, path, status)
         entries = self._entries(descriptor, path)
         self._open.append(
-            _OpenFolder(descriptor, path, part, real, status.st_dev, entries, extents)
+            _OpenFolder(descriptor, path, place, real, status.st_dev, entries, extents)
         )
 
     def _extents_of(self, descriptor: int, real: bytes) -> RangeSet | None:
@@ -255,8 +316,8 @@ class _UsageWalk:
     def _enter_folder(
         self, above: _OpenFolder, name: str, path: str, status: os.stat_result
     ) -> None:
-        part = self._parts.get(path, above.part)
-        if part is None:
+        place = self._place_of(path, above.place)
+        if place is None:
             return
         real = above.real.rstrip(b"/") + b"/" + os.fsencode(name)
         elsewhere = status.st_dev != above.device and status.st_ino != _SUBVOLUME
@@ -265,19 +326,19 @@ class _UsageWalk:
             self.usage.foreign[path_text(os.fsencode(path))] = kind
             return
         if len(self._open) >= MAX_DEPTH:
-            self._add(part, status)
+            self._add(place, path, status)
             self._add_unread(path, OSError(errno.ENAMETOOLONG, f"nested deeper than {MAX_DEPTH}"))
             return
         try:
             deeper = open_entry(above.descriptor, name)
         except OSError as error:
-            self._add(part, status)
+            self._add(place, path, status)
             self._add_unread(path, error)
             return
         extents = above.extents
         if status.st_dev != above.device and status.st_ino != _SUBVOLUME:
             extents = self._extents_of(deeper, real)
-        self._push(deeper, path, part, real, extents)
+        self._push(deeper, path, place, real, extents)
 
     def _entries(self, folder: int, path: str) -> "Iterator[os.DirEntry[str]]":
         try:
@@ -287,19 +348,33 @@ class _UsageWalk:
             self._add_unread(path, error)
             return iter(())
 
-    def _add_file(self, folder: _OpenFolder, name: str, status: os.stat_result) -> None:
-        if status.st_nlink > 1:
-            inode = (status.st_dev, status.st_ino)
-            if inode in self._inodes:
-                return
-            self._inodes.add(inode)
-        totals = self._add(folder.part, status)
+    def _add_file(
+        self, folder: _OpenFolder, place: PlaceBytes, name: str, status: os.stat_result
+    ) -> None:
+        if status.st_nlink > 1 and self._is_counted(place, status):
+            return
+        self._add(place, f"{folder.path}/{name}" if folder.path else name, status)
         if stat.S_ISREG(status.st_mode):
-            totals.file_bytes += status.st_size
+            place.files += 1
+            place.file_bytes += status.st_size
             if folder.extents is not None and status.st_blocks:
-                totals.allocated_bytes -= self._counted_before(
+                place.allocated_bytes -= self._counted_before(
                     folder.descriptor, name, folder.extents
                 )
+
+    def _is_counted(self, place: PlaceBytes, status: os.stat_result) -> bool:
+        """Whether a file with several names was counted under another one; from now on it is."""
+        inode = (status.st_dev, status.st_ino)
+        if inode not in self._inodes:
+            self._inodes[inode] = (status.st_nlink - 1, place)
+            size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+            place.links[inode] = (status.st_blocks * 512, size)
+            return False
+        unseen, first = self._inodes[inode]
+        self._inodes[inode] = (unseen - 1, first)
+        if unseen == 1:
+            first.links.pop(inode, None)
+        return True
 
     def _counted_before(self, folder: int, name: str, shared: RangeSet) -> int:
         """Return how many bytes of this file were counted as extents of another."""
@@ -314,10 +389,12 @@ class _UsageWalk:
         finally:
             os.close(descriptor)
 
-    def _add(self, part: str, status: os.stat_result) -> PartBytes:
-        totals = self.usage.parts.setdefault(part, PartBytes())
-        totals.allocated_bytes += status.st_blocks * 512
-        return totals
+    def _add(self, place: PlaceBytes, path: str, status: os.stat_result) -> None:
+        if place.changed is None:
+            # its first entry: the folder or file itself
+            self.usage.places[path if path in self._parts else ""] = place
+        place.allocated_bytes += status.st_blocks * 512
+        place.changed = max(place.changed or 0, status.st_mtime)
 
     def _add_unread(self, path: str, error: OSError) -> None:
         if error.errno == errno.ENOENT:

@@ -5,18 +5,31 @@ through links. Such a file is stored once, so the first source that has it count
 unreferenced only if no source refers to it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dedupe.model.identity import Digest, ImageID
-from dedupe.model.images import FoundImage, FoundOther, FoundSource, Inode, Problem, StoredBlob
+from dedupe.model.disk import FoundPlace
+from dedupe.model.identity import Digest, ImageID, Inode
+from dedupe.model.images import (
+    FoundFolder,
+    FoundImage,
+    FoundOther,
+    FoundSource,
+    Problem,
+    StoredBlob,
+)
 from dedupe.sources.interface import Contents, Source
 
 
 def found_sources(
-    read: Sequence[Problem | tuple[Source, Contents]], wants: Callable[[FoundImage], bool]
-) -> Iterator[FoundSource | Problem]:
-    """The sources with their figures, and the problems, in the order in which they were found."""
+    read: Sequence[Problem | tuple[Source, Contents]],
+    rest: Mapping[str, Contents],
+    wants: Callable[[FoundImage], bool],
+) -> Iterator[FoundSource | FoundFolder | Problem]:
+    """The sources with their figures, and the problems, in the order in which they were found.
+
+    ``rest`` has what is in the folders that were named, and in no source.
+    """
     files = _Files()
     for item in read:
         if not isinstance(item, Problem):
@@ -26,6 +39,9 @@ def found_sources(
             yield item
         elif not item[1].unused:
             yield _found_source(*item, files, wants)
+    for location, contents in rest.items():
+        places = files.unplaced(contents.places)
+        yield FoundFolder(location, places, contents.all_problems())
 
 
 @dataclass(slots=True)
@@ -36,6 +52,8 @@ class _Files:
     needed: set[Inode] = field(default_factory=set)
     #: files that a source has counted
     counted: set[Inode] = field(default_factory=set)
+    #: files with names in several sources whose disk usage a source has counted
+    placed: set[Inode] = field(default_factory=set)
 
     def add_references(self, contents: Contents) -> None:
         """Keep the files that a source refers to; all of its files if references are unseen."""
@@ -57,6 +75,24 @@ class _Files:
                 found.append(blob)
         return found
 
+    def unplaced(self, places: Sequence[FoundPlace]) -> list[FoundPlace]:
+        """The places without the files that a source before has counted."""
+        found = []
+        for place in places:
+            known = [link for link in place.links if link[0] in self.placed]
+            self.placed.update(inode for inode, _, _ in place.links)
+            found.append(
+                replace(
+                    place,
+                    allocated_bytes=place.allocated_bytes - sum(link[1] for link in known),
+                    file_bytes=place.file_bytes - sum(link[2] for link in known),
+                    files=place.files - len(known),
+                )
+                if known
+                else place
+            )
+        return found
+
 
 def _found_source(
     source: Source, contents: Contents, files: _Files, wants: Callable[[FoundImage], bool]
@@ -70,6 +106,8 @@ def _found_source(
     orphan_blob_bytes = None if unseen else _orphan_bytes(own, contents.referenced, files.needed)
     blob_bytes = sum(blob.stored_bytes for blob in own)
     stored_bytes = blob_bytes + (unpacked.stored_bytes if unpacked else 0)
+    places = files.unplaced(contents.places)
+    allocated_bytes = sum(place.allocated_bytes for place in places) if places else None
     return FoundSource(
         location=source.location,
         kind=source.kind,
@@ -83,8 +121,9 @@ def _found_source(
         orphan_unpacked_bytes=unpacked.orphan_bytes if unpacked and not unseen else None,
         unseen_references=unseen,
         names_images=contents.names_images,
-        allocated_bytes=unpacked.allocated_bytes if unpacked else None,
+        allocated_bytes=allocated_bytes,
         other_bytes=unpacked.other_bytes if unpacked else contents.other_bytes,
+        places=places,
     )
 
 

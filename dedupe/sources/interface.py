@@ -5,20 +5,21 @@ asks the holder for documents and blobs by name, and returns its contents. A hol
 archive file or a folder of an object store.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from dedupe.errors import SourceError
 from dedupe.host.links import LinkOutsideError
-from dedupe.model.identity import Digest
+from dedupe.host.store_root import StoreRoot
+from dedupe.model.disk import UNRECOGNISED, FoundPlace, PlaceFacts
+from dedupe.model.identity import Digest, Inode
 from dedupe.model.images import (
     BlobRef,
     FoundContainer,
     FoundImage,
     FoundOther,
-    Inode,
     LayerState,
     ObjectRef,
     Problem,
@@ -118,10 +119,21 @@ class StoreBytes:
     stored_bytes: int
     #: of these, unpacked layers that no image needs
     orphan_bytes: int
-    #: disk usage of everything below the store's root, blobs included
-    allocated_bytes: int
-    #: of these, what is not a blob, a layer or a container
+    #: disk usage of what is not a blob, a layer or a container
     other_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiskClaims:
+    """Which file or folder of a source is what."""
+
+    root: StoreRoot
+    #: path below the root, with slashes -> what is known of it
+    facts: Mapping[str, PlaceFacts] = field(default_factory=dict)
+    #: what everything else is
+    rest: PlaceFacts = field(default=UNRECOGNISED)
+    #: paths of folders that may be links or mounts
+    own: Collection[str] = ()
 
 
 @dataclass(slots=True)
@@ -154,6 +166,10 @@ class Contents:
     moved: set[Path] = field(default_factory=set)
     #: links that lead out of what was scanned, by name
     refused_links: dict[str, LinkOutsideError] = field(default_factory=dict)
+    #: what is on disk below the source's location; empty if it was not measured
+    places: list[FoundPlace] = field(default_factory=list)
+    #: what is to be measured once all sources are known; None if nothing is, or if it was
+    claims: DiskClaims | None = None
 
     def add_error(self, subject: str, error: SourceError, blob: str | None = None) -> None:
         """Keep an error as a problem, so that the rest can be read.

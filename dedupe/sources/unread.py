@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from dedupe.errors import SourceError
+from dedupe.model.disk import UNRECOGNISED
 from dedupe.model.images import SourceKind
 from dedupe.sources.disk_usage import measure_parts
 from dedupe.sources.holders.folder import FolderHolder
@@ -64,9 +65,9 @@ class _UnreadRoot:
         contents.unpacked = StoreBytes(
             stored_bytes=sum(part.file_bytes for part in usage.parts.values()),
             orphan_bytes=0,
-            allocated_bytes=usage.allocated_bytes,
             other_bytes=usage.allocated_bytes,
         )
+        contents.places = usage.found_places(lambda _path, _part: UNRECOGNISED)
         return contents
 
     def descent(self) -> Descent:

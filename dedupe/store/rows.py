@@ -4,6 +4,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from dedupe import __version__
+from dedupe.model.disk import FoundPlace
 from dedupe.model.images import FoundOther, FoundSource, ImageDetails
 from dedupe.model.outcome import ProblemRow
 from dedupe.model.tables import TABLES
@@ -17,6 +18,12 @@ Row = dict[str, Any]
 
 def scan_rows(scan: str, result: ScanResult) -> dict[str, list[Row]]:
     """Table -> the rows that this scan writes."""
+    # the ID of an image without a config is known once it was read
+    bare = {image.source: image.image_id for image in result.images if not image.found.image_id}
+    measured = [
+        *((source.location, source.places) for source in result.sources),
+        *((folder.location, folder.places) for folder in result.folders),
+    ]
     return {
         "scans": [_scan_row(scan, result)],
         "sources": [_source_row(scan, source) for source in result.sources],
@@ -30,6 +37,15 @@ def scan_rows(scan: str, result: ScanResult) -> dict[str, list[Row]]:
         ],
         "image_layers": [row for image in result.images for row in _layer_rows(scan, image)],
         "containers": [{"scan": scan, **asdict(each)} for each in result.containers],
+        "disk": [
+            _place_row(scan, location, place) for location, places in measured for place in places
+        ],
+        "holds": [
+            row
+            for source in result.sources
+            for place in source.places
+            for row in _hold_rows(scan, source.location, place, bare.get(source.location, ""))
+        ],
         "problems": [_problem_row(scan, problem) for problem in result.problems],
     }
 
@@ -93,6 +109,7 @@ def _other_row(scan: str, source: str, other: FoundOther) -> Row:
         "stored_bytes": other.stored_bytes,
         **_details(ImageDetails(other.platform)),
         "store_id": None,
+        "parent_id": None,
     }
 
 
@@ -109,6 +126,7 @@ def _image_row(scan: str, image: ScannedImage) -> Row:
         "stored_bytes": None,
         **_details(found.details),
         "store_id": found.store_id,
+        "parent_id": found.parent_id,
     }
 
 
@@ -136,6 +154,39 @@ def _layer_rows(scan: str, image: ScannedImage) -> list[Row]:
             "allocated_bytes": layer.allocated_bytes,
         }
         for layer in image.layers
+    ]
+
+
+def _place_row(scan: str, source: str, place: FoundPlace) -> Row:
+    facts = place.facts
+    return {
+        "scan": scan,
+        "source": source,
+        "path": place.path,
+        "kind": facts.kind.value,
+        "owner": facts.owner,
+        "subject": facts.subject,
+        "form": facts.form.value if facts.form else None,
+        "scope": facts.scope,
+        "allocated_bytes": place.allocated_bytes,
+        "file_bytes": place.file_bytes,
+        "files": place.files,
+        "changed": place.changed,
+        "command": list(facts.command),
+    }
+
+
+def _hold_rows(scan: str, source: str, place: FoundPlace, bare: str) -> list[Row]:
+    return [
+        {
+            "scan": scan,
+            "source": source,
+            "path": place.path,
+            "kind": holder.kind.value,
+            "name": holder.name or bare,
+            "release": list(holder.release),
+        }
+        for holder in place.facts.holders
     ]
 
 

@@ -7,6 +7,7 @@ whatever moment a run is killed, the catalog reads the same, and the next run fi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from dedupe.host.locks import exclusive_lock
 from dedupe.host.writing import replacing
-from dedupe.model.tables import SCAN_TABLES, SCHEMA_VERSION, TABLES
+from dedupe.model.tables import LATER_TABLES, SCAN_TABLES, SCHEMA_VERSION, TABLES
 from dedupe.store.catalog import LOCK
+from dedupe.store.rows import frame
 from dedupe.store.versions import Mark, current_mark, read_mark, unwritable, write_mark
-from dedupe.store.views import Views, layer_files, quoted, readable, scan_files, scan_ids
+from dedupe.store.views import SCANS, Views, layer_files, quoted, readable, scan_files, scan_ids
 
 if TYPE_CHECKING:
     import duckdb
@@ -59,6 +61,7 @@ def _rewrite_tables(folder: Path, mark: Mark) -> dict[str, int]:
     """Rewrite older files of all tables; returns how many of each."""
     import duckdb
 
+    _add_tables(folder)
     rewritten: dict[str, int] = {}
     with duckdb.connect() as connection:
         views = Views(connection, folder)
@@ -70,6 +73,16 @@ def _rewrite_tables(folder: Path, mark: Mark) -> dict[str, int]:
                     _rewrite(connection, file, views.columns(table, file))
                     rewritten[table] = rewritten.get(table, 0) + 1
     return rewritten
+
+
+def _add_tables(folder: Path) -> None:
+    """Write empty files of the tables that scans of earlier programs do not have."""
+    for scan in scan_ids(folder):
+        for table in LATER_TABLES:
+            file = folder / SCANS / scan / f"{table}.parquet"
+            if not os.path.lexists(file):
+                with replacing(file, flush=True) as temporary:
+                    frame(table, {}).write_parquet(temporary, compression="zstd")
 
 
 def _files(folder: Path, table: str) -> list[Path]:

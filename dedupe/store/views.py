@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dedupe.errors import StoreError, reason_of
-from dedupe.model.tables import SCAN_TABLES, TABLES
+from dedupe.model.tables import LATER_TABLES, SCAN_TABLES, TABLES
 from dedupe.model.view import SourceView, View
 from dedupe.store.current import Choice, add_view, chosen_view, current_view
 from dedupe.store.sql import load_query
@@ -132,11 +132,13 @@ def damaged(folder: Path, what: object) -> StoreError:
 
 
 def scan_files(folder: Path, table: str, scans: Sequence[str]) -> list[Path]:
-    """Files of a table that is kept by scan.
+    """Files of a table that is kept by scan; those of earlier programs have none of some tables.
 
     Raises StoreError ``bad-catalog`` if one is missing or not a regular file.
     """
     found = [folder / SCANS / scan / f"{table}.parquet" for scan in scans]
+    if table in LATER_TABLES and read_mark(folder).lacks(table):
+        found = [file for file in found if os.path.lexists(file)]
     for file in found:
         # opening a FIFO would wait forever
         if not stat.S_ISREG(file.lstat().st_mode):
@@ -203,6 +205,8 @@ class Views:
         source = f"SELECT * FROM ({rows})"  # noqa: S608  # quoted
         if table == "problems":
             source += f" AS problem WHERE {_of_view(failing, narrowed=view.scope is not None)}"
+        elif table == "disk":
+            source += f" WHERE {_on_disk(reading)}"
         elif table != "scans":
             source += " SEMI JOIN view_source USING (scan, source)"
         if images and "image_id" in TABLES[table]:
@@ -303,6 +307,24 @@ def _of_view(failing: Iterable[str], *, narrowed: bool) -> str:
                     AND coalesce(sources.readable, TRUE)
             )
             AND {concerns if narrowed else "TRUE"}
+        )
+    """  # noqa: S608  # quoted
+
+
+def _on_disk(reading: Iterable[str]) -> str:
+    """The condition for disk usage of the view: of its sources, and of the places around them.
+
+    A place that was named and is not a source has what no source of it has.
+    """
+    return f"""
+        (scan, source) IN (SELECT (scan, source) FROM view_source)
+        OR (scan, source) IN (
+            SELECT (max(scan), place)
+            FROM (SELECT scan, unnest(places) AS place FROM scans)
+            WHERE
+                scan IN ({_listed(reading)})
+                AND place NOT IN (SELECT source FROM view_source)
+            GROUP BY place
         )
     """  # noqa: S608  # quoted
 

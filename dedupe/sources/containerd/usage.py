@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from dedupe.errors import SourceError
 from dedupe.host.links import Place
+from dedupe.model.disk import UNRECOGNISED, PlaceFacts, PlaceKind
 from dedupe.model.identity import chain_ids
 from dedupe.model.images import TreeRef
 from dedupe.sources.containerd.blobs import CONTENT
@@ -14,6 +15,7 @@ from dedupe.sources.containerd.snapshots import (
     ContainerdRoot,
     Snapshots,
 )
+from dedupe.sources.disk_places import facts_of_trees
 from dedupe.sources.disk_usage import OTHER, measure_parts, set_allocated_bytes
 from dedupe.sources.interface import Contents, StoreBytes
 
@@ -77,9 +79,12 @@ def measure_containerd(
         for part, found in usage.parts.items()
         if part not in (OTHER, _BLOBS) and part not in uppers
     }
+    facts = {_BLOBS: PlaceFacts(PlaceKind.LAYER), **facts_of_trees(contents, part_of)}
+    contents.places = usage.found_places(
+        lambda _path, part: facts.get(part, UNRECOGNISED), root.below
+    )
     contents.unpacked = StoreBytes(
         stored_bytes=sum(unpacked.values()),
         orphan_bytes=sum(size for part, size in unpacked.items() if part not in needed),
-        allocated_bytes=usage.allocated_bytes,
         other_bytes=usage.of(OTHER).allocated_bytes,
     )

@@ -4,8 +4,10 @@ from collections.abc import Collection
 
 from dedupe.errors import SourceError
 from dedupe.host.store_root import StoreRoot
+from dedupe.model.disk import UNRECOGNISED, PlaceFacts, PlaceKind
 from dedupe.model.identity import is_hex_id
 from dedupe.model.images import TreeRef
+from dedupe.sources.disk_places import facts_of_trees
 from dedupe.sources.disk_usage import OTHER, DiskUsage, measure_parts, set_allocated_bytes
 from dedupe.sources.interface import Contents, StoreBytes
 
@@ -48,11 +50,16 @@ def measure_storage(
         return tree.parts[depth] if inside else None
 
     set_allocated_bytes(contents, usage, part_of)
+    facts = {
+        _DOCUMENTS: PlaceFacts(PlaceKind.METADATA),
+        _ORPHAN: PlaceFacts(PlaceKind.ORPHAN),
+        **facts_of_trees(contents, part_of),
+    }
+    contents.places = usage.found_places(lambda _path, part: facts.get(part, UNRECOGNISED))
     written = {part_of(each.upper) for each in contents.containers if each.upper} - {None}
     contents.unpacked = StoreBytes(
         stored_bytes=_file_bytes(usage, {OTHER, *(part for part in written if part)}),
         orphan_bytes=usage.of(_ORPHAN).file_bytes,
-        allocated_bytes=usage.allocated_bytes,
         other_bytes=usage.of(OTHER).allocated_bytes,
     )
 

@@ -9,15 +9,17 @@ Source: github.com/moby/moby, image/fs.go, reference/store.go, layer/.
 import os
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 from dedupe.errors import SourceError
 from dedupe.host.trees import open_folder
+from dedupe.model.disk import UNRECOGNISED, PlaceFacts, PlaceKind
 from dedupe.model.identity import ChainID, DiffID, chain_ids
 from dedupe.model.images import FoundImage, FoundLayer, SourceKind, TreeRef
 from dedupe.model.paths import printable
+from dedupe.sources.disk_places import facts_of_trees
 from dedupe.sources.disk_usage import OTHER, DiskUsage, measure_parts
 from dedupe.sources.docker.build_cache import SNAPSHOTS, read_build_cache
 from dedupe.sources.docker.containers import Mount, container_of, mounts_of
@@ -172,12 +174,31 @@ class DockerRoot:
         layers = sum(
             found.file_bytes for name, found in usage.parts.items() if name.startswith("layer ")
         )
+        self._contents.places = usage.found_places(self._facts())
         self._contents.unpacked = StoreBytes(
             stored_bytes=usage.of(_DOCUMENTS).file_bytes + layers + orphan + cached.file_bytes,
             orphan_bytes=orphan,
-            allocated_bytes=usage.allocated_bytes,
             other_bytes=usage.of(OTHER).allocated_bytes + cached.allocated_bytes,
         )
+
+    def _facts(self) -> Callable[[str, str], PlaceFacts]:
+        """What each part of the store is."""
+        facts = {
+            _DOCUMENTS: PlaceFacts(PlaceKind.METADATA),
+            _CACHE: PlaceFacts(PlaceKind.BUILD_CACHE),
+            _ORPHAN: PlaceFacts(PlaceKind.ORPHAN),
+            **facts_of_trees(self._contents, self._part_of),
+        }
+        return lambda _path, part: facts.get(part, UNRECOGNISED)
+
+    def _part_of(self, tree: TreeRef) -> str | None:
+        for found in self._drivers:
+            trees = found.layers.driver.trees
+            place = self._root.place(trees)
+            depth = len(place.parts)
+            if tree.root == place.root and tree.parts[:depth] == place.parts:
+                return self._parts.get("/".join((*trees, tree.parts[depth])))
+        return None
 
     def _layers_below(self, layers: DockerLayers, chains: Collection[str]) -> set[str]:
         """These chain IDs, as far as docker has records of them, and all those below them."""

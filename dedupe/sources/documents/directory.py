@@ -12,6 +12,7 @@ from dedupe.host.trees import list_statuses
 from dedupe.model.identity import Digest, sha256_digest
 from dedupe.model.images import SourceKind, StoredBlob
 from dedupe.model.paths import path_text
+from dedupe.sources.disk_places import claims_of_blobs
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.holders.folder import FolderHolder
@@ -64,6 +65,7 @@ class SkopeoDirectory:
                 "manifest.json: a blob that it names is missing, so its digests may be damaged"
             )
         contents.blobs = self._list_blobs()
+        contents.claims = claims_of_blobs(self.holder.store, contents)
         return contents
 
     def descent(self) -> Descent:

@@ -11,6 +11,7 @@ from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_MANIFEST_BYTES, listed_objects, parse_object
 from dedupe.model.images import SourceKind
 from dedupe.sources.digest_names import ALGORITHMS
+from dedupe.sources.disk_places import claims_of_blobs
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.documents.shared_blobs import BlobPool, LayoutBlobs
@@ -54,6 +55,8 @@ class OciLayout:
         list_layout_blobs(self.holder, contents)
         _report_stubs(blobs, contents)
         _add_unfinished(self.holder, contents)
+        if isinstance(self.holder, FolderHolder):
+            contents.claims = claims_of_blobs(self.holder.store, contents)
         contents.borrowed |= blobs.borrowed
         if isinstance(self.holder, FolderHolder):
             contents.borrowed |= self.holder.linked

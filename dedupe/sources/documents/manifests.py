@@ -194,7 +194,7 @@ class ManifestReader:
             return None
         data = self._read_checked(descriptor, MAX_MANIFEST_BYTES)
         document = parse_object(data, descriptor.digest)
-        return self._read_document(document, descriptor, names, depth)
+        return self._read_document(document, descriptor, names, depth, above)
 
     def _read_document(
         self,
@@ -202,6 +202,7 @@ class ManifestReader:
         descriptor: Descriptor,
         names: tuple[str, ...],
         depth: int = 0,
+        above: tuple[Digest, ...] = (),
     ) -> Index | None:
         # null is an empty list, as Go writes it
         as_manifest = any(document.get(key) is not None for key in ("layers", "config"))
@@ -222,11 +223,16 @@ class ManifestReader:
                 self._followed.add(descriptor.digest)
                 return None
             return Index(descriptor.digest, entries)
-        self._read_image(document, descriptor, names, depth)
+        self._read_image(document, descriptor, names, depth, above)
         return None
 
     def _read_image(
-        self, manifest: dict[str, Any], descriptor: Descriptor, names: tuple[str, ...], depth: int
+        self,
+        manifest: dict[str, Any],
+        descriptor: Descriptor,
+        names: tuple[str, ...],
+        depth: int,
+        above: tuple[Digest, ...],
     ) -> None:
         config_descriptor = Descriptor.parse(object_in(manifest, "config"))
         layers = [Descriptor.parse(layer) for layer in objects_in(manifest, "layers")]
@@ -291,6 +297,7 @@ class ManifestReader:
                 layers=tuple(found),
                 details=details,
                 config_checked=checked,
+                documents=frozenset((descriptor.digest, config_descriptor.digest, *above)),
             )
         )
 

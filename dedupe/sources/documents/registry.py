@@ -34,6 +34,7 @@ from dedupe.model.images import (
     StoredBlob,
 )
 from dedupe.model.paths import printable
+from dedupe.sources.disk_places import claims_of_blobs
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.config import platform_of
 from dedupe.sources.documents.manifests import ManifestReader, is_attestation
@@ -85,6 +86,8 @@ class Registry:
         _RegistryReader(self.holder, self.prefix, contents).read_images()
         if isinstance(self.holder, FolderHolder):
             contents.moved = self.holder.store.moved_folders()
+            own = [_below(self.prefix, name) for name in ("blobs", "repositories")]
+            contents.claims = claims_of_blobs(self.holder.store, contents, own=own, folders=True)
         return contents
 
     def descent(self) -> Descent:

@@ -10,9 +10,10 @@ from itertools import islice
 from typing import ClassVar
 
 from dedupe.errors import SourceError
-from dedupe.model.identity import Digest, is_digest
-from dedupe.model.images import BlobRef, Inode, ObjectRef, Problem, SourceKind, StoredBlob
+from dedupe.model.identity import Digest, Inode, is_digest
+from dedupe.model.images import BlobRef, ObjectRef, Problem, SourceKind, StoredBlob
 from dedupe.sources.digest_names import ALGORITHMS, is_digest_name
+from dedupe.sources.disk_places import claims_of_blobs
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import Candidate, Contents, Descent, Holder
@@ -71,6 +72,7 @@ class BlobFolder:
                     blobs.append(StoredBlob(file.name, file.size_bytes, known, file.inode))
             except SourceError as error:
                 contents.add_error(algorithm, error)
+        contents.claims = claims_of_blobs(self.holder.store, contents)
         return contents
 
     def descent(self) -> Descent:

@@ -11,7 +11,8 @@ from dedupe.host.files import read_below, status_below
 from dedupe.host.links import NamedRoots, Place, resolve_below
 from dedupe.host.store_root import StoreRoot
 from dedupe.host.trees import open_folder, walk_tree
-from dedupe.model.images import BlobRef, Inode
+from dedupe.model.identity import Inode
+from dedupe.model.images import BlobRef
 from dedupe.model.paths import path_text
 from dedupe.sources.interface import HeldFile, OnFailure
 

@@ -1,0 +1,173 @@
+"""What each file and folder of a source is, who needs it, and how much disk it takes.
+
+A source that finds its blobs by listing says which file is what, and is walked once all sources are
+known: the walk leaves out what belongs to others. A store with unpacked layers walks itself.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from dedupe.errors import SourceError
+from dedupe.host.store_root import StoreRoot
+from dedupe.model.disk import (
+    FoundPlace,
+    HolderKind,
+    PlaceFacts,
+    PlaceForm,
+    PlaceHolder,
+    PlaceKind,
+)
+from dedupe.model.identity import Digest, chain_ids
+from dedupe.model.images import FoundImage, FoundOther, TreeRef, Whiteouts
+from dedupe.sources.disk_usage import OTHER, measure_parts
+from dedupe.sources.interface import Contents, DiskClaims
+
+#: kinds of what manifests name and is not an image
+_OTHER_KINDS = {
+    "artifact": PlaceKind.ARTIFACT,
+    "attestation": PlaceKind.ATTESTATION,
+    "cache": PlaceKind.CACHE,
+}
+
+
+def measure_claims(claims: DiskClaims, contents: Contents, others: Iterable[Path]) -> None:
+    """Add the places of a source to its contents; errors become problems.
+
+    ``others`` are the roots of other sources, and folders that are parts of them.
+    """
+    root = claims.root.path.resolve()
+    parts: dict[str, str | None] = {path: path for path in claims.facts}
+    for other in others:
+        if other != root and other.is_relative_to(root):
+            parts[str(other.relative_to(root))] = None
+    try:
+        usage = measure_parts(claims.root, parts, own=claims.own)
+    except SourceError as error:
+        contents.add_unseen(".", error)
+        return
+    usage.report(contents)
+    contents.places = usage.found_places(
+        lambda _path, part: claims.rest if part == OTHER else claims.facts[part]
+    )
+
+
+def facts_of_file(contents: Contents) -> PlaceFacts:
+    """What a source that is one file is: the layers of all its images."""
+    holders = [PlaceHolder(HolderKind.IMAGE, image.image_id) for image in contents.images]
+    holders += map(_holder_of, contents.others)
+    return PlaceFacts(
+        PlaceKind.LAYER, _names(contents), form=PlaceForm.BLOB, holders=tuple(holders)
+    )
+
+
+def place_of_file(path: Path, facts: PlaceFacts) -> FoundPlace:
+    """The place of a source that is one file; raises OSError."""
+    status = path.stat()
+    return FoundPlace("", facts, status.st_blocks * 512, status.st_size, 1, status.st_mtime)
+
+
+def facts_of_trees(
+    contents: Contents, part_of: Callable[[TreeRef], str | None]
+) -> Mapping[str, PlaceFacts]:
+    """What the parts of a store are that have its unpacked layers and writable branches.
+
+    ``part_of`` is as in ``set_allocated_bytes``.
+    """
+    found: dict[str, PlaceFacts] = {}
+    holders: dict[str, dict[PlaceHolder, None]] = {}
+    for image in contents.images:
+        holder = PlaceHolder(HolderKind.IMAGE, image.image_id)
+        chains = chain_ids(layer.diff_id or "" for layer in image.layers)
+        for chain, layer in zip(chains, image.layers, strict=True):
+            part = part_of(layer.tree) if layer.tree else None
+            if layer.tree is None or part is None:
+                continue
+            is_full = layer.tree.whiteouts is Whiteouts.NONE
+            form = PlaceForm.FULL_TREE if is_full else PlaceForm.TREE
+            if part not in found:
+                found[part] = PlaceFacts(PlaceKind.LAYER, _name_of(image), chain, form)
+            holders.setdefault(part, {})[holder] = None
+    for container in contents.containers:
+        part = part_of(container.upper) if container.upper else None
+        if part is not None:
+            name = container.name or container.container_id
+            holder = PlaceHolder(HolderKind.CONTAINER, name)
+            found[part] = PlaceFacts(
+                PlaceKind.CONTAINER, name, container.container_id, holders=(holder,)
+            )
+    return {
+        part: replace(facts, holders=tuple(holders[part])) if part in holders else facts
+        for part, facts in found.items()
+    }
+
+
+def facts_of_blobs(contents: Contents) -> dict[Digest, PlaceFacts]:
+    """What each blob is that an image or another manifest needs, and who needs it."""
+    found: dict[Digest, PlaceFacts] = {}
+    layers: dict[Digest, list[PlaceHolder]] = {}
+    documents: dict[Digest, list[PlaceHolder]] = {}
+    owners: dict[Digest, str | None] = {}
+    for image in contents.images:
+        holder = PlaceHolder(HolderKind.IMAGE, image.image_id)
+        for layer in image.layers:
+            if layer.digest is not None:
+                layers.setdefault(layer.digest, []).append(holder)
+                owners.setdefault(layer.digest, _name_of(image))
+        for document in image.documents:
+            documents.setdefault(document, []).append(holder)
+            owners.setdefault(document, _name_of(image))
+    others: dict[Digest, list[FoundOther]] = {}
+    for other in contents.others:
+        for blob in other.blobs:
+            others.setdefault(blob, []).append(other)
+    for digest in layers.keys() | documents.keys() | others.keys():
+        named = others.get(digest, [])
+        kind = _OTHER_KINDS.get(named[0].kind, PlaceKind.METADATA) if named else PlaceKind.METADATA
+        holders = (*layers.get(digest, ()), *documents.get(digest, ()), *map(_holder_of, named))
+        owner = owners.get(digest) or (_other_name(named[0]) if named else None)
+        found[digest] = PlaceFacts(
+            kind=PlaceKind.LAYER if digest in layers else kind,
+            owner=owner,
+            subject=digest,
+            form=PlaceForm.BLOB if digest in layers else None,
+            holders=tuple(dict.fromkeys(holders)),
+        )
+    return found
+
+
+def claims_of_blobs(
+    root: StoreRoot, contents: Contents, *, own: Sequence[str] = (), folders: bool = False
+) -> DiskClaims:
+    """The claims of a source that keeps blobs; ``folders``: each blob is in one of its own."""
+    known = facts_of_blobs(contents)
+    facts = {}
+    for blob in contents.blobs or ():
+        path = blob.name.rpartition("/")[0] if folders else blob.name
+        facts[path] = known.get(Digest(blob.digest or "")) or _unneeded(blob.digest, contents)
+    return DiskClaims(root, facts, PlaceFacts(PlaceKind.METADATA), own)
+
+
+def _unneeded(digest: Digest | None, contents: Contents) -> PlaceFacts:
+    """A blob of which nothing is known but that something, or nothing, refers to it."""
+    if digest is None or contents.unseen_references:
+        return PlaceFacts(PlaceKind.UNRECOGNISED, subject=digest)
+    is_held = digest in contents.referenced
+    return PlaceFacts(PlaceKind.HELD if is_held else PlaceKind.ORPHAN, subject=digest)
+
+
+def _holder_of(other: FoundOther) -> PlaceHolder:
+    return PlaceHolder(HolderKind.ARTIFACT, other.digest or _other_name(other) or "")
+
+
+def _other_name(other: FoundOther) -> str | None:
+    return other.names[0] if other.names else other.digest
+
+
+def _name_of(image: FoundImage) -> str:
+    return image.names[0] if image.names else image.store_id or image.digest or image.image_id
+
+
+def _names(contents: Contents) -> str | None:
+    names = [_name_of(image) for image in contents.images]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or None
