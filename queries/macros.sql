@@ -389,3 +389,20 @@ CREATE MACRO answering_at(span, at_scan) AS TABLE
                 AND before.source IN (SELECT source FROM view_scope)
             )
         );
+
+-- Whether a holder of a place is not an image, but KIND:NAME, such as container:web.
+CREATE MACRO is_other_holder(holder) AS
+    regexp_matches(holder, '^(artifact|container|build-cache|lease|record):');
+
+-- A command for a POSIX shell, quoted where needed; null for none.
+CREATE MACRO shell_text(words) AS
+    array_to_string(
+        list_transform(
+            words,
+            lambda word: CASE
+                WHEN regexp_full_match(word, '[A-Za-z0-9_@%+=:,./-]+') THEN word
+                ELSE '''' || replace(word, '''', '''"''"''') || ''''
+            END
+        ),
+        ' '
+    );

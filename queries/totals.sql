@@ -12,7 +12,9 @@
 --           stored_bytes             BIGINT  on disk in all sources, copies counted
 --           compressed_bytes         BIGINT  size of distinct blobs that images reference
 --           layer_bytes              BIGINT  content of distinct layers
---           unpacked_bytes           BIGINT  content of distinct chain nodes
+--           unpacked_bytes           BIGINT  what unpacking all images takes: content of distinct
+--                                            chain nodes, each again for each further namespace
+--                                            and snapshotter, full trees in full
 --           naive_bytes              BIGINT  content of every image in full
 --           live_bytes               BIGINT  live bytes of every complete image in full; null if
 --                                            no image is complete
@@ -20,8 +22,10 @@
 --                                            if no image is complete
 --           efficiency               DOUBLE  live / (live + shadowed); 1 if both are 0; null if no
 --                                            image is complete
---           cow_savings_bytes        BIGINT  naive - unpacked
---           position_loss_bytes      BIGINT  unpacked - layer
+--           cow_savings_bytes        BIGINT  naive - unpacked; negative if full trees take more
+--           position_loss_bytes      BIGINT  content of distinct chain nodes - layer
+--           unshared_bytes           BIGINT  unpacked - layer - position loss: what a driver that
+--                                            shares layers, or a single namespace, would save
 --           unique_content_bytes     BIGINT  size of distinct contents
 --           duplicate_content_bytes  BIGINT  layer - unique content
 --           dead_bytes               BIGINT  files that are shadowed in every image, all of which
@@ -61,6 +65,10 @@ blobs AS (
     SELECT sum(bytes) AS compressed_bytes FROM unit_class WHERE granularity = 'compressed'
 ),
 
+trees AS (
+    SELECT sum(bytes) AS unpacked_bytes FROM unit_class WHERE granularity = 'unpacked'
+),
+
 shadowed AS (
     SELECT coalesce(sum(shadow.size_bytes * complete_nodes.images), 0) AS shadowed_bytes
     FROM shadow
@@ -78,7 +86,8 @@ sums AS (
         (SELECT coalesce(sum(stored_bytes), 0) FROM scan_sources) AS stored_bytes,
         (SELECT coalesce(compressed_bytes, 0) FROM blobs) AS compressed_bytes,
         (SELECT coalesce(sum(content_bytes), 0) FROM used_layers) AS layer_bytes,
-        (SELECT coalesce(sum(content_bytes), 0) FROM node_sizes) AS unpacked_bytes,
+        (SELECT coalesce(sum(content_bytes), 0) FROM node_sizes) AS chain_bytes,
+        (SELECT coalesce(unpacked_bytes, 0) FROM trees) AS unpacked_bytes,
         (SELECT coalesce(sum(content_bytes * images), 0) FROM node_sizes) AS naive_bytes,
         (
             SELECT coalesce(sum(content_bytes * complete_images), 0) FROM node_sizes
@@ -117,7 +126,8 @@ SELECT
         ELSE (complete_bytes - shadowed_bytes)::DOUBLE / complete_bytes
     END AS efficiency,
     (naive_bytes - unpacked_bytes)::BIGINT AS cow_savings_bytes,
-    (unpacked_bytes - layer_bytes)::BIGINT AS position_loss_bytes,
+    (chain_bytes - layer_bytes)::BIGINT AS position_loss_bytes,
+    (unpacked_bytes - chain_bytes)::BIGINT AS unshared_bytes,
     unique_content_bytes::BIGINT AS unique_content_bytes,
     (layer_bytes - unique_content_bytes)::BIGINT AS duplicate_content_bytes,
     dead_bytes::BIGINT AS dead_bytes,

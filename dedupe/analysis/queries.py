@@ -1055,6 +1055,7 @@ class ReorderProposedImagesRow(TypedDict):
     created: str | None
     store_id: str | None
     parent_id: str | None
+    namespaced: list[str] | None
     stored_bytes: int | None
 
 
@@ -1333,6 +1334,7 @@ class TotalsRow(TypedDict):
     efficiency: float | None
     cow_savings_bytes: int
     position_loss_bytes: int
+    unshared_bytes: int
     unique_content_bytes: int
     duplicate_content_bytes: int
     dead_bytes: int
@@ -1595,6 +1597,23 @@ def usage_twins(
     return Question("usage/twins", {"similarity": similarity, "gain_bytes": gain_bytes, "widest": widest}, about)
 
 
+class WhatIfCollectedRow(TypedDict):
+    """A row of ``what_if/collected``: one row per registry on a disk."""
+
+    source: str
+    images: int
+    collected_bytes: int | None
+    orphan_bytes: int | None
+
+
+def what_if_collected(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfCollectedRow]:
+    """How many bytes does "registry garbage-collect -m" free in each registry?"""
+    return Question("what_if/collected", {}, about)
+
+
 class WhatIfContainersRow(TypedDict):
     """A row of ``what_if/containers``: one row per container."""
 
@@ -1616,13 +1635,16 @@ def what_if_containers(
 
 
 class WhatIfDatesRow(TypedDict):
-    """A row of ``what_if/dates``: one row per image; cache images are left out."""
+    """A row of ``what_if/dates``: one row per image; cache images that are deleted along with another are left out."""
 
     image_id: str
     name: str
     created: str | None
     time: datetime | None
     doubt: str | None
+    dangling: bool
+    untagged: bool
+    unused: bool
 
 
 def what_if_dates(
@@ -1630,8 +1652,29 @@ def what_if_dates(
     now: datetime,
     about: tuple[str, ...] = (),
 ) -> Question[WhatIfDatesRow]:
-    """When was each image created, if its date is plausible?"""
+    """When was each image created, if its date is plausible, and which options choose it?"""
     return Question("what_if/dates", {"now": now}, about)
+
+
+class WhatIfDiskRow(TypedDict):
+    """A row of ``what_if/disk``: one row per source that holds one of the images."""
+
+    source: str
+    kind: str
+    measured: bool
+    freed_bytes: int
+    held_bytes: int
+    kept_bytes: int
+    unknown_units: int
+
+
+def what_if_disk(
+    *,
+    images: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfDiskRow]:
+    """How many bytes does the disk give back in each source if exactly these images are deleted?"""
+    return Question("what_if/disk", {"images": images}, about)
 
 
 class WhatIfFreedRow(TypedDict):
@@ -1655,6 +1698,27 @@ def what_if_freed(
     return Question("what_if/freed", {"images": images}, about)
 
 
+class WhatIfHeldRow(TypedDict):
+    """A row of ``what_if/held``: one row per source and set of what keeps places."""
+
+    source: str
+    kinds: list[str]
+    holders: list[str]
+    count: int
+    releases: list[str]
+    released: bool
+    bytes: int
+
+
+def what_if_held(
+    *,
+    images: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfHeldRow]:
+    """What stays on disk although all images that need it are deleted, what keeps it, and which commands release it?"""
+    return Question("what_if/held", {"images": images}, about)
+
+
 class WhatIfImagesRow(TypedDict):
     """A row of ``what_if/images``: one row per image."""
 
@@ -1663,6 +1727,7 @@ class WhatIfImagesRow(TypedDict):
     names: list[str]
     created: str | None
     complete: bool
+    disk_bytes: int
     exclusive_bytes: int | None
     containers: int
 
@@ -1699,15 +1764,42 @@ def what_if_layers(
     return Question("what_if/layers", {"images": images}, about)
 
 
+class WhatIfOrphansRow(TypedDict):
+    """A row of ``what_if/orphans``: one row per source and command; sources without such places are left out, unless what is unreferenced is unknown."""
+
+    source: str
+    kind: str
+    places: int | None
+    bytes: int | None
+    oldest: datetime | None
+    newest: datetime | None
+    paths: list[str]
+    command: list[str]
+    unseen_references: str | None
+
+
+def what_if_orphans(
+    *,
+    before: float | None,
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfOrphansRow]:
+    """What does the disk give back in each source if all that nothing references is removed?"""
+    return Question("what_if/orphans", {"before": before}, about)
+
+
 class WhatIfPlacesRow(TypedDict):
-    """A row of ``what_if/places``: one row per (source, image)."""
+    """A row of ``what_if/places``: one row per (source, image), children before their recorded parents."""
 
     source: str
     kind: str
     image_id: str
     names: list[str]
     digests: list[str]
-    store_id: str | None
+    store_ids: list[str]
+    namespaced: list[str]
+    driver: str | None
+    depth: int
+    goes_along: bool
     others: list[str]
 
 

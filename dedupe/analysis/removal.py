@@ -43,19 +43,47 @@ def _runnable(step: Removal) -> Removal:
     )
 
 
+def orphan_removals(rows: Sequence[queries.WhatIfOrphansRow]) -> list[Removal]:
+    """Steps that remove what nothing references, source by source."""
+    return [_runnable(_of_orphans(row, SourceKind(row["kind"]))) for row in rows]
+
+
+def _of_orphans(row: queries.WhatIfOrphansRow, kind: SourceKind) -> Removal:
+    source = row["source"]
+    if row["unseen_references"] is not None:
+        return Removal(
+            source, kind, (), f"what is unreferenced is unknown: {row['unseen_references']}"
+        )
+    if row["command"]:
+        return Removal(source, kind, tuple(row["command"]), "removes what nothing references")
+    match kind:
+        case SourceKind.REGISTRY:
+            return _garbage_collection(source, kind)
+        case SourceKind.OCI_LAYOUT:
+            return _layout_collection(source, kind)
+        case SourceKind.CONTAINERD:
+            return Removal(
+                source, kind, (), "containerd removes unreferenced blobs and snapshots by itself"
+            )
+        case _:
+            paths = ", ".join(row["paths"][:3]) or "unreferenced files"
+            return Removal(source, kind, (), f"no command of the store removes {paths}")
+
+
 def _of_source(
     source: str, kind: SourceKind, rows: list[queries.WhatIfPlacesRow]
 ) -> Iterator[Removal]:
     match kind:
         case SourceKind.CONTAINERS_STORAGE:
             for row in rows:
-                yield Removal(source, kind, ("podman", "--root", source, "rmi", "--", *_ids(row)))
+                driver = ("--storage-driver", row["driver"]) if row["driver"] else ()
+                yield from _rmi(source, kind, row, ("podman", "--root", source, *driver))
         case SourceKind.DOCKER | SourceKind.DOCKER_CONTAINERD:
             for row in rows:
-                yield Removal(source, kind, ("docker", "rmi", "--", *_ids(row)))
+                yield from _rmi(source, kind, row, ("docker",))
         case SourceKind.CONTAINERD:
             for row in rows:
-                yield _containerd(source, kind, row)
+                yield from _containerd(source, kind, row)
         case SourceKind.REGISTRY:
             yield from _registry(source, kind, rows)
         case SourceKind.OCI_LAYOUT:
@@ -75,16 +103,31 @@ def _of_source(
             return
 
 
+def _rmi(
+    source: str, kind: str, row: queries.WhatIfPlacesRow, tool: tuple[str, ...]
+) -> Iterator[Removal]:
+    """The step for one image; none if its children's steps delete it too."""
+    if not row["goes_along"]:
+        yield Removal(source, kind, (*tool, "rmi", "--", *_ids(row)))
+
+
 def _ids(row: queries.WhatIfPlacesRow) -> list[str]:
-    """All names of the image, so that no tool asks for --force; its ID if it has no name."""
-    return list(row["names"]) or [(row["store_id"] or row["image_id"]).removeprefix("sha256:")]
+    """All names of the image, so that no tool asks for --force; its IDs if it has no name."""
+    ids = row["store_ids"] or [row["image_id"]]
+    return list(row["names"]) or [one.removeprefix("sha256:") for one in ids]
 
 
-def _containerd(source: str, kind: str, row: queries.WhatIfPlacesRow) -> Removal:
-    if not row["names"]:
-        return Removal(source, kind, (), f"{row['image_id']} has no name to remove")
-    note = "in the namespace of the image: ctr --namespace NAME"
-    return Removal(source, kind, ("ctr", "images", "rm", "--sync", "--", *row["names"]), note)
+def _containerd(source: str, kind: str, row: queries.WhatIfPlacesRow) -> Iterator[Removal]:
+    records: dict[str, list[str]] = {}
+    for record in row["namespaced"]:
+        namespace, _, name = record.partition("/")
+        records.setdefault(namespace, []).append(name)
+    for namespace, names in records.items():
+        words = ("ctr", "--namespace", namespace, "images", "rm", "--sync", "--", *names)
+        yield Removal(source, kind, words)
+    if not records:
+        name = ", ".join(row["names"]) or row["image_id"]
+        yield Removal(source, kind, (), f"{name}: no record of containerd names it")
 
 
 def _registry(source: str, kind: str, rows: list[queries.WhatIfPlacesRow]) -> Iterator[Removal]:
@@ -102,7 +145,11 @@ def _registry(source: str, kind: str, rows: list[queries.WhatIfPlacesRow]) -> It
                     ("skopeo", "delete", f"docker://REGISTRY/{repository}@{digest}"),
                     "REGISTRY is the address of your registry; this deletes all tags of the digest",
                 )
-    yield Removal(
+    yield _garbage_collection(source, kind)
+
+
+def _garbage_collection(source: str, kind: str) -> Removal:
+    return Removal(
         source,
         kind,
         ("registry", "garbage-collect", "/etc/docker/registry/config.yml"),
@@ -125,7 +172,11 @@ def _layout(source: str, kind: str, rows: list[queries.WhatIfPlacesRow]) -> Iter
         for name in row["names"]:
             tag = _tag_in_layout(source, name)
             yield Removal(source, kind, ("umoci", "rm", "--image", f"{source}:{tag}"))
-    yield Removal(
+    yield _layout_collection(source, kind)
+
+
+def _layout_collection(source: str, kind: str) -> Removal:
+    return Removal(
         source,
         kind,
         ("umoci", "gc", "--layout", source),

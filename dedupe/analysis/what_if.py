@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from dedupe.analysis import queries
 from dedupe.analysis.freeing import by_age, by_gain
 from dedupe.analysis.interface import AnyQuestion, Question, Questions
-from dedupe.analysis.removal import Removal, removals
+from dedupe.analysis.removal import Removal, orphan_removals, removals
 from dedupe.analysis.selection import images_matching
 from dedupe.errors import StoreError
 from dedupe.model.choices import DeletionOrder, Granularity
@@ -19,7 +19,7 @@ class Target:
 
     wanted_bytes: int
     order: DeletionOrder = DeletionOrder.GAIN
-    granularity: Granularity = Granularity.UNPACKED
+    granularity: Granularity = Granularity.DISK
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,22 @@ class DeletionFilter:
     older_than: datetime | None = None
     #: whether an image without a trustworthy date counts as old
     any_date: bool = False
+    #: delete only images without a tag that no other image was built on
+    dangling: bool = False
+    #: delete only images of registries without a tag
+    untagged: bool = False
+    #: delete only images without a container
+    unused: bool = False
+    #: also remove what nothing references; alone: delete no image
+    orphans: bool = False
     #: delete only as many of these images as free the target
     target: Target | None = None
+
+    @property
+    def chooses_images(self) -> bool:
+        """Whether any condition chooses images."""
+        conditions = (self.delete, self.keep, self.older_than, self.target)
+        return any(conditions) or self.dangling or self.untagged or self.unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +57,9 @@ class TargetResult:
     """A target, and how many bytes can be freed for it."""
 
     target: Target
+    #: with what is unreferenced, if that is removed too
     freed_bytes: int
-    #: what deleting all images that can be deleted would free
+    #: what deleting all images that can be deleted would free, with the same
     most_bytes: int
 
     @property
@@ -58,6 +73,10 @@ class WhatIf:
     """The answer; rows are those of ``queries/what_if/``."""
 
     images: list[queries.WhatIfImagesRow]
+    #: what the disk gives back, by source
+    disk: list[queries.WhatIfDiskRow]
+    #: what stays although all images that need it are deleted
+    held: list[queries.WhatIfHeldRow]
     freed: list[queries.WhatIfFreedRow]
     layers: list[queries.WhatIfLayersRow]
     containers: list[queries.WhatIfContainersRow]
@@ -65,6 +84,12 @@ class WhatIf:
     freed_now: list[queries.WhatIfFreedRow]
     #: images that are kept because their date is not trustworthy
     doubtful: list[queries.WhatIfDatesRow]
+    #: what nothing references, by source; None if it was not asked for
+    orphans: list[queries.WhatIfOrphansRow] | None
+    #: what garbage collection of registries would free; None if untagged images were not asked for
+    collected: list[queries.WhatIfCollectedRow] | None
+    #: what was asked for and has no effect
+    notes: list[str]
     target_result: TargetResult | None
     #: why images of the scan are incomplete
     incomplete: list[queries.IncompleteRow]
@@ -84,15 +109,26 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
     dates_question = queries.what_if_dates(now=now)
     asked: dict[str, AnyQuestion] = {"dates": dates_question}
     dates = questions.rows(dates_question)
-    chosen, doubtful = _matching(questions, criteria, dates)
-    if not chosen:
+    notes: list[str] = []
+    chosen, doubtful = _matching(questions, criteria, dates, notes)
+    orphans = None
+    if criteria.orphans:
+        asked["orphans"] = unreferenced = queries.what_if_orphans(before=_seconds(criteria))
+        orphans = questions.rows(unreferenced)
+    elif not chosen:
         doubts = f"; {len(doubtful)} have no trustworthy date" if doubtful else ""
         raise StoreError(f"no image meets all conditions{doubts}", "no-image")
     result = None
     if criteria.target is not None:
         asked["units"] = units = _units(questions, criteria.target, chosen)
-        chosen, result = _enough_for(questions, criteria.target, units, dates)
+        chosen, result = _enough_for(questions, criteria.target, units, dates, orphans or [])
+    collected = None
+    if criteria.untagged:
+        asked["collected"] = collection = queries.what_if_collected()
+        collected = questions.rows(collection)
     asked["images"] = images = queries.what_if_images(images=chosen)
+    asked["disk"] = disk = queries.what_if_disk(images=chosen)
+    asked["held"] = held = queries.what_if_held(images=chosen)
     asked["freed"] = freed = queries.what_if_freed(images=chosen)
     asked["layers"] = layers = queries.what_if_layers(images=chosen)
     asked["containers"] = containers = queries.what_if_containers(images=chosen)
@@ -103,32 +139,52 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
     asked["freed_now"] = freed_now = queries.what_if_freed(images=deletable)
     return WhatIf(
         images=questions.rows(images),
+        disk=questions.rows(disk),
+        held=questions.rows(held),
         freed=questions.rows(freed),
         layers=questions.rows(layers),
         containers=blocking,
         freed_now=questions.rows(freed_now),
         doubtful=doubtful,
+        orphans=orphans,
+        collected=collected,
+        notes=notes,
         target_result=result,
         incomplete=questions.rows(queries.incomplete()),
         sources=questions.rows(queries.sources()),
         failed=questions.rows(queries.failed_places()),
-        removals=removals(questions.rows(places)),
+        removals=[*removals(questions.rows(places)), *orphan_removals(orphans or [])],
         questions=asked,
     )
 
 
+def _seconds(criteria: DeletionFilter) -> float | None:
+    """The time before which something must be unchanged, in seconds since 1970."""
+    limit = criteria.older_than
+    return None if limit is None else limit.replace(tzinfo=UTC).timestamp()
+
+
 def _matching(
-    questions: Questions, criteria: DeletionFilter, dates: list[queries.WhatIfDatesRow]
+    questions: Questions,
+    criteria: DeletionFilter,
+    dates: list[queries.WhatIfDatesRow],
+    notes: list[str],
 ) -> tuple[list[str], list[queries.WhatIfDatesRow]]:
     """Images that match, and those that would match if their date were trustworthy."""
-    kept = set(images_matching(questions, criteria.keep)) if criteria.keep else set()
+    kept = _kept(questions, criteria.keep, notes)
+    if not criteria.chooses_images:
+        return [], []
     named = (
         set(images_matching(questions, criteria.delete, whole=True)) if criteria.delete else None
     )
     rows = [
         row
         for row in dates
-        if row["image_id"] not in kept and (named is None or row["image_id"] in named)
+        if row["image_id"] not in kept
+        and (named is None or row["image_id"] in named)
+        and (row["dangling"] or not criteria.dangling)
+        and (row["untagged"] or not criteria.untagged)
+        and (row["unused"] or not criteria.unused)
     ]
     if criteria.older_than is None:
         return sorted(row["image_id"] for row in rows), []
@@ -137,6 +193,19 @@ def _matching(
     if criteria.any_date:
         old, doubtful = [*old, *doubtful], []
     return sorted(row["image_id"] for row in old), doubtful
+
+
+def _kept(questions: Questions, globs: Sequence[str], notes: list[str]) -> set[str]:
+    """Images to keep; a name that matches no image becomes a note."""
+    kept: set[str] = set()
+    for glob in globs:
+        try:
+            kept.update(images_matching(questions, [glob]))
+        except StoreError as error:
+            if error.code != "no-image":
+                raise
+            notes.append(f"--keep {error.message}")
+    return kept
 
 
 def _units(
@@ -155,12 +224,19 @@ def _enough_for(
     target: Target,
     units_question: Question[queries.WhatIfUnitsRow],
     dates: list[queries.WhatIfDatesRow],
+    orphans: list[queries.WhatIfOrphansRow],
 ) -> tuple[list[str], TargetResult]:
-    """Images that free the target, chosen among those whose units are asked for."""
+    """Images that free the target, chosen among those whose units are asked for.
+
+    What is unreferenced counts first, if it is removed too and the target is one of the disk.
+    """
     rows = questions.rows(units_question)
+    on_disk = target.granularity is Granularity.DISK
+    unreferenced = sum(row["bytes"] or 0 for row in orphans) if on_disk else 0
+    wanted = max(target.wanted_bytes - unreferenced, 0)
     units = {frozenset(row["images"]): row["bytes"] for row in rows}
     if target.order is DeletionOrder.GAIN:
-        found = by_gain(units, target.wanted_bytes)
+        found = by_gain(units, wanted)
     else:
         # images without a trustworthy date come last
         oldest = sorted(dates, key=lambda row: (row["time"] is None, row["time"] or datetime.min))
@@ -168,6 +244,8 @@ def _enough_for(
         found = by_age(
             units,
             [row["image_id"] for row in oldest if row["image_id"] in allowed],
-            target.wanted_bytes,
+            wanted,
         )
-    return sorted(found.images), TargetResult(target, found.freed_bytes, found.most_bytes)
+    return sorted(found.images), TargetResult(
+        target, found.freed_bytes + unreferenced, found.most_bytes + unreferenced
+    )

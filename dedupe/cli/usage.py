@@ -7,7 +7,7 @@ import typer
 
 from dedupe.analysis import queries
 from dedupe.cli.tables import TextInput, table
-from dedupe.model.choices import Granularity
+from dedupe.model.choices import SharedGranularity
 from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class By(StrEnum):
 
 
 GranularityOption = Annotated[
-    Granularity,
+    SharedGranularity,
     typer.Option(
         "--granularity",
         "-g",
@@ -59,7 +59,7 @@ def usage(
             "the first group that it matches.",
         ),
     ] = None,
-    granularity: GranularityOption = Granularity.UNPACKED,
+    granularity: GranularityOption = SharedGranularity.UNPACKED,
 ) -> AnyQuestion:
     """Show who uses the bytes of the store, in rows that add up to its total.
 

@@ -17,8 +17,7 @@ from dedupe.cli.options import (
 )
 from dedupe.cli.output import write
 from dedupe.cli.tables import TableFormat, TableOptions, explanation, open_session, show
-from dedupe.cli.usage import GranularityOption
-from dedupe.errors import UsageError
+from dedupe.errors import Exit, UsageError
 from dedupe.model.choices import DeletionOrder, Granularity
 
 if TYPE_CHECKING:
@@ -38,9 +37,12 @@ class WhatIfRows(StrEnum):
     """Rows of the forms that hold one table."""
 
     IMAGES = "images"
+    DISK = "disk"
+    HELD = "held"
     FREED = "freed"
     LAYERS = "layers"
     CONTAINERS = "containers"
+    ORPHANS = "orphans"
 
 
 DeleteOption = Annotated[
@@ -58,6 +60,20 @@ OlderThanOption = Annotated[
 AnyDateOption = Annotated[
     bool, typer.Option("--any-date", help="Treat missing or implausible dates as old.")
 ]
+DanglingOption = Annotated[
+    bool,
+    typer.Option("--dangling", help="Only images without a tag that no other image was built on."),
+]
+UntaggedOption = Annotated[
+    bool, typer.Option("--untagged", help="Only images of registries that have no tag.")
+]
+UnusedOption = Annotated[
+    bool, typer.Option("--unused", help="Only images from which no container was made.")
+]
+OrphansOption = Annotated[
+    bool,
+    typer.Option("--orphans", help="Also what nothing references; alone: delete no image."),
+]
 FromFileOption = Annotated[
     Path | None,
     typer.Option("--from-file", help="Read images to delete, one per line (- = stdin)."),
@@ -66,6 +82,15 @@ FreeOption = Annotated[
     str | None,
     typer.Option(
         "--free", metavar="SIZE", help="Delete only as many images as free this, such as 50GB."
+    ),
+]
+GranularityOption = Annotated[
+    Granularity,
+    typer.Option(
+        "--granularity",
+        "-g",
+        help="With --free: count bytes on disk, or of compressed blobs, unpacked layers, or "
+        "distinct file contents.",
     ),
 ]
 OrderOption = Annotated[
@@ -79,10 +104,14 @@ def what_if(
     keep: KeepOption = None,
     older_than: OlderThanOption = None,
     any_date: AnyDateOption = False,
+    dangling: DanglingOption = False,
+    untagged: UntaggedOption = False,
+    unused: UnusedOption = False,
+    orphans: OrphansOption = False,
     from_file: FromFileOption = None,
     free: FreeOption = None,
     order: OrderOption = DeletionOrder.GAIN,
-    granularity: GranularityOption = Granularity.UNPACKED,
+    granularity: GranularityOption = Granularity.DISK,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
     source: SourceOption = None,
@@ -100,7 +129,7 @@ def what_if(
 
     An image is deleted only if it matches every option. Images that share layers free more
     together than the sum of what each would free alone. The commands that would delete them are
-    printed.
+    printed in their order. Exit code 1: --free cannot be reached.
     """
     from datetime import UTC, datetime
 
@@ -114,12 +143,20 @@ def what_if(
         keep=keep or (),
         older_than=moment(older_than, now) if older_than else None,
         any_date=any_date,
+        dangling=dangling,
+        untagged=untagged,
+        unused=unused,
+        orphans=orphans,
         target=Target(size_bytes(free), order, granularity) if free else None,
     )
-    if not (criteria.delete or criteria.keep or criteria.older_than or criteria.target):
+    if not (criteria.chooses_images or orphans):
         raise UsageError(
-            "name images with --delete, --from-file, --keep, --older-than or --free", "no-choice"
+            "choose images with --delete, --from-file, --keep, --older-than, --free, --dangling, "
+            "--untagged or --unused, or --orphans",
+            "no-choice",
         )
+    if rows is WhatIfRows.ORPHANS and not orphans:
+        raise UsageError("--rows orphans needs --orphans", "no-choice")
     session = open_session(catalog, scan, source)
     found = ask(session, criteria, now)
     if explain:
@@ -128,6 +165,8 @@ def what_if(
         show(session.answer(found.questions[rows]), TableOptions(TableFormat(format.value), output))
     else:
         write(_document(found, format, plain=plain), output)
+    if found.target_result is not None and not found.target_result.enough:
+        raise typer.Exit(Exit.SKIPPED)
 
 
 def _document(found: "WhatIf", format: WhatIfFormat, *, plain: bool) -> str:

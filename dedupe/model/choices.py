@@ -35,9 +35,19 @@ class DeletionOrder(StrEnum):
 class Granularity(StrEnum):
     """Units that are counted once each; docs/measures.md, "Units and granularities"."""
 
+    #: files and folders of the sources, as the file system allocates them
+    DISK = "disk"
     COMPRESSED = "compressed"
     UNPACKED = "unpacked"
     CONTENT = "content"
+
+
+class SharedGranularity(StrEnum):
+    """Granularities whose units images share, whatever source holds them."""
+
+    COMPRESSED = Granularity.COMPRESSED.value
+    UNPACKED = Granularity.UNPACKED.value
+    CONTENT = Granularity.CONTENT.value
 
 
 class Prefer(StrEnum):

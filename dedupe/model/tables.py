@@ -77,6 +77,7 @@ TABLES: dict[str, dict[str, str]] = {
         "created": "VARCHAR",
         "store_id": "VARCHAR",
         "parent_id": "VARCHAR",
+        "namespaced": "VARCHAR[]",
         "stored_bytes": "BIGINT",
     },
     "image_layers": {

@@ -1,6 +1,7 @@
 """What deleting images would free: for a person who has to decide, and as JSON."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from dedupe.analysis import queries
 from dedupe.analysis.what_if import WhatIf
@@ -27,7 +28,10 @@ def to_terminal(found: WhatIf, *, plain: bool) -> str:
     """What is freed, what blocks it, what is deleted and what stays, and the commands."""
     lines = [
         *(f"INCOMPLETE: {line}." for line in doubts(found.incomplete, found.sources, found.failed)),
+        *(f"Note: {note}." for note in found.notes),
         *_freed(found, plain=plain),
+        *_unreferenced(found, plain=plain),
+        *_held(found, plain=plain),
         *_blocked(found, plain=plain),
         *_deleted(found, plain=plain),
         *_staying(found, plain=plain),
@@ -38,10 +42,13 @@ def to_terminal(found: WhatIf, *, plain: bool) -> str:
 
 
 def _freed(found: WhatIf, *, plain: bool) -> list[str]:
+    if not found.images:
+        return [_head(found, plain=plain)] if found.target_result else []
     width = len(sizer(plain=plain)(0))
     freed = {row["granularity"]: row for row in found.freed}
     return [
         _head(found, plain=plain),
+        *_on_disk(found, freed["disk"], width, plain=plain),
         *(
             f"{_size(row['freed_bytes'], row['unknown_units'], plain=plain).rjust(width)}  of "
             f"{_size(row['total_bytes'], row['total_unknown_units'], plain=plain)} {meaning}"
@@ -51,6 +58,74 @@ def _freed(found: WhatIf, *, plain: bool) -> list[str]:
         ),
         *_unread(freed["unpacked"]["unknown_units"]),
     ]
+
+
+def _on_disk(found: WhatIf, freed: queries.WhatIfFreedRow, width: int, *, plain: bool) -> list[str]:
+    """What the disk gives back now and once everything is released, and by source if several."""
+    size = _size(freed["freed_bytes"], freed["unknown_units"], plain=plain)
+    after = ""
+    if found.held:
+        held = human(sum(row["bytes"] for row in found.held), plain=plain)
+        (first, *others) = found.held
+        commands = " and ".join(f"`{command}`" for command in first["releases"])
+        known = first["released"] and not others and len(first["releases"]) == 1
+        after = f", {held} more after {commands if known else 'the releases below'}"
+    lines = [f"{size.rjust(width)}  on disk now{after}{_unmeasured(found.disk)}"]
+    if len(found.disk) > 1:
+        for row in found.disk:
+            part = _size(row["freed_bytes"], row["unknown_units"], plain=plain)
+            lines.append(f"{part.rjust(width)}    in {row['source']}{_unmeasured([row])}")
+    return lines
+
+
+def _unmeasured(rows: list[queries.WhatIfDiskRow]) -> str:
+    """What bytes are those of sources whose files were not measured."""
+    if not rows or any(row["measured"] for row in rows):
+        return ""
+    return " (sizes of files: disk usage was not measured)"
+
+
+def _held(found: WhatIf, *, plain: bool) -> list[str]:
+    """Places that stay although all images that need them are deleted, and what releases them."""
+    if not found.held:
+        return []
+    lines = ["", "Kept by something other than images, and freed with them after"]
+    for row in found.held[:_SHOWN]:
+        more = row["count"] - _KEEPERS
+        names = ", ".join(row["holders"][:_KEEPERS]) + (f" and {more} more" if more > 0 else "")
+        commands = " && ".join(row["releases"]) or "(no command)"
+        rest = "" if row["released"] or not row["releases"] else " and more"
+        kinds = ", ".join(row["kinds"])
+        lines.append(f"{sizer(plain=plain)(row['bytes'])}  {commands}{rest}  # {kinds}: {names}")
+    return [*lines, *_more(found.held)]
+
+
+def _unreferenced(found: WhatIf, *, plain: bool) -> list[str]:
+    """What nothing references, and what garbage collection of registries would free."""
+    size = sizer(plain=plain)
+    lines = []
+    if found.orphans is not None:
+        lines += [
+            "",
+            "Removing what nothing references frees"
+            if found.orphans
+            else "Nothing is unreferenced",
+        ]
+    for row in found.orphans or ():
+        if row["bytes"] is None:
+            lines.append(f"{size(None)}  in {row['source']}: unknown: {row['unseen_references']}")
+            continue
+        since = f", unchanged since {row['newest']:%Y-%m-%d}" if row["newest"] else ""
+        counted_places = f" ({counted(row['places'], 'place')}{since})" if row["places"] else ""
+        lines.append(f"{size(row['bytes'])}  in {row['source']}{counted_places}")
+    for each in found.collected or ():
+        lines += [
+            "",
+            f"`registry garbage-collect -m` on {each['source']} frees",
+            f"{size(each['collected_bytes'])}  all that has no tag "
+            f"({human(each['orphan_bytes'], plain=plain)} of it is unreferenced already)",
+        ]
+    return lines
 
 
 def _size(size_bytes: int | None, unknown_units: int, *, plain: bool) -> str:
@@ -93,11 +168,16 @@ def _blocked(found: WhatIf, *, plain: bool) -> list[str]:
 
 
 def _deleted(found: WhatIf, *, plain: bool) -> list[str]:
+    if not found.images:
+        return []
     size = sizer(plain=plain)
-    lines = ["", f"Images to delete, with all their names ({len(found.images)}); each alone frees"]
+    lines = [
+        "",
+        f"Images to delete, with all their names ({len(found.images)}); on disk, each alone frees",
+    ]
     for image in found.images:
         mark = "" if image["complete"] else INCOMPLETE
-        lines.append(f"{size(image['exclusive_bytes'])}  {image['name']}{mark}")
+        lines.append(f"{size(image['disk_bytes'])}  {image['name']}{mark}")
         lines += [f"{INDENT}also named {name}" for name in image["names"][1:]]
     return lines
 
@@ -134,6 +214,9 @@ def _doubtful(found: WhatIf) -> list[str]:
 
 def _commands(found: WhatIf) -> list[str]:
     lines = ["", "Nothing was deleted. These commands would:"]
+    for container in found.containers:
+        name = container["name"] or container["container_id"][:12]
+        lines.append(f"  # {container['source']}: remove container {name} first")
     for step in found.removals:
         if step.command:
             lines.append(f"  {step.shell}" + (f"  # {step.note}" if step.note else ""))
@@ -152,6 +235,11 @@ def to_json(found: WhatIf) -> str:
         {
             "schema_version": SCHEMA_VERSION,
             "incomplete": doubts(found.incomplete, found.sources, found.failed),
+            "notes": found.notes,
+            "disk": found.disk,
+            "held": found.held,
+            "orphans": _orphans(found),
+            "collected": found.collected,
             "freed": _by_granularity(found.freed),
             "freed_now": _by_granularity(found.freed_now),
             "target": _target(found),
@@ -171,6 +259,19 @@ def to_json(found: WhatIf) -> str:
             ],
         }
     )
+
+
+def _orphans(found: WhatIf) -> list[dict[str, object]] | None:
+    if found.orphans is None:
+        return None
+    return [
+        {**row, "oldest": _time(row["oldest"]), "newest": _time(row["newest"])}
+        for row in found.orphans
+    ]
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _target(found: WhatIf) -> dict[str, object] | None:

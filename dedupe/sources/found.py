@@ -8,7 +8,7 @@ unreferenced only if no source refers to it.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dedupe.model.disk import FoundPlace
+from dedupe.model.disk import FoundPlace, HolderKind, PlaceHolder
 from dedupe.model.identity import Digest, ImageID, Inode
 from dedupe.model.images import (
     FoundFolder,
@@ -34,6 +34,9 @@ def found_sources(
     for item in read:
         if not isinstance(item, Problem):
             files.add_references(item[1])
+            files.add_holders(item[1].places)
+    for location, contents in rest.items():
+        files.add_outside(location, contents.places)
     for item in read:
         if isinstance(item, Problem):
             yield item
@@ -54,6 +57,8 @@ class _Files:
     counted: set[Inode] = field(default_factory=set)
     #: files with names in several sources whose disk usage a source has counted
     placed: set[Inode] = field(default_factory=set)
+    #: what keeps such a file in any source
+    holders: dict[Inode, dict[PlaceHolder, None]] = field(default_factory=dict)
 
     def add_references(self, contents: Contents) -> None:
         """Keep the files that a source refers to; all of its files if references are unseen."""
@@ -63,6 +68,20 @@ class _Files:
                 contents.unseen_references or blob.digest in contents.referenced
             ):
                 self.needed.add(blob.inode)
+
+    def add_holders(self, places: Sequence[FoundPlace]) -> None:
+        """Keep what holds files that may have names in other sources too."""
+        for place in places:
+            for inode, _, _ in place.links:
+                self.holders.setdefault(inode, {}).update(dict.fromkeys(place.facts.holders))
+
+    def add_outside(self, location: str, places: Sequence[FoundPlace]) -> None:
+        """Keep that files of no source may be names of a source's files."""
+        holder = PlaceHolder(HolderKind.RECORD, f"another name of the file in {location}")
+        for place in places:
+            for inode, _, _ in place.links:
+                if inode in self.holders:
+                    self.holders[inode][holder] = None
 
     def uncounted(self, blobs: Sequence[StoredBlob]) -> list[StoredBlob]:
         """The blobs of which no source has counted the file; from now on one has."""
@@ -76,11 +95,21 @@ class _Files:
         return found
 
     def unplaced(self, places: Sequence[FoundPlace]) -> list[FoundPlace]:
-        """The places without the files that a source before has counted."""
+        """The places without the files that a source before has counted.
+
+        What holds such a file in another source holds it where it is counted.
+        """
         found = []
         for place in places:
             known = [link for link in place.links if link[0] in self.placed]
-            self.placed.update(inode for inode, _, _ in place.links)
+            new = [inode for inode, _, _ in place.links if inode not in self.placed]
+            self.placed.update(new)
+            others = dict.fromkeys(
+                holder for inode in new for holder in self.holders.get(inode, ())
+            )
+            if others:
+                holders = tuple(dict.fromkeys((*place.facts.holders, *others)))
+                place = replace(place, facts=replace(place.facts, holders=holders))
             found.append(
                 replace(
                     place,
@@ -152,9 +181,10 @@ def _report_caches(others: list[FoundOther], contents: Contents) -> None:
 
 
 def _merge_names(images: list[FoundImage]) -> list[FoundImage]:
-    """Merge images of one manifest into one that has all their names."""
+    """Merge images of one manifest into one that has all their names and records."""
     merged: dict[tuple[ImageID, Digest | None], FoundImage] = {}
     names: dict[tuple[ImageID, Digest | None], dict[str, None]] = {}
+    records: dict[tuple[ImageID, Digest | None], dict[str, None]] = {}
     without_id = []
     for image in images:
         if not image.image_id:
@@ -163,8 +193,12 @@ def _merge_names(images: list[FoundImage]) -> list[FoundImage]:
         key = (image.image_id, image.digest)
         merged.setdefault(key, image)
         names.setdefault(key, {}).update(dict.fromkeys(image.names))
+        records.setdefault(key, {}).update(dict.fromkeys(image.namespaced))
     return [
-        *(replace(image, names=tuple(names[key])) for key, image in merged.items()),
+        *(
+            replace(image, names=tuple(names[key]), namespaced=tuple(records[key]))
+            for key, image in merged.items()
+        ),
         *without_id,
     ]
 

@@ -110,6 +110,7 @@ def _other_row(scan: str, source: str, other: FoundOther) -> Row:
         **_details(ImageDetails(other.platform)),
         "store_id": None,
         "parent_id": None,
+        "namespaced": [],
     }
 
 
@@ -127,6 +128,7 @@ def _image_row(scan: str, image: ScannedImage) -> Row:
         **_details(found.details),
         "store_id": found.store_id,
         "parent_id": found.parent_id,
+        "namespaced": list(found.namespaced),
     }
 
 

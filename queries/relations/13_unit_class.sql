@@ -22,14 +22,49 @@ blobs AS (
     GROUP BY unit
 ),
 
+-- Unpacked copies: containerd keeps one per namespace and snapshotter, and some drivers keep in each
+-- the files of all layers below it too.
+copies AS (
+    SELECT
+        source,
+        path,
+        subject AS chain_id,
+        dense_rank() OVER (PARTITION BY source, subject ORDER BY coalesce(scope, '')) AS copy,
+        CASE WHEN form = 'full-tree' THEN file_bytes END AS full_bytes
+    FROM scan_disk
+    WHERE kind = 'layer' AND form IN ('tree', 'full-tree') AND subject IS NOT NULL
+),
+
+copy_images AS (
+    SELECT DISTINCT copies.chain_id, copies.copy, scan_holds.name AS image_id
+    FROM copies
+    JOIN scan_holds USING (source, path)
+    WHERE scan_holds.kind = 'image'
+),
+
+full_trees AS (
+    SELECT chain_id, copy, max(full_bytes) AS full_bytes FROM copies GROUP BY chain_id, copy
+),
+
+-- An image of which no copy is known, as it is not unpacked, needs the first one.
+placed AS (
+    SELECT stack.chain_id, coalesce(copy_images.copy, 1) AS copy, stack.image_id
+    FROM stack
+    LEFT JOIN copy_images USING (chain_id, image_id)
+),
+
 chains AS (
     SELECT
-        any_value(layers.content_bytes) AS weight,
-        list_sort(list(DISTINCT stack.image_id)) AS images
-    FROM stack
+        coalesce(
+            any_value(full_trees.full_bytes), any_value(layers.content_bytes)
+        ) AS weight,
+        list_sort(list(DISTINCT placed.image_id)) AS images
+    FROM placed
     JOIN node USING (chain_id)
     LEFT JOIN layers ON layers.layer = node.layer
-    GROUP BY stack.chain_id
+    LEFT JOIN full_trees
+        ON full_trees.chain_id = placed.chain_id AND full_trees.copy = placed.copy
+    GROUP BY placed.chain_id, placed.copy
 ),
 
 -- Contents in the same set of layers are referenced by the same images, so they are grouped by that

@@ -1,21 +1,30 @@
 -- Question: How many bytes does deleting exactly these images free?
 -- Grain:    one row per granularity
 -- Params:   $images  VARCHAR[]  image IDs
--- Columns:  granularity      VARCHAR  compressed, unpacked or content
+-- Columns:  granularity      VARCHAR  disk, compressed, unpacked or content
 --           total_bytes      BIGINT   all units that some image references; null for content
 --                                     while any image is incomplete
---           freed_bytes      BIGINT   units that only these images reference; null for content
---                                     while any image is incomplete
+--           freed_bytes      BIGINT   units that only these images reference; for disk, only those
+--                                     that nothing else keeps, such as a container; null for
+--                                     content while any image is incomplete
 --           unknown_units    BIGINT   of these, units that could not be read, so that what is freed
 --                                     is at least freed_bytes
 --           total_unknown_units  BIGINT  the same of all units, so that there are at least
 --                                        total_bytes
---           kept_bytes       BIGINT   units of these images that others reference too; null for
+--           kept_bytes       BIGINT   units of these images that others need too; null for
 --                                     content while any image is incomplete
 --           remaining_bytes  BIGINT   total - freed; null for content while any image is incomplete
--- Source:   docs/measures.md, "Exclusive bytes", "Incomplete images"
+-- Source:   docs/measures.md, "Exclusive bytes", "What the disk gives back", "Incomplete images"
 WITH granularities AS (
-    SELECT unnest(['compressed', 'unpacked', 'content']) AS granularity
+    SELECT unnest(['disk', 'compressed', 'unpacked', 'content']) AS granularity
+),
+
+classes AS (
+    SELECT granularity, images, unknown_units, bytes FROM unit_class
+    UNION ALL
+    SELECT 'disk', images, count(*) FILTER (WHERE bytes IS NULL), coalesce(sum(bytes), 0)
+    FROM disk_unit
+    GROUP BY images
 ),
 
 sums AS (
@@ -32,7 +41,7 @@ sums AS (
         ) AS unknown_units,
         coalesce(sum(bytes) FILTER (WHERE list_has_any($images::VARCHAR[], images)), 0) AS touched
     FROM granularities
-    LEFT JOIN unit_class USING (granularity)
+    LEFT JOIN classes USING (granularity)
     GROUP BY granularities.granularity
 )
 

@@ -25,7 +25,7 @@ from dedupe.analysis.freeing import by_age, by_gain, freed
 from dedupe.analysis.removal import removals
 from dedupe.analysis.what_if import DeletionFilter, Target, what_if
 from dedupe.errors import StoreError, UsageError
-from dedupe.model.choices import DeletionOrder
+from dedupe.model.choices import DeletionOrder, Granularity
 from dedupe.store.session import Session
 
 NOW = datetime(2026, 1, 1)
@@ -204,9 +204,11 @@ def test_images_with_containers_are_not_freed(store: Path) -> None:
 def test_free_takes_no_more_than_needed(store: Path) -> None:
     """One image is chosen if it is enough; a target out of reach is reported."""
     session = Session(store / "catalog")
-    found = what_if(session, DeletionFilter(target=Target(100)), NOW)
+    unpacked = Target(100, granularity=Granularity.UNPACKED)
+    found = what_if(session, DeletionFilter(target=unpacked), NOW)
     assert names_of(found.images) == ["prod/app:live"]
-    found = what_if(session, DeletionFilter(delete=["r/app:*"], target=Target(5000)), NOW)
+    wanted = replace(unpacked, wanted_bytes=5000)
+    found = what_if(session, DeletionFilter(delete=["r/app:*"], target=wanted), NOW)
     assert found.target_result
     assert (found.target_result.freed_bytes, found.target_result.enough) == (110, False)
 
@@ -229,7 +231,8 @@ def test_the_printed_commands_free_the_stated_bytes(store: Path) -> None:
 def place(kind: str, **more: object) -> dict:
     """A row of the question which places hold an image."""
     row = {"source": "/a b", "kind": kind, "image_id": "sha256:ff", "names": ["r/x:1"]}
-    return row | {"digests": ["sha256:00"], "store_id": None, "others": []} | more
+    row |= {"digests": ["sha256:00"], "store_ids": [], "namespaced": [], "driver": None}
+    return row | {"depth": 0, "goes_along": False, "others": []} | more
 
 
 @pytest.mark.parametrize(
@@ -238,7 +241,16 @@ def place(kind: str, **more: object) -> dict:
         (place("containers-storage"), "podman --root '/a b' rmi -- r/x:1"),
         (place("docker", names=["a", "-f"]), "docker rmi -- a -f"),
         (place("docker", names=[]), "docker rmi -- ff"),
-        (place("containerd"), "ctr images rm --sync -- r/x:1"),
+        (place("docker", names=[], store_ids=["sha256:1", "sha256:2"]), "docker rmi -- 1 2"),
+        (
+            place("containers-storage", driver="vfs"),
+            "podman --root '/a b' --storage-driver vfs rmi -- r/x:1",
+        ),
+        (
+            place("containerd", namespaced=["k8s.io/r/x:1", "k8s.io/sha256:ff"]),
+            "ctr --namespace k8s.io images rm --sync -- r/x:1 sha256:ff",
+        ),
+        (place("containerd"), ""),
         (place("registry"), "skopeo delete docker://REGISTRY/r/x@sha256:00"),
         (place("oci-layout", names=["$(x);'"]), "umoci rm --image '/a b:$(x);'\"'\"''"),
         (place("docker-archive"), "rm -- '/a b'"),
@@ -307,7 +319,7 @@ def test_csv_and_parquet_hold_one_table(store: Path) -> None:
     """CSV and Parquet hold one table of the answer, with the same rows as JSON."""
     asked = ("what-if", "--delete", "r/app:*")
     document = json.loads(run(store / "catalog", *asked, "-f", "json").stdout)
-    for rows in ("images", "layers", "containers"):
+    for rows in ("images", "disk", "held", "layers", "containers"):
         out = store / f"{rows}.parquet"
         done = run(store / "catalog", *asked, "-f", "parquet", "--rows", rows, "-o", str(out))
         assert (done.returncode, done.stderr) == (0, "")
@@ -319,6 +331,7 @@ def test_csv_and_parquet_hold_one_table(store: Path) -> None:
         "granularity",
         "compressed",
         "content",
+        "disk",
         "unpacked",
     ]
 

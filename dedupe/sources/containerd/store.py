@@ -7,13 +7,13 @@ Nothing is locked while other programs write: see ``formats/bolt.py``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from dedupe.errors import SourceError
 from dedupe.formats.bolt import BoltFile
 from dedupe.model.identity import is_digest
-from dedupe.model.images import SourceKind, StoredBlob
+from dedupe.model.images import FoundImage, SourceKind, StoredBlob
 from dedupe.model.paths import path_text, printable
 from dedupe.sources.containerd.blobs import CONTENT, ContainerdBlobs, lost_images
 from dedupe.sources.containerd.containers import Origins, recorded_containers
@@ -110,6 +110,7 @@ def _read_store(root: ContainerdRoot, contents: Contents, *, docker: bool) -> No
     for records in _by_target(metadata.images):
         before = len(contents.images)
         reader.follow(records[0].target, _names(records))
+        contents.images[before:] = _with_records(contents.images[before:], records)
         origins.add(records, contents.images[before:])
     if metadata.errors:
         before = len(contents.images)
@@ -204,6 +205,14 @@ def _names(records: list[ContainerdImage]) -> tuple[str, ...]:
             if repository != _DANGLING and _repository(repository) not in tagged
         ),
     )
+
+
+def _with_records(
+    images: Sequence[FoundImage], records: Sequence[ContainerdImage]
+) -> list[FoundImage]:
+    """The images with the names and namespaces of these records."""
+    namespaced = tuple(printable(f"{record.namespace}/{record.name}") for record in records)
+    return [replace(image, namespaced=namespaced) for image in images]
 
 
 def _repository(name: str) -> str:
