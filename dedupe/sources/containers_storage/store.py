@@ -459,6 +459,12 @@ class StorageReader:
         )
         self._facts.containers[record.container_id] = facts
         self._facts.layers[record.layer] = facts
+        documents = self._facts.images.get(record.image or "")
+        if documents is not None and record.image is not None:
+            # no tool deletes an image that has a container
+            self._facts.images[record.image] = replace(
+                documents, holders=(*documents.holders, holder)
+            )
         volumes = (
             [
                 volume
