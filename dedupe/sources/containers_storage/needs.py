@@ -1,0 +1,150 @@
+"""Who needs which layer of a containers/storage root, and the commands that end that."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from dedupe.errors import SourceError
+from dedupe.formats.documents import MAX_CONFIG_BYTES
+from dedupe.host.store_root import StoreRoot
+from dedupe.model.disk import HolderKind, PlaceFacts, PlaceHolder, PlaceKind
+from dedupe.model.identity import ChainID, sha256_digest
+from dedupe.model.paths import path_text
+from dedupe.sources.containers_storage.records import (
+    StorageContainer,
+    StorageImage,
+    StorageLayer,
+    StorageRecords,
+)
+from dedupe.sources.interface import Contents
+
+
+class Commands:
+    """Commands of the store's own tools for one driver in one root."""
+
+    def __init__(self, location: str, driver: str) -> None:
+        # no tool knows the escaped name of a folder
+        self._is_known = "\\" not in location
+        options = ("--root", location, *(("--storage-driver", driver) if driver == "vfs" else ()))
+        self._buildah = ("buildah", *options)
+        #: beginning of a command of podman; empty if it cannot be given
+        self.podman: tuple[str, ...] = ("podman", *options) if self._is_known else ()
+
+    def remove_image(self, record: StorageImage) -> tuple[str, ...]:
+        """The command that deletes an image by its ID, with all its names."""
+        force = ("--force",) if len(record.names) > 1 else ()
+        return (*self.podman, "rmi", *force, record.image_id) if self._is_known else ()
+
+    def remove_container(self, record: StorageContainer, *, is_builder: bool) -> tuple[str, ...]:
+        """The command of the tool that made a container; ``is_builder``: buildah."""
+        if record.is_cri:
+            return ("crictl", "rm", record.container_id)
+        tool = self._buildah if is_builder else self.podman
+        return (*tool, "rm", record.container_id) if self._is_known else ()
+
+
+@dataclass(slots=True)
+class LayerNeeds:
+    """The images and containers that need each layer."""
+
+    #: layer ID -> IDs of the records that need it
+    layers: dict[str, dict[str, None]] = field(default_factory=dict)
+    #: what each record holds its layers as
+    holders: dict[str, PlaceHolder] = field(default_factory=dict)
+    #: chain IDs of layers
+    chains: dict[str, ChainID] = field(default_factory=dict)
+    #: record -> whether it has a name of its own, and the name to show
+    names: dict[str, tuple[bool, str]] = field(default_factory=dict)
+
+    def add(self, layer_id: str, record: str) -> None:
+        """Say that a record needs a layer."""
+        self.layers.setdefault(layer_id, {})[record] = None
+
+    def name(self, record: str, name: str, *, is_named: bool) -> None:
+        """Say what a record is called; untagged images and containers are not ``is_named``."""
+        self.names[record] = (is_named, name)
+
+    def facts(self) -> dict[str, PlaceFacts]:
+        """What each layer is that a record needs, by ID."""
+        return {
+            layer_id: PlaceFacts(
+                PlaceKind.LAYER,
+                owner=self._owner(records),
+                subject=self.chains.get(layer_id),
+                holders=tuple(
+                    dict.fromkeys(
+                        self.holders[record] for record in records if record in self.holders
+                    )
+                ),
+            )
+            for layer_id, records in self.layers.items()
+        }
+
+    def borrow(
+        self,
+        borrowers: Iterable[StoreRoot],
+        driver: str,
+        layers: Mapping[str, StorageLayer],
+        contents: Contents,
+    ) -> None:
+        """Add the images and containers of other roots that need ``layers``, those of this one."""
+        for root in borrowers:
+            location = path_text(os.fsencode(root.path))
+            read = Contents()
+            records = StorageRecords(root, driver, read)
+            own = records.read_layers()
+            commands = Commands(location, driver)
+            for image in records.read_images():
+                tops = [image.layer, *image.mapped_layers]
+                key = f"{location} {image.image_id}"
+                if self._borrow(key, tops, own, layers):
+                    self.holders[key] = PlaceHolder(HolderKind.IMAGE, _image_id(records, image))
+                    self.name(
+                        key, image.names[0] if image.names else image.image_id, is_named=False
+                    )
+            for container in records.read_containers():
+                key = f"{location} {container.container_id}"
+                if self._borrow(key, [container.layer], own, layers):
+                    name = container.name or container.container_id
+                    command = commands.remove_container(container, is_builder=False)
+                    self.holders[key] = PlaceHolder(HolderKind.CONTAINER, name, command)
+                    self.name(key, name, is_named=False)
+            for reason in read.unseen_references:
+                contents.hide_references(location, SourceError(reason, "unreadable"))
+
+    def _borrow(
+        self,
+        record: str,
+        tops: Iterable[str | None],
+        own: Mapping[str, StorageLayer],
+        layers: Mapping[str, StorageLayer],
+    ) -> bool:
+        """Whether a record of another root, which has the layers ``own``, needs some of these."""
+        is_borrowed = False
+        seen: set[str] = set()
+        for top in tops:
+            layer_id = top
+            while layer_id is not None and layer_id not in seen:
+                seen.add(layer_id)
+                found = own.get(layer_id)
+                if found is None:
+                    found = layers.get(layer_id)
+                    if found is None:
+                        break
+                    self.add(layer_id, record)
+                    is_borrowed = True
+                layer_id = found.parent
+        return is_borrowed
+
+    def _owner(self, records: Iterable[str]) -> str | None:
+        """The first of the records with a name, or else the first."""
+        names = [self.names[record] for record in records if record in self.names]
+        return next((name for is_named, name in names if is_named), names[0][1] if names else None)
+
+
+def _image_id(records: StorageRecords, image: StorageImage) -> str:
+    key = f"sha256:{image.image_id}"
+    try:
+        return sha256_digest(records.read_document(image.image_id, key, MAX_CONFIG_BYTES))
+    except SourceError:
+        return key
