@@ -1056,6 +1056,9 @@ class ReorderProposedImagesRow(TypedDict):
     store_id: str | None
     parent_id: str | None
     stored_bytes: int | None
+    media_type: str | None
+    subject: str | None
+    held_by: list[str] | None
 
 
 def reorder_proposed_images(
@@ -1458,11 +1461,12 @@ def usage_bases(
 
 
 class UsageGroupsRow(TypedDict):
-    """A row of ``usage/groups``: one row per group, one for units of several groups, one for unreferenced bytes."""
+    """A row of ``usage/groups``: one row per group, one for units of several groups, one for unreferenced bytes, and one for other bytes of blobs and archives, if there are any."""
 
     kind: str
     name: str
     images: int
+    artifacts: int
     incomplete_images: int
     referenced_compressed: int | None
     exclusive_compressed: int | None
@@ -1491,7 +1495,7 @@ def usage_groups(
 
 
 class UsageLayersRow(TypedDict):
-    """A row of ``usage/layers``: one row per layer that some image references, one for contents that several layers hold, one for unreferenced bytes."""
+    """A row of ``usage/layers``: one row per layer that some image references, one for contents that several layers hold, one for unreferenced bytes; one for documents and artifacts, and one for other bytes of blobs and archives, if there are any."""
 
     kind: str
     name: str
