@@ -1055,7 +1055,6 @@ class ReorderProposedImagesRow(TypedDict):
     created: str | None
     store_id: str | None
     parent_id: str | None
-    namespaced: list[str] | None
     stored_bytes: int | None
 
 
@@ -1460,11 +1459,12 @@ def usage_bases(
 
 
 class UsageGroupsRow(TypedDict):
-    """A row of ``usage/groups``: one row per group, one for units of several groups, one for unreferenced bytes."""
+    """A row of ``usage/groups``: one row per group, one for units of several groups, one for unreferenced bytes, and one for other bytes of blobs and archives, if there are any."""
 
     kind: str
     name: str
     images: int
+    artifacts: int
     incomplete_images: int
     referenced_compressed: int | None
     exclusive_compressed: int | None
@@ -1493,7 +1493,7 @@ def usage_groups(
 
 
 class UsageLayersRow(TypedDict):
-    """A row of ``usage/layers``: one row per layer that some image references, one for contents that several layers hold, one for unreferenced bytes."""
+    """A row of ``usage/layers``: one row per layer that some image references, one for contents that several layers hold, one for unreferenced bytes; one for documents and artifacts, and one for other bytes of blobs and archives, if there are any."""
 
     kind: str
     name: str

@@ -29,6 +29,7 @@ from dedupe.model.images import (
     FoundImage,
     FoundOther,
     ObjectRef,
+    Platform,
     Severity,
     SourceKind,
     StoredBlob,
@@ -38,6 +39,7 @@ from dedupe.sources.disk_places import claims_of_blobs
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.config import platform_of
 from dedupe.sources.documents.manifests import ManifestReader, is_attestation
+from dedupe.sources.documents.others import relate_others
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, HeldFile
@@ -162,9 +164,17 @@ class _RegistryReader:
         contents.other_bytes = self._other_bytes
         reader = _DocumentQueue(self._holder, self._blobs, contents)
         reader.read_all(self._roots())
-        names = self._names(reader.children)
-        contents.images = [_named_image(one, names, reader.entries) for one in contents.images]
-        contents.others = [_named_other(one, names, reader.entries) for one in contents.others]
+        below = {index: _descendants(index, reader.children) for index in reader.children}
+        names = self._names(below)
+        above = _above(below)
+        contents.images = [
+            _named_image(one, names, reader.entries, above) for one in contents.images
+        ]
+        contents.others = [
+            *(_named_other(one, names, reader.entries, above) for one in contents.others),
+            *self._indexes(below, names, above),
+        ]
+        relate_others(contents)
         if self._holder.has("scheduler-state.json"):
             _excuse_cache(contents)
 
@@ -271,13 +281,32 @@ class _RegistryReader:
                 roots.setdefault(digest, f"{name}@{digest}")
         return roots
 
-    def _names(self, children: dict[Digest, list[Digest]]) -> dict[Digest, dict[str, None]]:
+    def _indexes(
+        self,
+        below: dict[Digest, dict[Digest, None]],
+        names: dict[Digest, dict[str, None]],
+        above: dict[Digest, frozenset[Digest]],
+    ) -> Iterator[FoundOther]:
+        """The indexes that lead to an image: a registry deletes each document by itself."""
+        images = {image.digest for image in self._contents.images}
+        for index, found in below.items():
+            if not images.isdisjoint(found):
+                yield FoundOther(
+                    "index",
+                    index,
+                    tuple(names.get(index, ())),
+                    Platform(),
+                    blobs=frozenset((index,)),
+                    indexes=above.get(index, frozenset()) | {index},
+                )
+
+    def _names(self, below: dict[Digest, dict[Digest, None]]) -> dict[Digest, dict[str, None]]:
         """Names of each document: its tags and those of the indexes above it.
 
-        A revision that no tag and no index of its repository leads to is named by its digest.
+        ``below`` has the documents that each index leads to. A revision that no tag and no index of
+        its repository leads to is named by its digest.
         """
         names: dict[Digest, dict[str, None]] = {}
-        below = {index: _descendants(index, children) for index in children}
         for name, repository in self._repositories.items():
             reached = set(repository.tags.values())
             for digest in (*repository.tags.values(), *repository.revisions):
@@ -427,10 +456,20 @@ def _descendants(index: Digest, children: dict[Digest, list[Digest]]) -> dict[Di
     return found
 
 
+def _above(below: dict[Digest, dict[Digest, None]]) -> dict[Digest, frozenset[Digest]]:
+    """The indexes that lead to each document."""
+    found: dict[Digest, set[Digest]] = {}
+    for index, documents in below.items():
+        for document in documents:
+            found.setdefault(document, set()).add(index)
+    return {document: frozenset(indexes) for document, indexes in found.items()}
+
+
 def _named_image(
     image: FoundImage,
     names: dict[Digest, dict[str, None]],
     entries: dict[Digest, dict[str, Any]],
+    above: dict[Digest, frozenset[Digest]],
 ) -> FoundImage:
     if image.digest is None:
         return image
@@ -438,13 +477,19 @@ def _named_image(
     if not str(details.platform):
         document = object_in(entries.get(image.digest, {}), "platform")
         details = replace(details, platform=platform_of(document))
-    return replace(image, names=tuple(names.get(image.digest, ())), details=details)
+    return replace(
+        image,
+        names=tuple(names.get(image.digest, ())),
+        details=details,
+        documents=image.documents | above.get(image.digest, frozenset()),
+    )
 
 
 def _named_other(
     other: FoundOther,
     names: dict[Digest, dict[str, None]],
     entries: dict[Digest, dict[str, Any]],
+    above: dict[Digest, frozenset[Digest]],
 ) -> FoundOther:
     """Only the index above marks an attestation, and it may have been read later."""
     if other.digest is None:
@@ -455,6 +500,7 @@ def _named_other(
         kind="attestation" if is_attestation(entry) else other.kind,
         names=tuple(names.get(other.digest, ())),
         platform=platform_of(object_in(entry, "platform")),
+        indexes=above.get(other.digest, frozenset()),
     )
 
 
