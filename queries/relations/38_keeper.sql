@@ -7,13 +7,18 @@
 -- Source:   docs/measures.md, "Cache image", "What the disk gives back"
 --
 -- An untagged image without a container that is the recorded parent of others is deleted with the
--- last of them, and not before. A named parent is deleted once it was chosen itself and all its
--- children are deleted.
+-- last of them, and not before. docker only takes the names of a named parent, and deletes it with the
+-- last of its children too; podman deletes it at once.
 WITH RECURSIVE stored AS (
-    SELECT source, image_id, bool_or(len(names) > 0) AS named
+    SELECT
+        scan_images.source,
+        scan_images.image_id,
+        bool_or(len(scan_images.names) > 0) AS named,
+        any_value(scan_sources.kind) = 'containers-storage' AS at_once
     FROM scan_images
-    WHERE kind = 'image'
-    GROUP BY source, image_id
+    JOIN scan_sources USING (source)
+    WHERE scan_images.kind = 'image'
+    GROUP BY scan_images.source, scan_images.image_id
 ),
 
 parents AS (
@@ -50,7 +55,10 @@ kept AS (
     JOIN parents ON parents.source = kept.source AND parents.image_id = kept.image_id
 )
 
-SELECT source, image_id, keeper FROM kept
+SELECT kept.source, kept.image_id, kept.keeper
+FROM kept
+JOIN stored USING (source, image_id)
+WHERE kept.keeper = kept.image_id OR NOT (stored.named AND stored.at_once)
 UNION ALL
 -- records of a damaged store may name each other
 SELECT source, image_id, image_id FROM stored ANTI JOIN kept USING (source, image_id)
