@@ -198,7 +198,7 @@ class Docker(Store):
             self._process = subprocess.Popen(["dockerd", *options], stdout=log, stderr=log)
         wait_for(lambda: "Version" in self.run("docker", "version", check=False), self._log)
         wait_for(lambda: "Server" in self.run("docker", "version", check=False), self._log)
-        self.records = (f"image/{driver}/repositories.json", "containers", "network", "buildkit")
+        self.records = (f"image/{driver}/repositories.json", "network", "buildkit")
 
     def command(self, words: Sequence[str]) -> list[str]:
         if words[0] != "docker":
@@ -387,8 +387,9 @@ def release_and_measure(store: Store, catalog: Path, found: WhatIf) -> tuple[int
     for step in found.removals:
         store.run(*step.command, check=False)
     store.settle()
-    said = sum(row["bytes"] for row in rows)
-    return said + own, before - store.used_bytes()
+    # containers on layers that other images need too are not in the answer
+    said = sum(row["bytes"] for row in rows) + (own if commands else 0)
+    return said, before - store.used_bytes()
 
 
 def scan_of(catalog: Path, store: Store) -> Session:
