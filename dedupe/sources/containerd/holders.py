@@ -29,13 +29,6 @@ class Target:
     #: namespace -> all names as recorded
     names: dict[str, list[str]] = field(default_factory=dict)
 
-    def removals(self, tool: "Ctr") -> tuple[tuple[str, ...], ...]:
-        """The commands that delete all names."""
-        return tuple(
-            tool.words(space, "images", "rm", "--sync", "--", *map(printable, names))
-            for space, names in sorted(self.names.items())
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class Ctr:

@@ -7,14 +7,14 @@ Nothing is locked while other programs write: see ``formats/bolt.py``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import ClassVar
 
 from dedupe.errors import SourceError
 from dedupe.formats.bolt import BoltFile
 from dedupe.model.identity import Digest, is_digest
-from dedupe.model.images import FoundContainer, SourceKind, StoredBlob
+from dedupe.model.images import FoundContainer, FoundImage, SourceKind, StoredBlob
 from dedupe.model.paths import path_text, printable
 from dedupe.sources.containerd.blobs import CONTENT, ContainerdBlobs, lost_images
 from dedupe.sources.containerd.containers import Origins, recorded_containers
@@ -154,6 +154,7 @@ def _read_images(
     for records in _by_target(metadata.images):
         images, others = len(contents.images), len(contents.others)
         reader.follow(records[0].target, _names(records))
+        contents.images[images:] = _with_records(contents.images[images:], records)
         target = targets[str(records[0].target["digest"])] = Target(
             contents.images[images:], contents.others[others:]
         )
@@ -261,6 +262,14 @@ def _names(records: list[ContainerdImage]) -> tuple[str, ...]:
             if repository != _DANGLING and _repository(repository) not in tagged
         ),
     )
+
+
+def _with_records(
+    images: Sequence[FoundImage], records: Sequence[ContainerdImage]
+) -> list[FoundImage]:
+    """The images with the names and namespaces of these records."""
+    namespaced = tuple(printable(f"{record.namespace}/{record.name}") for record in records)
+    return [replace(image, namespaced=namespaced) for image in images]
 
 
 def _repository(name: str) -> str:
