@@ -74,7 +74,8 @@ needs AS (
     SELECT source, path, image_id FROM bare_units WHERE path IS NOT NULL
 ),
 
--- An image of another source may need it, through links: then it keeps the place by itself.
+-- An image of another source may need it, through links: then it keeps the place by itself. docker and
+-- podman do not delete an image with a container; containerd does, and its container keeps the layers.
 held AS (
     SELECT needs.source, needs.path, coalesce(keeper.keeper, needs.image_id) AS holder
     FROM needs
@@ -86,6 +87,8 @@ held AS (
         'container:' || coalesce(scan_containers.name, scan_containers.container_id)
     FROM needs
     JOIN scan_containers USING (source, image_id)
+    JOIN scan_sources USING (source)
+    WHERE scan_sources.kind <> 'containerd'
     UNION
     SELECT source, path, kind || ':' || name
     FROM scan_holds

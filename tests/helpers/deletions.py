@@ -267,6 +267,13 @@ class Containerd(Store):
                 self.run("ctr", "--namespace", namespace, "images", "import", str(archive))
         self.settle()
 
+    def make_container(self, image: str, name: str) -> bool:
+        listed = self.run("ctr", "--namespace", "default", "images", "ls", "--quiet")
+        if image not in listed.split():
+            return False
+        self.run("ctr", "--namespace", "default", "containers", "create", image, name)
+        return True
+
     def settle(self) -> None:
         # containerd deletes temporary objects of imports in the background
         seen: list[int] = []
@@ -373,8 +380,7 @@ def release_and_measure(store: Store, catalog: Path, found: WhatIf) -> tuple[int
     """Run the releases of what is held and the steps again; returns what is said, and freed."""
     store.settle()
     session = scanned(catalog, store.root)[1]
-    images = [row["image_id"] for row in found.images]
-    rows = session.rows("what_if/held", images=images)
+    rows = found.held
     own = session.ask(
         "SELECT coalesce(sum(allocated_bytes), 0) FROM (SELECT DISTINCT source, path FROM "
         "scan_holds WHERE kind = 'container') JOIN scan_disk USING (source, path) WHERE "
