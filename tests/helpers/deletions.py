@@ -384,6 +384,7 @@ def release_and_measure(store: Store, catalog: Path, found: WhatIf) -> tuple[int
     own = session.ask(
         "SELECT coalesce(sum(allocated_bytes), 0) FROM (SELECT DISTINCT source, path FROM "
         "scan_holds WHERE kind = 'container') JOIN scan_disk USING (source, path) WHERE "
+        "scan_disk.kind <> 'layer' AND "
         "(source, path) NOT IN (SELECT (source, path) FROM scan_holds WHERE kind <> 'container')"
     ).rows[0][0]
     before = store.used_bytes()
