@@ -29,6 +29,7 @@ TotalKey = Literal[
     "efficiency",
     "cow_savings_bytes",
     "position_loss_bytes",
+    "unshared_bytes",
     "unique_content_bytes",
     "duplicate_content_bytes",
     "dead_bytes",
@@ -98,8 +99,8 @@ TOTALS: dict[TotalKey, Measure] = {
     ),
     "unpacked_bytes": Measure(
         "unpacked, each layer once per parent",
-        "Content of distinct layers in their place, each chain ID once: what unpacking all images "
-        "takes.",
+        "Content of distinct layers in their place: what unpacking all images takes. Each chain ID "
+        "counts once, and again for further namespaces; full trees count in full.",
     ),
     "naive_bytes": Measure(
         "without sharing",
@@ -115,12 +116,19 @@ TOTALS: dict[TotalKey, Measure] = {
     "efficiency": Measure("efficiency", "live / (live + shadowed); 1 if both are 0."),
     "cow_savings_bytes": Measure(
         "saved by sharing layers",
-        "Bytes saved by sharing read-only layers: naive_bytes - unpacked_bytes.",
+        "Bytes saved by sharing read-only layers: naive_bytes - unpacked_bytes. It is negative if "
+        "full trees take more.",
     ),
     "position_loss_bytes": Measure(
         "stored twice: same layer, different parent",
-        "Layers stored again because their copies have different parents: unpacked_bytes - "
-        "layer_bytes. It is the most that another order of layers can save.",
+        "Layers stored again because their copies have different parents: content of distinct "
+        "chain IDs - layer_bytes. It is the most that another order of layers can save.",
+    ),
+    "unshared_bytes": Measure(
+        "copies that other drivers share",
+        "Full trees, and copies of layers in further namespaces or snapshotters: unpacked_bytes - "
+        "layer_bytes - position_loss_bytes. A driver that shares layers, or a single namespace, "
+        "would save it.",
     ),
     "unique_content_bytes": Measure(
         "distinct file contents", "Distinct file contents, each content hash once."
@@ -148,6 +156,15 @@ SHOWN_TOTALS: tuple[TotalKey, ...] = (
     "dead_bytes",
     "orphan_bytes",
 )
+
+
+def shown_totals(unshared_bytes: int) -> tuple[TotalKey, ...]:
+    """Totals that people see; copies that other drivers share are among them if there are any."""
+    if not unshared_bytes:
+        return SHOWN_TOTALS
+    after = SHOWN_TOTALS.index("position_loss_bytes") + 1
+    return (*SHOWN_TOTALS[:after], "unshared_bytes", *SHOWN_TOTALS[after:])
+
 
 #: one image
 IMAGES: dict[ImageKey, Measure] = {

@@ -20,7 +20,8 @@ _BOUNDED: frozenset[TotalKey] = frozenset(
     {
         *("entries", "files", "layers", "compressed_bytes", "layer_bytes", "unpacked_bytes"),
         *("naive_bytes", "live_bytes", "shadowed_bytes", "cow_savings_bytes"),
-        *("position_loss_bytes", "unique_content_bytes", "duplicate_content_bytes", "dead_bytes"),
+        *("position_loss_bytes", "unshared_bytes"),
+        *("unique_content_bytes", "duplicate_content_bytes", "dead_bytes"),
     }
 )
 #: codes of problems -> what an image with such a layer has

@@ -13,9 +13,9 @@ from dedupe.model.measures import (
     CONTAINERS,
     IMAGES,
     SHOWN_IMAGE_SIZES,
-    SHOWN_TOTALS,
     SOURCES,
     TOTALS,
+    shown_totals,
 )
 from dedupe.report.doubts import doubts, image_size, nothing_to_fix, place_of, total_size
 from dedupe.report.flags import flagged_entries
@@ -46,7 +46,10 @@ def to_markdown(found: Overview, *, plain: bool) -> str:
         "content); the rest of their content is shadowed.\n",
         markdown_table(
             ("-bytes", "what"),
-            ((total_size(found, key, plain=plain), TOTALS[key].label) for key in SHOWN_TOTALS),
+            (
+                (total_size(found, key, plain=plain), TOTALS[key].label)
+                for key in shown_totals(found.totals["unshared_bytes"])
+            ),
         ),
         _sources(found.sources, plain=plain),
         _findings(found, plain=plain),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
-from dedupe.model.measures import IMAGES, SHOWN_IMAGE_SIZES, SHOWN_TOTALS, TOTALS
+from dedupe.model.measures import IMAGES, SHOWN_IMAGE_SIZES, TOTALS, shown_totals
 from dedupe.report.doubts import (
     concerned,
     doubts,
@@ -59,7 +59,7 @@ def _totals(found: Overview, *, plain: bool) -> list[str]:
     width = len(sizer(plain=plain)(0))
     lines = [
         f"{total_size(found, key, plain=plain).rjust(width)}  {TOTALS[key].label}"
-        for key in SHOWN_TOTALS
+        for key in shown_totals(found.totals["unshared_bytes"])
     ]
     # what `du` and `df` show is beside what is stored
     return [lines[0], *_allocated(found.sources, plain=plain), *lines[1:]]

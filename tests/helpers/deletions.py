@@ -348,7 +348,9 @@ class Layout(Store):
 
     def load(self, images: Sequence[Image]) -> None:
         named = [
-            replace(image, names=[name.rpartition("/")[2].replace(":", "-") for name in image.names])
+            replace(
+                image, names=[name.rpartition("/")[2].replace(":", "-") for name in image.names]
+            )
             for image in images
         ]
         write_oci_layout(self.root, named)

@@ -205,6 +205,7 @@ def bars(found: Overview) -> Bars:
         (TOTALS["unique_content_bytes"].label, "live", totals["unique_content_bytes"]),
         (TOTALS["duplicate_content_bytes"].label, "duplicate", totals["duplicate_content_bytes"]),
         (TOTALS["position_loss_bytes"].label, "position", totals["position_loss_bytes"]),
+        (TOTALS["unshared_bytes"].label, "shared", max(totals["unshared_bytes"], 0)),
     ]
     layers = [
         (live, "live", totals["layer_bytes"] - totals["dead_bytes"]),
