@@ -28,8 +28,8 @@ blobs AS (
     GROUP BY unit
 ),
 
--- Unpacked copies: containerd keeps one per namespace and snapshotter, and some drivers keep in each
--- the files of all layers below it too.
+-- Unpacked copies: containerd keeps one per namespace and snapshotter, and some drivers keep in
+-- each the files of all layers below it too.
 copies AS (
     SELECT
         source,

@@ -7,8 +7,8 @@
 -- Source:   docs/measures.md, "Cache image", "What the disk gives back"
 --
 -- An untagged image without a container that is the recorded parent of others is deleted with the
--- last of them, and not before. docker only takes the names of a named parent, and deletes it with the
--- last of its children too; podman deletes it at once.
+-- last of them, and not before. docker only takes the names of a named parent, and deletes it with
+-- the last of its children too; podman deletes it at once.
 WITH RECURSIVE stored AS (
     SELECT
         scan_images.source,
@@ -61,5 +61,7 @@ JOIN stored USING (source, image_id)
 WHERE kept.keeper = kept.image_id OR NOT (stored.named AND stored.at_once)
 UNION ALL
 -- records of a damaged store may name each other
-SELECT source, image_id, image_id FROM stored ANTI JOIN kept USING (source, image_id)
+SELECT source, image_id, image_id AS keeper
+FROM stored
+ANTI JOIN kept USING (source, image_id)
 ORDER BY source, image_id, keeper;

@@ -74,8 +74,9 @@ needs AS (
     SELECT source, path, image_id FROM bare_units WHERE path IS NOT NULL
 ),
 
--- An image of another source may need it, through links: then it keeps the place by itself. docker and
--- podman do not delete an image with a container; containerd does, and its container keeps the layers.
+-- An image of another source may need it, through links: then it keeps the place by itself. docker
+-- and podman do not delete an image with a container; containerd does, and its container keeps the
+-- layers.
 held AS (
     SELECT needs.source, needs.path, coalesce(keeper.keeper, needs.image_id) AS holder
     FROM needs

@@ -3,8 +3,8 @@
 -- Params:   none
 -- Columns:  source           VARCHAR  location
 --           images           BIGINT   manifests of images without a tag
---           collected_bytes  BIGINT   freed: what only manifests without a tag need, and what nothing
---                                     references; null if that is unknown
+--           collected_bytes  BIGINT   freed: what only manifests without a tag need, and what
+--                                     nothing references; null if that is unknown
 --           orphan_bytes     BIGINT   of these, what nothing references; null if that is unknown
 -- Source:   docs/measures.md, "What the disk gives back"; distribution/distribution,
 --           registry/storage/garbagecollect.go
@@ -22,7 +22,7 @@ untagged AS (
         kind IN ('image', 'artifact', 'attestation', 'cache')
         AND source IN (SELECT source FROM registries)
     GROUP BY source, holder, kind
-    HAVING bool_and(len(list_filter(names, lambda name: NOT contains(name, '@'))) = 0)
+    HAVING bool_and(len(tags_in(names)) = 0)
 ),
 
 untagged_sets AS (
@@ -34,19 +34,22 @@ untagged_sets AS (
     GROUP BY source
 ),
 
+held AS (
+    SELECT
+        source,
+        path,
+        list(CASE WHEN kind = 'image' THEN name ELSE kind || ':' || name END) AS holders
+    FROM scan_holds
+    GROUP BY source, path
+),
+
 freed AS (
     SELECT places.source, sum(places.allocated_bytes) AS bytes
     FROM scan_disk AS places
-    JOIN (
-        SELECT
-            source, path, list(CASE WHEN kind = 'image' THEN name ELSE kind || ':' || name END)
-                AS holders
-        FROM scan_holds
-        GROUP BY source, path
-    ) AS holds USING (source, path)
+    JOIN held USING (source, path)
     JOIN untagged_sets
         ON untagged_sets.source = places.source
-        AND list_has_all(untagged_sets.holders, holds.holders)
+        AND list_has_all(untagged_sets.holders, held.holders)
     GROUP BY places.source
 ),
 

@@ -39,7 +39,7 @@ dated AS (
         image.created,
         image.is_cache,
         utc_of(image.created) AS time,
-        len(list_filter(image.names, lambda name: NOT contains(name, '@'))) = 0 AS tagless,
+        len(tags_in(image.names)) = 0 AS tagless,
         image.image_id IN (SELECT image_id FROM parents) AS is_parent,
         image.image_id IN (SELECT image_id FROM in_registry) AS is_in_registry
     FROM image

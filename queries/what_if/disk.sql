@@ -1,12 +1,14 @@
--- Question: How many bytes does the disk give back in each source if exactly these images are deleted?
+-- Question: How many bytes does the disk give back in each source if exactly these images are
+--           deleted?
 -- Grain:    one row per source that holds one of the images
 -- Params:   $images  VARCHAR[]  image IDs
 -- Columns:  source       VARCHAR  location
 --           kind         VARCHAR  format
---           measured     BOOLEAN  its files and folders were measured; if not, bytes are the sizes of
---                                 its blobs, or of the files of its unpacked layers
+--           measured     BOOLEAN  its files and folders were measured; if not, bytes are the sizes
+--                                 of its blobs, or of the files of its unpacked layers
 --           freed_bytes  BIGINT   freed by deleting the images
---           held_bytes   BIGINT   no other image needs it, but something else keeps it (what_if/held)
+--           held_bytes   BIGINT   no other image needs it, but something else keeps it: see
+--                                 what_if/held
 --           kept_bytes   BIGINT   other images need it too
 --           unknown_units  BIGINT  of what is freed, blobs or layers of unknown size
 -- Source:   docs/measures.md, "What the disk gives back"

@@ -1,5 +1,5 @@
--- Question: What stays on disk although all images that need it are deleted, what keeps it, and which
---           commands release it?
+-- Question: What stays on disk although all images that need it are deleted, what keeps it, and
+--           which commands release it?
 -- Grain:    one row per source and set of what keeps places
 -- Params:   $images  VARCHAR[]  image IDs
 -- Columns:  source    VARCHAR    location
@@ -7,8 +7,8 @@
 --                                sorted
 --           holders   VARCHAR[]  names of the first ten of them, sorted
 --           count     BIGINT     number of them
---           releases  VARCHAR[]  commands of the store's own tools that let go of it, sorted; all are
---                                needed
+--           releases  VARCHAR[]  commands of the store's own tools that let go of it, sorted; all
+--                                are needed
 --           released  BOOLEAN    the commands let go of all of it: there is one for everything that
 --                                keeps it
 --           bytes     BIGINT     freed by the commands and by deleting the images

@@ -6,8 +6,8 @@
 --           names            VARCHAR[]  all its names; all of them are deleted with it
 --           created          VARCHAR    as the config gives it; null if it gives none
 --           complete         BOOLEAN    every layer could be read
---           disk_bytes       BIGINT     what the disk gives back if only this image is deleted; does
---                                       not add up to what deleting all of them frees
+--           disk_bytes       BIGINT     what the disk gives back if only this image is deleted;
+--                                       does not add up to what deleting all of them frees
 --           exclusive_bytes  BIGINT     unpacked, freed by deleting only this image; does not add
 --                                       up to what deleting all of them frees; null if a layer that
 --                                       only this image has could not be read

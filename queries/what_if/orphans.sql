@@ -1,6 +1,6 @@
 -- Question: What does the disk give back in each source if all that nothing references is removed?
--- Grain:    one row per source and command; sources without such places are left out, unless what is
---           unreferenced is unknown
+-- Grain:    one row per source and command; sources without such places are left out, unless what
+--           is unreferenced is unknown
 -- Params:   $before  DOUBLE  only what was not changed since this time, in seconds since 1970; null
 --                            for all
 -- Columns:  source      VARCHAR    location
@@ -11,8 +11,8 @@
 --           oldest      TIMESTAMP  UTC; the earliest change of one of them; null if not measured
 --           newest      TIMESTAMP  UTC; the latest change of one of them; null if not measured
 --           paths       VARCHAR[]  the first ten of them, sorted
---           command     VARCHAR[]  command of the store's own tools that removes them, as the source
---                                  gives it; empty if it gives none
+--           command     VARCHAR[]  command of the store's own tools that removes them, as the
+--                                  source gives it; empty if it gives none
 --           unseen_references  VARCHAR  why it is unknown what is unreferenced; null if it is known
 -- Source:   docs/measures.md, "Orphan bytes", "Unknown is not zero"
 WITH found AS (

@@ -9,8 +9,8 @@
 --           store_ids  VARCHAR[]  IDs under which podman lists it, sorted; empty for other stores
 --           namespaced  VARCHAR[]  containerd's records of it, NAMESPACE/NAME, sorted; empty for
 --                                  other stores
---           driver    VARCHAR    folder of the unpacked layers that podman names its driver by; null
---                                if it is overlay, and for other stores
+--           driver     VARCHAR    folder of the unpacked layers, which podman names its driver by;
+--                                 null if it is overlay, and for other stores
 --           depth     BIGINT     number of recorded parents of parents
 --           goes_along  BOOLEAN  the store deletes it with the last of its children
 --           others    VARCHAR[]  names or IDs of the other images, artifacts and caches in this

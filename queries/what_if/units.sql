@@ -1,8 +1,8 @@
 -- Question: Which sets of images alone reference some units, and how many bytes are these?
 -- Grain:    one row per set of images
 -- Params:   $granularity  VARCHAR    disk, compressed, unpacked or content
---           $images       VARCHAR[]  image IDs that may be deleted; sets with other images, and what
---                                    something else keeps, are left out
+--           $images       VARCHAR[]  image IDs that may be deleted; sets with other images, and
+--                                    what something else keeps, are left out
 -- Columns:  images  VARCHAR[]  sorted
 --           bytes   HUGEINT    freed when the last image of the set is deleted
 -- Source:   docs/measures.md, "Exclusive bytes", "What the disk gives back"

@@ -23,12 +23,12 @@ from builders import (
     write_oci_archive,
     write_oci_layout,
 )
-from helpers.scanning import scanned
 
 from dedupe.analysis.removal import Removal
 from dedupe.analysis.what_if import DeletionFilter, WhatIf, what_if
 from dedupe.model.choices import Granularity
 from dedupe.store.session import Session
+from helpers.scanning import scanned
 
 NOW = datetime(2026, 1, 1)
 
@@ -275,7 +275,10 @@ class Containerd(Store):
         return True
 
     def settle(self) -> None:
-        # containerd deletes temporary objects of imports in the background
+        # containerd deletes temporary objects of imports, and what a container has left, in the
+        # background; deleting a lease waits for it
+        self.run("ctr", "leases", "create", "--id", "settle")
+        self.run("ctr", "leases", "rm", "--sync", "settle")
         seen: list[int] = []
         for _ in range(100):
             seen.append(disk_usage(self.root, ()))
