@@ -23,6 +23,7 @@ from dedupe.sources.containerd.metadata import METADATA, ContainerdImage, Metada
 from dedupe.sources.containerd.snapshots import READABLE, ContainerdRoot, Snapshots
 from dedupe.sources.containerd.usage import measure_containerd
 from dedupe.sources.docker.remapped import remapped_roots
+from dedupe.sources.docker.root_folders import claims_of_root
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
@@ -85,6 +86,7 @@ class DockerContainerdStore:
         contents.unused = self.holder.has("image") and not (
             contents.blobs or contents.containers or contents.problems
         )
+        contents.around = claims_of_root(self.holder.store)
         return contents
 
     def descent(self) -> Descent:

@@ -15,6 +15,7 @@ from dedupe.model.identity import is_digest, is_hex_id
 from dedupe.model.paths import printable
 from dedupe.sources.docker.containers import FOLDER as CONTAINERS
 from dedupe.sources.docker.containers import ContainerRecord, is_docker_name, read_record
+from dedupe.sources.interface import DiskClaims
 
 #: folders of a docker root beside those of layers: each may be on a disk of its own
 OWN_FOLDERS = (
@@ -69,6 +70,12 @@ def places_of_root(
     ):
         facts.update(places)
     return facts
+
+
+def claims_of_root(root: StoreRoot) -> DiskClaims:
+    """What a docker root is beside docker's own containerd, if no graph driver has images in it."""
+    facts = places_of_root(root, read_records(root))
+    return DiskClaims(root, facts, facts.pop(""), OWN_FOLDERS)
 
 
 def _containers(
