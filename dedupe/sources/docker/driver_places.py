@@ -23,6 +23,7 @@ from dedupe.model.disk import (
 )
 from dedupe.model.identity import chain_ids
 from dedupe.model.images import Whiteouts
+from dedupe.model.paths import path_text
 from dedupe.sources.docker.build_cache import BuildCache
 from dedupe.sources.docker.containers import ContainerRecord, Mount
 from dedupe.sources.docker.images import StoredConfig, cache_images
@@ -130,7 +131,7 @@ def _add_layers(places: DriverPlaces, folders: _OwnedFolders, records: DriverRec
         folders.add(record.folder, part, facts)
     for name in layers.removed_names:
         # docker removes such a record, with its folder, when it starts
-        orphan = PlaceFacts(PlaceKind.ORPHAN, subject=name)
+        orphan = PlaceFacts(PlaceKind.ORPHAN, subject=path_text(os.fsencode(name)))
         _put(places, (*layers.parts, "sha256", name), ORPHAN, orphan)
 
 
@@ -215,17 +216,18 @@ def _add_folders(
             places.refused = error
         return
     for name in names:
-        if name in folders.parts:
-            _put(places, (*trees, name), folders.parts[name], folders.facts[name])
+        shown = path_text(os.fsencode(name))
+        part, facts = "", UNRECOGNISED
+        if name in _RECORDS:
+            facts = METADATA
+        elif name in folders.parts:
+            part, facts = folders.parts[name], folders.facts[name]
         elif name in records.cache.folders:
-            _put(places, (*trees, name), CACHE, replace(CACHED, subject=name))
+            part, facts = CACHE, replace(CACHED, subject=shown)
         elif layers.is_folder_name(name.removesuffix("-removing")):
-            orphan = PlaceFacts(PlaceKind.ORPHAN, subject=name)
-            _put(places, (*trees, name), ORPHAN, orphan)
+            part, facts = ORPHAN, PlaceFacts(PlaceKind.ORPHAN, subject=shown)
             places.orphans[name] = BUILD_CACHE_NAME.match(name) is not None
-        else:
-            facts = METADATA if name in _RECORDS else UNRECOGNISED
-            _put(places, (*trees, name), "", facts)
+        _put(places, (*trees, name), part, facts)
     if "l" in names:
         for link, target in _short_names(root, (*trees, "l")):
             known = places.facts.get("/".join((*trees, target)), METADATA)

@@ -4,6 +4,7 @@ Containers with their logs, volumes, plugins, the builder's cache, temporary fil
 Source: github.com/moby/moby, daemon/, volume/local, plugin/, builder/builder-next.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -12,7 +13,7 @@ from dedupe.formats.documents import MAX_CONFIG_BYTES, object_in, parse_object, 
 from dedupe.host.store_root import StoreRoot
 from dedupe.model.disk import UNRECOGNISED, HolderKind, PlaceFacts, PlaceHolder, PlaceKind
 from dedupe.model.identity import is_digest, is_hex_id
-from dedupe.model.paths import printable
+from dedupe.model.paths import path_text, printable
 from dedupe.sources.docker.containers import FOLDER as CONTAINERS
 from dedupe.sources.docker.containers import ContainerRecord, is_docker_name, read_record
 from dedupe.sources.interface import DiskClaims
@@ -166,7 +167,7 @@ def _plugins(root: StoreRoot) -> Iterator[tuple[str, PlaceFacts]]:
         yield "/".join((*blobs, name)), needed.get(name, UNRECOGNISED)
     for folder, kind in (("storage/ingest", PlaceKind.UPLOAD), ("tmp", PlaceKind.TEMPORARY)):
         for name in _names(root, "plugins", *folder.split("/")):
-            yield f"plugins/{folder}/{name}", PlaceFacts(kind, subject=_shown(name))
+            yield f"plugins/{folder}/{name}", PlaceFacts(kind, subject=path_text(os.fsencode(name)))
 
 
 def _blobs_of_plugin(document: Mapping[str, object]) -> Iterable[str]:
@@ -191,7 +192,7 @@ def _temporary(root: StoreRoot) -> Iterator[tuple[str, PlaceFacts]]:
     for folder in _TEMPORARY:
         for name in _names(root, folder):
             kind = PlaceKind.UPLOAD if name.startswith(_PULLED) else PlaceKind.TEMPORARY
-            yield f"{folder}/{name}", PlaceFacts(kind, subject=_shown(name))
+            yield f"{folder}/{name}", PlaceFacts(kind, subject=path_text(os.fsencode(name)))
 
 
 def _names(root: StoreRoot, *parts: str) -> list[str]:
@@ -209,7 +210,3 @@ def _is_listed(root: StoreRoot, folder: str) -> bool:
     except SourceError as error:
         return error.code == "blob-missing"
     return True
-
-
-def _shown(name: str) -> str:
-    return printable(name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
