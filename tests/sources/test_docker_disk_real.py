@@ -48,7 +48,7 @@ def fill(daemon: Daemon) -> None:
     for name, size in (("base", 3_000_000), ("app", 1_000_000), ("lib", 500_000)):
         write(context / name, os.urandom(size))
     write(context / "Dockerfile.base", b"FROM scratch\nCOPY base /base\n")
-    recipe = b'FROM base:1\nCOPY lib /lib\nCOPY app /app\nENV a=b\nCMD ["/app"]\n'
+    recipe = b'FROM base:1\nCOPY app /app\nCMD ["/app"]\n'
     write(context / "Dockerfile.app", recipe)
     for name in ("base:1", "app:1"):
         recipe_name = f"Dockerfile.{name.partition(':')[0]}"
@@ -68,10 +68,10 @@ def fill(daemon: Daemon) -> None:
     daemon.docker("create", "--name", "web", "-v", "data:/data", "-v", "/x", "app:1", "/app")
     step = daemon.docker("inspect", "--format", "{{.Parent}}", "more:1").stdout.strip()
     daemon.docker("create", "--name", "on-step", step, "/app")
-    daemon.docker("volume", "create", "spare")
+    daemon.docker("volume", "create", "unused")
     inspected = "{{.Id}} {{range .Mounts}}{{.Source}} {{end}}"
     container, *volumes = daemon.docker("inspect", "--format", inspected, "web").stdout.split()
-    for volume in (*volumes, daemon.root / "volumes/spare/_data"):
+    for volume in (*volumes, daemon.root / "volumes/unused/_data"):
         write(Path(volume) / "db", b"v" * 400_000)
     write(daemon.root / "containers" / container / f"{container}-json.log", b"l" * 500_000)
     mount = daemon.root / "image" / daemon.driver / "layerdb/mounts" / container / "mount-id"

@@ -69,7 +69,7 @@ PLACES: dict[str, tuple[PlaceKind, str | None, str]] = {
     f"containers/{WEB}": (PlaceKind.METADATA, "web", "docker rm web"),
     "containers/stray": (PlaceKind.UNRECOGNISED, None, ""),
     "volumes/data": (PlaceKind.VOLUME, "data (used by web)", "docker volume rm data"),
-    "volumes/spare": (PlaceKind.VOLUME, "spare (unused)", "docker volume rm spare"),
+    "volumes/unused": (PlaceKind.VOLUME, "unused (unused)", "docker volume rm unused"),
     f"volumes/{ANONYMOUS}": (
         PlaceKind.VOLUME,
         "0123456789ab (anonymous, used by web)",
@@ -192,6 +192,7 @@ def test_a_step_of_a_build_holds_its_documents_only(store: DockerRoot) -> None:
     assert holders_of(found[config]) == {step.image_id}
     store.container(DB, step, name="db")
     found = below(store.root, places_of(store.root))
+    assert holders_of(found[config]) == {step.image_id, "db"}
     assert holders_of(found[top]) == {APP.image_id, step.image_id, "web", "db"}
 
 
@@ -223,10 +224,10 @@ def test_a_step_that_is_being_built_is_build_cache(store: DockerRoot) -> None:
 
 def test_users_of_volumes_are_unknown_if_a_container_cannot_be_read(store: DockerRoot) -> None:
     """A container whose config is damaged may use any volume; its name is not known either."""
-    write(store.root / "volumes/spare/_data/f", b"f")
+    write(store.root / "volumes/unused/_data/f", b"f")
     os.truncate(store.root / "containers" / WEB / "config.v2.json", 20)
     found = below(store.root, places_of(store.root))
-    assert found["volumes/spare"].facts.owner == "spare (its users are unknown)"
+    assert found["volumes/unused"].facts.owner == "unused (its users are unknown)"
     record = found[f"containers/{WEB}"].facts
     assert (record.owner, record.command) == (WEB, ())
 

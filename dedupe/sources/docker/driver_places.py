@@ -21,7 +21,7 @@ from dedupe.model.disk import (
     PlaceHolder,
     PlaceKind,
 )
-from dedupe.model.identity import chain_ids
+from dedupe.model.identity import ImageID, chain_ids
 from dedupe.model.images import Whiteouts
 from dedupe.model.paths import path_text
 from dedupe.sources.docker.build_cache import BuildCache
@@ -130,7 +130,7 @@ def _add_layers(places: DriverPlaces, folders: _OwnedFolders, records: DriverRec
         _put(places, (*layers.parts, "sha256", chain.partition(":")[2]), part, facts)
         folders.add(record.folder, part, facts)
     for name in layers.removed_names:
-        # docker removes such a record, with its folder, when it starts
+        # docker removes such a record, with its folder, when it stops
         orphan = PlaceFacts(PlaceKind.ORPHAN, subject=path_text(os.fsencode(name)))
         _put(places, (*layers.parts, "sha256", name), ORPHAN, orphan)
 
@@ -185,10 +185,15 @@ def _add_documents(places: DriverPlaces, records: DriverRecords) -> None:
     """Add the files of images, and records that docker did not finish."""
     layers = records.layers
     above = layers.parts[:-1]
+    # docker deletes no image that has a container
+    users: dict[str | None, list[PlaceHolder]] = {}
+    for record in records.containers.values():
+        users.setdefault(record.image_id, []).append(record.holder)
     for stored in records.configs:
         names = records.names.get(stored.claimed_id) or (stored.claimed_id,)
-        holder = PlaceHolder(HolderKind.IMAGE, stored.image_id)
-        facts = replace(METADATA, owner=names[0], subject=stored.claimed_id, holders=(holder,))
+        itself = PlaceHolder(HolderKind.IMAGE, stored.image_id)
+        holders = (itself, *users.get(ImageID(stored.claimed_id), ()))
+        facts = replace(METADATA, owner=names[0], subject=stored.claimed_id, holders=holders)
         for kind in ("content", "metadata"):
             name = stored.claimed_id.partition(":")[2]
             _put(places, (*above, "imagedb", kind, "sha256", name), DOCUMENTS, facts)
