@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from builders import Image, file, image, json_of, tar_of
+from builders.containerd import ContainerdRoot
 from builders.docker import DockerRoot, folder_name, write
 from helpers.scanning import only_source
 from sources.test_containerd_in_docker import docker_root
@@ -264,12 +265,17 @@ def test_no_byte_of_docker_with_containerd_is_counted_twice_or_lost(tmp_path: Pa
 
 
 def test_an_unused_containerd_of_docker_is_metadata(store: DockerRoot) -> None:
-    """Dockerd with a graph driver has a containerd without images, which is not a source."""
-    daemon = store.root / "containerd/daemon"
-    write(daemon / "io.containerd.metadata.v1.bolt/x", b"x" * 5000)
-    (daemon / "io.containerd.content.v1.content").mkdir()
-    places = places_of(store.root)
-    assert sum(place.allocated_bytes for place in places.values()) == du(store.root)
+    """With a graph driver, dockerd keeps nothing in it but manifests of what it pulls."""
+    daemon = ContainerdRoot(store.root / "containerd/daemon")
+    daemon.contents.add(b'{"schemaVersion": 2}', "application/vnd.oci.image.manifest.v1+json")
+    daemon.write()
+    assert only_source(store.root).location == str(store.root)
+    found = below(store.root, places_of(store.root))
+    assert sum(place.allocated_bytes for place in found.values()) == du(store.root)
+    assert found["containerd/daemon"].facts.kind is PlaceKind.METADATA
+    daemon.add(APP, namespace="moby")
+    daemon.write()
+    assert len(list(discover([store.root], Selection()))) == 2
 
 
 def test_a_remapped_root_is_a_source_of_its_own(store: DockerRoot) -> None:

@@ -17,7 +17,11 @@ from dedupe.model.images import SourceKind, StoredBlob
 from dedupe.model.paths import path_text, printable
 from dedupe.sources.containerd.blobs import CONTENT, ContainerdBlobs, lost_images
 from dedupe.sources.containerd.containers import Origins, recorded_containers
-from dedupe.sources.containerd.docker import docker_containers, forgotten_containers
+from dedupe.sources.containerd.docker import (
+    docker_containers,
+    forgotten_containers,
+    is_without_images,
+)
 from dedupe.sources.containerd.holds import held_by
 from dedupe.sources.containerd.metadata import METADATA, ContainerdImage, Metadata, read_metadata
 from dedupe.sources.containerd.snapshots import READABLE, ContainerdRoot, Snapshots
@@ -83,9 +87,7 @@ class DockerContainerdStore:
         contents = Contents()
         _read_store(ContainerdRoot(self.holder.store, _BELOW_DOCKER), contents, docker=True)
         # a docker that keeps images with a graph driver has a containerd too, without images
-        contents.unused = self.holder.has("image") and not (
-            contents.blobs or contents.containers or contents.problems
-        )
+        contents.unused = self.holder.has("image") and is_without_images(contents)
         contents.around = claims_of_root(self.holder.store)
         return contents
 
