@@ -3,7 +3,6 @@
 import os
 
 from dedupe.errors import SourceError
-from dedupe.formats.documents import MAX_MANIFEST_BYTES
 from dedupe.model.identity import is_hex_id
 from dedupe.model.images import FoundContainer
 from dedupe.model.paths import path_text
@@ -70,19 +69,3 @@ def forgotten_containers(
         for key in snapshots.active(NAMESPACE)
         if is_hex_id(key) and key not in known
     ]
-
-
-def is_without_images(contents: Contents) -> bool:
-    """Whether docker keeps no images in its containerd, nor anything left of them.
-
-    With a graph driver it keeps the manifests of what it pulls there, for a day.
-    """
-    blobs = contents.blobs or ()
-    return not (
-        contents.images
-        or contents.others
-        or contents.containers
-        or contents.problems
-        or any(blob.stored_bytes > MAX_MANIFEST_BYTES for blob in blobs)
-        or (contents.unpacked is not None and contents.unpacked.stored_bytes)
-    )

@@ -17,17 +17,13 @@ from dedupe.model.images import SourceKind, StoredBlob
 from dedupe.model.paths import path_text, printable
 from dedupe.sources.containerd.blobs import CONTENT, ContainerdBlobs, lost_images
 from dedupe.sources.containerd.containers import Origins, recorded_containers
-from dedupe.sources.containerd.docker import (
-    docker_containers,
-    forgotten_containers,
-    is_without_images,
-)
+from dedupe.sources.containerd.docker import docker_containers, forgotten_containers
 from dedupe.sources.containerd.holds import held_by
 from dedupe.sources.containerd.metadata import METADATA, ContainerdImage, Metadata, read_metadata
 from dedupe.sources.containerd.snapshots import READABLE, ContainerdRoot, Snapshots
 from dedupe.sources.containerd.usage import measure_containerd
 from dedupe.sources.docker.remapped import remapped_roots
-from dedupe.sources.docker.root_folders import claims_of_root
+from dedupe.sources.docker.root_folders import claims_of_root, is_without_images
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent

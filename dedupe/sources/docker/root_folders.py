@@ -9,14 +9,20 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dedupe.errors import SourceError
-from dedupe.formats.documents import MAX_CONFIG_BYTES, object_in, parse_object, text_in
+from dedupe.formats.documents import (
+    MAX_CONFIG_BYTES,
+    MAX_MANIFEST_BYTES,
+    object_in,
+    parse_object,
+    text_in,
+)
 from dedupe.host.store_root import StoreRoot
 from dedupe.model.disk import UNRECOGNISED, HolderKind, PlaceFacts, PlaceHolder, PlaceKind
 from dedupe.model.identity import is_digest, is_hex_id
 from dedupe.model.paths import path_text, printable
 from dedupe.sources.docker.containers import FOLDER as CONTAINERS
 from dedupe.sources.docker.containers import ContainerRecord, is_docker_name, read_record
-from dedupe.sources.interface import DiskClaims
+from dedupe.sources.interface import Contents, DiskClaims
 
 #: folders of a docker root beside those of layers: each may be on a disk of its own
 OWN_FOLDERS = (
@@ -77,6 +83,22 @@ def claims_of_root(root: StoreRoot) -> DiskClaims:
     """What a docker root is beside docker's own containerd, if no graph driver has images in it."""
     facts = places_of_root(root, read_records(root))
     return DiskClaims(root, facts, facts.pop(""), OWN_FOLDERS)
+
+
+def is_without_images(contents: Contents) -> bool:
+    """Whether docker keeps no images in its containerd, nor anything left of them.
+
+    With a graph driver it keeps the manifests of what it pulls there, for a day.
+    """
+    blobs = contents.blobs or ()
+    return not (
+        contents.images
+        or contents.others
+        or contents.containers
+        or contents.problems
+        or any(blob.stored_bytes > MAX_MANIFEST_BYTES for blob in blobs)
+        or (contents.unpacked is not None and contents.unpacked.stored_bytes)
+    )
 
 
 def _containers(
