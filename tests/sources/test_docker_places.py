@@ -10,8 +10,8 @@ import pytest
 from builders import Image, file, image, json_of, tar_of
 from builders.containerd import ContainerdRoot
 from builders.docker import DockerRoot, folder_name, write
+from builders.docker_containerd import docker_root
 from helpers.scanning import only_source
-from sources.test_containerd_in_docker import docker_root
 
 from dedupe.model.disk import FoundPlace, HolderKind, PlaceForm, PlaceKind
 from dedupe.model.images import FoundFolder, FoundSource
