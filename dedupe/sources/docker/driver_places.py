@@ -21,8 +21,9 @@ from dedupe.model.disk import (
     PlaceHolder,
     PlaceKind,
 )
-from dedupe.model.identity import chain_ids
+from dedupe.model.identity import ImageID, chain_ids
 from dedupe.model.images import Whiteouts
+from dedupe.model.paths import path_text
 from dedupe.sources.docker.build_cache import BuildCache
 from dedupe.sources.docker.containers import ContainerRecord, Mount
 from dedupe.sources.docker.images import StoredConfig, cache_images
@@ -129,8 +130,8 @@ def _add_layers(places: DriverPlaces, folders: _OwnedFolders, records: DriverRec
         _put(places, (*layers.parts, "sha256", chain.partition(":")[2]), part, facts)
         folders.add(record.folder, part, facts)
     for name in layers.removed_names:
-        # docker removes such a record, with its folder, when it starts
-        orphan = PlaceFacts(PlaceKind.ORPHAN, subject=name)
+        # docker removes such a record, with its folder, when it stops
+        orphan = PlaceFacts(PlaceKind.ORPHAN, subject=path_text(os.fsencode(name)))
         _put(places, (*layers.parts, "sha256", name), ORPHAN, orphan)
 
 
@@ -184,10 +185,15 @@ def _add_documents(places: DriverPlaces, records: DriverRecords) -> None:
     """Add the files of images, and records that docker did not finish."""
     layers = records.layers
     above = layers.parts[:-1]
+    # docker deletes no image that has a container
+    users: dict[str | None, list[PlaceHolder]] = {}
+    for record in records.containers.values():
+        users.setdefault(record.image_id, []).append(record.holder)
     for stored in records.configs:
         names = records.names.get(stored.claimed_id) or (stored.claimed_id,)
-        holder = PlaceHolder(HolderKind.IMAGE, stored.image_id)
-        facts = replace(METADATA, owner=names[0], subject=stored.claimed_id, holders=(holder,))
+        itself = PlaceHolder(HolderKind.IMAGE, stored.image_id)
+        holders = (itself, *users.get(ImageID(stored.claimed_id), ()))
+        facts = replace(METADATA, owner=names[0], subject=stored.claimed_id, holders=holders)
         for kind in ("content", "metadata"):
             name = stored.claimed_id.partition(":")[2]
             _put(places, (*above, "imagedb", kind, "sha256", name), DOCUMENTS, facts)
@@ -215,17 +221,18 @@ def _add_folders(
             places.refused = error
         return
     for name in names:
-        if name in folders.parts:
-            _put(places, (*trees, name), folders.parts[name], folders.facts[name])
+        shown = path_text(os.fsencode(name))
+        part, facts = "", UNRECOGNISED
+        if name in _RECORDS:
+            facts = METADATA
+        elif name in folders.parts:
+            part, facts = folders.parts[name], folders.facts[name]
         elif name in records.cache.folders:
-            _put(places, (*trees, name), CACHE, replace(CACHED, subject=name))
+            part, facts = CACHE, replace(CACHED, subject=shown)
         elif layers.is_folder_name(name.removesuffix("-removing")):
-            orphan = PlaceFacts(PlaceKind.ORPHAN, subject=name)
-            _put(places, (*trees, name), ORPHAN, orphan)
+            part, facts = ORPHAN, PlaceFacts(PlaceKind.ORPHAN, subject=shown)
             places.orphans[name] = BUILD_CACHE_NAME.match(name) is not None
-        else:
-            facts = METADATA if name in _RECORDS else UNRECOGNISED
-            _put(places, (*trees, name), "", facts)
+        _put(places, (*trees, name), part, facts)
     if "l" in names:
         for link, target in _short_names(root, (*trees, "l")):
             known = places.facts.get("/".join((*trees, target)), METADATA)

@@ -4,17 +4,25 @@ Containers with their logs, volumes, plugins, the builder's cache, temporary fil
 Source: github.com/moby/moby, daemon/, volume/local, plugin/, builder/builder-next.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dedupe.errors import SourceError
-from dedupe.formats.documents import MAX_CONFIG_BYTES, object_in, parse_object, text_in
+from dedupe.formats.documents import (
+    MAX_CONFIG_BYTES,
+    MAX_MANIFEST_BYTES,
+    object_in,
+    parse_object,
+    text_in,
+)
 from dedupe.host.store_root import StoreRoot
 from dedupe.model.disk import UNRECOGNISED, HolderKind, PlaceFacts, PlaceHolder, PlaceKind
 from dedupe.model.identity import is_digest, is_hex_id
-from dedupe.model.paths import printable
+from dedupe.model.paths import path_text, printable
 from dedupe.sources.docker.containers import FOLDER as CONTAINERS
 from dedupe.sources.docker.containers import ContainerRecord, is_docker_name, read_record
+from dedupe.sources.interface import Contents, DiskClaims
 
 #: folders of a docker root beside those of layers: each may be on a disk of its own
 OWN_FOLDERS = (
@@ -69,6 +77,28 @@ def places_of_root(
     ):
         facts.update(places)
     return facts
+
+
+def claims_of_root(root: StoreRoot) -> DiskClaims:
+    """What a docker root is beside docker's own containerd, if no graph driver has images in it."""
+    facts = places_of_root(root, read_records(root))
+    return DiskClaims(root, facts, facts.pop(""), OWN_FOLDERS)
+
+
+def is_without_images(contents: Contents) -> bool:
+    """Whether docker keeps no images in its containerd, nor anything left of them.
+
+    With a graph driver it keeps the manifests of what it pulls there, for a day.
+    """
+    blobs = contents.blobs or ()
+    return not (
+        contents.images
+        or contents.others
+        or contents.containers
+        or contents.problems
+        or any(blob.stored_bytes > MAX_MANIFEST_BYTES for blob in blobs)
+        or (contents.unpacked is not None and contents.unpacked.stored_bytes)
+    )
 
 
 def _containers(
@@ -159,7 +189,7 @@ def _plugins(root: StoreRoot) -> Iterator[tuple[str, PlaceFacts]]:
         yield "/".join((*blobs, name)), needed.get(name, UNRECOGNISED)
     for folder, kind in (("storage/ingest", PlaceKind.UPLOAD), ("tmp", PlaceKind.TEMPORARY)):
         for name in _names(root, "plugins", *folder.split("/")):
-            yield f"plugins/{folder}/{name}", PlaceFacts(kind, subject=_shown(name))
+            yield f"plugins/{folder}/{name}", PlaceFacts(kind, subject=path_text(os.fsencode(name)))
 
 
 def _blobs_of_plugin(document: Mapping[str, object]) -> Iterable[str]:
@@ -184,7 +214,7 @@ def _temporary(root: StoreRoot) -> Iterator[tuple[str, PlaceFacts]]:
     for folder in _TEMPORARY:
         for name in _names(root, folder):
             kind = PlaceKind.UPLOAD if name.startswith(_PULLED) else PlaceKind.TEMPORARY
-            yield f"{folder}/{name}", PlaceFacts(kind, subject=_shown(name))
+            yield f"{folder}/{name}", PlaceFacts(kind, subject=path_text(os.fsencode(name)))
 
 
 def _names(root: StoreRoot, *parts: str) -> list[str]:
@@ -202,7 +232,3 @@ def _is_listed(root: StoreRoot, folder: str) -> bool:
     except SourceError as error:
         return error.code == "blob-missing"
     return True
-
-
-def _shown(name: str) -> str:
-    return printable(name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
