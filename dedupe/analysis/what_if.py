@@ -86,12 +86,12 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
     dates_question = queries.what_if_dates(now=now)
     asked: dict[str, AnyQuestion] = {"dates": dates_question}
     dates = questions.rows(dates_question)
-    artifacts, globs = _artifacts(questions, criteria)
+    artifacts, of_images = _artifacts(questions, criteria)
     chosen: list[str] = []
     doubtful: list[queries.WhatIfDatesRow] = []
     # without a name that may be an image's, all images would match
-    if globs or not criteria.delete:
-        chosen, doubtful = _matching(questions, replace(criteria, delete=globs), dates)
+    if of_images.delete or not criteria.delete:
+        chosen, doubtful = _matching(questions, of_images, dates)
     if not (chosen or artifacts):
         doubts = f"; {len(doubtful)} have no trustworthy date" if doubtful else ""
         raise StoreError(f"no image meets all conditions{doubts}", "no-image")
@@ -128,19 +128,20 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
     )
 
 
-def _artifacts(questions: Questions, criteria: DeletionFilter) -> tuple[list[str], list[str]]:
-    """Digests of the artifacts to delete, and the names and globs that must be those of images.
+def _artifacts(questions: Questions, criteria: DeletionFilter) -> tuple[list[str], DeletionFilter]:
+    """Digests of the artifacts to delete, and the filter without names that only artifacts have.
 
     Artifacts have no date and no unpacked bytes: they are deleted only if they are named, and if
     no condition is about these.
     """
     rows = questions.rows(queries.artifacts())
-    kept = set().union(*artifacts_matching(rows, criteria.keep).values())
-    found = artifacts_matching(rows, criteria.delete)
+    named, kept = (artifacts_matching(rows, globs) for globs in (criteria.delete, criteria.keep))
+    keep = [glob for glob in criteria.keep if glob not in kept or has_image(questions, glob)]
     if criteria.older_than is not None or criteria.target is not None:
-        return [], list(criteria.delete)
-    globs = [glob for glob in criteria.delete if glob not in found or has_image(questions, glob)]
-    return sorted(set().union(*found.values()) - kept), globs
+        return [], replace(criteria, keep=keep)
+    delete = [glob for glob in criteria.delete if glob not in named or has_image(questions, glob)]
+    found = set().union(*named.values()) - set().union(*kept.values())
+    return sorted(found), replace(criteria, delete=delete, keep=keep)
 
 
 def _matching(
