@@ -194,9 +194,10 @@ def _report_caches(others: list[FoundOther], contents: Contents) -> None:
 
 
 def _merge_names(images: list[FoundImage]) -> list[FoundImage]:
-    """Merge images of one manifest into one that has all their names."""
+    """Merge images of one manifest into one with all their names and the documents above them."""
     merged: dict[tuple[ImageID, Digest | None], FoundImage] = {}
     names: dict[tuple[ImageID, Digest | None], dict[str, None]] = {}
+    documents: dict[tuple[ImageID, Digest | None], set[Digest]] = {}
     without_id = []
     for image in images:
         if not image.image_id:
@@ -205,8 +206,12 @@ def _merge_names(images: list[FoundImage]) -> list[FoundImage]:
         key = (image.image_id, image.digest)
         merged.setdefault(key, image)
         names.setdefault(key, {}).update(dict.fromkeys(image.names))
+        documents.setdefault(key, set()).update(image.documents)
     return [
-        *(replace(image, names=tuple(names[key])) for key, image in merged.items()),
+        *(
+            replace(image, names=tuple(names[key]), documents=frozenset(documents[key]))
+            for key, image in merged.items()
+        ),
         *without_id,
     ]
 
