@@ -397,6 +397,10 @@ CREATE MACRO answering_at(span, at_scan) AS TABLE
 -- Names that are tags; the others are digests of repositories without a tag.
 CREATE MACRO tags_in(names) AS list_filter(names, lambda name: NOT contains(name, '@'));
 
+-- Whether a holder is an image, or an artifact that has a digest.
+CREATE MACRO needs_as_image(kind, name) AS
+    kind = 'image' OR (kind = 'artifact' AND regexp_matches(name, '^sha(256|512):'));
+
 -- Whether a holder of a place is not an image, but KIND:NAME, such as container:web.
 CREATE MACRO is_other_holder(holder) AS
     regexp_matches(holder, '^(artifact|container|build-cache|lease|record):');

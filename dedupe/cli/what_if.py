@@ -41,6 +41,7 @@ class WhatIfRows(StrEnum):
     HELD = "held"
     FREED = "freed"
     LAYERS = "layers"
+    ARTIFACTS = "artifacts"
     CONTAINERS = "containers"
     ORPHANS = "orphans"
 

@@ -223,10 +223,11 @@ def _report_caches(others: list[FoundOther], contents: Contents) -> None:
 
 
 def _merge_names(images: list[FoundImage]) -> list[FoundImage]:
-    """Merge images of one manifest into one that has all their names and records."""
+    """Merge images of one manifest into one with all their names, records and documents."""
     merged: dict[tuple[ImageID, Digest | None], FoundImage] = {}
     names: dict[tuple[ImageID, Digest | None], dict[str, None]] = {}
     records: dict[tuple[ImageID, Digest | None], dict[str, None]] = {}
+    documents: dict[tuple[ImageID, Digest | None], set[Digest]] = {}
     without_id = []
     for image in images:
         if not image.image_id:
@@ -236,9 +237,15 @@ def _merge_names(images: list[FoundImage]) -> list[FoundImage]:
         merged.setdefault(key, image)
         names.setdefault(key, {}).update(dict.fromkeys(image.names))
         records.setdefault(key, {}).update(dict.fromkeys(image.namespaced))
+        documents.setdefault(key, set()).update(image.documents)
     return [
         *(
-            replace(image, names=tuple(names[key]), namespaced=tuple(records[key]))
+            replace(
+                image,
+                names=tuple(names[key]),
+                namespaced=tuple(records[key]),
+                documents=frozenset(documents[key]),
+            )
             for key, image in merged.items()
         ),
         *without_id,

@@ -1,11 +1,12 @@
 -- Question: Which files and folders does the disk give back once which images are deleted?
--- Grain:    one row per place on disk that an image needs
+-- Grain:    one row per place on disk that an image or an artifact needs
 -- Params:   none
 -- Columns:  source    VARCHAR    location
 --           path      VARCHAR    below it; for sources that were not measured, a digest or chain ID
---           images    VARCHAR[]  image IDs that must all be deleted, sorted; what else keeps the
---                                place is among them as KIND:NAME, such as container:web, so that
---                                deleting images alone does not free it
+--           images    VARCHAR[]  IDs of the images, and digests of the artifacts, that must all be
+--                                deleted, sorted; what else keeps the place is among them as
+--                                KIND:NAME, such as container:web, so that deleting images alone
+--                                does not free it
 --           bytes     BIGINT     as the file system allocates them; for sources that were not
 --                                measured, the size of the blob, or of the files of the unpacked
 --                                layer; null if that is unknown
@@ -67,9 +68,11 @@ units AS (
     GROUP BY source, path
 ),
 
--- The images that need each place.
+-- The images and artifacts that need each place.
 needs AS (
-    SELECT source, path, name AS image_id FROM scan_holds WHERE kind = 'image'
+    SELECT source, path, name AS image_id
+    FROM scan_holds
+    WHERE needs_as_image(kind, name)
     UNION
     SELECT source, path, image_id FROM bare_units WHERE path IS NOT NULL
 ),
@@ -93,7 +96,7 @@ held AS (
     UNION
     SELECT source, path, kind || ':' || name
     FROM scan_holds
-    WHERE kind <> 'image' AND (source, path) IN (SELECT (source, path) FROM needs)
+    WHERE NOT needs_as_image(kind, name) AND (source, path) IN (SELECT (source, path) FROM needs)
 ),
 
 holders AS (

@@ -176,8 +176,8 @@ figures AS (
     SELECT 'unreferenced', '', unnest(['exclusive_', 'attributed_']) || granularity, bytes
     FROM orphans
     UNION ALL
-    SELECT 'rest', '', unnest(['exclusive_compressed', 'attributed_compressed']), rest_blob_bytes
-    FROM scan_sources
+    SELECT 'rest', '', unnest(['exclusive_compressed', 'attributed_compressed']), bytes
+    FROM rest
 ),
 
 rows AS (
@@ -197,8 +197,8 @@ rows AS (
     SELECT 'unreferenced', '', '(unreferenced)', 0, 0, 0
     UNION ALL
     SELECT 'rest', '', '(rest)', 0, 0, 0
-    FROM scan_sources
-    HAVING sum(rest_blob_bytes) > 0
+    FROM rest
+    WHERE bytes > 0
 )
 
 SELECT

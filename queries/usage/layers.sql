@@ -168,8 +168,8 @@ figures AS (
         sum(bytes)::HUGEINT
     FROM documents
     UNION ALL
-    SELECT 'rest', '', unnest(['exclusive_compressed', 'attributed_compressed']), rest_blob_bytes
-    FROM scan_sources
+    SELECT 'rest', '', unnest(['exclusive_compressed', 'attributed_compressed']), bytes
+    FROM rest
     UNION ALL
     SELECT 'group', layer, 'dead', size_bytes::HUGEINT FROM dead
     UNION ALL
@@ -189,8 +189,8 @@ rows AS (
     HAVING sum(bytes) > 0
     UNION ALL
     SELECT 'rest', '', '(rest)', NULL, 0, FALSE
-    FROM scan_sources
-    HAVING sum(rest_blob_bytes) > 0
+    FROM rest
+    WHERE bytes > 0
 )
 
 SELECT

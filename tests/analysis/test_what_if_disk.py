@@ -18,7 +18,7 @@ from oracle.disk import ImageStore, Place, StoredImage, freed_bytes, left_after
 from dedupe.store.session import Session
 
 KINDS = {"docker": "docker", "podman": "containers-storage", "containerd": "containerd"}
-OTHERS = ("build-cache:docker", "lease:abc", "artifact:sha256:1", "record:other store")
+OTHERS = ("build-cache:docker", "lease:abc", "artifact:chart", "record:other store")
 
 
 def change_rows(catalog: Path, table: str, rows: list[dict[str, Any]], *, keep: bool) -> None:

@@ -85,11 +85,14 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        folder.mkdir(exist_ok=True)
+        #: environment of all commands
+        self.variables = dict(os.environ)
 
     def run(self, *words: str, check: bool = True) -> str:
         """Run a command, with what this store needs besides."""
         done = subprocess.run(
-            self.command(words), capture_output=True, text=True, timeout=120, env=self.environment()
+            self.command(words), capture_output=True, text=True, timeout=120, env=self.variables
         )
         assert not check or done.returncode == 0, (words, done.stderr, done.stdout)
         return done.stdout.strip()
@@ -97,10 +100,6 @@ class Store:
     def command(self, words: Sequence[str]) -> list[str]:
         """The command with the sockets and folders of this store."""
         return list(words)
-
-    def environment(self) -> dict[str, str]:
-        """Variables of all commands."""
-        return dict(os.environ)
 
     def load(self, images: Sequence[Image]) -> None:
         """Put images into the store."""
@@ -188,6 +187,7 @@ class Docker(Store):
         # the path of a socket has at most 108 bytes
         self._run = Path(tempfile.mkdtemp(prefix="dkr"))
         self._log = self._run / "log"
+        self.variables |= {"DOCKER_BUILDKIT": "0", "DOCKER_CONFIG": str(self._run)}
         options = [
             *("--data-root", str(self.root), "--exec-root", str(self._run / "exec")),
             *("--pidfile", str(self._run / "pid"), "--host", f"unix://{self._run}/s"),
@@ -204,9 +204,6 @@ class Docker(Store):
         if words[0] != "docker":
             return [*words]
         return ["docker", "--host", f"unix://{self._run}/s", *words[1:]]
-
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "DOCKER_BUILDKIT": "0", "DOCKER_CONFIG": str(self._run)}
 
     def load(self, images: Sequence[Image]) -> None:
         write_docker_archive(self.folder / "images.tar", list(images))
@@ -350,13 +347,7 @@ class Layout(Store):
         self.root = folder / "root"
 
     def load(self, images: Sequence[Image]) -> None:
-        named = [
-            replace(
-                image, names=[name.rpartition("/")[2].replace(":", "-") for name in image.names]
-            )
-            for image in images
-        ]
-        write_oci_layout(self.root, named)
+        write_oci_layout(self.root, list(images))
 
 
 def delete_and_measure(

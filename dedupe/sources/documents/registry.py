@@ -35,11 +35,11 @@ from dedupe.model.images import (
     StoredBlob,
 )
 from dedupe.model.paths import printable
-from dedupe.sources.disk_places import claims_of_blobs
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.config import platform_of
 from dedupe.sources.documents.manifests import ManifestReader, is_attestation
 from dedupe.sources.documents.others import relate_others
+from dedupe.sources.documents.registry_places import RegistryPlaces, registry_claims
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, HeldFile
@@ -52,6 +52,8 @@ _MAX_LINK_BYTES = 1024
 _BATCH = 256
 #: folder and file beside ``v2`` that GitLab's registry writes if it has a metadata database
 _LOCK_FILES, _DATABASE_LOCK = "lockfiles", "database-in-use"
+#: documents that an index of platforms leads to; in a longer one, each platform holds its own
+_MOST_PLATFORMS = 100
 #: first two digits of a digest: the folders of blobs
 _FIRST_DIGITS = re.compile(r"[0-9a-f]{2}\Z")
 #: SHA-256 of no bytes: the only blob that may be empty
@@ -85,11 +87,11 @@ class Registry:
     def read_contents(self) -> Contents:
         """Read all images that tags and revisions lead to; errors become problems."""
         contents = Contents()
-        _RegistryReader(self.holder, self.prefix, contents).read_images()
+        reader = _RegistryReader(self.holder, self.prefix, contents)
+        reader.read_images()
         if isinstance(self.holder, FolderHolder):
             contents.moved = self.holder.store.moved_folders()
-            own = [_below(self.prefix, name) for name in ("blobs", "repositories")]
-            contents.claims = claims_of_blobs(self.holder.store, contents, own=own, folders=True)
+            contents.claims = registry_claims(self.holder, self.prefix, contents, reader.places)
         return contents
 
     def descent(self) -> Descent:
@@ -153,6 +155,7 @@ class _RegistryReader:
         self._other_bytes = 0
         self._blobs = _RegistryBlobs(holder, prefix)
         self._repositories: dict[str, _Repository] = {}
+        self.places = RegistryPlaces()
 
     def read_images(self) -> None:
         contents = self._contents
@@ -167,8 +170,15 @@ class _RegistryReader:
         below = {index: _descendants(index, reader.children) for index in reader.children}
         names = self._names(below)
         above = _above(below)
+        manifests = {image.digest for image in contents.images}
+        # an index keeps the manifest of each of its platforms
+        beside = {
+            index: frozenset(one for one in found if one in manifests)
+            for index, found in below.items()
+            if len(found) <= _MOST_PLATFORMS
+        }
         contents.images = [
-            _named_image(one, names, reader.entries, above) for one in contents.images
+            _named_image(one, names, reader.entries, above, beside) for one in contents.images
         ]
         contents.others = [
             *(_named_other(one, names, reader.entries, above) for one in contents.others),
@@ -180,7 +190,10 @@ class _RegistryReader:
 
     def _count_links(self) -> None:
         """Count the bytes of links that are out of date, and say where the names are."""
-        self._other_bytes += sum(size for _, size, _ in self._listed("repositories"))
+        folder = _below(self._prefix, "repositories")
+        for name, size, _ in self._listed("repositories"):
+            self._other_bytes += size
+            self.places.add_file(name, *_split(name[len(folder) + 1 :]))
         self._contents.other_bytes = self._other_bytes
         self._contents.add_unseen(
             f"{_LOCK_FILES}/{_DATABASE_LOCK}",
@@ -201,6 +214,7 @@ class _RegistryReader:
                 yield StoredBlob(name, size, Digest(digest), inode)
             else:
                 self._other_bytes += size
+                self.places.unknown.append(name)
 
     def _read_links(self) -> None:
         folder = _below(self._prefix, "repositories")
@@ -211,6 +225,7 @@ class _RegistryReader:
         for name, size, _ in self._listed("repositories"):
             self._other_bytes += size
             repository, below = _split(name[len(folder) + 1 :])
+            self.places.add_file(name, repository, below)
             # links of layers stay when a manifest is deleted
             linked = linked or below[:1] in (["_manifests"], ["_layers"])
             match (repository, below):
@@ -226,8 +241,9 @@ class _RegistryReader:
                 case _:
                     # links of layers, uploads: only their bytes count
                     pass
-        for (repository, tag), target in zip(links, self._targets(names), strict=True):
+        for (repository, tag), name, target in zip(links, names, self._targets(names), strict=True):
             if target is not None:
+                self.places.add_link(name, repository, tag, target)
                 found = self._repositories.setdefault(repository, _Repository())
                 if tag:
                     found.tags[tag] = target
@@ -470,6 +486,7 @@ def _named_image(
     names: dict[Digest, dict[str, None]],
     entries: dict[Digest, dict[str, Any]],
     above: dict[Digest, frozenset[Digest]],
+    beside: dict[Digest, frozenset[Digest]],
 ) -> FoundImage:
     if image.digest is None:
         return image
@@ -477,11 +494,13 @@ def _named_image(
     if not str(details.platform):
         document = object_in(entries.get(image.digest, {}), "platform")
         details = replace(details, platform=platform_of(document))
+    indexes = above.get(image.digest, frozenset())
+    manifests = (beside.get(index, frozenset()) for index in indexes)
     return replace(
         image,
         names=tuple(names.get(image.digest, ())),
         details=details,
-        documents=image.documents | above.get(image.digest, frozenset()),
+        documents=image.documents.union(indexes, *manifests),
     )
 
 
