@@ -27,6 +27,7 @@ class Commands:
         self._is_known = "\\" not in location
         options = ("--root", location, *(("--storage-driver", driver) if driver == "vfs" else ()))
         self._buildah = ("buildah", *options)
+        self._storage = ("containers-storage", "--graph", location, "--storage-driver", driver)
         #: beginning of a command of podman; empty if it cannot be given
         self.podman: tuple[str, ...] = ("podman", *options) if self._is_known else ()
 
@@ -41,6 +42,15 @@ class Commands:
             return ("crictl", "rm", record.container_id)
         tool = self._buildah if is_builder else self.podman
         return (*tool, "rm", record.container_id) if self._is_known else ()
+
+    def remove_layer(self, layer: StorageLayer) -> tuple[str, ...]:
+        """The command that deletes a layer that no record needs."""
+        if not self._is_known:
+            return ()
+        if layer.incomplete:
+            # any command that opens the store removes it, once nothing writes it
+            return (*self.podman, "images")
+        return (*self._storage, "delete-layer", layer.layer_id)
 
 
 @dataclass(slots=True)

@@ -179,11 +179,15 @@ class StorageReader:
         self._contents.moved = self._records.root.moved_folders()
 
     def _measure(self) -> None:
-        layers = self._stores[0][1]
-        self._facts.layers = self._needs.facts() | self._facts.layers
-        self._facts.incomplete = frozenset(
-            layer.layer_id for layer in layers.values() if layer.incomplete
-        )
+        unneeded = {
+            layer_id: PlaceFacts(
+                PlaceKind.UPLOAD if layer.incomplete else PlaceKind.ORPHAN,
+                subject=layer_id,
+                command=self._commands.remove_layer(layer),
+            )
+            for layer_id, layer in self._stores[0][1].items()
+        }
+        self._facts.layers = unneeded | self._needs.facts() | self._facts.layers
         try:
             measure_storage(self._facts, self._contents)
         except SourceError as error:
@@ -215,7 +219,11 @@ class StorageReader:
 
     def _look_for_lost_records(self) -> None:
         """Layers that nothing needs may be those of images whose records are not there."""
-        own = self._stores[0][1].keys() - self._needs.layers.keys()
+        own = {
+            layer_id
+            for layer_id, layer in self._stores[0][1].items()
+            if layer_id not in self._needs.layers and not layer.incomplete
+        }
         if own and not self._records.has_images():
             self._contents.add_unseen(
                 f"{self._driver}-images/images.json",

@@ -70,10 +70,8 @@ class StoreFacts:
     driver: str
     #: folder of the layers' folders
     trees: tuple[str, ...]
-    #: what each layer is that an image or a container needs, by ID
+    #: what each layer is that has a record, by ID
     layers: dict[str, PlaceFacts] = field(default_factory=dict)
-    #: IDs of layers that were not written completely
-    incomplete: frozenset[str] = frozenset()
     #: what the documents of each image are, by the ID of its record
     images: dict[str, PlaceFacts] = field(default_factory=dict)
     #: what the files of each container are, by ID
@@ -130,7 +128,7 @@ def measure_storage(facts: StoreFacts, contents: Contents) -> None:
     def facts_of(path: str, _part: str) -> PlaceFacts:
         found = places.facts.get(path, METADATA)
         if found.kind is PlaceKind.ORPHAN and not is_known:
-            return replace(found, kind=PlaceKind.UNRECOGNISED)
+            return replace(found, kind=PlaceKind.UNRECOGNISED, command=())
         return found
 
     contents.places = usage.found_places(facts_of)
@@ -279,12 +277,7 @@ class _Places:
 
     def _layer(self, layer_id: str) -> PlaceFacts:
         """What the files of a layer are."""
-        known = self._known.layers.get(layer_id)
-        if known is not None:
-            return known
-        if layer_id in self._known.incomplete:
-            return PlaceFacts(PlaceKind.UPLOAD, subject=layer_id)
-        return _orphan(layer_id)
+        return self._known.layers.get(layer_id, _orphan(layer_id))
 
     def _add(self, path: Sequence[str], facts: PlaceFacts, use: _Use = _Use.OTHER) -> None:
         name = "/".join(path)
