@@ -96,8 +96,12 @@ class LayerNeeds:
         driver: str,
         layers: Mapping[str, StorageLayer],
         contents: Contents,
-    ) -> None:
-        """Add the images and containers of other roots that need ``layers``, those of this one."""
+    ) -> list[tuple[str | None, PlaceHolder]]:
+        """Add the images and containers of other roots that need ``layers``, those of this one.
+
+        Returns such containers, each with the ID of the image that it was made from.
+        """
+        borrowed = []
         for root in borrowers:
             location = path_text(os.fsencode(root.path))
             read = Contents()
@@ -119,8 +123,10 @@ class LayerNeeds:
                     command = commands.remove_container(container, is_builder=False)
                     self.holders[key] = PlaceHolder(HolderKind.CONTAINER, name, command)
                     self.name(key, name, is_named=False)
+                    borrowed.append((container.image, self.holders[key]))
             for reason in read.unseen_references:
                 contents.hide_references(location, SourceError(reason, "unreadable"))
+        return borrowed
 
     def _borrow(
         self,

@@ -19,7 +19,15 @@ from dedupe.formats.documents import (
 )
 from dedupe.host.store_root import StoreRoot
 from dedupe.model.disk import HolderKind, PlaceFacts, PlaceHolder, PlaceKind
-from dedupe.model.identity import DiffID, Digest, ImageID, chain_ids, is_digest, sha256_digest
+from dedupe.model.identity import (
+    DiffID,
+    Digest,
+    ImageID,
+    chain_ids,
+    is_digest,
+    is_hex_id,
+    sha256_digest,
+)
 from dedupe.model.images import (
     FoundContainer,
     FoundImage,
@@ -168,11 +176,16 @@ class StorageReader:
                 owner=record.subject,
                 subject=images.get(record.image_id),
                 holders=(holder,),
+                command=self._commands.remove_image(record),
             )
         self._add_parents()
         for container in self._records.read_containers():
             self._contents.containers.append(self._container(container, images))
-        self._needs.borrow(self._borrowers, self._driver, self._stores[0][1], self._contents)
+        borrowed = self._needs.borrow(
+            self._borrowers, self._driver, self._stores[0][1], self._contents
+        )
+        for image_id, holder in borrowed:
+            self._facts.keep_image(image_id, holder)
         self._report_borrower()
         self._look_for_lost_records()
         self._measure()
@@ -442,11 +455,20 @@ class StorageReader:
         return FoundContainer(
             container_id=record.container_id,
             name=record.name,
-            image_id=images.get(record.image or ""),
+            image_id=images.get(record.image or "") or self._lent_image(record),
             image=record.image_name,
             upper=upper,
             running=self._libpod.running.get(record.container_id),
         )
+
+    def _lent_image(self, record: StorageContainer) -> ImageID | None:
+        """The image of a container if it is in another root that was scanned."""
+        folder = f"{self._driver}-images"
+        if is_hex_id(record.image) and any(
+            root.has(folder, str(record.image)) for root in self._borrowers
+        ):
+            return ImageID(f"sha256:{record.image}")
+        return None
 
     def _add_facts(self, record: StorageContainer) -> None:
         """Say what the files of a container are, and which volumes it uses."""
@@ -467,12 +489,8 @@ class StorageReader:
         )
         self._facts.containers[record.container_id] = facts
         self._facts.layers[record.layer] = facts
-        documents = self._facts.images.get(record.image or "")
-        if documents is not None and record.image is not None:
-            # no tool deletes an image that has a container
-            self._facts.images[record.image] = replace(
-                documents, holders=(*documents.holders, holder)
-            )
+        # no tool deletes an image that has a container
+        self._facts.keep_image(record.image, holder)
         volumes = (
             [
                 volume

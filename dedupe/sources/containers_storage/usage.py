@@ -81,6 +81,12 @@ class StoreFacts:
     #: beginning of a command of podman for this root; empty if it has unprintable characters
     podman: tuple[str, ...] = ()
 
+    def keep_image(self, image: str | None, holder: PlaceHolder) -> None:
+        """Say that a container keeps an image, by the ID of its record."""
+        facts = self.images.get(image or "")
+        if image is not None and facts is not None:
+            self.images[image] = replace(facts, holders=(*facts.holders, holder))
+
 
 class _Use(Enum):
     """To which figures of the source a place belongs."""
