@@ -50,7 +50,12 @@ from dedupe.sources.containers_storage.records import (
     StorageRecords,
     trees_of,
 )
-from dedupe.sources.containers_storage.usage import StoreFacts, measure_storage
+from dedupe.sources.containers_storage.usage import (
+    ARTIFACTS,
+    StoreFacts,
+    is_artifact_layout,
+    measure_storage,
+)
 from dedupe.sources.documents.config import Config
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
@@ -113,8 +118,8 @@ class ContainersStorage:
         return contents
 
     def descent(self) -> Descent:
-        """Nothing: all of the folder is the store's."""
-        return NO_DESCENT
+        """Artifacts, which podman keeps as an image layout; all else is the store's."""
+        return Descent(entries=(ARTIFACTS,)) if is_artifact_layout(self.root) else NO_DESCENT
 
 
 def _drivers_in(holder: FolderHolder) -> list[str]:

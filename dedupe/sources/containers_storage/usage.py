@@ -25,11 +25,13 @@ from dedupe.sources.disk_usage import DiskUsage, measure_parts, set_allocated_by
 from dedupe.sources.interface import Contents, StoreBytes
 
 METADATA = PlaceFacts(PlaceKind.METADATA)
+#: folder of the artifacts that podman has pulled: an image layout, which is a source of its own
+ARTIFACTS = "artifacts"
 _TEMPORARY = PlaceFacts(PlaceKind.TEMPORARY)
 _UPLOAD = PlaceFacts(PlaceKind.UPLOAD)
 #: folders of a root beside those of its driver: each may be on a disk of its own
 _FOLDERS = {
-    "artifacts": PlaceFacts(PlaceKind.ARTIFACT),
+    ARTIFACTS: PlaceFacts(PlaceKind.ARTIFACT),
     "cache": METADATA,
     "libpod": METADATA,
     "mounts": METADATA,
@@ -97,6 +99,11 @@ class _Use(Enum):
     #: a writable branch
     WRITTEN = auto()
     OTHER = auto()
+
+
+def is_artifact_layout(root: StoreRoot) -> bool:
+    """Whether the root's artifacts are found as a source of their own."""
+    return not root.is_link(ARTIFACTS) and root.has(ARTIFACTS, "index.json")
 
 
 def measure_storage(facts: StoreFacts, contents: Contents) -> None:
@@ -178,7 +185,11 @@ class _Places:
             for name in (each, *(f"{each}-{name}" for name in _RECORDS[:3]))
         }
         for name in self._names(()):
-            if name in others or not (with_rest or name in own):
+            if (
+                name in others
+                or not (with_rest or name in own)
+                or (name == ARTIFACTS and is_artifact_layout(self._root))
+            ):
                 self.left_out[name] = None
             elif name not in own:
                 self._add((name,), _FOLDERS.get(name, METADATA if name in _FILES else UNRECOGNISED))
@@ -269,7 +280,7 @@ class _Places:
             command = (*self._known.podman, "volume", "rm", "--", shown)
             is_runnable = bool(self._known.podman) and shown == name
             record = PlaceHolder(HolderKind.RECORD, shown, command if is_runnable else ())
-            users = self._known.volume_users.get(name, [])
+            users = self._known.volume_users.get(shown, [])
             self._add(
                 ("volumes", name),
                 PlaceFacts(
