@@ -32,8 +32,8 @@ class Libpod:
     is_known: bool = False
     #: whether containers run, by ID
     running: dict[str, bool] = field(default_factory=dict)
-    #: IDs of the containers that use a volume, by the volume's name
-    volume_users: dict[str, list[str]] = field(default_factory=dict)
+    #: names of the volumes that a container uses, by its ID
+    volumes: dict[str, list[str]] = field(default_factory=dict)
 
 
 def read_libpod(root: StoreRoot) -> Libpod:
@@ -64,7 +64,8 @@ def _read_bolt(database: BoltFile) -> Libpod:
             ids = [path_text(user) for user in users.values()] if users is not None else []
         except SourceError:
             continue
-        found.volume_users[path_text(name)] = ids
+        for user in ids:
+            found.volumes.setdefault(user, []).append(path_text(name))
     return found
 
 
@@ -79,11 +80,9 @@ def _read_sqlite(data: bytes) -> Libpod:
         database.set_progress_handler(lambda: 1, _MAX_STEPS)
         for name, state in database.execute("SELECT ID, State FROM ContainerState"):
             found.running[printable(str(name))] = state in _ALIVE
-        for name in database.execute("SELECT Name FROM VolumeConfig"):
-            found.volume_users[printable(str(name[0]))] = []
         for user, volume in database.execute("SELECT ContainerID, VolumeName FROM ContainerVolume"):
-            users = found.volume_users.setdefault(printable(str(volume)), [])
-            users.append(printable(str(user)))
+            volumes = found.volumes.setdefault(printable(str(user)), [])
+            volumes.append(printable(str(volume)))
     return found
 
 

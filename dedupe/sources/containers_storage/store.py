@@ -157,7 +157,11 @@ class StorageReader:
         self._needs = LayerNeeds()
         self._built: list[BuiltImage] = []
         self._facts = StoreFacts(
-            root, self._driver, trees_of(self._driver), podman=self._commands.podman
+            root,
+            self._driver,
+            trees_of(self._driver),
+            are_users_known=True,
+            podman=self._commands.podman,
         )
 
     def read_store(self) -> None:
@@ -479,9 +483,8 @@ class StorageReader:
         """Say what the files of a container are, and which volumes it uses."""
         name = record.name or record.container_id
         userdata = (f"{self._driver}-containers", record.container_id, "userdata")
-        command = self._commands.remove_container(
-            record, is_builder=self._records.root.has(*userdata, "buildah.json")
-        )
+        is_builder = self._records.root.has(*userdata, "buildah.json")
+        command = self._commands.remove_container(record, is_builder=is_builder)
         holder = PlaceHolder(HolderKind.CONTAINER, name, command)
         self._needs.holders[record.container_id] = holder
         self._needs.name(record.container_id, name, is_named=False)
@@ -496,17 +499,18 @@ class StorageReader:
         self._facts.layers[record.layer] = facts
         # no tool deletes an image that has a container
         self._facts.keep_image(record.image, holder)
-        volumes = (
-            [
-                volume
-                for volume, users in self._libpod.volume_users.items()
-                if record.container_id in users
-            ]
-            if self._libpod.is_known
-            else mounted_volumes(self._records.root, userdata)
-        )
-        for volume in volumes:
+        # buildah gives its containers no volumes
+        for volume in [] if is_builder else self._volumes(record, userdata):
             self._facts.volume_users.setdefault(volume, []).append(holder)
+
+    def _volumes(self, record: StorageContainer, userdata: tuple[str, ...]) -> list[str]:
+        """Names of the volumes that a container uses."""
+        if self._libpod.is_known:
+            return self._libpod.volumes.get(record.container_id, [])
+        if not self._records.root.has(*userdata, "config.json"):
+            # it was never started, so nothing else says what it uses
+            self._facts.are_users_known = False
+        return mounted_volumes(self._records.root, userdata)
 
     def _need(self, record: StorageContainer) -> None:
         """Mark a container's layers as needed, also if its image was deleted by force."""

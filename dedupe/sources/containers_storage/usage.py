@@ -80,6 +80,8 @@ class StoreFacts:
     containers: dict[str, PlaceFacts] = field(default_factory=dict)
     #: the containers that use a volume, by the volume's name
     volume_users: dict[str, list[PlaceHolder]] = field(default_factory=dict)
+    #: whether all users of volumes are known
+    are_users_known: bool = False
     #: beginning of a command of podman for this root; empty if it has unprintable characters
     podman: tuple[str, ...] = ()
 
@@ -285,7 +287,7 @@ class _Places:
                 ("volumes", name),
                 PlaceFacts(
                     PlaceKind.VOLUME,
-                    owner=_listed([user.name for user in users]),
+                    owner=_volume_owner(shown, users, is_known=self._known.are_users_known),
                     subject=shown,
                     holders=(*users, record),
                     command=record.release,
@@ -338,6 +340,14 @@ def _orphan(subject: str) -> PlaceFacts:
     return PlaceFacts(PlaceKind.ORPHAN, subject=subject)
 
 
-def _listed(names: Sequence[str]) -> str | None:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more or None
+def _volume_owner(name: str, users: Sequence[PlaceHolder], *, is_known: bool) -> str:
+    """The volume's name, and the containers that use it."""
+    # podman names a volume by an ID if the user gave it no name
+    anonymous = "anonymous, " if is_hex_id(name) else ""
+    shown = name[:12] if anonymous else name
+    if users:
+        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+        used = f"used by {', '.join(user.name for user in users[:3])}{more}"
+    else:
+        used = "unused" if is_known else "its users are unknown"
+    return f"{shown} ({anonymous}{used})"
