@@ -156,6 +156,8 @@ class StorageReader:
         #: who needs which layer
         self._needs = LayerNeeds()
         self._built: list[BuiltImage] = []
+        #: layer ID of a writable branch -> its container
+        self._branches: dict[str, str] = {}
         self._facts = StoreFacts(
             root,
             self._driver,
@@ -209,7 +211,10 @@ class StorageReader:
             )
             for layer_id, layer in self._stores[0][1].items()
         }
-        self._facts.layers = unneeded | self._needs.facts() | self._facts.layers
+        self._facts.layers = unneeded | self._needs.facts()
+        for layer_id, container in self._branches.items():
+            if list(self._needs.layers.get(layer_id, ())) == [container]:
+                self._facts.layers[layer_id] = self._facts.containers[container]
         try:
             measure_storage(self._facts, self._contents)
         except SourceError as error:
@@ -496,7 +501,7 @@ class StorageReader:
             command=command,
         )
         self._facts.containers[record.container_id] = facts
-        self._facts.layers[record.layer] = facts
+        self._branches[record.layer] = record.container_id
         # no tool deletes an image that has a container
         self._facts.keep_image(record.image, holder)
         # buildah gives its containers no volumes
