@@ -71,6 +71,8 @@ def _read_bolt(database: BoltFile) -> Libpod:
 
 def _read_sqlite(data: bytes) -> Libpod:
     """Read a copy of the database in memory; raises sqlite3.Error."""
+    if not data.startswith(b"SQLite format 3\x00"):
+        raise sqlite3.DatabaseError("not an SQLite file")
     found = Libpod(is_known=True)
     with contextlib.closing(sqlite3.connect(":memory:")) as database:
         database.deserialize(data)
