@@ -17,6 +17,7 @@ from helpers.scanning import error_codes, find_sources, only_source
 
 from dedupe.model.disk import FoundPlace, HolderKind, PlaceForm, PlaceKind
 from dedupe.model.images import FoundSource
+from dedupe.sources.containers_storage import lenders
 
 CONTAINER = "c" * 63 + "a"
 BRANCH = CONTAINER[::-1]
@@ -44,7 +45,7 @@ def make_store(root: Path) -> ContainersStorage:
     write(root / f"overlay-images/{LEFT}/manifest", b"x")
     write(root / "overlay-layers/.tmp-layers.json7", b"[")
     write(root / "volumes/data/_data/f", b"v" * 5000)
-    write(root / "volumes/spare/_data/f", b"v" * 9000)
+    write(root / "volumes/second/_data/f", b"v" * 9000)
     write(root / "tmp/f", b"t")
     write(root / "strange/f", b"t")
     write(root / "db.sql", b"")
@@ -180,13 +181,13 @@ def volume_owners(store: ContainersStorage) -> dict[str, str | None]:
 
 def test_users_of_volumes_are_those_of_the_database(store: ContainersStorage) -> None:
     """bbolt, SQLite and the runtime's configuration say the same; without them it is unknown."""
-    used = {"data": "data (used by busy)", "spare": "spare (unused)"}
+    used = {"data": "data (used by busy)", "second": "second (unused)"}
     # the container was never started
     unknown = {name: f"{name} (its users are unknown)" for name in used}
     assert volume_owners(store) == unknown
     mounts = [
         {"source": f"{store.root}/volumes/data/_data", "destination": "/d"},
-        {"source": "/elsewhere/spare", "destination": "/e"},
+        {"source": "/elsewhere/second", "destination": "/e"},
     ]
     config = store.root / f"overlay-containers/{CONTAINER}/userdata/config.json"
     write(config, json.dumps({"mounts": mounts}).encode())
@@ -208,11 +209,11 @@ def test_users_of_volumes_are_those_of_the_database(store: ContainersStorage) ->
     key = CONTAINER.encode()
     bolt = {
         b"ctr": {key: {b"state": b'{"state": 1}'}},
-        b"vol": {b"data": {b"vol-dependencies": {}}, b"spare": {b"vol-dependencies": {key: key}}},
+        b"vol": {b"data": {b"vol-dependencies": {}}, b"second": {b"vol-dependencies": {key: key}}},
     }
     write(store.root / "libpod/bolt_state.db", BoltWriter().file(bolt))
     # the older database comes first
-    assert volume_owners(store) == {"data": "data (unused)", "spare": "spare (used by busy)"}
+    assert volume_owners(store) == {"data": "data (unused)", "second": "second (used by busy)"}
 
 
 def test_a_hostile_database_ends(store: ContainersStorage) -> None:
@@ -254,6 +255,26 @@ def test_another_root_holds_the_layers_that_it_borrows(tmp_path: Path) -> None:
     assert container.image_id == APP.image_id
     alone = places_of(only_source(lender.root))
     assert [each.name for each in alone[f"overlay/{TOP}"].facts.holders] == [APP.image_id]
+
+
+def test_a_store_that_others_borrow_from_says_so(
+    store: ContainersStorage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host's configuration names it, and the store that uses it was not scanned."""
+    user = make_store(tmp_path / "user")
+    config = tmp_path / "storage.conf"
+    config.write_text(
+        f"[storage]\ngraphroot = '{user.root}'\n"
+        f"[storage.options]\nadditionalimagestores = ['{store.root}']\n"
+    )
+    monkeypatch.setattr(lenders, "_CONFIGS", (str(config),))
+    (problem,) = only_source(store.root).problems
+    assert (problem.code, problem.subject) == ("borrowed-layers", str(user.root))
+    assert only_source(user.root).problems == []
+    both = [
+        problem for source in find_sources(store.root, user.root) for problem in source.problems
+    ]
+    assert both == []
 
 
 def test_artifacts_are_a_layout_of_their_own(store: ContainersStorage) -> None:

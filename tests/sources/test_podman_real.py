@@ -103,7 +103,7 @@ def fill(storage: Storage) -> None:
     storage.build("twin:1", "FROM scratch", "COPY a /t", "ENV x=1", a=b"t" * 30_000)
     twin = next(each for each in storage.source().images if "twin:1" in str(each.names))
     assert twin.parent_id is not None
-    storage.run("podman", "volume", "create", "spare")
+    storage.run("podman", "volume", "create", "second")
     storage.run("podman", "create", "--name", "on-step", "-v", "data:/d", twin.parent_id[7:], "x")
     storage.run("podman", "create", "--name", "on-child", "child:1")
     storage.run("buildah", "from", "--name", "working", "built:1")
@@ -136,7 +136,7 @@ def test_every_file_of_a_real_store_has_an_owner(storage: Storage) -> None:
         of_kind.setdefault(place.facts.kind, set()).add(place.facts.owner)
     assert of_kind[PlaceKind.CONTAINER] == {"on-step", "on-child", "working"}
     assert of_kind[PlaceKind.LOG] == {"on-step", "on-child", "working"}
-    assert of_kind[PlaceKind.VOLUME] == {"spare (unused)", "data (used by on-step)"}
+    assert of_kind[PlaceKind.VOLUME] == {"second (unused)", "data (used by on-step)"}
     orphans = [place.path for place in source.places if place.facts.kind is PlaceKind.ORPHAN]
     assert orphans == [str((storage.trees / ("e" * 64)).relative_to(storage.root))]
     assert PlaceKind.UNRECOGNISED not in of_kind
