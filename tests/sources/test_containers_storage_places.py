@@ -18,6 +18,7 @@ from helpers.scanning import error_codes, find_sources, only_source
 from dedupe.model.disk import FoundPlace, HolderKind, PlaceForm, PlaceKind
 from dedupe.model.images import FoundSource
 from dedupe.sources.containers_storage import lenders
+from dedupe.sources.containers_storage.records import StorageLayer, StorageRecords
 
 CONTAINER = "c" * 63 + "a"
 BRANCH = CONTAINER[::-1]
@@ -103,7 +104,8 @@ def test_every_file_has_a_kind(store: ContainersStorage) -> None:
         "strange": PlaceKind.UNRECOGNISED,
         "db.sql": PlaceKind.METADATA,
     }.items() <= kinds.items()
-    assert source.orphan_bytes == 500 + 600 + 700
+    # what is unfinished is not an orphan
+    assert source.orphan_bytes == 500 + 700
 
 
 def test_places_name_their_holders_and_commands(store: ContainersStorage) -> None:
@@ -132,6 +134,35 @@ def test_places_name_their_holders_and_commands(store: ContainersStorage) -> Non
     assert commands[f"overlay/{LOST}"][-2:] == ("delete-layer", LOST)
     assert commands[f"overlay/{LEFT}"] == ()
     assert commands["volumes/data"][-4:] == ("volume", "rm", "--", "data")
+
+
+def test_orphans_on_one_another_have_one_command(store: ContainersStorage) -> None:
+    """A layer cannot be deleted before those that have it as their parent."""
+    store.layer("a" * 64, LOST, tar_of([file("x", b"x")]))
+    store.layer("b" * 64, "a" * 64, tar_of([file("x", b"x")]))
+    store.write()
+    places = places_of(only_source(store.root))
+    commands = {places[f"overlay/{each * 64}"].facts.command for each in "abe"}
+    (command,) = commands
+    assert command[-4:] == ("delete-layer", "b" * 64, "a" * 64, LOST)
+
+
+def test_a_layer_that_is_written_during_the_scan_is_not_an_orphan(
+    store: ContainersStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its record is newer than those that were read first."""
+    read_layers = StorageRecords.read_layers
+    answers = []
+
+    def without_new(self: StorageRecords) -> dict[str, StorageLayer]:
+        answers.append(read_layers(self))
+        if len(answers) == 1:
+            del answers[0][LOST]
+        return answers[-1]
+
+    monkeypatch.setattr(StorageRecords, "read_layers", without_new)
+    facts = places_of(only_source(store.root))[f"overlay/{LOST}"].facts
+    assert (facts.kind, facts.command) == (PlaceKind.UPLOAD, ())
 
 
 @pytest.mark.parametrize("name", ["images", "containers"])

@@ -54,6 +54,7 @@ from dedupe.sources.containers_storage.usage import (
     ARTIFACTS,
     StoreFacts,
     is_artifact_layout,
+    list_layers,
     measure_storage,
 )
 from dedupe.sources.documents.config import Config
@@ -109,8 +110,10 @@ class ContainersStorage:
                 "unreadable-driver",
             ),
         )
+        trees = trees_of(self.driver)
         try:
-            measure_storage(StoreFacts(self.root, self.driver, trees_of(self.driver)), contents)
+            folders = list_layers(self.root, trees, contents)
+            measure_storage(StoreFacts(self.root, self.driver, trees, folders), contents)
         except SourceError as error:
             contents.add_unseen(self.driver, error)
         # which of its bytes are of layers is not known
@@ -162,6 +165,7 @@ class StorageReader:
             root,
             self._driver,
             trees_of(self._driver),
+            [],
             are_users_known=True,
             podman=self._commands.podman,
         )
@@ -203,19 +207,20 @@ class StorageReader:
         self._contents.moved = self._records.root.moved_folders()
 
     def _measure(self) -> None:
-        unneeded = {
-            layer_id: PlaceFacts(
-                PlaceKind.UPLOAD if layer.incomplete else PlaceKind.ORPHAN,
-                subject=layer_id,
-                command=self._commands.remove_layer(layer),
-            )
-            for layer_id, layer in self._stores[0][1].items()
-        }
+        layers = self._stores[0][1]
+        unneeded = self._needs.unneeded(layers, self._commands)
         self._facts.layers = unneeded | self._needs.facts()
         for layer_id, container in self._branches.items():
             if list(self._needs.layers.get(layer_id, ())) == [container]:
                 self._facts.layers[layer_id] = self._facts.containers[container]
+        root, trees = self._records.root, self._facts.trees
         try:
+            self._facts.folders = list_layers(root, trees, self._contents)
+            if not layers.keys() >= set(filter(is_hex_id, self._facts.folders)):
+                # a layer's record is written before its folder is made
+                fresh = StorageRecords(root, self._driver, Contents()).read_layers()
+                for layer_id in fresh.keys() - layers.keys():
+                    self._facts.layers[layer_id] = PlaceFacts(PlaceKind.UPLOAD, subject=layer_id)
             measure_storage(self._facts, self._contents)
         except SourceError as error:
             self._contents.add_unseen(self._driver, error)

@@ -72,6 +72,8 @@ class StoreFacts:
     driver: str
     #: folder of the layers' folders
     trees: tuple[str, ...]
+    #: names in that folder
+    folders: list[str]
     #: what each layer is that has a record, by ID
     layers: dict[str, PlaceFacts] = field(default_factory=dict)
     #: what the documents of each image are, by the ID of its record
@@ -108,11 +110,27 @@ def is_artifact_layout(root: StoreRoot) -> bool:
     return not root.is_link(ARTIFACTS) and root.has(ARTIFACTS, "index.json")
 
 
+def list_layers(root: StoreRoot, trees: Sequence[str], contents: Contents) -> list[str]:
+    """Names in the folder of the layers' folders.
+
+    Raises SourceError ``permission-denied`` or ``not-a-folder``.
+    """
+    try:
+        return root.list_folder(trees)
+    except SourceError as error:
+        if error.code == "link-refused":
+            # the rest of the store is measured
+            contents.add_unseen("/".join(trees), error)
+        elif error.code != "blob-missing":
+            raise
+        # all layers of a store may be in another one
+        return []
+
+
 def measure_storage(facts: StoreFacts, contents: Contents) -> None:
     """Set the disk usage of layers, containers and the store in ``contents``.
 
-    Raises SourceError ``permission-denied`` or ``not-a-folder`` if the root or the layers' folder
-    cannot be read.
+    Raises SourceError ``permission-denied`` or ``not-a-folder`` if the root cannot be read.
     """
     root, driver, trees = facts.root, facts.driver, facts.trees
     drivers = [name for name in DRIVERS if root.has(f"{name}-images")]
@@ -206,7 +224,8 @@ class _Places:
         trees = self._known.trees
         for count in range(1, len(trees) + 1):
             self._add(trees[:count], METADATA)
-        for name in self._names(trees, is_needed=True):
+        # a folder that was made later is not listed: its record may be newer than those read
+        for name in self._known.folders:
             path = (*trees, name)
             if is_hex_id(name):
                 facts = self._layer(name)
@@ -217,7 +236,8 @@ class _Places:
                 elif facts.kind is PlaceKind.CONTAINER:
                     self._add(path, facts, _Use.WRITTEN)
                 else:
-                    self._add(path, facts, _Use.ORPHAN)
+                    is_orphan = facts.kind is PlaceKind.ORPHAN
+                    self._add(path, facts, _Use.ORPHAN if is_orphan else _Use.OTHER)
             elif name in _UNFINISHED:
                 self._add_entries(path, _UNFINISHED[name])
             elif name not in _DRIVER_FILES:
@@ -321,17 +341,11 @@ class _Places:
         for name in self._names(folder):
             self._add((*folder, name), facts)
 
-    def _names(self, folder: Sequence[str], *, is_needed: bool = False) -> list[str]:
-        """Entries of a folder; of one that ``is_needed``, an error that hides layers is raised."""
+    def _names(self, folder: Sequence[str]) -> list[str]:
+        """Entries of a folder; none if it cannot be listed, which the walk reports."""
         try:
             return self._root.list_folder(folder)
-        except SourceError as error:
-            if is_needed and error.code == "link-refused":
-                # the rest of the store is measured
-                self._contents.add_unseen("/".join(folder), error)
-            elif is_needed and error.code != "blob-missing":
-                raise
-            # all layers of a store may be in another one
+        except SourceError:
             return []
 
 
