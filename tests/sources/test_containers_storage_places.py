@@ -42,6 +42,8 @@ def make_store(root: Path) -> ContainersStorage:
     write(root / "overlay" / LEFT / "diff/left", b"x" * 700)
     write(root / "overlay/staging/a/file", b"s" * 800)
     write(root / f"overlay-containers/{CONTAINER}/userdata/ctr.log", b"log" * 3000)
+    write(root / "overlay/compat3185373631/file", b"c")
+    write(root / "overlay/compat-notes/file", b"c")
     write(root / f"overlay-containers/{LEFT}/userdata/x", b"x")
     write(root / f"overlay-images/{LEFT}/manifest", b"x")
     write(root / "overlay-layers/.tmp-layers.json7", b"[")
@@ -91,6 +93,8 @@ def test_every_file_has_a_kind(store: ContainersStorage) -> None:
         f"overlay/{LEFT}": PlaceKind.ORPHAN,
         f"overlay/{HALF}": PlaceKind.UPLOAD,
         "overlay/staging/a": PlaceKind.UPLOAD,
+        "overlay/compat3185373631": PlaceKind.TEMPORARY,
+        "overlay/compat-notes": PlaceKind.UNRECOGNISED,
         f"overlay-images/{image_id}": PlaceKind.METADATA,
         f"overlay-images/{LEFT}": PlaceKind.ORPHAN,
         f"overlay-containers/{CONTAINER}": PlaceKind.CONTAINER,

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -60,6 +61,8 @@ _DRIVER_FILES = (
 )
 #: folders of the driver whose entries are unfinished: of partial pulls, and of deletions
 _UNFINISHED = {"staging": _UPLOAD, "tempdirs": _TEMPORARY}
+#: folders in which the driver tries what the kernel can do
+_TRIED = re.compile(r"(?:compat|[a-z-]+-check)[0-9]+\Z")
 #: where a layer's tar-split data is, beside a folder with its other data
 _SPLIT_SUFFIX = ".tar-split.gz"
 
@@ -241,7 +244,7 @@ class _Places:
             elif name in _UNFINISHED:
                 self._add_entries(path, _UNFINISHED[name])
             elif name not in _DRIVER_FILES:
-                self._add(path, UNRECOGNISED)
+                self._add(path, _TEMPORARY if _TRIED.match(name) else UNRECOGNISED)
         for name, layer in self._links():
             self._add((*trees, "l", name), self._layer(layer))
 
