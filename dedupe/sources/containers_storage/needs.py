@@ -1,7 +1,7 @@
 """Who needs which layer of a containers/storage root, and the commands that end that."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from dedupe.errors import SourceError
@@ -18,6 +18,9 @@ from dedupe.sources.containers_storage.records import (
 )
 from dedupe.sources.interface import Contents
 
+#: layers in one command
+_MOST_LAYERS = 500
+
 
 class Commands:
     """Commands of the store's own tools for one driver in one root."""
@@ -27,6 +30,7 @@ class Commands:
         self._is_known = "\\" not in location
         options = ("--root", location, *(("--storage-driver", driver) if driver == "vfs" else ()))
         self._buildah = ("buildah", *options)
+        self._storage = ("containers-storage", "--graph", location, "--storage-driver", driver)
         #: beginning of a command of podman; empty if it cannot be given
         self.podman: tuple[str, ...] = ("podman", *options) if self._is_known else ()
 
@@ -41,6 +45,14 @@ class Commands:
             return ("crictl", "rm", record.container_id)
         tool = self._buildah if is_builder else self.podman
         return (*tool, "rm", record.container_id) if self._is_known else ()
+
+    def remove_unfinished(self) -> tuple[str, ...]:
+        """A command that opens the store, which removes layers that nothing completes any more."""
+        return (*self.podman, "images") if self._is_known else ()
+
+    def remove_layers(self, layers: Iterable[str]) -> tuple[str, ...]:
+        """The command that deletes layers that no record needs, a layer before those below it."""
+        return (*self._storage, "delete-layer", *layers) if self._is_known else ()
 
 
 @dataclass(slots=True)
@@ -80,14 +92,38 @@ class LayerNeeds:
             for layer_id, records in self.layers.items()
         }
 
+    def unneeded(
+        self, layers: Mapping[str, StorageLayer], commands: Commands
+    ) -> dict[str, PlaceFacts]:
+        """What each layer is that no record needs, by ID; those on one another have one command."""
+        found = {
+            layer_id: PlaceFacts(
+                PlaceKind.UPLOAD, subject=layer_id, command=commands.remove_unfinished()
+            )
+            for layer_id, layer in layers.items()
+            if layer.incomplete and layer_id not in self.layers
+        }
+        orphans = layers.keys() - self.layers.keys() - found.keys()
+        for tree in _trees(orphans, layers):
+            # a command for very many layers is too long to be run
+            ids = [*tree] if len(tree) <= _MOST_LAYERS else []
+            command = commands.remove_layers(ids) if ids else ()
+            for layer_id in tree:
+                found[layer_id] = PlaceFacts(PlaceKind.ORPHAN, subject=layer_id, command=command)
+        return found
+
     def borrow(
         self,
         borrowers: Iterable[StoreRoot],
         driver: str,
         layers: Mapping[str, StorageLayer],
         contents: Contents,
-    ) -> None:
-        """Add the images and containers of other roots that need ``layers``, those of this one."""
+    ) -> list[tuple[str | None, PlaceHolder]]:
+        """Add the images and containers of other roots that need ``layers``, those of this one.
+
+        Returns such containers, each with the ID of the image that it was made from.
+        """
+        borrowed = []
         for root in borrowers:
             location = path_text(os.fsencode(root.path))
             read = Contents()
@@ -109,8 +145,10 @@ class LayerNeeds:
                     command = commands.remove_container(container, is_builder=False)
                     self.holders[key] = PlaceHolder(HolderKind.CONTAINER, name, command)
                     self.name(key, name, is_named=False)
+                    borrowed.append((container.image, self.holders[key]))
             for reason in read.unseen_references:
                 contents.hide_references(location, SourceError(reason, "unreadable"))
+        return borrowed
 
     def _borrow(
         self,
@@ -140,6 +178,23 @@ class LayerNeeds:
         """The first of the records with a name, or else the first."""
         names = [self.names[record] for record in records if record in self.names]
         return next((name for is_named, name in names if is_named), names[0][1] if names else None)
+
+
+def _trees(orphans: Set[str], layers: Mapping[str, StorageLayer]) -> Iterator[list[str]]:
+    """The layers by their lowest one, each before its parent; a cycle has none and is left out."""
+    children: dict[str, list[str]] = {}
+    lowest = []
+    for layer_id in sorted(orphans):
+        parent = layers[layer_id].parent
+        if parent in orphans:
+            children.setdefault(str(parent), []).append(layer_id)
+        else:
+            lowest.append(layer_id)
+    for layer_id in lowest:
+        tree = [layer_id]
+        for above in tree:
+            tree += children.get(above, ())
+        yield tree[::-1]
 
 
 def _image_id(records: StorageRecords, image: StorageImage) -> str:

@@ -19,7 +19,15 @@ from dedupe.formats.documents import (
 )
 from dedupe.host.store_root import StoreRoot
 from dedupe.model.disk import HolderKind, PlaceFacts, PlaceHolder, PlaceKind
-from dedupe.model.identity import DiffID, Digest, ImageID, chain_ids, is_digest, sha256_digest
+from dedupe.model.identity import (
+    DiffID,
+    Digest,
+    ImageID,
+    chain_ids,
+    is_digest,
+    is_hex_id,
+    sha256_digest,
+)
 from dedupe.model.images import (
     FoundContainer,
     FoundImage,
@@ -42,7 +50,13 @@ from dedupe.sources.containers_storage.records import (
     StorageRecords,
     trees_of,
 )
-from dedupe.sources.containers_storage.usage import StoreFacts, measure_storage
+from dedupe.sources.containers_storage.usage import (
+    ARTIFACTS,
+    StoreFacts,
+    is_artifact_layout,
+    list_layers,
+    measure_storage,
+)
 from dedupe.sources.documents.config import Config
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
@@ -96,8 +110,10 @@ class ContainersStorage:
                 "unreadable-driver",
             ),
         )
+        trees = trees_of(self.driver)
         try:
-            measure_storage(StoreFacts(self.root, self.driver, trees_of(self.driver)), contents)
+            folders = list_layers(self.root, trees, contents)
+            measure_storage(StoreFacts(self.root, self.driver, trees, folders), contents)
         except SourceError as error:
             contents.add_unseen(self.driver, error)
         # which of its bytes are of layers is not known
@@ -105,8 +121,8 @@ class ContainersStorage:
         return contents
 
     def descent(self) -> Descent:
-        """Nothing: all of the folder is the store's."""
-        return NO_DESCENT
+        """Artifacts, which podman keeps as an image layout; all else is the store's."""
+        return Descent(entries=(ARTIFACTS,)) if is_artifact_layout(self.root) else NO_DESCENT
 
 
 def _drivers_in(holder: FolderHolder) -> list[str]:
@@ -143,8 +159,15 @@ class StorageReader:
         #: who needs which layer
         self._needs = LayerNeeds()
         self._built: list[BuiltImage] = []
+        #: layer ID of a writable branch -> its container
+        self._branches: dict[str, str] = {}
         self._facts = StoreFacts(
-            root, self._driver, trees_of(self._driver), podman=self._commands.podman
+            root,
+            self._driver,
+            trees_of(self._driver),
+            [],
+            are_users_known=True,
+            podman=self._commands.podman,
         )
 
     def read_store(self) -> None:
@@ -168,11 +191,16 @@ class StorageReader:
                 owner=record.subject,
                 subject=images.get(record.image_id),
                 holders=(holder,),
+                command=self._commands.remove_image(record),
             )
         self._add_parents()
         for container in self._records.read_containers():
             self._contents.containers.append(self._container(container, images))
-        self._needs.borrow(self._borrowers, self._driver, self._stores[0][1], self._contents)
+        borrowed = self._needs.borrow(
+            self._borrowers, self._driver, self._stores[0][1], self._contents
+        )
+        for image_id, holder in borrowed:
+            self._facts.keep_image(image_id, holder)
         self._report_borrower()
         self._look_for_lost_records()
         self._measure()
@@ -180,11 +208,19 @@ class StorageReader:
 
     def _measure(self) -> None:
         layers = self._stores[0][1]
-        self._facts.layers = self._needs.facts() | self._facts.layers
-        self._facts.incomplete = frozenset(
-            layer.layer_id for layer in layers.values() if layer.incomplete
-        )
+        unneeded = self._needs.unneeded(layers, self._commands)
+        self._facts.layers = unneeded | self._needs.facts()
+        for layer_id, container in self._branches.items():
+            if list(self._needs.layers.get(layer_id, ())) == [container]:
+                self._facts.layers[layer_id] = self._facts.containers[container]
+        root, trees = self._records.root, self._facts.trees
         try:
+            self._facts.folders = list_layers(root, trees, self._contents)
+            if not layers.keys() >= set(filter(is_hex_id, self._facts.folders)):
+                # a layer's record is written before its folder is made
+                fresh = StorageRecords(root, self._driver, Contents()).read_layers()
+                for layer_id in fresh.keys() - layers.keys():
+                    self._facts.layers[layer_id] = PlaceFacts(PlaceKind.UPLOAD, subject=layer_id)
             measure_storage(self._facts, self._contents)
         except SourceError as error:
             self._contents.add_unseen(self._driver, error)
@@ -215,7 +251,11 @@ class StorageReader:
 
     def _look_for_lost_records(self) -> None:
         """Layers that nothing needs may be those of images whose records are not there."""
-        own = self._stores[0][1].keys() - self._needs.layers.keys()
+        own = {
+            layer_id
+            for layer_id, layer in self._stores[0][1].items()
+            if layer_id not in self._needs.layers and not layer.incomplete
+        }
         if own and not self._records.has_images():
             self._contents.add_unseen(
                 f"{self._driver}-images/images.json",
@@ -434,19 +474,27 @@ class StorageReader:
         return FoundContainer(
             container_id=record.container_id,
             name=record.name,
-            image_id=images.get(record.image or ""),
+            image_id=images.get(record.image or "") or self._lent_image(record),
             image=record.image_name,
             upper=upper,
             running=self._libpod.running.get(record.container_id),
         )
 
+    def _lent_image(self, record: StorageContainer) -> ImageID | None:
+        """The image of a container if it is in another root that was scanned."""
+        folder = f"{self._driver}-images"
+        if is_hex_id(record.image) and any(
+            root.has(folder, str(record.image)) for root in self._borrowers
+        ):
+            return ImageID(f"sha256:{record.image}")
+        return None
+
     def _add_facts(self, record: StorageContainer) -> None:
         """Say what the files of a container are, and which volumes it uses."""
         name = record.name or record.container_id
         userdata = (f"{self._driver}-containers", record.container_id, "userdata")
-        command = self._commands.remove_container(
-            record, is_builder=self._records.root.has(*userdata, "buildah.json")
-        )
+        is_builder = self._records.root.has(*userdata, "buildah.json")
+        command = self._commands.remove_container(record, is_builder=is_builder)
         holder = PlaceHolder(HolderKind.CONTAINER, name, command)
         self._needs.holders[record.container_id] = holder
         self._needs.name(record.container_id, name, is_named=False)
@@ -458,24 +506,21 @@ class StorageReader:
             command=command,
         )
         self._facts.containers[record.container_id] = facts
-        self._facts.layers[record.layer] = facts
-        documents = self._facts.images.get(record.image or "")
-        if documents is not None and record.image is not None:
-            # no tool deletes an image that has a container
-            self._facts.images[record.image] = replace(
-                documents, holders=(*documents.holders, holder)
-            )
-        volumes = (
-            [
-                volume
-                for volume, users in self._libpod.volume_users.items()
-                if record.container_id in users
-            ]
-            if self._libpod.is_known
-            else mounted_volumes(self._records.root, userdata)
-        )
-        for volume in volumes:
+        self._branches[record.layer] = record.container_id
+        # no tool deletes an image that has a container
+        self._facts.keep_image(record.image, holder)
+        # buildah gives its containers no volumes
+        for volume in [] if is_builder else self._volumes(record, userdata):
             self._facts.volume_users.setdefault(volume, []).append(holder)
+
+    def _volumes(self, record: StorageContainer, userdata: tuple[str, ...]) -> list[str]:
+        """Names of the volumes that a container uses."""
+        if self._libpod.is_known:
+            return self._libpod.volumes.get(record.container_id, [])
+        if not self._records.root.has(*userdata, "config.json"):
+            # it was never started, so nothing else says what it uses
+            self._facts.are_users_known = False
+        return mounted_volumes(self._records.root, userdata)
 
     def _need(self, record: StorageContainer) -> None:
         """Mark a container's layers as needed, also if its image was deleted by force."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
@@ -25,11 +26,13 @@ from dedupe.sources.disk_usage import DiskUsage, measure_parts, set_allocated_by
 from dedupe.sources.interface import Contents, StoreBytes
 
 METADATA = PlaceFacts(PlaceKind.METADATA)
+#: folder of the artifacts that podman has pulled: an image layout, which is a source of its own
+ARTIFACTS = "artifacts"
 _TEMPORARY = PlaceFacts(PlaceKind.TEMPORARY)
 _UPLOAD = PlaceFacts(PlaceKind.UPLOAD)
 #: folders of a root beside those of its driver: each may be on a disk of its own
 _FOLDERS = {
-    "artifacts": PlaceFacts(PlaceKind.ARTIFACT),
+    ARTIFACTS: PlaceFacts(PlaceKind.ARTIFACT),
     "cache": METADATA,
     "libpod": METADATA,
     "mounts": METADATA,
@@ -58,6 +61,8 @@ _DRIVER_FILES = (
 )
 #: folders of the driver whose entries are unfinished: of partial pulls, and of deletions
 _UNFINISHED = {"staging": _UPLOAD, "tempdirs": _TEMPORARY}
+#: folders in which the driver tries what the kernel can do
+_TRIED = re.compile(r"(?:compat|[a-z-]+-check)[0-9]+\Z")
 #: where a layer's tar-split data is, beside a folder with its other data
 _SPLIT_SUFFIX = ".tar-split.gz"
 
@@ -70,18 +75,26 @@ class StoreFacts:
     driver: str
     #: folder of the layers' folders
     trees: tuple[str, ...]
-    #: what each layer is that an image or a container needs, by ID
+    #: names in that folder
+    folders: list[str]
+    #: what each layer is that has a record, by ID
     layers: dict[str, PlaceFacts] = field(default_factory=dict)
-    #: IDs of layers that were not written completely
-    incomplete: frozenset[str] = frozenset()
     #: what the documents of each image are, by the ID of its record
     images: dict[str, PlaceFacts] = field(default_factory=dict)
     #: what the files of each container are, by ID
     containers: dict[str, PlaceFacts] = field(default_factory=dict)
     #: the containers that use a volume, by the volume's name
     volume_users: dict[str, list[PlaceHolder]] = field(default_factory=dict)
+    #: whether all users of volumes are known
+    are_users_known: bool = False
     #: beginning of a command of podman for this root; empty if it has unprintable characters
     podman: tuple[str, ...] = ()
+
+    def keep_image(self, image: str | None, holder: PlaceHolder) -> None:
+        """Say that a container keeps an image, by the ID of its record."""
+        facts = self.images.get(image or "")
+        if image is not None and facts is not None:
+            self.images[image] = replace(facts, holders=(*facts.holders, holder))
 
 
 class _Use(Enum):
@@ -95,11 +108,32 @@ class _Use(Enum):
     OTHER = auto()
 
 
+def is_artifact_layout(root: StoreRoot) -> bool:
+    """Whether the root's artifacts are found as a source of their own."""
+    return not root.is_link(ARTIFACTS) and root.has(ARTIFACTS, "index.json")
+
+
+def list_layers(root: StoreRoot, trees: Sequence[str], contents: Contents) -> list[str]:
+    """Names in the folder of the layers' folders.
+
+    Raises SourceError ``permission-denied`` or ``not-a-folder``.
+    """
+    try:
+        return root.list_folder(trees)
+    except SourceError as error:
+        if error.code == "link-refused":
+            # the rest of the store is measured
+            contents.add_unseen("/".join(trees), error)
+        elif error.code != "blob-missing":
+            raise
+        # all layers of a store may be in another one
+        return []
+
+
 def measure_storage(facts: StoreFacts, contents: Contents) -> None:
     """Set the disk usage of layers, containers and the store in ``contents``.
 
-    Raises SourceError ``permission-denied`` or ``not-a-folder`` if the root or the layers' folder
-    cannot be read.
+    Raises SourceError ``permission-denied`` or ``not-a-folder`` if the root cannot be read.
     """
     root, driver, trees = facts.root, facts.driver, facts.trees
     drivers = [name for name in DRIVERS if root.has(f"{name}-images")]
@@ -130,7 +164,7 @@ def measure_storage(facts: StoreFacts, contents: Contents) -> None:
     def facts_of(path: str, _part: str) -> PlaceFacts:
         found = places.facts.get(path, METADATA)
         if found.kind is PlaceKind.ORPHAN and not is_known:
-            return replace(found, kind=PlaceKind.UNRECOGNISED)
+            return replace(found, kind=PlaceKind.UNRECOGNISED, command=())
         return found
 
     contents.places = usage.found_places(facts_of)
@@ -174,7 +208,11 @@ class _Places:
             for name in (each, *(f"{each}-{name}" for name in _RECORDS[:3]))
         }
         for name in self._names(()):
-            if name in others or not (with_rest or name in own):
+            if (
+                name in others
+                or not (with_rest or name in own)
+                or (name == ARTIFACTS and is_artifact_layout(self._root))
+            ):
                 self.left_out[name] = None
             elif name not in own:
                 self._add((name,), _FOLDERS.get(name, METADATA if name in _FILES else UNRECOGNISED))
@@ -189,7 +227,8 @@ class _Places:
         trees = self._known.trees
         for count in range(1, len(trees) + 1):
             self._add(trees[:count], METADATA)
-        for name in self._names(trees, is_needed=True):
+        # a folder that was made later is not listed: its record may be newer than those read
+        for name in self._known.folders:
             path = (*trees, name)
             if is_hex_id(name):
                 facts = self._layer(name)
@@ -200,11 +239,12 @@ class _Places:
                 elif facts.kind is PlaceKind.CONTAINER:
                     self._add(path, facts, _Use.WRITTEN)
                 else:
-                    self._add(path, facts, _Use.ORPHAN)
+                    is_orphan = facts.kind is PlaceKind.ORPHAN
+                    self._add(path, facts, _Use.ORPHAN if is_orphan else _Use.OTHER)
             elif name in _UNFINISHED:
                 self._add_entries(path, _UNFINISHED[name])
             elif name not in _DRIVER_FILES:
-                self._add(path, UNRECOGNISED)
+                self._add(path, _TEMPORARY if _TRIED.match(name) else UNRECOGNISED)
         for name, layer in self._links():
             self._add((*trees, "l", name), self._layer(layer))
 
@@ -265,12 +305,12 @@ class _Places:
             command = (*self._known.podman, "volume", "rm", "--", shown)
             is_runnable = bool(self._known.podman) and shown == name
             record = PlaceHolder(HolderKind.RECORD, shown, command if is_runnable else ())
-            users = self._known.volume_users.get(name, [])
+            users = self._known.volume_users.get(shown, [])
             self._add(
                 ("volumes", name),
                 PlaceFacts(
                     PlaceKind.VOLUME,
-                    owner=_listed([user.name for user in users]),
+                    owner=_volume_owner(shown, users, is_known=self._known.are_users_known),
                     subject=shown,
                     holders=(*users, record),
                     command=record.release,
@@ -279,12 +319,7 @@ class _Places:
 
     def _layer(self, layer_id: str) -> PlaceFacts:
         """What the files of a layer are."""
-        known = self._known.layers.get(layer_id)
-        if known is not None:
-            return known
-        if layer_id in self._known.incomplete:
-            return PlaceFacts(PlaceKind.UPLOAD, subject=layer_id)
-        return _orphan(layer_id)
+        return self._known.layers.get(layer_id, _orphan(layer_id))
 
     def _add(self, path: Sequence[str], facts: PlaceFacts, use: _Use = _Use.OTHER) -> None:
         name = "/".join(path)
@@ -309,17 +344,11 @@ class _Places:
         for name in self._names(folder):
             self._add((*folder, name), facts)
 
-    def _names(self, folder: Sequence[str], *, is_needed: bool = False) -> list[str]:
-        """Entries of a folder; of one that ``is_needed``, an error that hides layers is raised."""
+    def _names(self, folder: Sequence[str]) -> list[str]:
+        """Entries of a folder; none if it cannot be listed, which the walk reports."""
         try:
             return self._root.list_folder(folder)
-        except SourceError as error:
-            if is_needed and error.code == "link-refused":
-                # the rest of the store is measured
-                self._contents.add_unseen("/".join(folder), error)
-            elif is_needed and error.code != "blob-missing":
-                raise
-            # all layers of a store may be in another one
+        except SourceError:
             return []
 
 
@@ -328,6 +357,14 @@ def _orphan(subject: str) -> PlaceFacts:
     return PlaceFacts(PlaceKind.ORPHAN, subject=subject)
 
 
-def _listed(names: Sequence[str]) -> str | None:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more or None
+def _volume_owner(name: str, users: Sequence[PlaceHolder], *, is_known: bool) -> str:
+    """The volume's name, and the containers that use it."""
+    # podman names a volume by an ID if the user gave it no name
+    anonymous = "anonymous, " if is_hex_id(name) else ""
+    shown = name[:12] if anonymous else name
+    if users:
+        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
+        used = f"used by {', '.join(user.name for user in users[:3])}{more}"
+    else:
+        used = "unused" if is_known else "its users are unknown"
+    return f"{shown} ({anonymous}{used})"
