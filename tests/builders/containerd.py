@@ -77,8 +77,11 @@ class ContainerdRoot:
 
     def unpack(
         self, image: Image, *, namespace: str = "default", snapshotter: str = "overlayfs"
-    ) -> None:
-        """Add one committed snapshot per layer, with a file that holds its position."""
+    ) -> str:
+        """Add one committed snapshot per layer, with a file that holds its position.
+
+        Returns the full name of the topmost one.
+        """
         below = ""
         for position, chain in enumerate(image.chain_ids):
             below = self.snapshot(chain, below, namespace, snapshotter, kind=3)
@@ -87,6 +90,7 @@ class ContainerdRoot:
         if config is not None and image.chain_ids:
             label = f"containerd.io/gc.ref.snapshot.{snapshotter}"
             config[b"labels"][label.encode()] = image.chain_ids[-1].encode()
+        return below
 
     def snapshot(
         self, key: str, below: str, namespace: str, snapshotter: str = "overlayfs", kind: int = 2
