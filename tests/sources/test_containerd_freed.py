@@ -34,8 +34,19 @@ WEB = Image([BASE, UPPER, LARGE], names=["docker.io/library/web:1"])
 HALF = Image([BASE, TOP, LARGE], names=["docker.io/library/half:1"])
 
 
+@pytest.fixture(scope="module")
+def full_store() -> Iterator[Daemon]:
+    """A store for tests that only read it."""
+    yield from started()
+
+
 @pytest.fixture
 def store() -> Iterator[Daemon]:
+    """A store for a test that deletes what is in it."""
+    yield from started()
+
+
+def started() -> Iterator[Daemon]:
     """Two namespaces, two snapshotters, a container, a labelled snapshot, and what a client left.
 
     In the namespace ``other``, the base has no name of its own, and ``app`` is unpacked as full
@@ -95,10 +106,9 @@ def removals(source: FoundSource, chosen: tuple[HolderKind, str]) -> Sequence[Se
     ]
 
 
-def test_every_byte_has_a_place_while_containerd_runs_and_after(
-    store: Daemon, tmp_path: Path
-) -> None:
+def test_every_byte_has_a_place_while_containerd_runs(full_store: Daemon, tmp_path: Path) -> None:
     """The rows of a scan add up to what du counts, and say what containerd lists."""
+    store = full_store
     outcome, session = scanned(tmp_path / "catalog", store.root)
     assert codes(outcome) == []
     total = "SELECT sum(allocated_bytes) AS bytes FROM scan_disk"
@@ -120,11 +130,9 @@ def test_every_byte_has_a_place_while_containerd_runs_and_after(
     assert [holder.name for holder in upload.facts.holders] == [lease]
     assert upload.facts.owner is not None
     assert upload.facts.owner.endswith("bytes if complete)")
-    store.stop()
-    assert only_source(store.root).allocated_bytes == store.disk_usage()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_what_is_deleted_frees_what_its_records_hold(seed: int, store: Daemon) -> None:
     """Images, leases, labels and containers are deleted in any order, one or two at a time."""
     draw = random.Random(seed)
@@ -149,11 +157,13 @@ def test_what_is_deleted_frees_what_its_records_hold(seed: int, store: Daemon) -
         assert after.allocated_bytes == store.disk_usage()
         source = after
     assert not any(place.facts.holders for place in source.places)
+    store.stop()
+    assert only_source(store.root).allocated_bytes == store.disk_usage()
 
 
-def test_an_image_goes_with_all_its_names_in_all_namespaces(store: Daemon) -> None:
+def test_an_image_goes_with_all_its_names_in_all_namespaces(full_store: Daemon) -> None:
     """Blobs are stored once for all namespaces, unpacked layers once in each."""
-    source = only_source(store.root)
+    source = only_source(full_store.root)
     web = next(image for image in source.images if image.image_id == WEB.image_id)
     assert set(web.namespaced) == {f"{space}/{WEB.names[0]}" for space in ("default", "other")}
     large = [

@@ -9,10 +9,11 @@ import pytest
 from builders import Image, file, tar_of
 from builders.containerd import CONTENT, SNAPSHOTTER, ContainerdRoot, write
 from builders.samples import APP, OTHER, WEB
-from helpers.scanning import only_source
+from helpers.scanning import error_codes, only_source
 
 from dedupe.model.disk import FoundPlace, HolderKind, PlaceForm, PlaceKind
 from dedupe.model.images import FoundSource, SourceKind
+from dedupe.sources.containerd import holds
 
 CHAIN = APP.chain_ids
 
@@ -266,6 +267,35 @@ def test_nothing_is_an_orphan_if_references_are_unknown(tmp_path: Path) -> None:
     ]
     other = snapshot_of(source, "default/overlayfs", OTHER.chain_ids[0])
     assert (other.facts.kind, other.facts.command) == (PlaceKind.UNRECOGNISED, ())
+
+
+def test_records_that_keep_more_than_real_hosts_have_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nothing seems to need is then unknown."""
+    root = ContainerdRoot(tmp_path)
+    root.add(APP)
+    root.unpack(OTHER)
+    root.write()
+    monkeypatch.setattr(holds, "_MAX_KEPT", 3)
+    source = only_source(tmp_path)
+    assert error_codes(source) == ["bolt-too-large"]
+    assert source.orphan_bytes is None
+    assert of_kind(source, PlaceKind.ORPHAN) == []
+
+
+def test_snapshots_below_each_other_end(tmp_path: Path) -> None:
+    """A snapshot that is below itself is read once."""
+    root = ContainerdRoot(tmp_path)
+    root.add(APP)
+    root.unpack(APP)
+    records = root.snapshots["overlayfs"][b"snapshots"]
+    records[f"default/101/{CHAIN[0]}".encode()][b"parent"] = f"default/103/{CHAIN[2]}".encode()
+    root.write()
+    source = only_source(tmp_path)
+    for chain in CHAIN:
+        place = snapshot_of(source, "default/overlayfs", chain)
+        assert holders(place) == [(HolderKind.IMAGE, APP.image_id)]
 
 
 def test_a_transfer_has_its_name_its_size_and_the_lease_that_keeps_it(tmp_path: Path) -> None:
