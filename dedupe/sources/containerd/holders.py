@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dedupe.model.disk import HolderKind, PlaceHolder
-from dedupe.model.identity import chain_ids
+from dedupe.model.identity import chain_ids, is_digest
 from dedupe.model.images import FoundContainer, FoundImage, FoundOther
 from dedupe.model.paths import printable
 from dedupe.sources.containerd.containers import container_name
 from dedupe.sources.containerd.docker import NAMESPACE
 from dedupe.sources.containerd.holds import Keeper, KeeperKind, Kept
+from dedupe.sources.containerd.metadata import ROOT_LABEL
 from dedupe.sources.containerd.records import ContainerdContainer, Lease, Metadata, Resource
 
 #: socket of the containerd that docker starts
@@ -41,16 +42,24 @@ class Ctr:
         address = ("--address", _DOCKER_SOCKET) if self.docker else ()
         return ("ctr", *address, "--namespace", printable(namespace), *words)
 
-    def snapshot_removal(self, one: Resource) -> tuple[str, ...]:
-        """The command that deletes a snapshot."""
-        words = ("snapshots", "--snapshotter", printable(one.snapshotter), "rm")
-        return self.words(one.namespace, *words, printable(one.key))
-
     def removal(self, one: Resource) -> tuple[str, ...]:
         """The command that deletes a snapshot or content."""
+        return self._of_resource(one, "rm")
+
+    def label_removal(self, one: Resource) -> tuple[str, ...]:
+        """The command after which the label on a snapshot or content does not keep it.
+
+        An image may need what a label keeps too, so only snapshots without a layer are deleted.
+        """
+        if one.snapshotter and not is_digest(one.key):
+            return self.removal(one)
+        return self._of_resource(one, "label", f"{ROOT_LABEL}=")
+
+    def _of_resource(self, one: Resource, verb: str, *words: str) -> tuple[str, ...]:
+        what: tuple[str, ...] = ("content",)
         if one.snapshotter:
-            return self.snapshot_removal(one)
-        return self.words(one.namespace, "content", "rm", printable(one.key))
+            what = ("snapshots", "--snapshotter", printable(one.snapshotter))
+        return self.words(one.namespace, *what, verb, printable(one.key), *words)
 
     def lease_removal(self, lease: Lease) -> tuple[str, ...]:
         """The command that deletes a lease, and what it alone keeps."""
@@ -153,7 +162,7 @@ class Holders:
                 return (self._of_lease(self._leases[keeper.namespace, keeper.name]),)
             case KeeperKind.LABEL:
                 rooted = Resource(keeper.namespace, keeper.snapshotter, keeper.name)
-                release = self.tool.removal(rooted)
+                release = self.tool.label_removal(rooted)
                 return (PlaceHolder(HolderKind.RECORD, printable(keeper.name), release),)
 
     def _of_target(self, keeper: Keeper, one: Resource) -> Sequence[PlaceHolder]:

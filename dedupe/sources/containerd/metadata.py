@@ -31,7 +31,8 @@ _MAX_ERRORS = 100
 #: names and labels are cut after this many bytes
 _MAX_TEXT_BYTES = 32768
 _VERSION = b"v1"
-_ROOT_LABEL = "containerd.io/gc.root"
+#: keeps what has it
+ROOT_LABEL = "containerd.io/gc.root"
 _EXPIRE_LABEL = "containerd.io/gc.expire"
 _FLAT_LABEL = "containerd.io/gc.flat"
 _CONTENT_LABEL = "containerd.io/gc.ref.content"
@@ -172,7 +173,7 @@ def _content(found: Metadata, namespace: str, content: Bucket | None) -> Iterato
         one = Resource(namespace, "", _text(digest))
         labels = _labels(record)
         _add_known(found, one, "", labels)
-        if _ROOT_LABEL in labels:
+        if ROOT_LABEL in labels:
             yield one
 
 
@@ -187,7 +188,7 @@ def _snapshots(found: Metadata, namespace: str, bucket: Bucket | None) -> Iterat
             _add_known(found, one, _text(values.get(b"name", b"")), labels)
             if values.get(b"parent"):
                 found.parents[one] = Resource(*one[:2], _text(values[b"parent"]))
-            if _ROOT_LABEL in labels:
+            if ROOT_LABEL in labels:
                 yield one
 
 
@@ -240,7 +241,7 @@ def _time(data: bytes) -> float | None:
 
 
 def _expiry(text: str) -> datetime | None:
-    """When a lease ends; for containerd, what it cannot parse is no end."""
+    """When a lease ends; containerd ignores what it cannot parse."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:

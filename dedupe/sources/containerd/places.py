@@ -142,7 +142,7 @@ class RootFacts:
         is_recorded = self._metadata.known.get(one, None) in ("", name)
         holders = self._holders.of(one) if is_recorded else ()
         is_layer = snapshot.committed and is_digest(snapshot.key)
-        if is_layer and not holders:
+        if is_layer and not holders and (is_recorded or self._metadata.errors):
             holders = self._images_of(snapshot)
         kinds = {holder.kind for holder in holders}
         subject = printable(snapshot.key)

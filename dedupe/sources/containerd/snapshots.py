@@ -79,7 +79,7 @@ class Snapshots:
             self._index(snapshotter)
         for snapshotter in self._others():
             parts = root.parts(SNAPSHOTTER + snapshotter, "metadata.db")
-            # without its records, all that can be said of its folder is how large it is
+            # without its records, its folder is measured as a whole
             with contextlib.suppress(SourceError):
                 self._named[snapshotter] = dict(snapshots_in(BoltFile.open(root.store, parts)))
 
