@@ -13,8 +13,8 @@ from dedupe.report.text import INDENT, aligned, sizer
 from dedupe.report.units import at_least, counted, human, percent
 from dedupe.report.view import moment
 
-#: holders that are named, with the commands that remove them
-_HOLDERS = 20
+#: a kind has a line of its own in the report from here on, and from 1 % of all bytes on
+_LEAST_BYTES = 100_000_000
 #: holders of a place in a list
 _SHORT = 3
 _HOLDER_WORDS = {
@@ -189,15 +189,20 @@ def rest_line(found: PathOwner) -> str:
     return f"What else is in {found.path} counts as {label} of {place}.\n"
 
 
-def kind_lines(rows: Sequence[queries.DiskRow], most: int, *, plain: bool) -> list[str]:
-    """The kinds with most bytes for the report: size and label; all others in one line."""
+def kind_lines(rows: Sequence[queries.DiskRow], *, plain: bool) -> list[str]:
+    """The kinds for the report, sizes and labels; those that are small are in one line."""
     totals = totals_by_kind(rows)
     size = sizer(plain=plain)
-    lines = [f"{size(total.allocated_bytes)}  {DISK[total.kind].label}" for total in totals[:most]]
-    rest = totals[most:]
+    known = sum(total.allocated_bytes for total in totals)
+    least = 0 if plain else min(known / 100, _LEAST_BYTES)
+    lines = [
+        f"{size(total.allocated_bytes)}  {DISK[total.kind].label}"
+        for total in totals
+        if total.allocated_bytes >= least
+    ]
+    rest = [DISK[total.kind].label for total in totals if total.allocated_bytes < least]
     if rest:
-        rest_bytes = sum(total.allocated_bytes for total in rest)
-        lines.append(f"{size(rest_bytes)}  {', '.join(DISK[each.kind].label for each in rest)}")
+        lines.append(f"{'the rest'.rjust(len(size(0)))}  {', '.join(rest)}")
     return lines
 
 
@@ -237,11 +242,14 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHORT]) + more
 
 
+def runnable(words: Sequence[str] | None) -> str:
+    """The command for a POSIX shell; empty if a name had to be escaped: no tool knows that name."""
+    return "" if not words or any("\\" in word for word in words) else shlex.join(words)
+
+
 def _command(words: Sequence[str] | None) -> list[str]:
-    """The command for a POSIX shell; none if a name had to be escaped: no tool knows that name."""
-    if not words or any("\\" in word for word in words):
-        return []
-    return [f"{INDENT}{shlex.join(words)}"]
+    text = runnable(words)
+    return [f"{INDENT}{text}"] if text else []
 
 
 def _disk_rows(answer: Answer) -> list[queries.DiskRow]:
