@@ -1,5 +1,6 @@
 """The command that shows what takes the disk space, and who uses a file or folder of a store."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -263,6 +264,9 @@ def _scan_if_unknown(path: str, catalog: Path | None) -> int:
         roots = []
     if _names_of(path, roots):
         return 0
+    # a scan would keep in the catalog that it found nothing there
+    if not os.path.lexists(path):
+        raise SourceError(f"{path}: no such file or directory", "no-such-source")
     typer.echo(f"dedupe: {path} was never scanned: reading it first", err=True)
     return _scan(path, catalog)
 

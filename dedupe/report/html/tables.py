@@ -108,12 +108,12 @@ _DISK: tuple[Column[queries.DiskRow], ...] = (
     Column("allocated", "bytes", lambda row: row["allocated_bytes"]),
     Column("kind", "text", lambda row: kind_label(row["kind"])),
     Column("owner", "text", lambda row: row["owner"] or row["unknown"]),
+    Column("removed by", "text", lambda row: runnable(row["command"])),
+    Column("latest change", "text", lambda row: row["changed"]),
     Column("places", "number", lambda row: row["places"]),
     Column("files", "number", lambda row: row["files"]),
-    Column("latest change", "text", lambda row: row["changed"]),
     Column("source", "text", lambda row: row["source"]),
     Column("largest place", "text", lambda row: row["path"]),
-    Column("removed by", "text", lambda row: runnable(row["command"])),
 )
 _CONTAINERS: tuple[Column[queries.ContainersRow], ...] = (
     Column("container", "text", lambda row: row["name"]),
