@@ -120,7 +120,7 @@ def test_forms_have_the_same_sum(place: Path, catalog: Path) -> None:
 
 
 def test_kinds_and_owners_are_named(place: Path, catalog: Path) -> None:
-    """The layer of two images, a container's, what nothing needs, and what is no part of a store."""
+    """Owners of a shared layer and of a container's; files of no source have none."""
     found = {
         (row["source"], row["kind"], row["owner"]): row for row in rows(catalog, "--by", "owner")
     }
