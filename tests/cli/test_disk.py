@@ -193,7 +193,7 @@ def test_a_path_behind_a_link_of_the_store_has_its_owner(tmp_path: Path) -> None
 
 
 def test_a_folder_with_several_places_is_listed(place: Path, catalog: Path) -> None:
-    """Its rows are listed by owner, and what is in none of them is said to be elsewhere."""
+    """Its rows are listed by owner, and what is in none of them counts elsewhere."""
     text = owner_text(catalog, place / "storage/overlay")
     assert "container layers: busy\n" in text
     assert f"What else is in {place / 'storage/overlay'} counts as " in text
