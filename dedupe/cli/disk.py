@@ -170,11 +170,10 @@ class _Found:
     def show_owner(self, options: TableOptions) -> None:
         """Write the place that the path is in, what keeps it, and what frees it."""
         from dedupe.analysis.disk import path_owner
-        from dedupe.report.disk import newer_line, owner_to_terminal
+        from dedupe.report.disk import owner_to_terminal, path_doubts
 
         owner = path_owner(self.session, self.names)
-        lines = [newer_line(owner)] if owner.is_newer else []
-        head = self._doubts(options, lines)
+        head = self._doubts(options, path_doubts(owner))
         answer = self.session.answer(self.question(None, []))
         is_text = options.format is TableFormat.TABLE
         # all rows say the same of the place, and the text says how many holders it leaves out

@@ -89,8 +89,9 @@ def places_to_terminal(answer: Answer, shown: Answer, *, plain: bool, whole: boo
         owner = f": {row['owner']}" if row["owner"] else ""
         lines.append(f"{size(row['allocated_bytes'])}  {kind_label(row['kind'])}{owner}")
         lines.append(f"{INDENT}{place_path(row['source'], row['path'])}{_age(row['age_days'])}")
-        if row["holders"] and row["kind"] not in (PlaceKind.LAYER, PlaceKind.CONTAINER):
-            lines.append(f"{INDENT}used by {_few(row['holders'])}")
+        others = [each for each in row["holders"] if each != f"record {row['subject']}"]
+        if others and row["kind"] not in (PlaceKind.LAYER, PlaceKind.CONTAINER):
+            lines.append(f"{INDENT}used by {_few(others)}")
         lines += _command(row["command"])
     total = human(sum(row["allocated_bytes"] for row in every), plain=plain)
     lines.append(f"{total.rjust(len(size(0)))}  {_total(answer, shown, whole=whole)}")
@@ -129,16 +130,18 @@ def _subject_word(row: queries.DiskOwnerRow) -> str:
 
 def _holders(found: PathOwner, limit: int) -> list[str]:
     row = found.place
-    if row["holder"] is None:
-        owner = [f"Belongs to {row['owner']}."] if row["owner"] else []
-        return [*owner, *([] if owner else [_without_holder(row["kind"])])]
-    shown = found.rows[: limit or None]
+    # a volume is kept by its own record
+    holders = [each for each in found.rows if each["holder"] not in (None, row["subject"])]
+    if not holders:
+        has_owner = row["owner"] and row["kind"] != PlaceKind.VOLUME
+        return [f"Belongs to {row['owner']}." if has_owner else _without_holder(row["kind"])]
+    shown = holders[: limit or None]
     lines = ["used by"]
     for each in shown:
         with_child = " (untagged, deleted with its child)" if each["goes_with_child"] else ""
         lines.append(f"  {_holder_word(each['holder_kind'])} {each['holder']}{with_child}")
-    if len(found.rows) > len(shown):
-        lines.append(f"  and {len(found.rows) - len(shown):,} more: --limit 0")
+    if len(holders) > len(shown):
+        lines.append(f"  and {len(holders) - len(shown):,} more: --limit 0")
     return lines
 
 
@@ -152,6 +155,8 @@ def _without_holder(kind: str) -> str:
             return "Nothing in the store refers to it."
         case PlaceKind.UNRECOGNISED:
             return "No source knows it: it is unknown whether something needs it."
+        case PlaceKind.VOLUME:
+            return "No container uses it. It may hold data."
         case PlaceKind.METADATA:
             return "It belongs to the store itself; no command removes it alone."
         case _:
@@ -164,7 +169,7 @@ def _steps(found: PathOwner, limit: int) -> list[str]:
         return []
     if limit and len(found.rows) > limit:
         return ["", f"Too many to list their commands: --limit {len(found.rows)}"]
-    head = "freed by" if found.place["holder"] is None else "freed after all of"
+    head = "freed by" if len(found.steps) == 1 else "freed after all of"
     lines = ["", head]
     for step in found.steps:
         if step.command:
@@ -174,19 +179,23 @@ def _steps(found: PathOwner, limit: int) -> list[str]:
     return lines
 
 
-def newer_line(found: PathOwner) -> str:
-    """What to say of a path that changed after it was scanned."""
-    return (
+def path_doubts(found: PathOwner) -> list[str]:
+    """What to say first of a path that the scan has not seen as it is now."""
+    if not found.exists:
+        return [f"there is no {found.path} now"]
+    if not found.is_newer:
+        return []
+    return [
         f"{found.path} was changed after the scan of {moment(found.place['scanned'])} UTC: "
         f"'dedupe scan {shlex.quote(found.place['source'])}' reads it again"
-    )
+    ]
 
 
 def rest_line(found: PathOwner) -> str:
-    """Where the files of a folder count that are in none of the places below it."""
+    """Where the files of a folder count that are in none of the places below it; empty if in it."""
     label = DISK[PlaceKind(found.place["kind"])].label
     place = place_path(found.place["source"], found.place["path"])
-    return f"What else is in {found.path} counts as {label} of {place}.\n"
+    return "" if place == found.path else f"What else is in {found.path} is {label} of {place}.\n"
 
 
 def kind_lines(rows: Sequence[queries.DiskRow], *, plain: bool) -> list[str]:

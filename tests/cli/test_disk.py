@@ -196,7 +196,7 @@ def test_a_folder_with_several_places_is_listed(place: Path, catalog: Path) -> N
     """Its rows are listed by owner, and what is in none of them counts elsewhere."""
     text = owner_text(catalog, place / "storage/overlay")
     assert "container layers: busy\n" in text
-    assert f"What else is in {place / 'storage/overlay'} counts as " in text
+    assert f"What else is in {place / 'storage/overlay'} is " in text
 
 
 def test_an_unknown_path_is_scanned_first(tmp_path: Path) -> None:
@@ -211,6 +211,21 @@ def test_an_unknown_path_is_scanned_first(tmp_path: Path) -> None:
         assert "never" not in run(tmp_path / "catalog", "disk", str(layout)).stderr
 
 
+def test_a_damaged_store_still_adds_up(tmp_path: Path) -> None:
+    """What could not be read comes first, no byte is called unreferenced, and the exit code is 1."""
+    store = ContainersStorage(tmp_path / "storage")
+    store.add(APP)
+    store.layer(LOST, None, tar_of([file("lost", b"l" * 50_000)]))
+    store.write()
+    images = store.root / "overlay-images/images.json"
+    images.write_text(images.read_text()[:-9])
+    done = run(tmp_path / "catalog", "disk", str(store.root), "--bytes")
+    assert done.exit_code == 1
+    assert done.stdout.startswith(f"INCOMPLETE: {store.root}: not all references could be read")
+    assert done.stdout.splitlines()[-1].split()[0] == f"{du(store.root):,}"
+    assert "unreferenced  " not in done.stdout
+
+
 def test_a_path_that_changed_after_its_scan_is_marked(tmp_path: Path) -> None:
     """A folder that was made later may be of an image that no scan has seen."""
     store = ContainersStorage(tmp_path / "storage")
@@ -220,6 +235,8 @@ def test_a_path_that_changed_after_its_scan_is_marked(tmp_path: Path) -> None:
     store.layer(LOST, None, tar_of([file("lost", b"l" * 50)]))
     text = owner_text(tmp_path / "catalog", store.root / "overlay" / LOST)
     assert text.startswith(f"INCOMPLETE: {store.root}/overlay/{LOST} was changed after the scan")
+    text = owner_text(tmp_path / "catalog", store.root / "overlay/other")
+    assert text.startswith(f"INCOMPLETE: there is no {store.root}/overlay/other now.\n")
 
 
 @pytest.mark.parametrize(
