@@ -129,6 +129,9 @@ class _Found:
         session = open_session(catalog, scan, sources)
         roots = session.rows(queries.disk_roots())
         names = _names_of(path, roots) if path else []
+        if path and not names and code:
+            # the scan has said why
+            raise typer.Exit(code)
         if path and not names:
             raise StoreError(
                 f"{path}: no disk usage of it is known{_why_not(path)}", "not-measured"
@@ -244,7 +247,7 @@ def _why_not(path: str) -> str:
 def _scan_if_unknown(path: str, catalog: Path | None) -> int:
     """Scan a path of which no disk usage is known; returns the exit code of that scan.
 
-    Raises typer.Exit if nothing could be read.
+    Raises SourceError if there is no such path.
     """
     from dedupe.analysis import queries
     from dedupe.host.objects import is_address
@@ -271,13 +274,11 @@ def _scan_if_unknown(path: str, catalog: Path | None) -> int:
 
 
 def _scan(path: str, catalog: Path | None) -> int:
-    """Scan a path for its disk usage; returns the exit code, raises typer.Exit without a source."""
+    """Scan a path for its disk usage; returns the exit code."""
     from dedupe.cli.scan import scan
 
     try:
         scan([path], catalog=catalog, quiet=True)
     except typer.Exit as ended:
-        if ended.exit_code == SourceError.exit_code:
-            raise
         return ended.exit_code
     return 0

@@ -212,7 +212,7 @@ def test_an_unknown_path_is_scanned_first(tmp_path: Path) -> None:
 
 
 def test_a_damaged_store_still_adds_up(tmp_path: Path) -> None:
-    """What could not be read comes first, no byte is called unreferenced, and the exit code is 1."""
+    """What could not be read comes first, no byte is called unreferenced; the exit code is the scan's."""
     store = ContainersStorage(tmp_path / "storage")
     store.add(APP)
     store.layer(LOST, None, tar_of([file("lost", b"l" * 50_000)]))
@@ -220,7 +220,7 @@ def test_a_damaged_store_still_adds_up(tmp_path: Path) -> None:
     images = store.root / "overlay-images/images.json"
     images.write_text(images.read_text()[:-9])
     done = run(tmp_path / "catalog", "disk", str(store.root), "--bytes")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert done.stdout.startswith(f"INCOMPLETE: {store.root}: not all references could be read")
     assert done.stdout.splitlines()[-1].split()[0] == f"{du(store.root):,}"
     assert "unreferenced  " not in done.stdout
@@ -294,3 +294,12 @@ def test_an_image_of_an_archive_is_its_owner(tmp_path: Path) -> None:
     text = owner_text(tmp_path / "catalog", tmp_path / "layer.tar")
     assert "used by\n  image layer.tar\n" in text
     assert f"rm -- {tmp_path / 'layer.tar'}\n" in text
+
+
+def test_a_folder_with_nothing_to_read_is_an_error(tmp_path: Path) -> None:
+    """It is not a store, and the scan has said so."""
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain/file").write_bytes(b"f")
+    done = run(tmp_path / "catalog", "disk", str(tmp_path / "plain"))
+    assert (done.exit_code, done.stdout) == (3, "")
+    assert "nothing that can be read" in done.stderr
