@@ -28,7 +28,8 @@
 --           goes_with_child  BOOLEAN    whether it is an untagged image that the store removes
 --                                       with an image made from it; null without a holder
 --           release          VARCHAR[]  command of the store's own tools that removes the holder;
---                                       empty for images, and if there is none; null without a holder
+--                                       empty for images, and if there is none; null without a
+--                                       holder
 -- Source:   docs/measures.md, "Every byte on disk has a row"
 WITH found AS (
     SELECT *

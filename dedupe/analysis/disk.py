@@ -33,6 +33,8 @@ class PathOwner:
     steps: list[Removal]
     #: whether the path was changed after the scan, so that it may have another owner now
     is_newer: bool = False
+    #: whether there is such a file or folder now
+    exists: bool = True
 
     @property
     def place(self) -> queries.DiskOwnerRow:
@@ -104,7 +106,12 @@ def _names_below_links(real: str, root: queries.DiskRootsRow) -> list[str]:
 def path_owner(questions: Questions, names: Sequence[str]) -> PathOwner:
     """The innermost place that has a path of these names, which a source must know."""
     rows = questions.rows(queries.disk_owner(paths=names))
-    return PathOwner(names[0], rows, _steps(questions, rows), _is_newer(names[0], rows[0]))
+    try:
+        changed = os.lstat(path_bytes(names[0])).st_ctime
+    except OSError:
+        changed = None
+    is_newer = changed is not None and changed > rows[0]["scanned"]
+    return PathOwner(names[0], rows, _steps(questions, rows), is_newer, changed is not None)
 
 
 def is_in_one_place(questions: Questions, name: str, roots: Sequence[queries.DiskRootsRow]) -> bool:
@@ -125,13 +132,6 @@ def place_path(source: str, path: str) -> str:
 def _path(text: str) -> Path:
     """The path of a printable form."""
     return Path(os.fsdecode(path_bytes(text)))
-
-
-def _is_newer(name: str, row: queries.DiskOwnerRow) -> bool:
-    try:
-        return os.lstat(path_bytes(name)).st_ctime > row["scanned"]
-    except OSError:
-        return False
 
 
 def _steps(questions: Questions, rows: Sequence[queries.DiskOwnerRow]) -> list[Removal]:

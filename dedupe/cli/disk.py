@@ -1,5 +1,6 @@
 """The command that shows what takes the disk space, and who uses a file or folder of a store."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -128,6 +129,9 @@ class _Found:
         session = open_session(catalog, scan, sources)
         roots = session.rows(queries.disk_roots())
         names = _names_of(path, roots) if path else []
+        if path and not names and code:
+            # the scan has said why
+            raise typer.Exit(code)
         if path and not names:
             raise StoreError(
                 f"{path}: no disk usage of it is known{_why_not(path)}", "not-measured"
@@ -169,11 +173,10 @@ class _Found:
     def show_owner(self, options: TableOptions) -> None:
         """Write the place that the path is in, what keeps it, and what frees it."""
         from dedupe.analysis.disk import path_owner
-        from dedupe.report.disk import newer_line, owner_to_terminal
+        from dedupe.report.disk import owner_to_terminal, path_doubts
 
         owner = path_owner(self.session, self.names)
-        lines = [newer_line(owner)] if owner.is_newer else []
-        head = self._doubts(options, lines)
+        head = self._doubts(options, path_doubts(owner))
         answer = self.session.answer(self.question(None, []))
         is_text = options.format is TableFormat.TABLE
         # all rows say the same of the place, and the text says how many holders it leaves out
@@ -244,7 +247,7 @@ def _why_not(path: str) -> str:
 def _scan_if_unknown(path: str, catalog: Path | None) -> int:
     """Scan a path of which no disk usage is known; returns the exit code of that scan.
 
-    Raises typer.Exit if nothing could be read.
+    Raises SourceError if there is no such path.
     """
     from dedupe.analysis import queries
     from dedupe.host.objects import is_address
@@ -263,18 +266,19 @@ def _scan_if_unknown(path: str, catalog: Path | None) -> int:
         roots = []
     if _names_of(path, roots):
         return 0
+    # a scan would keep in the catalog that it found nothing there
+    if not os.path.lexists(path):
+        raise SourceError(f"{path}: no such file or directory", "no-such-source")
     typer.echo(f"dedupe: {path} was never scanned: reading it first", err=True)
     return _scan(path, catalog)
 
 
 def _scan(path: str, catalog: Path | None) -> int:
-    """Scan a path for its disk usage; returns the exit code, raises typer.Exit without a source."""
+    """Scan a path for its disk usage; returns the exit code."""
     from dedupe.cli.scan import scan
 
     try:
         scan([path], catalog=catalog, quiet=True)
     except typer.Exit as ended:
-        if ended.exit_code == SourceError.exit_code:
-            raise
         return ended.exit_code
     return 0

@@ -13,8 +13,8 @@ from dedupe.report.text import INDENT, aligned, sizer
 from dedupe.report.units import at_least, counted, human, percent
 from dedupe.report.view import moment
 
-#: holders that are named, with the commands that remove them
-_HOLDERS = 20
+#: a kind has a line of its own in the report from here on, and from 1 % of all bytes on
+_LEAST_BYTES = 100_000_000
 #: holders of a place in a list
 _SHORT = 3
 _HOLDER_WORDS = {
@@ -89,8 +89,9 @@ def places_to_terminal(answer: Answer, shown: Answer, *, plain: bool, whole: boo
         owner = f": {row['owner']}" if row["owner"] else ""
         lines.append(f"{size(row['allocated_bytes'])}  {kind_label(row['kind'])}{owner}")
         lines.append(f"{INDENT}{place_path(row['source'], row['path'])}{_age(row['age_days'])}")
-        if row["holders"] and row["kind"] not in (PlaceKind.LAYER, PlaceKind.CONTAINER):
-            lines.append(f"{INDENT}used by {_few(row['holders'])}")
+        others = [each for each in row["holders"] if each != f"record {row['subject']}"]
+        if others and row["kind"] not in (PlaceKind.LAYER, PlaceKind.CONTAINER):
+            lines.append(f"{INDENT}used by {_few(others)}")
         lines += _command(row["command"])
     total = human(sum(row["allocated_bytes"] for row in every), plain=plain)
     lines.append(f"{total.rjust(len(size(0)))}  {_total(answer, shown, whole=whole)}")
@@ -129,16 +130,18 @@ def _subject_word(row: queries.DiskOwnerRow) -> str:
 
 def _holders(found: PathOwner, limit: int) -> list[str]:
     row = found.place
-    if row["holder"] is None:
-        owner = [f"Belongs to {row['owner']}."] if row["owner"] else []
-        return [*owner, *([] if owner else [_without_holder(row["kind"])])]
-    shown = found.rows[: limit or None]
+    # a volume is kept by its own record
+    holders = [each for each in found.rows if each["holder"] not in (None, row["subject"])]
+    if not holders:
+        has_owner = row["owner"] and row["kind"] != PlaceKind.VOLUME
+        return [f"Belongs to {row['owner']}." if has_owner else _without_holder(row["kind"])]
+    shown = holders[: limit or None]
     lines = ["used by"]
     for each in shown:
         with_child = " (untagged, deleted with its child)" if each["goes_with_child"] else ""
         lines.append(f"  {_holder_word(each['holder_kind'])} {each['holder']}{with_child}")
-    if len(found.rows) > len(shown):
-        lines.append(f"  and {len(found.rows) - len(shown):,} more: --limit 0")
+    if len(holders) > len(shown):
+        lines.append(f"  and {len(holders) - len(shown):,} more: --limit 0")
     return lines
 
 
@@ -152,6 +155,8 @@ def _without_holder(kind: str) -> str:
             return "Nothing in the store refers to it."
         case PlaceKind.UNRECOGNISED:
             return "No source knows it: it is unknown whether something needs it."
+        case PlaceKind.VOLUME:
+            return "No container uses it. It may hold data."
         case PlaceKind.METADATA:
             return "It belongs to the store itself; no command removes it alone."
         case _:
@@ -164,7 +169,7 @@ def _steps(found: PathOwner, limit: int) -> list[str]:
         return []
     if limit and len(found.rows) > limit:
         return ["", f"Too many to list their commands: --limit {len(found.rows)}"]
-    head = "freed by" if found.place["holder"] is None else "freed after all of"
+    head = "freed by" if len(found.steps) == 1 else "freed after all of"
     lines = ["", head]
     for step in found.steps:
         if step.command:
@@ -174,30 +179,39 @@ def _steps(found: PathOwner, limit: int) -> list[str]:
     return lines
 
 
-def newer_line(found: PathOwner) -> str:
-    """What to say of a path that changed after it was scanned."""
-    return (
+def path_doubts(found: PathOwner) -> list[str]:
+    """What to say first of a path that the scan has not seen as it is now."""
+    if not found.exists:
+        return [f"there is no {found.path} now"]
+    if not found.is_newer:
+        return []
+    return [
         f"{found.path} was changed after the scan of {moment(found.place['scanned'])} UTC: "
         f"'dedupe scan {shlex.quote(found.place['source'])}' reads it again"
-    )
+    ]
 
 
 def rest_line(found: PathOwner) -> str:
-    """Where the files of a folder count that are in none of the places below it."""
+    """Where the files of a folder count that are in none of the places below it; empty if in it."""
     label = DISK[PlaceKind(found.place["kind"])].label
     place = place_path(found.place["source"], found.place["path"])
-    return f"What else is in {found.path} counts as {label} of {place}.\n"
+    return "" if place == found.path else f"What else is in {found.path} is {label} of {place}.\n"
 
 
-def kind_lines(rows: Sequence[queries.DiskRow], most: int, *, plain: bool) -> list[str]:
-    """The kinds with most bytes for the report: size and label; all others in one line."""
+def kind_lines(rows: Sequence[queries.DiskRow], *, plain: bool) -> list[str]:
+    """The kinds for the report, sizes and labels; those that are small are in one line."""
     totals = totals_by_kind(rows)
     size = sizer(plain=plain)
-    lines = [f"{size(total.allocated_bytes)}  {DISK[total.kind].label}" for total in totals[:most]]
-    rest = totals[most:]
+    known = sum(total.allocated_bytes for total in totals)
+    least = 0 if plain else min(known / 100, _LEAST_BYTES)
+    lines = [
+        f"{size(total.allocated_bytes)}  {DISK[total.kind].label}"
+        for total in totals
+        if total.allocated_bytes >= least
+    ]
+    rest = [DISK[total.kind].label for total in totals if total.allocated_bytes < least]
     if rest:
-        rest_bytes = sum(total.allocated_bytes for total in rest)
-        lines.append(f"{size(rest_bytes)}  {', '.join(DISK[each.kind].label for each in rest)}")
+        lines.append(f"{'the rest'.rjust(len(size(0)))}  {', '.join(rest)}")
     return lines
 
 
@@ -237,11 +251,14 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHORT]) + more
 
 
+def runnable(words: Sequence[str] | None) -> str:
+    """The command for a POSIX shell; empty if a name had to be escaped: no tool knows that name."""
+    return "" if not words or any("\\" in word for word in words) else shlex.join(words)
+
+
 def _command(words: Sequence[str] | None) -> list[str]:
-    """The command for a POSIX shell; none if a name had to be escaped: no tool knows that name."""
-    if not words or any("\\" in word for word in words):
-        return []
-    return [f"{INDENT}{shlex.join(words)}"]
+    text = runnable(words)
+    return [f"{INDENT}{text}"] if text else []
 
 
 def _disk_rows(answer: Answer) -> list[queries.DiskRow]:
