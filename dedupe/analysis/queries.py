@@ -1185,7 +1185,11 @@ class ReorderProposedImagesRow(TypedDict):
     created: str | None
     store_id: str | None
     parent_id: str | None
+    namespaced: list[str] | None
     stored_bytes: int | None
+    media_type: str | None
+    subject: str | None
+    held_by: list[str] | None
 
 
 def reorder_proposed_images(
