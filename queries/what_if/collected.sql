@@ -6,8 +6,7 @@
 --           collected_bytes  BIGINT   freed: what only manifests without a tag need, and what
 --                                     nothing references; null if that is unknown
 --           orphan_bytes     BIGINT   of these, what nothing references; null if that is unknown
--- Source:   docs/measures.md, "What the disk gives back"; distribution/distribution,
---           registry/storage/garbagecollect.go
+-- Source:   docs/measures.md, "What the disk gives back"; docs/usage.md, "dedupe what-if"
 WITH registries AS (
     SELECT source, unseen_references FROM scan_sources WHERE kind = 'registry'
 ),

@@ -1,4 +1,4 @@
-"""What deleting is said to free is what the stores' own tools free, to the byte."""
+"""What-if gives to the byte what the stores' own tools free."""
 
 import os
 import random

@@ -360,7 +360,7 @@ class Layout(Store):
 def delete_and_measure(
     store: Store, catalog: Path, criteria: DeletionFilter
 ) -> tuple[WhatIf, int, int]:
-    """Run the printed commands; returns the answer, what it says is freed, and what was freed."""
+    """Run the printed commands; returns the answer, its promise, and what was freed."""
     store.settle()
     session = scanned(catalog, store.root)[1]
     found = what_if(session, criteria, NOW)
@@ -380,7 +380,7 @@ def run_steps(store: Store, found: WhatIf, steps: Sequence[Removal]) -> None:
 
 
 def release_and_measure(store: Store, catalog: Path, found: WhatIf) -> tuple[int, int]:
-    """Run the releases of what is held and the steps again; returns what is said, and freed."""
+    """Run the releases of what is held and the steps again; returns the promise and what was freed."""
     store.settle()
     session = scanned(catalog, store.root)[1]
     rows = found.held
