@@ -163,6 +163,8 @@ def what_if(
     if explain:
         write("\n\n".join(map(explanation, found.questions.values())) + "\n", output)
     elif format in (WhatIfFormat.CSV, WhatIfFormat.PARQUET):
+        for note in found.notes:
+            typer.echo(f"dedupe: {note}", err=True)
         show(session.answer(found.questions[rows]), TableOptions(TableFormat(format.value), output))
     else:
         write(_document(found, format, plain=plain), output)

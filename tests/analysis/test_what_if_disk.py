@@ -1,21 +1,28 @@
 """What the disk gives back, for random stores with parents, containers and other holders."""
 
+import json
 import shutil
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from builders import file, image
+from builders import file, image, write_oci_layout
+from helpers.commands import run
 from helpers.examples import examples
-from helpers.scanning import scan_images
+from helpers.scanning import scan_images, scanned
 from helpers.strategies import images_of, named_stores
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle.disk import ImageStore, Place, StoredImage, freed_bytes, left_after
 
+from dedupe.analysis.what_if import DeletionFilter, what_if
+from dedupe.errors import StoreError
 from dedupe.store.session import Session
+
+NOW = datetime(2026, 1, 1)
 
 KINDS = {"docker": "docker", "podman": "containers-storage", "containerd": "containerd"}
 OTHERS = ("build-cache:docker", "lease:abc", "artifact:chart", "record:other store")
@@ -244,3 +251,89 @@ def test_copies_of_layers_are_unpacked_bytes(drawn: tuple, data: st.DataObject) 
         alone = sum(size for users, size in units if users == {row["image_id"]})
         assert row["exclusive_unpacked"] == alone
     assert sum(row["attributed_unpacked"] for row in rows) == totals["unpacked_bytes"]
+
+
+def docker_store() -> ImageStore:
+    """An untagged base with a child, a dangling image, and one with a container."""
+    images = {
+        "base": StoredImage("base", tagged=False),
+        "app": StoredImage("app", parent="base"),
+        "old": StoredImage("old", tagged=False),
+        "web": StoredImage("web", containers=("c1",)),
+    }
+    places = (
+        Place("base", 1000, frozenset({"base", "app"})),
+        Place("app", 200, frozenset({"app"})),
+        Place("old", 30, frozenset({"old"}), frozenset({"build-cache:docker"})),
+        Place("own", 4, frozenset({"old"})),
+        Place("web", 50_000, frozenset({"web"})),
+    )
+    return ImageStore("docker", images, places)
+
+
+def test_options_choose_what_people_prune(template: Path, tmp_path: Path) -> None:
+    """Dangling images are no parents; unused ones have no container; options combine."""
+    session = catalog_of(docker_store(), template, tmp_path)
+
+    def chosen(**options: Any) -> list[str]:
+        found = what_if(session, DeletionFilter(**options), NOW)
+        return sorted(row["image_id"] for row in found.images)
+
+    assert chosen(dangling=True) == ["old"]
+    assert chosen(unused=True) == ["app", "old"]
+    assert chosen(unused=True, keep=["app:1"]) == ["old"]
+    with pytest.raises(StoreError, match="no image meets all conditions"):
+        chosen(dangling=True, delete=["app:1"])
+    found = what_if(session, DeletionFilter(dangling=True), NOW)
+    (held,) = found.held
+    assert (held["kinds"], held["bytes"], held["released"]) == (["build-cache"], 30, False)
+    (row,) = found.disk
+    assert (row["freed_bytes"], row["held_bytes"], row["kept_bytes"]) == (4, 30, 0)
+    assert [step.command for step in found.removals] == [("docker", "rmi", "--", "old")]
+
+
+def test_a_container_is_released_before_its_image(template: Path, tmp_path: Path) -> None:
+    """The text has what is freed now, what is freed after, and how; JSON has the same."""
+    catalog_of(docker_store(), template, tmp_path)
+    asked = ("what-if", "--delete", "web:1", "--delete", "app:1", "--keep", "nothing", "--bytes")
+    text = run(tmp_path / "catalog", *asked).stdout
+    assert "Note: --keep nothing: no such image" in text
+    assert "1,200  on disk now, 50,000 more after `docker rm c1`" in text
+    assert "50,000  docker rm c1  # container: c1" in text
+    found = json.loads(run(tmp_path / "catalog", *asked[:-1], "-f", "json").stdout)
+    assert found["freed"]["disk"]["freed_bytes"] == 1200
+    assert found["held"][0]["releases"] == ["docker rm c1"]
+    done = run(tmp_path / "catalog", *asked[:-1], "-f", "csv", "--rows", "held")
+    assert "docker rm c1" in done.stdout
+    assert "--keep nothing" in done.stderr
+
+
+def test_a_target_out_of_reach_exits_with_1(template: Path, tmp_path: Path) -> None:
+    """--free counts bytes on disk, never those of images with a container."""
+    catalog_of(docker_store(), template, tmp_path)
+    done = run(tmp_path / "catalog", "what-if", "--free", "1200", "--bytes")
+    assert (done.returncode, "app:1" in done.stdout) == (0, True)
+    done = run(tmp_path / "catalog", "what-if", "--free", "1205", "--bytes")
+    assert done.returncode == 1
+    assert "NOT ENOUGH: 1,205 wanted, 1,204 possible" in done.stdout
+
+
+def test_what_is_unreferenced_is_freed_without_images(tmp_path: Path) -> None:
+    """--orphans alone deletes no image; unseen references make it unknown."""
+    write_oci_layout(tmp_path / "store", [image([file("a", b"1")], names=["a"])])
+    blob = tmp_path / "store/blobs/sha256" / ("0" * 64)
+    blob.write_bytes(b"x" * 5000)
+    scanned(tmp_path / "catalog", tmp_path / "store")
+    found = json.loads(run(tmp_path / "catalog", "what-if", "--orphans", "-f", "json").stdout)
+    (row,) = found["orphans"]
+    assert (row["bytes"], row["places"], found["images"]) == (8192, 1, [])
+    assert found["commands"][0]["command"][:2] == ["umoci", "gc"]
+    done = run(tmp_path / "catalog", "what-if", "--orphans", "--free", "8kB")
+    assert (done.returncode, "8.2 kB" in done.stdout) == (0, True)
+    (tmp_path / "store/blobs/sha256" / ("1" * 64)).write_bytes(b"{}")
+    index = json.loads((tmp_path / "store/index.json").read_text())
+    index["manifests"].append({**index["manifests"][0], "digest": "sha256:" + "1" * 64})
+    (tmp_path / "store/index.json").write_text(json.dumps(index))
+    scanned(tmp_path / "catalog", tmp_path / "store")
+    text = run(tmp_path / "catalog", "what-if", "--orphans").stdout
+    assert "unknown" in text

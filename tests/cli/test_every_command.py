@@ -20,7 +20,6 @@ NAMED = (
     ("diff", NAME, "web:1"),
     ("diff", "web:1", NAME),
     ("what-if", "--delete", NAME),
-    ("what-if", "--keep", NAME),
     ("reorder", NAME),
     ("reorder", "explain", NAME),
     ("reorder", "compare", NAME),

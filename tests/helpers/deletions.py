@@ -380,7 +380,7 @@ def run_steps(store: Store, found: WhatIf, steps: Sequence[Removal]) -> None:
 
 
 def release_and_measure(store: Store, catalog: Path, found: WhatIf) -> tuple[int, int]:
-    """Run the releases of what is held and the steps again; returns the promise and what was freed."""
+    """Run the releases of what is held, and the steps again; returns the promise and the truth."""
     store.settle()
     session = scanned(catalog, store.root)[1]
     rows = found.held
