@@ -90,8 +90,10 @@ held AS (
         needs.path,
         'container:' || coalesce(scan_containers.name, scan_containers.container_id)
     FROM needs
-    JOIN scan_containers USING (source, image_id)
-    JOIN scan_sources USING (source)
+    JOIN keeper USING (source, image_id)
+    JOIN scan_containers
+        ON scan_containers.source = needs.source AND scan_containers.image_id = keeper.keeper
+    JOIN scan_sources ON scan_sources.source = needs.source
     WHERE scan_sources.kind <> 'containerd'
     UNION
     SELECT source, path, kind || ':' || name
