@@ -171,6 +171,9 @@ def test_the_short_name_of_a_layer_has_its_holders(store: DockerRoot) -> None:
     links.mkdir()
     (links / "ABC").symlink_to(f"../{folder_name(APP.chain_ids[1])}/diff")
     (links / "DEF").symlink_to("../../outside/diff")
+    top = store.root / "overlay2" / folder_name(APP.chain_ids[1])
+    write(top / "link", b"ABC")
+    write(store.root / "overlay2" / folder_name(APP.chain_ids[0]) / "link", b"../DEF")
     found = below(store.root, places_of(store.root))
     assert found["overlay2/l/ABC"].facts.kind is PlaceKind.METADATA
     assert holders_of(found["overlay2/l/ABC"]) == {APP.image_id, "web"}
