@@ -265,6 +265,7 @@ def test_no_byte_of_docker_with_containerd_is_counted_twice_or_lost(tmp_path: Pa
             assert found[log].facts.kind is PlaceKind.LOG
             assert found[log].facts.owner == "quirky_name"
             assert found["volumes/data"].facts.owner == "data (unused)"
+            assert any(path.startswith("containerd/daemon/io.") for path in found)
 
 
 def test_an_unused_containerd_of_docker_is_metadata(store: DockerRoot) -> None:
