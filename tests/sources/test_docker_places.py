@@ -171,6 +171,9 @@ def test_the_short_name_of_a_layer_has_its_holders(store: DockerRoot) -> None:
     links.mkdir()
     (links / "ABC").symlink_to(f"../{folder_name(APP.chain_ids[1])}/diff")
     (links / "DEF").symlink_to("../../outside/diff")
+    top = store.root / "overlay2" / folder_name(APP.chain_ids[1])
+    write(top / "link", b"ABC")
+    write(store.root / "overlay2" / folder_name(APP.chain_ids[0]) / "link", b"../DEF")
     found = below(store.root, places_of(store.root))
     assert found["overlay2/l/ABC"].facts.kind is PlaceKind.METADATA
     assert holders_of(found["overlay2/l/ABC"]) == {APP.image_id, "web"}
@@ -262,6 +265,7 @@ def test_no_byte_of_docker_with_containerd_is_counted_twice_or_lost(tmp_path: Pa
             assert found[log].facts.kind is PlaceKind.LOG
             assert found[log].facts.owner == "quirky_name"
             assert found["volumes/data"].facts.owner == "data (unused)"
+            assert any(path.startswith("containerd/daemon/io.") for path in found)
 
 
 def test_an_unused_containerd_of_docker_is_metadata(store: DockerRoot) -> None:

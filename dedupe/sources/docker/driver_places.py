@@ -7,12 +7,11 @@ Source: github.com/moby/moby, layer/layer_store.go, builder/builder-next/adapter
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dedupe.errors import SourceError
 from dedupe.host.store_root import StoreRoot
-from dedupe.host.trees import open_folder
 from dedupe.model.disk import (
     UNRECOGNISED,
     HolderKind,
@@ -37,8 +36,9 @@ DOCUMENTS, CACHE, ORPHAN = "documents", "build cache", "orphan"
 LAYER, HELD = "layer ", "held "
 #: names of folders and of branches that buildkit makes
 BUILD_CACHE_NAME = re.compile(r"[0-9a-z]{25}\Z")
-#: where the short names of layers lead that overlay2 mounts by
-_SHORT_NAME = re.compile(r"\.\./([^/]+)/diff\Z")
+#: name of the link by which overlay2 mounts a layer, since a command has room for few long names
+_SHORT_NAME = re.compile(r"[A-Z0-9]{1,64}\Z")
+_MAX_SHORT_NAME_BYTES = 1024
 #: entries of overlay2 that are not layers
 _RECORDS = frozenset({"l", "backingFsBlockDev"})
 
@@ -234,10 +234,12 @@ def _add_folders(
             places.orphans[name] = BUILD_CACHE_NAME.match(name) is not None
         _put(places, (*trees, name), part, facts)
     if "l" in names:
-        for link, target in _short_names(root, (*trees, "l")):
-            known = places.facts.get("/".join((*trees, target)), METADATA)
-            facts = replace(METADATA, owner=known.owner, holders=known.holders)
-            _put(places, (*trees, "l", link), "", facts)
+        for name in names:
+            known = places.facts["/".join((*trees, name))]
+            link = _short_name(root, (*trees, name, "link")) if known.holders else None
+            if link is not None:
+                facts = replace(METADATA, owner=known.owner, holders=known.holders)
+                _put(places, (*trees, "l", link), "", facts)
     absent = folders.parts.keys() - set(names)
     _report_absent("/".join(trees), {name: folders.parts[name] for name in absent}, contents)
 
@@ -260,23 +262,16 @@ def _report_absent(trees: str, absent: Mapping[str, str], contents: Contents) ->
         contents.add_unseen(trees, error)
 
 
-def _short_names(root: StoreRoot, parts: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Links to the folders of layers, with the names of these folders."""
+def _short_name(root: StoreRoot, parts: tuple[str, ...]) -> str | None:
+    """The link to a layer's folder, from the file that names it: reading a link changes its times.
+
+    None if it is not known: the link is then one of the driver's own.
+    """
     try:
-        folder = open_folder(*root.find(*parts))
+        text = root.read(parts, _MAX_SHORT_NAME_BYTES).decode("ascii", "replace")
     except SourceError:
-        return
-    try:
-        for name in os.listdir(folder):  # noqa: PTH208  # a descriptor
-            try:
-                found = _SHORT_NAME.match(os.readlink(name, dir_fd=folder))
-            except OSError:
-                # another kind of file, or deleted meanwhile
-                continue
-            if found is not None:
-                yield name, found[1]
-    finally:
-        os.close(folder)
+        return None
+    return text if _SHORT_NAME.match(text) else None
 
 
 def _chains_below(layers: DockerLayers, chains: Collection[str | None]) -> set[str]:
