@@ -8,10 +8,10 @@ import pytest
 from builders import Image, write_oci_layout
 from builders.docker import DockerRoot, write
 from builders.samples import APP, BASE
-from helpers.scanning import codes, only_source, scan_only
+from helpers.scanning import codes, find_sources, only_source, scan_only
 
+from dedupe.model.disk import PlaceKind
 from dedupe.model.images import FoundSource, Problem, Severity, SourceKind
-from dedupe.sources.discover import Selection, discover
 
 
 def worker(root: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_root_that_is_not_read_is_measured(
     """Its bytes are recorded, no file in it is an image, and what it refers to is unknown."""
     root = tmp_path / "place/root"
     write_root(root)
-    source, problem = discover([tmp_path / "place"], Selection())
+    source, problem = find_sources(tmp_path / "place")
     assert isinstance(source, FoundSource)
     assert (source.kind, source.images, source.location) == (kind, [], str(root))
     sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
@@ -102,6 +102,18 @@ def test_a_root_that_is_not_read_is_measured(
     assert source.unseen_references
     (note,) = source.problems
     assert (note.code, note.severity) == ("not-read", Severity.NOTE)
+    places = {place.path: place.facts for place in source.places}
+    folders = {path.name for path in root.iterdir() if path.is_dir()}
+    assert {"", *folders} <= places.keys()
+    if kind is SourceKind.BUILDKIT:
+        tool = "docker" if write_root is in_docker else "buildctl"
+        assert {places[name].kind for name in folders} == {PlaceKind.BUILD_CACHE}
+        assert {places[name].command[0] for name in folders} == {tool}
+        assert places[""].kind is PlaceKind.METADATA
+        if (root / "runc-overlayfs").exists():
+            assert "runc-overlayfs/snapshots" in places
+    else:
+        assert {facts.kind for facts in places.values()} == {PlaceKind.UNRECOGNISED}
     assert isinstance(problem, Problem)
     assert (problem.code, problem.subject) == ("nothing-found", str(tmp_path / "place"))
     assert f"{kind} (1 recognised, not read)" in problem.message
@@ -183,7 +195,7 @@ def test_other_links_in_a_root_that_is_not_read_are_entries(tmp_path: Path) -> N
     write(tmp_path / "big", b"b" * 90_000)
     for name, target in (("file", "../big"), ("dangling", "nowhere"), ("loop", "loop")):
         (tmp_path / "root" / name).symlink_to(target)
-    source, _ = discover([tmp_path / "root"], Selection())
+    source, _ = find_sources(tmp_path / "root")
     assert isinstance(source, FoundSource)
     assert [problem.code for problem in source.problems] == ["not-read"]
     assert source.stored_bytes < 90_000
