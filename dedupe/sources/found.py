@@ -8,7 +8,7 @@ unreferenced only if no source refers to it.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dedupe.model.disk import FoundPlace
+from dedupe.model.disk import FoundPlace, PlaceFacts, PlaceForm, PlaceKind
 from dedupe.model.identity import Digest, ImageID, Inode
 from dedupe.model.images import (
     FoundFolder,
@@ -39,6 +39,7 @@ def found_sources(
         files.add_references(contents)
     for contents in sources:
         files.add_holders(contents, wants)
+        files.add_linked(contents.places)
     for item in read:
         if isinstance(item, Problem):
             yield item
@@ -63,6 +64,8 @@ class _Files:
     sizes: dict[Digest, int] = field(default_factory=dict)
     #: blobs that an image or another manifest of the scan needs
     listed: set[Digest] = field(default_factory=set)
+    #: blob with names in several sources -> what it is in the source that says most
+    linked: dict[Inode, PlaceFacts] = field(default_factory=dict)
 
     def add_references(self, contents: Contents) -> None:
         """Keep the files that a source refers to; all of its files if references are unseen."""
@@ -108,10 +111,25 @@ class _Files:
                 found.append(blob)
         return found
 
+    def add_linked(self, places: Sequence[FoundPlace]) -> None:
+        """Keep what a source knows of blobs that are files of other sources too."""
+        for place in places:
+            for inode, _, _ in place.links if _is_blob(place) else ():
+                first = self.linked.get(inode, place.facts)
+                holders = dict.fromkeys((*first.holders, *place.facts.holders))
+                known = place.facts if first.kind is PlaceKind.ORPHAN else first
+                self.linked[inode] = replace(known, holders=tuple(holders))
+
+    def _facts(self, place: FoundPlace) -> PlaceFacts:
+        """What a place is for all sources: a blob that any of them needs stays."""
+        if len(place.links) != 1 or not _is_blob(place):
+            return place.facts
+        return self.linked.get(place.links[0][0], place.facts)
+
     def unplaced(self, places: Sequence[FoundPlace]) -> list[FoundPlace]:
         """The places without the files that a source before has counted."""
         found = []
-        for place in places:
+        for place in (replace(one, facts=self._facts(one)) for one in places):
             known = [link for link in place.links if link[0] in self.placed]
             self.placed.update(inode for inode, _, _ in place.links)
             found.append(
@@ -125,6 +143,12 @@ class _Files:
                 else place
             )
         return found
+
+
+def _is_blob(place: FoundPlace) -> bool:
+    """Whether a place is one blob."""
+    is_tree = place.facts.form in (PlaceForm.TREE, PlaceForm.FULL_TREE)
+    return place.files == 1 and place.facts.subject is not None and not is_tree
 
 
 def _found_source(
