@@ -72,8 +72,8 @@ TOTALS: dict[TotalKey, Measure] = {
     "images": Measure("images", "Images, each once; cache images are not counted."),
     "cache_images": Measure(
         "cache images",
-        "Untagged images without a container whose layers are the lowest layers of another image; "
-        "they hold no reference in any accounting.",
+        "Untagged images without a container that their store deletes with a child; they hold no "
+        "reference in any accounting.",
     ),
     "incomplete_images": Measure(
         "incomplete images",

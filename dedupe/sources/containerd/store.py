@@ -31,6 +31,7 @@ from dedupe.sources.containerd.records import ContainerdImage, Metadata, Resourc
 from dedupe.sources.containerd.snapshots import READABLE, ContainerdRoot, Snapshots
 from dedupe.sources.containerd.usage import measure_containerd
 from dedupe.sources.docker.remapped import remapped_roots
+from dedupe.sources.docker.root_folders import claims_of_root, is_without_images
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
@@ -90,9 +91,8 @@ class DockerContainerdStore:
         contents = Contents()
         _read_store(ContainerdRoot(self.holder.store, _BELOW_DOCKER), contents, docker=True)
         # a docker that keeps images with a graph driver has a containerd too, without images
-        contents.unused = self.holder.has("image") and not (
-            contents.blobs or contents.containers or contents.problems
-        )
+        contents.unused = self.holder.has("image") and is_without_images(contents)
+        contents.around = claims_of_root(self.holder.store)
         return contents
 
     def descent(self) -> Descent:
