@@ -8,7 +8,14 @@ unreferenced only if no source refers to it.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from dedupe.model.disk import FoundPlace, HolderKind, PlaceHolder
+from dedupe.model.disk import (
+    FoundPlace,
+    HolderKind,
+    PlaceFacts,
+    PlaceForm,
+    PlaceHolder,
+    PlaceKind,
+)
 from dedupe.model.identity import Digest, ImageID, Inode
 from dedupe.model.images import (
     FoundFolder,
@@ -39,7 +46,7 @@ def found_sources(
         files.add_references(contents)
     for contents in sources:
         files.add_holders(contents, wants)
-        files.add_place_holders(contents.places)
+        files.add_linked(contents.places)
     for location, contents in rest.items():
         files.add_outside(location, contents.places)
     for item in read:
@@ -62,12 +69,12 @@ class _Files:
     counted: set[Inode] = field(default_factory=set)
     #: files with names in several sources whose disk usage a source has counted
     placed: set[Inode] = field(default_factory=set)
-    #: what keeps such a file in any source
-    holders: dict[Inode, dict[PlaceHolder, None]] = field(default_factory=dict)
     #: size of each blob of the scan
     sizes: dict[Digest, int] = field(default_factory=dict)
     #: blobs that an image or another manifest of the scan needs
     listed: set[Digest] = field(default_factory=set)
+    #: blob with names in several sources -> what it is in the source that says most
+    linked: dict[Inode, PlaceFacts] = field(default_factory=dict)
 
     def add_references(self, contents: Contents) -> None:
         """Keep the files that a source refers to; all of its files if references are unseen."""
@@ -82,19 +89,14 @@ class _Files:
             ):
                 self.needed.add(blob.inode)
 
-    def add_place_holders(self, places: Sequence[FoundPlace]) -> None:
-        """Keep what holds files that may have names in other sources too."""
-        for place in places:
-            for inode, _, _ in place.links:
-                self.holders.setdefault(inode, {}).update(dict.fromkeys(place.facts.holders))
-
     def add_outside(self, location: str, places: Sequence[FoundPlace]) -> None:
         """Keep that files of no source may be names of a source's files."""
         holder = PlaceHolder(HolderKind.RECORD, f"another name of the file in {location}")
         for place in places:
             for inode, _, _ in place.links:
-                if inode in self.holders:
-                    self.holders[inode][holder] = None
+                if inode in self.linked:
+                    facts = self.linked[inode]
+                    self.linked[inode] = replace(facts, holders=(*facts.holders, holder))
 
     def add_holders(self, contents: Contents, wants: Callable[[FoundImage], bool]) -> None:
         """Keep the blobs that the images and other manifests of a source need."""
@@ -127,22 +129,30 @@ class _Files:
                 found.append(blob)
         return found
 
+    def add_linked(self, places: Sequence[FoundPlace]) -> None:
+        """Keep what a source knows of blobs that are files of other sources too."""
+        for place in places:
+            for inode, _, _ in place.links if _is_blob(place) else ():
+                first = self.linked.get(inode, place.facts)
+                holders = dict.fromkeys((*first.holders, *place.facts.holders))
+                known = place.facts if first.kind is PlaceKind.ORPHAN else first
+                self.linked[inode] = replace(known, holders=tuple(holders))
+
+    def _facts(self, place: FoundPlace) -> PlaceFacts:
+        """What a place is for all sources: a blob that any of them needs stays."""
+        if len(place.links) != 1 or not _is_blob(place):
+            return place.facts
+        return self.linked.get(place.links[0][0], place.facts)
+
     def unplaced(self, places: Sequence[FoundPlace]) -> list[FoundPlace]:
         """The places without the files that a source before has counted.
 
         What holds such a file in another source holds it where it is counted.
         """
         found = []
-        for place in places:
+        for place in (replace(one, facts=self._facts(one)) for one in places):
             known = [link for link in place.links if link[0] in self.placed]
-            new = [inode for inode, _, _ in place.links if inode not in self.placed]
-            self.placed.update(new)
-            others = dict.fromkeys(
-                holder for inode in new for holder in self.holders.get(inode, ())
-            )
-            if others:
-                holders = tuple(dict.fromkeys((*place.facts.holders, *others)))
-                place = replace(place, facts=replace(place.facts, holders=holders))
+            self.placed.update(inode for inode, _, _ in place.links)
             found.append(
                 replace(
                     place,
@@ -154,6 +164,12 @@ class _Files:
                 else place
             )
         return found
+
+
+def _is_blob(place: FoundPlace) -> bool:
+    """Whether a place is one blob."""
+    is_tree = place.facts.form in (PlaceForm.TREE, PlaceForm.FULL_TREE)
+    return place.files == 1 and place.facts.subject is not None and not is_tree
 
 
 def _found_source(

@@ -5,14 +5,14 @@
 -- Columns:  source        VARCHAR    location
 --           kind          VARCHAR    format of the source
 --           chosen        BOOLEAN    it is one of the artifacts; else it is deleted with the images
---           type          VARCHAR    artifact, attestation, cache or index (of images)
+--           type          VARCHAR    artifact, attestation, cache or index
 --           artifact_id   VARCHAR    manifest digest
 --           name          VARCHAR    first name, else manifest digest
 --           names         VARCHAR[]  in this source, sorted
 --           media_type    VARCHAR    its type; null in scans of earlier programs
 --           stored_bytes  BIGINT     its blobs in this source; null if it keeps none
---           others        VARCHAR[]  names or IDs of the images, artifacts and caches in this source
---                                    that stay
+--           others        VARCHAR[]  names or IDs of the images, artifacts and caches that stay in
+--                                    this source
 -- Source:   docs/usage.md, "dedupe what-if"
 --
 -- What is deleted with images is listed for registries only: tools of other stores do that
