@@ -350,3 +350,19 @@ def test_a_parent_stays_with_a_child_that_has_a_container(template: Path, tmp_pa
     assert freed_on_disk(session, ["web"]) == 0
     (held,) = session.rows("what_if/held", images=["web"])
     assert (held["releases"], held["bytes"]) == (["docker rm c1"], 4096)
+
+
+def test_sources_without_places_are_counted_by_their_blobs(tmp_path: Path) -> None:
+    """A catalog of an earlier program has no places: the figure is that of blobs, and is marked."""
+    images = [image([file("a", b"1" * 9000)], names=["a"]), image([file("b", b"2")], names=["b"])]
+    session = scan_images(tmp_path, images)
+    blob = max(
+        row["compressed_bytes"] for layer in session.rows("layers") for row in layer["blobs"]
+    )
+    for table in ("disk", "holds"):
+        change_rows(tmp_path / "catalog", table, [], keep=False)
+    session = Session(tmp_path / "catalog")
+    (row,) = session.rows("what_if/disk", images=[images[0].image_id])
+    assert (row["measured"], row["freed_bytes"]) == (False, blob)
+    text = run(tmp_path / "catalog", "what-if", "--delete", "*:a").stdout
+    assert "disk usage was not measured" in text
