@@ -57,8 +57,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two layouts that share blobs by hard links, a store, and other files."""
     folder = tmp_path_factory.mktemp("disk") / "place"
     write_oci_layout(folder / "one", [APP, WEB], attestation=True, artifact=True)
-    write_oci_layout(folder / "two", [APP])
-    for blob in (folder / "two/blobs/sha256").iterdir():
+    write_oci_layout(folder / "group/two", [APP])
+    for blob in (folder / "group/two/blobs/sha256").iterdir():
         if (same := folder / "one/blobs/sha256" / blob.name).exists():
             blob.unlink()
             os.link(same, blob)
@@ -196,7 +196,8 @@ def test_a_folder_with_several_places_is_listed(place: Path, catalog: Path) -> N
     """Its rows are listed by owner, and what is in none of them counts elsewhere."""
     text = owner_text(catalog, place / "storage/overlay")
     assert "container layers: busy\n" in text
-    assert f"What else is in {place / 'storage/overlay'} is " in text
+    text = owner_text(catalog, place / "group")
+    assert text.endswith(f"What else is in {place / 'group'} is unrecognised of {place}.\n")
 
 
 def test_an_unknown_path_is_scanned_first(tmp_path: Path) -> None:
