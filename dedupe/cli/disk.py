@@ -52,7 +52,7 @@ def disk(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="[PATH]",
+            metavar="PATH",
             show_default=False,
             help="A store, or any file or folder in one (default: all that was scanned).",
         ),
@@ -66,7 +66,12 @@ def disk(
         ),
     ] = None,
     kind: Annotated[
-        list[PlaceKind] | None, typer.Option("--kind", help="Only this kind; repeat it.")
+        list[PlaceKind] | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Only this kind, such as layer, log, volume or orphan; repeat it (docs/disk.md lists all).",
+        ),
     ] = None,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
