@@ -70,7 +70,8 @@ def disk(
         typer.Option(
             "--kind",
             metavar="KIND",
-            help="Only this kind, such as layer, log, volume or orphan; repeat it (docs/disk.md lists all).",
+            help="Only this kind, such as layer, log, volume or orphan; repeat it (docs/disk.md "
+            "lists all).",
         ),
     ] = None,
     catalog: CatalogOption = None,
