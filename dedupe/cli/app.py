@@ -10,6 +10,7 @@ from dedupe.cli.catalog import catalog_list, manage, query
 from dedupe.cli.check import check
 from dedupe.cli.commands import add_command
 from dedupe.cli.diff import diff
+from dedupe.cli.disk import disk
 from dedupe.cli.findings import duplicates, findings
 from dedupe.cli.listings import (
     artifacts,
@@ -73,22 +74,11 @@ def options(
 
 
 #: in the order of the help
-for command in (scan, report, findings, duplicates, sources, images, artifacts, layers):
+for command in (scan, report, disk, findings, duplicates, sources, images, artifacts, layers):
     add_command(app, command)
-for command in (
-    shadowed,
-    tree,
-    containers,
-    ls,
-    find,
-    which,
-    history,
-    diff,
-    usage,
-    positions,
-    bases,
-    twins,
-):
+for command in (shadowed, tree, containers, ls, find, which, history, diff, usage, positions):
+    add_command(app, command)
+for command in (bases, twins):
     add_command(app, command)
 add_command(app, what_if)
 app.add_typer(reorder, name="reorder")
