@@ -76,20 +76,9 @@ def options(
 #: in the order of the help
 for command in (scan, report, disk, findings, duplicates, sources, images, artifacts, layers):
     add_command(app, command)
-for command in (
-    shadowed,
-    tree,
-    containers,
-    ls,
-    find,
-    which,
-    history,
-    diff,
-    usage,
-    positions,
-    bases,
-    twins,
-):
+for command in (shadowed, tree, containers, ls, find, which, history, diff, usage, positions):
+    add_command(app, command)
+for command in (bases, twins):
     add_command(app, command)
 add_command(app, what_if)
 app.add_typer(reorder, name="reorder")
