@@ -8,6 +8,8 @@
 --           image_id      VARCHAR  ID of the image that it was made from
 --           image         VARCHAR  name of that image
 -- Source:   docs/measures.md, "Containers and deleting"
+--
+-- containerd deletes an image that has containers; they keep its snapshots.
 SELECT
     scan_containers.source,
     scan_containers.container_id,
@@ -19,5 +21,8 @@ FROM scan_containers
 JOIN image
     ON image.image_id = scan_containers.image_id
     OR (scan_containers.image_id IS NULL AND list_contains(image.names, scan_containers.image))
-WHERE list_contains($images::VARCHAR[], image.image_id)
-ORDER BY source, container_id, image.image_id;
+JOIN scan_sources ON scan_sources.source = scan_containers.source
+WHERE
+    list_contains($images::VARCHAR[], image.image_id)
+    AND scan_sources.kind <> 'containerd'
+ORDER BY scan_containers.source, scan_containers.container_id, image.image_id;
