@@ -112,6 +112,11 @@ def add_entry(
     return size
 
 
+def is_unread(columns: EntryColumns) -> bool:
+    """Whether the last entry is a file whose content is here, but was not read."""
+    return columns.kind[-1] == _FILE and "overlay-metacopy" not in (columns.flags[-1] or "")
+
+
 def _interpreted(
     member: Member, links: OwnLinks | None, *, literal: bool
 ) -> tuple[str, bytes, bytes | None, list[str]]:

@@ -33,8 +33,8 @@ _BYTES, _FILE = 2, 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Body:
-    """The content of a file, to be taken from the folder."""
+class SplitBody:
+    """The content of a file, which is in the folder."""
 
     path: bytes
     size: int
@@ -82,8 +82,8 @@ class SplitTar:
                 return
         except SourceError as error:
             raise unusable(error.message) from error
-        for part in _parts(self._ref):
-            if isinstance(part, _Body):
+        for part in parts_of(self._ref):
+            if isinstance(part, SplitBody):
                 try:
                     found = self._files.status(part.path).st_size
                 except OSError as error:
@@ -93,7 +93,7 @@ class SplitTar:
     def _contents(self) -> Generator[bytes, None, None]:
         waiting: list[bytes] = []
         size = 0
-        for part in _parts(self._ref):
+        for part in parts_of(self._ref):
             for piece in (part,) if isinstance(part, bytes) else self._body(part):
                 waiting.append(piece)
                 size += len(piece)
@@ -104,7 +104,7 @@ class SplitTar:
         if waiting:
             yield b"".join(waiting)
 
-    def _body(self, body: _Body) -> Iterator[bytes]:
+    def _body(self, body: SplitBody) -> Iterator[bytes]:
         try:
             descriptor = self._files.open(body.path)
         except OSError as error:
@@ -123,12 +123,12 @@ class SplitTar:
             os.close(descriptor)
 
 
-def _check_size(body: _Body, found: int) -> None:
+def _check_size(body: SplitBody, found: int) -> None:
     if found != body.size:
         raise unusable(f"{path_text(body.path)}: expected {body.size} bytes, found {found}")
 
 
-def _parts(ref: TreeRef) -> Iterator[bytes | _Body]:
+def parts_of(ref: TreeRef) -> Iterator[bytes | SplitBody]:
     """Bytes and file contents in tar order; raises LayerError ``split-unusable``."""
     try:
         descriptor = open_below(ref.split_root or ref.root, ref.split or ())
@@ -167,7 +167,7 @@ def _entries(lines: list[bytes]) -> list[Any]:
     return entries
 
 
-def _part(entry: Any) -> bytes | _Body | None:
+def _part(entry: Any) -> bytes | SplitBody | None:
     try:
         kind = entry["type"]
         if kind == _BYTES:
@@ -180,7 +180,7 @@ def _part(entry: Any) -> bytes | _Body | None:
     if kind != _FILE or size < 0:
         raise unusable(f"an entry of type {kind!r} and size {size}")
     path, _ = clean(name)
-    return _Body(path, size) if size and path else None
+    return SplitBody(path, size) if size and path else None
 
 
 def unusable(why: str) -> LayerError:
