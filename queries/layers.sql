@@ -4,7 +4,7 @@
 -- Columns:  diff_id        VARCHAR    as computed; as the config claims it if it was not read; null
 --                                     if that is not known either
 --           verified       VARCHAR    how far the diff ID is proven: blob, diffid, rebuild, none;
---                                     null if it was not read
+--                                     null if it was not read, or listed by a quick scan
 --           blobs          STRUCT(digest VARCHAR, compressed_bytes BIGINT)[]  as stored, in
 --                                     every compression
 --           content_bytes  BIGINT     logical size of its regular files; null if it was not read
@@ -50,7 +50,7 @@ placed AS (
 
 SELECT
     coalesce(layers.diff_id, placed.diff_id) AS diff_id,
-    layers.verified,
+    CASE WHEN NOT is_listed(placed.layer) THEN layers.verified END AS verified,
     coalesce(blobs.blobs, []) AS blobs,
     layers.content_bytes,
     unpacked.allocated_bytes,

@@ -223,7 +223,7 @@ class CheckPathsRow(TypedDict):
     """A row of ``check/paths``: one row per (hiding chain ID, file), largest first."""
 
     size_bytes: int
-    cause: str
+    cause: str | None
     image: str
     images: int
     added_position: int
@@ -252,6 +252,7 @@ class CheckStoreRow(TypedDict):
     duplicate_bytes: int
     duplicate_percent: float | None
     incomplete_images: int
+    listed_layers: int
 
 
 def check_store(
@@ -313,8 +314,8 @@ class CopiedUpRow(TypedDict):
     path: str
     size_bytes: int
     below_bytes: int
-    metadata_only: bool
-    changed_fields: list[str]
+    metadata_only: bool | None
+    changed_fields: list[str] | None
     position: int
     created_by: str | None
     image: str
@@ -350,7 +351,7 @@ def current_view(
 class DiffFilesRow(TypedDict):
     """A row of ``diff/files``: one row per path that differs; the session holds only the two images."""
 
-    change: str
+    change: str | None
     kind: str
     old_bytes: int | None
     new_bytes: int | None
@@ -384,7 +385,7 @@ class DiffFirstLayerRow(TypedDict):
     reason: str
     old_step: str | None
     new_step: str | None
-    differing: int
+    differing: int | None
     paths: list[DiffFirstLayerPaths]
 
 
@@ -1274,12 +1275,12 @@ class ShadowedFilesRow(TypedDict):
     images: int
     path: str
     size_bytes: int
-    cause: str
+    cause: str | None
     added_position: int
     added_by: str | None
     hidden_position: int
     hidden_by: str | None
-    changed_fields: list[str]
+    changed_fields: list[str] | None
 
 
 def shadowed_files(
@@ -1301,6 +1302,8 @@ class SourcesRow(TypedDict):
     unseen_references: str | None
     allocated_bytes: int | None
     other_bytes: int | None
+    listed_layers: int
+    unopened_layers: int
     scan: str
     scanned: str
     stale_since: str | None
@@ -1333,8 +1336,8 @@ class TotalsRow(TypedDict):
     efficiency: float | None
     cow_savings_bytes: int
     position_loss_bytes: int
-    unique_content_bytes: int
-    duplicate_content_bytes: int
+    unique_content_bytes: int | None
+    duplicate_content_bytes: int | None
     dead_bytes: int
     orphan_bytes: int | None
 

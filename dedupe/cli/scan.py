@@ -79,7 +79,9 @@ def scan(
     the contents of files (duplicates, verification) is unknown until a full scan.
     """
     if quick and (verify or rehash):
-        raise UsageError("--quick reads no layer, so it cannot be used with --verify or --rehash")
+        raise UsageError(
+            "--quick reads no layer, so it cannot be used with --verify or --rehash", "bad-options"
+        )
     outcome = run_scan(
         paths,
         catalog,

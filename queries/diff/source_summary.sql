@@ -82,7 +82,7 @@ units AS (
     SELECT 'content', hex(entries.content_hash), entries.size_bytes, is_first, is_second
     FROM entries
     JOIN layer_sides USING (layer)
-    WHERE entries.kind = 'file'
+    WHERE entries.kind = 'file' AND NOT EXISTS (SELECT 1 FROM layer_sides WHERE is_listed(layer))
 ),
 
 held AS (

@@ -1,5 +1,6 @@
 -- Question: Which sets of images reference the same units, and what do these weigh?
--- Grain:    one row per (granularity, set of images); unreferenced units are left out
+-- Grain:    one row per (granularity, set of images); unreferenced units are left out, and all
+--           contents if a quick scan left some unread
 -- Params:   none
 -- Columns:  granularity    VARCHAR    compressed, unpacked or content
 --           images         VARCHAR[]  the images that reference each of these units, sorted
@@ -40,7 +41,7 @@ contents AS (
         any_value(size_bytes) AS size_bytes,
         list_sort(list(DISTINCT layer)) AS layers
     FROM item
-    WHERE kind = 'file'
+    WHERE kind = 'file' AND NOT EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer))
     GROUP BY content_hash
 ),
 

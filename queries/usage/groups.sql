@@ -23,10 +23,10 @@
 --                                             unreferenced bytes
 --           attributed_unpacked      BIGINT   shares of its images; adds up; null if unknown
 --           referenced_content       BIGINT   units of these images; does not add up; null for
---                                             unreferenced bytes
+--                                             unreferenced bytes, or if contents are unread
 --           exclusive_content        BIGINT   units of no other group; adds up; null if unknown
 --           shared_content           BIGINT   referenced - exclusive; does not add up; null for
---                                             unreferenced bytes
+--                                             unreferenced bytes, or if contents are unread
 --           attributed_content       BIGINT   shares of its images; adds up; null if unknown
 --           dead_bytes               BIGINT   dead files in layers of no other group; adds up; null
 --                                             for unreferenced bytes
@@ -34,7 +34,8 @@
 --
 -- A group is attributed the shares of the images whose names are all in the group. Of the row for
 -- unreferenced bytes only exclusive and attributed are known; other columns are null, and so are
--- these if nothing is known. A figure of incomplete images is null instead of 0.
+-- these if nothing is known. A figure of incomplete images is null instead of 0. Figures of contents
+-- are null if a quick scan left some contents unread.
 WITH known AS (
     SELECT
         image.image_id,
@@ -179,6 +180,15 @@ rows AS (
     WHERE image_homes.key = ''
     UNION ALL
     SELECT 'unreferenced', '', '(unreferenced)', 0, 0
+),
+
+counted AS (
+    SELECT
+        *,
+        incomplete_images > 0 AS unread,
+        incomplete_images > 0
+        OR EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer)) AS uncounted
+    FROM rows
 )
 
 SELECT
@@ -194,14 +204,14 @@ SELECT
     usage_figure(kind, unread, bytes, figure, 'exclusive_unpacked') AS exclusive_unpacked,
     usage_figure(kind, unread, bytes, figure, 'shared_unpacked') AS shared_unpacked,
     usage_figure(kind, unread, bytes, figure, 'attributed_unpacked') AS attributed_unpacked,
-    usage_figure(kind, unread, bytes, figure, 'referenced_content') AS referenced_content,
-    usage_figure(kind, unread, bytes, figure, 'exclusive_content') AS exclusive_content,
-    usage_figure(kind, unread, bytes, figure, 'shared_content') AS shared_content,
-    usage_figure(kind, unread, bytes, figure, 'attributed_content') AS attributed_content,
+    usage_figure(kind, uncounted, bytes, figure, 'referenced_content') AS referenced_content,
+    usage_figure(kind, uncounted, bytes, figure, 'exclusive_content') AS exclusive_content,
+    usage_figure(kind, uncounted, bytes, figure, 'shared_content') AS shared_content,
+    usage_figure(kind, uncounted, bytes, figure, 'attributed_content') AS attributed_content,
     usage_figure(kind, unread, bytes, figure, 'dead') AS dead_bytes
-FROM (SELECT *, incomplete_images > 0 AS unread FROM rows) AS rows
+FROM counted
 LEFT JOIN figures USING (kind, key)
-GROUP BY kind, name, images, incomplete_images, unread, key
+GROUP BY kind, name, images, incomplete_images, unread, uncounted, key
 ORDER BY
     kind = 'unreferenced',
     kind = 'between',
