@@ -308,7 +308,7 @@ class _Judge:
             "the whole store",
             [],
             values,
-            reason=_incomplete(incomplete) or _unread(listed),
+            reason=_incomplete(incomplete) or _listed(listed),
             at_least=frozenset(unsure),
         )
 
@@ -378,7 +378,7 @@ def _incomplete(images: int) -> str:
     return f"{images:,} incomplete {'image' if images == 1 else 'images'}"
 
 
-def _unread(layers: int) -> str:
+def _listed(layers: int) -> str:
     """Why figures of contents are not known; empty if they are."""
     if not layers:
         return ""
