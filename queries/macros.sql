@@ -390,7 +390,8 @@ CREATE MACRO view_changes(visible, old_image, new_image) AS TABLE
     )
 
     SELECT
-        * EXCLUDE (is_added, is_removed, is_unknown),
+        * EXCLUDE (is_added, is_removed, is_unknown, fields),
+        if(is_unknown, NULL, fields) AS fields,
         CASE
             WHEN is_added THEN 'added'
             WHEN is_removed THEN 'removed'

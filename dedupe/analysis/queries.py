@@ -249,7 +249,7 @@ class CheckStoreRow(TypedDict):
     """A row of ``check/store``: one row."""
 
     layer_bytes: int
-    duplicate_bytes: int
+    duplicate_bytes: int | None
     duplicate_percent: float | None
     incomplete_images: int
     listed_layers: int
@@ -355,7 +355,7 @@ class DiffFilesRow(TypedDict):
     kind: str
     old_bytes: int | None
     new_bytes: int | None
-    fields: list[str]
+    fields: list[str] | None
     old_position: int | None
     new_position: int | None
     path: str
@@ -386,7 +386,7 @@ class DiffFirstLayerRow(TypedDict):
     old_step: str | None
     new_step: str | None
     differing: int | None
-    paths: list[DiffFirstLayerPaths]
+    paths: list[DiffFirstLayerPaths] | None
 
 
 def diff_first_layer(
@@ -957,9 +957,9 @@ class ReorderChangeRatesRow(TypedDict):
     image_id: str
     position: int
     layer: str
-    changes: int
+    changes: int | None
     transitions: int
-    rate: float
+    rate: float | None
 
 
 def reorder_change_rates(

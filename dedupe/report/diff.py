@@ -20,7 +20,7 @@ _REASONS = {
     "timestamps": "the same step gave the same content with other modification times",
     "content": "the same step gave other entries",
     "tar": "the same entries in another tar",
-    "unknown": "a layer was not read",
+    "unknown": "a layer, or the contents of its files, were not read",
 }
 
 
@@ -110,7 +110,7 @@ def _images(found: ImageDifferences, plain: bool) -> list[str]:
             ),
             *(
                 f"  /{each['path']}  {', '.join(each['fields'])}".rstrip()
-                for each in first["paths"]
+                for each in first["paths"] or []
             ),
         ]
     return lines

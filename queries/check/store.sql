@@ -3,7 +3,7 @@
 -- Params:   $ignored  VARCHAR  regular expression of paths that do not count; null for none
 -- Columns:  layer_bytes        BIGINT  content of distinct layers
 --           duplicate_bytes    BIGINT  duplicate content, without ignored paths; at least this if
---                                      images are incomplete or contents unread
+--                                      images are incomplete; null if contents are unread
 --           duplicate_percent  DOUBLE  percent of layer_bytes; 0 without layers; null if images are
 --                                      incomplete or contents unread
 --           incomplete_images  BIGINT  images with a layer that could not be read
@@ -34,7 +34,7 @@ sums AS (
 
 SELECT
     layer_bytes,
-    duplicate_bytes,
+    if(listed_layers = 0, duplicate_bytes, NULL) AS duplicate_bytes,
     if(
         incomplete_images = 0 AND listed_layers = 0,
         coalesce(100 * duplicate_bytes::DOUBLE / nullif(layer_bytes, 0), 0),

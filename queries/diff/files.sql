@@ -8,8 +8,8 @@
 --           old_bytes     BIGINT     logical size; null for an added path
 --           new_bytes     BIGINT     logical size; null for a removed path
 --           fields        VARCHAR[]  fields that differ: kind, content, link, device, mode, uid,
---                                    gid, mtime, xattrs; empty for added and removed; without
---                                    content if contents were not compared
+--                                    gid, mtime, xattrs; empty for added and removed; null if the
+--                                    change is
 --           old_position  INTEGER    index of the layer that provides it in the old image; null for
 --                                    an added path
 --           new_position  INTEGER    index of the layer that provides it in the new image; null for

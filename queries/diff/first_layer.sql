@@ -15,7 +15,8 @@
 --                                   layer
 --           differing      BIGINT   entries that differ; null if contents were not read
 --           paths          STRUCT(path VARCHAR, fields VARCHAR[])[]  the first of them; no
---                                   fields if only one layer has the path
+--                                   fields if only one layer has the path; null if
+--                                   contents were not read
 -- Source:   docs/measures.md, "The same but for timestamps"
 WITH old_stack AS (
     SELECT * FROM stack WHERE image_id = $old
@@ -102,7 +103,11 @@ SELECT
     firsts.new_step,
     if(is_listed(firsts.old_layer) OR is_listed(firsts.new_layer), NULL, sums.differing)
         AS differing,
-    coalesce(list_slice(sums.paths, 1, $most), []) AS paths
+    if(
+        is_listed(firsts.old_layer) OR is_listed(firsts.new_layer),
+        NULL,
+        coalesce(list_slice(sums.paths, 1, $most), [])
+    ) AS paths
 FROM firsts
 CROSS JOIN sums
 ORDER BY firsts.position;

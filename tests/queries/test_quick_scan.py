@@ -76,7 +76,7 @@ IDENTITIES = frozenset(
         *("scan", "scanned", "started", "finished", "seconds", "layers_read", "layers_reused"),
         *("layer", "chain_id", "base_chain", "other_chain", "below", "above", "key", "id"),
         *("old_layer", "new_layer", "places", "chain", "parent", "listed_layers", "verified"),
-        *("look", "view", "today", "proof", "unit", "split_chain", "chain_ids", "layer_keys"),
+        *("look", "lower_chain", "upper_chain", "lower_layer", "upper_layer", "step_class", "state", "number"),
     }
 )
 #: questions of which a quick scan leaves out rows, since contents decide whether there is one
@@ -85,7 +85,7 @@ CONTENT_ROWS = frozenset(
         *("duplicates", "duplicate_classes", "duplicate_folders", "findings"),
         *("usage/twins", "usage/twin_groups", "check/duplicates", "check/duplicate_layers"),
         *("diff/source_summary", "reorder/step_repeats", "reorder/relayer_images"),
-        *("reorder/relayer_classes", "reorder/relayer_totals"),
+        *("reorder/relayer_classes", "reorder/relayer_totals", "what_if/units"),
     }
 )
 
@@ -129,7 +129,13 @@ def rows(session: Session, question: Question) -> list[dict[str, Any]]:
 
 def fits(row: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether all that a row says is what the other row says."""
-    return all(value is None or value == other[name] for name, value in row.items())
+    return all(
+        value in (None, "unknown")
+        or value == other[name]
+        # the key of rows in place of a diff ID, where only a folder was walked
+        or str(other[name]).startswith("unverified:")
+        for name, value in row.items()
+    )
 
 
 def without_pair(found: Sequence[dict[str, Any]], of: Sequence[dict[str, Any]]) -> list[Any]:
@@ -150,7 +156,7 @@ def test_a_quick_scan_answers_as_a_full_one_or_not_at_all(
 ) -> None:
     """Every figure of every question is that of the full scan or null; rows may be missing."""
     name, (quick, full) = name_of(path, QUERIES), pair
-    if name == "problems" or name.startswith("reorder/view_"):
+    if name in ("problems", "reorder/relayer_totals") or name.startswith("reorder/view_"):
         return
     asked = zip(
         questions_of(quick, name, parameters_of(path)),
@@ -159,6 +165,9 @@ def test_a_quick_scan_answers_as_a_full_one_or_not_at_all(
     )
     for question, same in asked:
         found, expected = rows(quick, question), rows(full, same)
+        if name == "diff/files":
+            # a path that was not compared may be unchanged
+            found = [row for row in found if row["change"] is not None]
         assert without_pair(found, expected) == []
-        if name not in CONTENT_ROWS:
+        if name not in CONTENT_ROWS | {"diff/files"}:
             assert len(found) == len(expected)

@@ -303,7 +303,7 @@ class _Judge:
                 values["growth_percent"] = growth["growth_percent"]
         incomplete = store["incomplete_images"]
         listed = store["listed_layers"]
-        unsure: set[Figure] = {"duplicate_bytes"} if incomplete or listed else set()
+        unsure: set[Figure] = {"duplicate_bytes"} if incomplete else set()
         return _Figures(
             "the whole store",
             [],
