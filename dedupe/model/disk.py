@@ -54,7 +54,7 @@ class HolderKind(StrEnum):
     CONTAINER = "container"
     BUILD_CACHE = "build-cache"
     LEASE = "lease"
-    #: a name, a label or another record of the store that is none of the above
+    #: a name, a label or any other record of the store
     RECORD = "record"
 
 

@@ -263,6 +263,8 @@ class _SourceSearch:
                 continue
             found = rest[place_text(place.path)] = Contents()
             measure_claims(DiskClaims(StoreRoot(place.path)), found, roots)
+            # folders that the search could not read are problems already
+            found.problems.clear()
             roots.append(place.path)
         return rest
 

@@ -34,7 +34,8 @@ _OTHER_KINDS = {
 def measure_claims(claims: DiskClaims, contents: Contents, others: Iterable[Path]) -> None:
     """Add the places of a source to its contents; errors become problems.
 
-    ``others`` are the roots of other sources, and folders that are parts of them.
+    ``others`` are the roots of other sources, and folders that are parts of them. A folder that the
+    search or the source could not read is a problem already.
     """
     root = claims.root.path.resolve()
     parts: dict[str, str | None] = {path: path for path in claims.facts}
@@ -44,8 +45,11 @@ def measure_claims(claims: DiskClaims, contents: Contents, others: Iterable[Path
     try:
         usage = measure_parts(claims.root, parts, own=claims.own)
     except SourceError as error:
-        contents.add_unseen(".", error)
+        if not contents.unseen_references:
+            contents.add_unseen(".", error)
         return
+    if contents.unseen_references:
+        usage.unread = None
     usage.report(contents)
     contents.places = usage.found_places(
         lambda _path, part: claims.rest if part == OTHER else claims.facts[part]

@@ -7,7 +7,7 @@ from typing import Any
 from builders import Image, write_oci_layout
 
 from dedupe.host.places import absolute_place, place_text
-from dedupe.model.images import FoundSource, Problem, Severity
+from dedupe.model.images import FoundFolder, FoundSource, Problem, Severity
 from dedupe.model.outcome import ScanOutcome
 from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
@@ -78,9 +78,10 @@ def scan_images(folder: Path, images: Collection[Image]) -> Session:
     return scanned(folder / "catalog", folder / "store")[1]
 
 
-def find_sources(*paths: Path) -> list[FoundSource | Problem]:
-    """The sources of these paths."""
-    return list(discover(paths, Selection()))
+def find_sources(*paths: Path | str) -> list[FoundSource | Problem]:
+    """The sources of these paths, without what is beside them."""
+    found = discover(paths, Selection())
+    return [each for each in found if not isinstance(each, FoundFolder)]
 
 
 def only_source(*paths: Path) -> FoundSource:

@@ -13,10 +13,9 @@ from pathlib import Path
 import pytest
 from builders import Image, digest_of, file, hardlink, json_of, tar_of, whiteout, write_oci_layout
 from builders.registry import RegistryStore
-from helpers.scanning import codes, scanned
+from helpers.scanning import codes, find_sources, scanned
 
 from dedupe.model.images import FoundSource
-from dedupe.sources.discover import Selection, discover
 from dedupe.sources.documents.manifests import ManifestReader
 
 BASE = tar_of([file("etc/a", b"1" * 400), hardlink("etc/b", "etc/a")])
@@ -34,7 +33,7 @@ def store(tmp_path: Path) -> RegistryStore:
 
 def found(*places: Path | str) -> list[FoundSource]:
     """The sources of these places."""
-    sources = list(discover(places, Selection()))
+    sources = find_sources(*places)
     assert all(isinstance(source, FoundSource) for source in sources), sources
     return sources  # type: ignore[return-value]
 

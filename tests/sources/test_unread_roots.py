@@ -8,10 +8,9 @@ import pytest
 from builders import Image, write_oci_layout
 from builders.docker import DockerRoot, write
 from builders.samples import APP, BASE
-from helpers.scanning import codes, only_source, scan_only
+from helpers.scanning import codes, find_sources, only_source, scan_only
 
 from dedupe.model.images import FoundSource, Problem, Severity, SourceKind
-from dedupe.sources.discover import Selection, discover
 
 
 def worker(root: Path) -> None:
@@ -91,7 +90,7 @@ def test_a_root_that_is_not_read_is_measured(
     """Its bytes are recorded, no file in it is an image, and what it refers to is unknown."""
     root = tmp_path / "place/root"
     write_root(root)
-    source, problem = discover([tmp_path / "place"], Selection())
+    source, problem = find_sources(tmp_path / "place")
     assert isinstance(source, FoundSource)
     assert (source.kind, source.images, source.location) == (kind, [], str(root))
     sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
@@ -183,7 +182,7 @@ def test_other_links_in_a_root_that_is_not_read_are_entries(tmp_path: Path) -> N
     write(tmp_path / "big", b"b" * 90_000)
     for name, target in (("file", "../big"), ("dangling", "nowhere"), ("loop", "loop")):
         (tmp_path / "root" / name).symlink_to(target)
-    source, _ = discover([tmp_path / "root"], Selection())
+    source, _ = find_sources(tmp_path / "root")
     assert isinstance(source, FoundSource)
     assert [problem.code for problem in source.problems] == ["not-read"]
     assert source.stored_bytes < 90_000

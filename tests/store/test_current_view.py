@@ -17,6 +17,7 @@ from dedupe.analysis.check import CheckSettings, check
 from dedupe.analysis.check.settings import with_limits
 from dedupe.errors import LockedError, StoreError
 from dedupe.host.locks import shared_lock
+from dedupe.model.tables import SCAN_TABLES
 from dedupe.store.catalog import LOCK
 from dedupe.store.retention import collect, forget, forget_sources, needed_scans
 from dedupe.store.session import Session
@@ -265,7 +266,7 @@ def test_an_interrupted_forgetting_leaves_no_half_of_a_source(
     scan_only(place / "whole", place / "a.tar", place / "b.tar")
     before = Session(place / "whole").rows("images")
     real = os.replace
-    for moment in range(7):
+    for moment in range(len(SCAN_TABLES) + 1):
         catalog = place / f"killed{moment}"
         shutil.copytree(place / "whole", catalog)
         left = moment
@@ -280,7 +281,7 @@ def test_an_interrupted_forgetting_leaves_no_half_of_a_source(
         with monkeypatch.context() as patch:
             patch.setattr(Path, "replace", lambda path, to: deadly(str(path), str(to)))
             patch.setattr(os, "replace", deadly)
-            if moment < 6:
+            if moment < len(SCAN_TABLES):
                 with pytest.raises(KeyboardInterrupt):
                     forget_sources(catalog, ["*a.tar"])
             else:
