@@ -124,9 +124,7 @@ def _quick_notes(sources: Sequence[FoundSource], state: ScanState) -> list[Probl
     """One note for each source with layers whose contents a quick scan has left unread."""
     found = []
     for source in sources:
-        states = [
-            state.outcome_of(location, layer)[1] for location, layer in layers_of([source])
-        ]
+        states = [state.outcome_of(location, layer)[1] for location, layer in layers_of([source])]
         unopened, listed = states.count(LayerState.UNOPENED), states.count(LayerState.LISTED)
         if unopened:
             message = (
@@ -139,7 +137,9 @@ def _quick_notes(sources: Sequence[FoundSource], state: ScanState) -> list[Probl
                 f"quick scan: contents of files were not read ({listed} layers of images), so what "
                 "depends on them is unknown; a scan without --quick reads them"
             )
-            found.append(ProblemRow(source.location, ".", "contents-unread", message, Severity.NOTE))
+            found.append(
+                ProblemRow(source.location, ".", "contents-unread", message, Severity.NOTE)
+            )
     return found
 
 

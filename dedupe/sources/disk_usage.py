@@ -26,7 +26,14 @@ from dedupe.model.identity import Inode
 from dedupe.model.images import FoundLayer, TreeRef
 from dedupe.model.paths import path_text
 from dedupe.sources.interface import Contents
-from dedupe.sources.subtree_usage import SUBVOLUME, LinkedFile, linked_file, measure_subtree
+from dedupe.sources.subtree_usage import (
+    SUBVOLUME,
+    LinkedFile,
+    Subtree,
+    SubtreeBytes,
+    linked_file,
+    measure_subtrees,
+)
 
 #: the part of all files that belong to no other part
 OTHER = ""
@@ -242,6 +249,9 @@ class _UsageWalk:
         self._extents: dict[int, RangeSet] = {}
         self._mounts: dict[bytes, str] = {}
         self._open: list[_OpenFolder] = []
+        self._place = place
+        #: folders that are measured at the end, and their places
+        self._plain: list[tuple[Subtree, PlaceBytes]] = []
         self._begin("", PlaceBytes(part=OTHER), place)
 
     def close(self) -> None:
@@ -250,6 +260,9 @@ class _UsageWalk:
 
     def measure(self) -> None:
         self._walk()
+        subtrees = [subtree for subtree, _ in self._plain]
+        for (_, place), found in zip(self._plain, measure_subtrees(subtrees), strict=True):
+            self._add_subtree(place, found)
         for seen, file, place in self._linked.values():
             self._count_linked(seen, file, place)
 
@@ -311,12 +324,10 @@ class _UsageWalk:
             self._folders.add(inode)
         self._add(place, path, status.st_blocks, status.st_mtime)
         if self._is_plain(path, real, extents):
-            plain: Iterator[os.DirEntry[str]] = iter(())
-            folder = _OpenFolder(descriptor, path, place, real, status.st_dev, plain, extents)
-            try:
-                self._add_subtree(folder)
-            finally:
-                os.close(descriptor)
+            os.close(descriptor)
+            parts = (*self._place.parts, *path.split("/"))
+            subtree = Subtree(self._place.root, parts, path, status.st_dev, len(self._open))
+            self._plain.append((subtree, place))
             return
         entries = self._entries(descriptor, path)
         self._open.append(
@@ -431,10 +442,8 @@ class _UsageWalk:
         place.allocated_bytes += blocks * 512
         place.changed = max(place.changed or 0, changed)
 
-    def _add_subtree(self, folder: _OpenFolder) -> None:
-        """Measure a folder of which everything belongs to its place."""
-        place = folder.place
-        found = measure_subtree(folder.descriptor, folder.path, folder.device, len(self._open))
+    def _add_subtree(self, place: PlaceBytes, found: SubtreeBytes) -> None:
+        """Add what is below a folder of which everything belongs to its place."""
         place.allocated_bytes += found.blocks * 512
         place.file_bytes += found.file_bytes
         place.files += found.files

@@ -5,17 +5,23 @@ elsewhere, mounts. Walking takes most of the time of a quick scan, and little is
 """
 
 import errno
+import gc
 import os
+import signal
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from dedupe.host.trees import MAX_DEPTH, open_entry
+from dedupe.errors import SourceError
+from dedupe.host.trees import MAX_DEPTH, open_entry, open_folder
 from dedupe.model.identity import Inode
 
 #: inode number of the root of each btrfs subvolume; a subvolume has its own device number
 SUBVOLUME = 256
 
+#: a store with fewer files is measured before processes have started
+_ALONE_FILES = 20_000
 _FOLDER, _FILE = stat.S_IFDIR, stat.S_IFREG
 _KIND = 0o170000
 
@@ -47,6 +53,69 @@ class SubtreeBytes:
     unread: list[tuple[str, OSError]] = field(default_factory=list)
     #: folders of other file systems, which were not entered
     foreign: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Subtree:
+    """A folder of which everything belongs to one place."""
+
+    root: Path
+    #: names of folders from the root
+    parts: tuple[str, ...]
+    #: path below the root of the walk
+    path: str
+    device: int
+    #: folders that are open above it
+    depth: int
+
+
+def measure_subtrees(subtrees: Sequence[Subtree]) -> Iterator[SubtreeBytes]:
+    """Measure folders, in their order; a large store on all processors."""
+    measured = 0
+    for number, subtree in enumerate(subtrees):
+        left = len(subtrees) - number
+        if measured > _ALONE_FILES and left > 1 and hasattr(os, "fork"):
+            yield from _measure_in_parallel(subtrees[number:])
+            return
+        found = _measured(subtree)
+        measured += found.files
+        yield found
+
+
+def _measure_in_parallel(subtrees: Sequence[Subtree]) -> Iterator[SubtreeBytes]:
+    """Measure folders in processes, because threads would wait for the interpreter's lock."""
+    import multiprocessing
+
+    workers = min(os.cpu_count() or 1, len(subtrees))
+    # processes must not collect objects that they inherit: a DuckDB connection without its threads
+    # crashes when it is destroyed
+    gc.freeze()
+    try:
+        pool = multiprocessing.get_context("fork").Pool(workers, _ignore_interrupts)
+    finally:
+        gc.unfreeze()
+    with pool:
+        yield from pool.imap(_measured, subtrees)
+        pool.close()
+        pool.join()
+
+
+def _ignore_interrupts() -> None:
+    # Ctrl-C goes to all processes; only the parent decides what to do about it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _measured(subtree: Subtree) -> SubtreeBytes:
+    try:
+        folder = open_folder(subtree.root, subtree.parts)
+    except SourceError as error:
+        gone = error.code == "blob-missing"
+        reason = OSError(errno.ENOENT if gone else errno.EACCES, error.message)
+        return SubtreeBytes(unread=[(subtree.path, reason)])
+    try:
+        return measure_subtree(folder, subtree.path, subtree.device, subtree.depth)
+    finally:
+        os.close(folder)
 
 
 def measure_subtree(folder: int, path: str, device: int, depth: int) -> SubtreeBytes:
