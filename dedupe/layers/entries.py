@@ -53,7 +53,8 @@ def clean(name: bytes) -> tuple[bytes, bool]:
     All unpackers do the same: the name is taken from the root, ``.`` and doubled slashes are
     dropped, and ``..`` stops at the root. The root itself is the empty path.
     """
-    if b"." not in name and b"//" not in name:
+    # no component is '.' or '..', nor empty
+    if b"/." not in name and b"//" not in name and name[:1] != b".":
         return name.strip(b"/"), False
     parts: list[bytes] = []
     climbed = False

@@ -49,6 +49,7 @@ class WatchedEmit:
         self.has_emitted = False
 
     def __call__(self, columns: EntryColumns) -> None:
+        """Emit a batch of rows."""
         self.has_emitted = True
         self._emit(columns)
 

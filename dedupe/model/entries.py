@@ -89,5 +89,5 @@ class Verified(StrEnum):
     DIFF_ID = "diffid"
     #: the tar was rebuilt from tar-split data and a folder, and has the diff ID
     REBUILD = "rebuild"
-    #: a folder was walked, the layer was only listed, or the digest or diff ID is not the claimed one
+    #: a folder was walked, the layer was only listed, or the digest or diff ID is not as claimed
     NONE = "none"

@@ -68,7 +68,7 @@ class LayerState(StrEnum):
     REUSED = "reused"
     #: read, but nothing proves its diff ID; its rows have a key of the source
     UNVERIFIED = "unverified"
-    #: its entries were listed by a quick scan, which reads no file; its rows have a key of the source
+    #: its entries were listed by a quick scan, which reads no file; rows have a key of the source
     LISTED = "listed"
     #: in this source as a blob, which a quick scan does not open
     UNOPENED = "unopened"

@@ -5,9 +5,9 @@ has verified rows of that diff ID, the layer is reused and not opened. Rows of f
 walked are kept under a key of their source, so that they never stand for the claimed layer. Content
 that is not what the config claims is not kept: what the layer holds is unknown.
 
-A quick scan lists layers that are kept unpacked, and opens no blob. Its rows have a key of the source
-that was listed. They stand for the same diff ID in other sources of this scan, if a full scan could
-verify that, and never for a layer of another scan.
+A quick scan lists layers that are kept unpacked, and opens no blob. Its rows have a key of the
+source that was listed. They stand for the same diff ID in other sources of this scan, if a full
+scan could verify that, and never for a layer of another scan.
 """
 
 import hashlib

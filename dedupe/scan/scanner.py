@@ -121,25 +121,21 @@ def scan_sources(
 
 
 def _quick_notes(sources: Sequence[FoundSource], state: ScanState) -> list[ProblemRow]:
-    """One note for each source with layers whose contents a quick scan has left unread."""
+    """Notes for each source with layers that a quick scan has left unread."""
+    texts = {
+        LayerState.UNOPENED: ("not-opened", "the blobs of {} were not opened"),
+        LayerState.LISTED: ("contents-unread", "the contents of {} were not read"),
+    }
     found = []
     for source in sources:
-        states = [state.outcome_of(location, layer)[1] for location, layer in layers_of([source])]
-        unopened, listed = states.count(LayerState.UNOPENED), states.count(LayerState.LISTED)
-        if unopened:
-            message = (
-                f"quick scan: blobs of layers were not opened ({unopened} layers of images), so what "
-                "they hold is unknown; a scan without --quick reads them"
-            )
-            found.append(ProblemRow(source.location, ".", "not-opened", message, Severity.NOTE))
-        if listed:
-            message = (
-                f"quick scan: contents of files were not read ({listed} layers of images), so what "
-                "depends on them is unknown; a scan without --quick reads them"
-            )
-            found.append(
-                ProblemRow(source.location, ".", "contents-unread", message, Severity.NOTE)
-            )
+        states = [state.outcome_of(each, layer)[1] for each, layer in layers_of([source])]
+        for kind, (code, text) in texts.items():
+            count = states.count(kind)
+            if count:
+                layers = f"{count:,} {'layer' if count == 1 else 'layers'} of images"
+                message = f"quick scan: {text.format(layers)}; 'dedupe scan' without --quick does"
+                row = ProblemRow(source.location, ".", code, message, Severity.NOTE)
+                found.append(row)
     return found
 
 

@@ -1,7 +1,7 @@
 """Disk usage of a folder of which everything belongs to one place: most of any store.
 
 This is ``disk_usage`` without what only the upper folders of a store need: places, links to folders
-elsewhere, mounts. Walking takes most of the time of a quick scan, and little is done per entry here.
+elsewhere, mounts. Walking takes most of the time of a quick scan, so little is done per entry.
 """
 
 import errno

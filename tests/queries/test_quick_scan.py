@@ -76,7 +76,16 @@ IDENTITIES = frozenset(
         *("scan", "scanned", "started", "finished", "seconds", "layers_read", "layers_reused"),
         *("layer", "chain_id", "base_chain", "other_chain", "below", "above", "key", "id"),
         *("old_layer", "new_layer", "places", "chain", "parent", "listed_layers", "verified"),
-        *("look", "lower_chain", "upper_chain", "lower_layer", "upper_layer", "step_class", "state", "number"),
+        *(
+            "look",
+            "lower_chain",
+            "upper_chain",
+            "lower_layer",
+            "upper_layer",
+            "step_class",
+            "state",
+            "number",
+        ),
     }
 )
 #: questions of which a quick scan leaves out rows, since contents decide whether there is one
