@@ -80,7 +80,7 @@ def scan(
     """
     if quick and (verify or rehash):
         raise UsageError(
-            "--quick reads no layer, so it cannot be used with --verify or --rehash", "bad-options"
+            "--quick reads no layer, so it cannot be used with --verify or --rehash", "bad-value"
         )
     outcome = run_scan(
         paths,
@@ -97,7 +97,7 @@ def scan(
             quiet=quiet,
         ),
     )
-    _print_outcome(outcome, catalog, chosen=bool(platform or image), quiet=quiet)
+    _print_outcome(outcome, catalog, chosen=bool(platform or image), quiet=quiet, brief=quick)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 
@@ -155,16 +155,19 @@ def quick_scan(
 
 
 def _print_outcome(
-    outcome: "ScanOutcome", catalog: Path | None, *, chosen: bool, quiet: bool
+    outcome: "ScanOutcome", catalog: Path | None, *, chosen: bool, quiet: bool, brief: bool
 ) -> None:
-    """Print problems, the summary and the next commands on standard error."""
+    """Print problems, the summary and the next commands on standard error.
+
+    ``brief`` asks the catalog nothing: it would take longer than a quick scan.
+    """
     from dedupe.report.scan import incomplete_images, problem_lines, summary
 
     lines = list(problem_lines(outcome))
     if not quiet:
         lines.append(summary(outcome))
         if outcome.images:
-            lines.append(_next_commands(catalog, outcome.scan_id))
+            lines.append(_next_commands(catalog, None if brief else outcome.scan_id))
         elif outcome.sources and chosen:
             lines.append("dedupe: no image matches --platform and --image; drop one of them")
     elif outcome.incomplete_images:
@@ -173,13 +176,15 @@ def _print_outcome(
         typer.echo(line, err=True)
 
 
-def _next_commands(catalog: Path | None, scan: str) -> str:
-    """The commands to call next; general ones if the catalog cannot be asked."""
+def _next_commands(catalog: Path | None, scan: str | None) -> str:
+    """The commands to call next; general ones without a scan, or if the catalog cannot be asked."""
     from dedupe.analysis.advice import GENERAL, advice
     from dedupe.cli.tables import open_session
     from dedupe.report.advice import to_terminal
 
     options = ("--catalog", str(catalog)) if catalog else ()
+    if scan is None:
+        return to_terminal(GENERAL, options)
     try:
         return to_terminal(advice(open_session(catalog, scan)), options)
     except StoreError:

@@ -17,7 +17,6 @@ from builders import (
     tar_of,
     whiteout,
 )
-from builders.docker import write
 from builders.storage import ContainersStorage
 from headers import name_of, parameters_of, questions_in
 from helpers.questions import questions_of
@@ -70,6 +69,8 @@ IMAGES = [
 ]
 UPPER = [file("etc/os", b"w" * 400), file("opt/lib", b"w" * 5), file("new", b"n" * 60)]
 
+#: combinations of parameters of a question, spread over all of them
+MOST_ASKED = 5
 #: columns that say which rows these are, or when they were made
 IDENTITIES = frozenset(
     {
@@ -167,12 +168,14 @@ def test_a_quick_scan_answers_as_a_full_one_or_not_at_all(
     name, (quick, full) = name_of(path, QUERIES), pair
     if name in ("problems", "reorder/relayer_totals") or name.startswith("reorder/view_"):
         return
-    asked = zip(
-        questions_of(quick, name, parameters_of(path)),
-        questions_of(full, name, parameters_of(path)),
-        strict=True,
+    asked = list(
+        zip(
+            questions_of(quick, name, parameters_of(path)),
+            questions_of(full, name, parameters_of(path)),
+            strict=True,
+        )
     )
-    for question, same in asked:
+    for question, same in asked[:: max(len(asked) // MOST_ASKED, 1)]:
         found, expected = rows(quick, question), rows(full, same)
         if name == "diff/files":
             # a path that was not compared may be unchanged
