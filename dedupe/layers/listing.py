@@ -1,8 +1,8 @@
 """A layer that a store keeps unpacked, listed: its entries without the contents of its files.
 
 If the store kept tar-split data, the entries are those of the layer's tar: its headers are read,
-and no file or folder of the layer. Else the folder is walked, and no file in it is opened. Nothing is
-proven: neither that the tar has its diff ID, nor that the folder still has the files of the tar.
+and no file or folder of the layer. Else the folder is walked, and no file in it is opened. Nothing
+is proven: neither that the tar has its diff ID, nor that the folder still has the files of the tar.
 """
 
 from collections import deque

@@ -70,7 +70,7 @@ IMAGES = [
 UPPER = [file("etc/os", b"w" * 400), file("opt/lib", b"w" * 5), file("new", b"n" * 60)]
 
 #: combinations of parameters of a question, spread over all of them
-MOST_ASKED = 5
+MOST_ASKED = 3
 #: columns that say which rows these are, or when they were made
 IDENTITIES = frozenset(
     {
