@@ -21,19 +21,7 @@
 --
 -- A row is about the view at the time of its scan: of each source the rows of its latest scan until
 -- then. Otherwise a scan of one store of many would look like a loss.
-WITH held AS (
-    SELECT
-        scans.scan,
-        span.source,
-        span.scan AS rows_of,
-        coalesce(first_seen.scan = scans.scan, FALSE) AS is_first_seen
-    FROM scans
-    JOIN span ON span.scan <= scans.scan AND (span.until IS NULL OR span.until > scans.scan)
-    SEMI JOIN view_scope ON view_scope.source = span.source
-    LEFT JOIN first_seen ON first_seen.source = span.source
-),
-
-stored AS (
+WITH stored AS (
     SELECT
         held.scan,
         count(*) AS sources,

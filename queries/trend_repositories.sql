@@ -16,19 +16,7 @@
 --           "Incomplete images"
 --
 -- A row is about the view at the time of its scan, as those of the trend of all stores are.
-WITH held AS (
-    SELECT
-        scans.scan,
-        span.source,
-        span.scan AS rows_of,
-        coalesce(first_seen.scan = scans.scan, FALSE) AS is_first_seen
-    FROM scans
-    JOIN span ON span.scan <= scans.scan AND (span.until IS NULL OR span.until > scans.scan)
-    SEMI JOIN view_scope ON view_scope.source = span.source
-    LEFT JOIN first_seen ON first_seen.source = span.source
-),
-
-read_again AS (
+WITH read_again AS (
     SELECT scan FROM held WHERE rows_of = scan AND NOT is_first_seen
     UNION
     SELECT gone.scan
