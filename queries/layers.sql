@@ -18,13 +18,13 @@
 --           "Incomplete images"
 WITH blobs AS (
     SELECT
-        layer,
+        coalesce(layer, diff_id) AS key,
         list_sort(
             list(DISTINCT struct_pack(digest := blob, compressed_bytes := compressed_bytes))
         ) AS blobs
     FROM scan_image_layers
-    WHERE layer IS NOT NULL AND blob IS NOT NULL AND compressed_bytes IS NOT NULL
-    GROUP BY layer
+    WHERE blob IS NOT NULL AND compressed_bytes IS NOT NULL
+    GROUP BY key
 ),
 
 copies AS (
@@ -60,6 +60,6 @@ SELECT
     coalesce(placed.created_by, []) AS created_by
 FROM placed
 LEFT JOIN layers USING (layer)
-LEFT JOIN blobs USING (layer)
+LEFT JOIN blobs ON blobs.key = coalesce(placed.layer, placed.diff_id)
 LEFT JOIN unpacked USING (layer)
 ORDER BY layers.content_bytes DESC NULLS LAST, diff_id, placed.layer;

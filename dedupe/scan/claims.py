@@ -6,8 +6,8 @@ walked are kept under a key of their source, so that they never stand for the cl
 that is not what the config claims is not kept: what the layer holds is unknown.
 
 A quick scan lists layers that are kept unpacked, and opens no blob. Its rows have a key of the
-source that was listed. They stand for the same diff ID in other sources of this scan, if a full
-scan could verify that, and never for a layer of another scan.
+source that was listed. Those of tar-split data stand for the same diff ID in other sources of this
+scan, as a layer does that a full scan verified; no rows stand for a layer of another scan.
 """
 
 import hashlib
@@ -57,8 +57,10 @@ class ProvenLayer:
     facts: LayerFacts
     #: whether the content is not what the config claims, so that it says nothing about the layer
     is_other: bool = False
-    #: diff ID that rows of a quick scan stand for in all sources of this scan; None for their own
-    stands_for: str | None = None
+    #: whether rows of a quick scan stand for the claimed diff ID, wherever their source has it
+    is_claimed: bool = False
+    #: whether they do so in all sources of the scan
+    is_shared: bool = False
 
     @property
     def state(self) -> LayerState:
@@ -90,8 +92,8 @@ class ScanState:
     #: diff ID of verified rows -> size of the tar, if it is known
     tar_bytes: dict[str, int] = field(default_factory=dict)
 
-    #: diff ID -> key of the rows that this scan has listed for it
-    listed: dict[str, LayerKey] = field(default_factory=dict)
+    #: source and diff ID -> key of the rows that a quick scan has listed for it; no source: of any
+    listed: dict[tuple[str | None, str], LayerKey] = field(default_factory=dict)
     #: blob that its source has no digest of, and that was not read as a layer -> its digest; None
     #: if it cannot be hashed
     digests: dict[BlobRef | ObjectRef, str | None] = field(default_factory=dict)
@@ -99,8 +101,9 @@ class ScanState:
     def add_read(self, claim: Claim, layer: ProvenLayer) -> None:
         """Record what reading a claim gave."""
         self.read[claim] = layer
-        if layer.stands_for is not None:
-            self.listed.setdefault(layer.stands_for, layer.key)
+        if layer.is_claimed and claim.diff_id is not None:
+            place = None if layer.is_shared else claim.source
+            self.listed.setdefault((place, claim.diff_id), layer.key)
         if layer.verified is not Verified.NONE:
             self.verified.add(layer.key)
             if layer.facts.tar_bytes is not None:
@@ -132,12 +135,12 @@ class ScanState:
         """Key of this layer's rows, its state, and what was read if it was read from its place."""
         claim = self.claim_of(source, layer)
         read = self.read.get(claim) if claim else None
-        if read and layer.state is None and not read.is_other:
+        listed = self._listed(source, layer)
+        if read and listed is None and layer.state is None and not read.is_other:
             return read.key, read.state, read
         diff_id = self.reusable(layer)
         if diff_id is not None:
             return LayerKey(diff_id), layer.state or LayerState.REUSED, read
-        listed = self.listed.get(layer.diff_id or "") if layer.claim_checked else None
         if listed is not None:
             return listed, layer.state or LayerState.LISTED, read
         if self.quick and claim is None and layer.content is not None:
@@ -145,14 +148,20 @@ class ScanState:
         missing = LayerState.MISMATCHED if read and read.is_other else LayerState.BROKEN
         return None, layer.state or missing, read
 
-    def chain_key(self, key: LayerKey | None, layer: FoundLayer) -> str | None:
+    def _listed(self, source: str, layer: FoundLayer) -> LayerKey | None:
+        """Key of the rows of a quick scan that stand for what the config claims of this layer."""
+        if layer.diff_id is None or not layer.claim_checked:
+            return None
+        known = (self.listed.get((place, layer.diff_id)) for place in (None, source))
+        return next((key for key in known if key is not None), None)
+
+    def chain_key(self, source: str, key: LayerKey | None, layer: FoundLayer) -> str | None:
         """What stands for a layer in chain IDs; None if nothing is known of it.
 
         Listed rows stand for the diff ID that is claimed if a full scan could verify it, so that
         chain IDs are the same after it. Without rows, the layer is in the chain as it is claimed.
         """
-        is_claimed = key is not None and key == self.listed.get(layer.diff_id or "")
-        if key is None or (is_claimed and layer.claim_checked):
+        if key is None or key == self._listed(source, layer):
             return layer.diff_id or layer.digest
         return key
 
@@ -222,17 +231,27 @@ def claims_to_read(
             upper = state.container_claim(found.location, container)
             if upper is not None:
                 layers[upper] = [upper]
+    if state.quick:
+        for each in layers.values():
+            each.sort(key=_has_no_tar)
     return sorted(layers.values(), key=lambda claims: -claims[0].content.size)
+
+
+def _has_no_tar(claim: Claim) -> bool:
+    """Whether only a folder shows what the layer holds."""
+    return not (isinstance(claim.content, ListedRef) and claim.content.tree.split)
 
 
 def check_claim(claim: Claim, facts: LayerFacts) -> tuple[ProvenLayer, list[Mismatch]]:
     """Compare what was read with what was claimed."""
     if facts.is_listed:
         # a full scan proves a layer by its blob or by its tar, and other folders by neither
-        is_provable = claim.is_checked and (claim.has_blob or facts.tar_bytes is not None)
+        has_tar = facts.tar_bytes is not None
         key = _key_of_source("listed", claim.source, facts)
-        stands_for = claim.diff_id if is_provable else None
-        return ProvenLayer(key, Verified.NONE, facts, stands_for=stands_for), []
+        is_claimed = claim.is_checked and (claim.has_blob or has_tar)
+        is_shared = claim.is_checked and has_tar
+        layer = ProvenLayer(key, Verified.NONE, facts, is_claimed=is_claimed, is_shared=is_shared)
+        return layer, []
     mismatches = list(_mismatches(claim, facts))
     if mismatches or facts.diff_id is None:
         key = _key_of_source("unverified", claim.source, facts)

@@ -114,6 +114,7 @@ def scan_sources(
         errors=sum(problem.severity is Severity.ERROR for problem in problems),
         incomplete_images=_count_incomplete(images),
         problems=result.problems,
+        is_quick=quick,
         whole_sources=sum(
             source.kind not in UNREAD_KINDS and not _has_error(source) for source in sources
         ),
@@ -261,7 +262,7 @@ class _LayerReader:
         else:
             self._sink.end_layer(token, layer.key, facts, layer.verified)
             self.entries += facts.entries
-        return layer.verified is not Verified.NONE or layer.stands_for is not None
+        return layer.verified is not Verified.NONE or layer.is_shared
 
     def _report(self, claim: Claim, code: str, message: str, severity: Severity) -> None:
         # the subject is the source if the layer is a container's or has no claimed digest
@@ -277,7 +278,7 @@ def _scanned_image(source: str, image: FoundImage, state: ScanState) -> ScannedI
     # a layer without rows is in the chain too, under what is claimed about it
     chains = list(
         chain_ids(
-            state.chain_key(key, layer) or f"unknown:{position}"
+            state.chain_key(source, key, layer) or f"unknown:{position}"
             for position, ((key, _, _), layer) in enumerate(
                 zip(outcomes, image.layers, strict=True)
             )

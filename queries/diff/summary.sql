@@ -134,9 +134,12 @@ SELECT
     if(complete AND is_compared, files.unchanged, NULL) AS unchanged,
     if(complete, coalesce(files.added_bytes, 0), NULL)::BIGINT AS added_bytes,
     if(complete, coalesce(files.removed_bytes, 0), NULL)::BIGINT AS removed_bytes,
-    if(complete AND is_compared, coalesce(files.changed_old_bytes, 0), NULL)::BIGINT AS changed_old_bytes,
-    if(complete AND is_compared, coalesce(files.changed_new_bytes, 0), NULL)::BIGINT AS changed_new_bytes,
-    if(complete AND is_compared, coalesce(files.metadata_only_bytes, 0), NULL)::BIGINT AS metadata_only_bytes,
+    if(complete AND is_compared, coalesce(files.changed_old_bytes, 0), NULL)::BIGINT
+        AS changed_old_bytes,
+    if(complete AND is_compared, coalesce(files.changed_new_bytes, 0), NULL)::BIGINT
+        AS changed_new_bytes,
+    if(complete AND is_compared, coalesce(files.metadata_only_bytes, 0), NULL)::BIGINT
+        AS metadata_only_bytes,
     sums.old_layers,
     sums.new_layers,
     sums.shared_layers,

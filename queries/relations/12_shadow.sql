@@ -195,7 +195,8 @@ SELECT
     causes.size_bytes,
     causes.cause,
     CASE
-        WHEN causes.cause = 'metadata_only' THEN causes.differing WHEN causes.cause IS NOT NULL THEN []
+        WHEN causes.cause = 'metadata_only' THEN causes.differing
+        WHEN causes.cause IS NOT NULL THEN []
     END AS changed_fields
 FROM causes
 JOIN node USING (chain_id)

@@ -44,7 +44,8 @@ compared AS (
         uppers.kind = 'file' AND coalesce(below.kind = 'file', FALSE) AS copied_up,
         CASE
             WHEN uppers.metacopy THEN TRUE
-            WHEN uppers.kind = 'file' AND below.kind = 'file' THEN NOT contents_differ(below, uppers)
+            WHEN uppers.kind = 'file' AND below.kind = 'file'
+                THEN NOT contents_differ(below, uppers)
             ELSE FALSE
         END AS same_data,
         metadata_between(below, uppers) AS differing
@@ -63,7 +64,8 @@ SELECT
     copied_up,
     copied_up AND same_data AS metadata_only,
     CASE
-        WHEN copied_up AND same_data THEN differing WHEN (copied_up AND same_data) IS NOT NULL THEN []
+        WHEN copied_up AND same_data THEN differing
+        WHEN (copied_up AND same_data) IS NOT NULL THEN []
     END AS changed_fields,
     image_id,
     position

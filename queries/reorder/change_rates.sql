@@ -8,8 +8,8 @@
 --                                 quick scan read no contents to compare
 --           transitions  BIGINT   transitions from one tag of the series to the next, if the next
 --                                 has this build step; 0 for an image without a series
---           rate         DOUBLE   (changes + 1/2) / (transitions + 1); 1/2 without any transition; null if
---                                 changes is
+--           rate         DOUBLE   (changes + 1/2) / (transitions + 1); 1/2 without any transition;
+--                                 null if changes is
 -- Source:   docs/measures.md, "Proposals and their gain"
 --
 -- The series of an image is its tag series, on its platform, with the most images; of several the

@@ -34,8 +34,8 @@
 --
 -- A group is attributed the shares of the images whose names are all in the group. Of the row for
 -- unreferenced bytes only exclusive and attributed are known; other columns are null, and so are
--- these if nothing is known. A figure of incomplete images is null instead of 0. Figures of contents
--- are null if a quick scan left some contents unread.
+-- these if nothing is known. A figure of incomplete images is null instead of 0. Figures of
+-- contents are null if a quick scan left some contents unread.
 WITH known AS (
     SELECT
         image.image_id,

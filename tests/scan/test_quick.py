@@ -128,15 +128,19 @@ def test_blobs_are_not_opened(tmp_path: Path) -> None:
 def test_damaged_tar_split_data_is_not_used(tmp_path: Path) -> None:
     """A content that does not fit its header makes the headers after it wrong: walk the folder."""
     store = podman(tmp_path / "store")
-    for at, tar in enumerate(APP.layers):
+    stored = [
+        *zip(APP.chain_ids, APP.layers, strict=True),
+        *zip(TWIN.chain_ids, TWIN.layers, strict=True),
+    ]
+    for chain, tar in stored:
         lines = split_lines(tar)
         for line in lines:
             if line["type"] == 1:
                 line["size"] += 512
-        name = APP.chain_ids[at].partition(":")[2]
+        name = chain.partition(":")[2]
         write(store.root / f"overlay-layers/{name}.tar-split.gz", packed(lines))
     outcome, session = scanned(tmp_path / "catalog", store.root, quick=True)
-    assert codes(outcome).count("split-unusable") == 2
+    assert codes(outcome).count("split-unusable") == 3
     full = scanned(tmp_path / "full", store.root)[1]
     sizes = {row["image_id"]: row["live_bytes"] for row in full.rows("images")}
     assert {row["image_id"]: row["live_bytes"] for row in session.rows("images")} == sizes
