@@ -42,6 +42,8 @@ _SYMLINK = Kind.SYMLINK.value
 _DIRECTORY = Kind.DIRECTORY.value
 _CHARACTER = Kind.CHARACTER.value
 _IGNORED = Kind.IGNORED.value
+#: kinds of most entries
+_PLAIN = (_FILE, _DIRECTORY, _SYMLINK)
 _DEVICES = (_CHARACTER, Kind.BLOCK.value)
 #: marks and ignored members write nothing themselves
 _WITHOUT_ENTRY = (_IGNORED, Kind.WHITEOUT.value, Kind.OPAQUE.value)
@@ -88,8 +90,18 @@ def add_entry(
         _write(links, kind, path, link)
     if flag:
         flags.insert(0, flag)
-    flags.extend(_flags(member, kind, path, link))
     raw = member.name
+    # nearly all entries are files and directories with short names: asking for no flag costs time
+    if (
+        kind not in _PLAIN
+        or member.xattrs
+        or len(path) > _MAX_COMPONENT_BYTES
+        or raw[-1:] == b"/"
+        or not (-_LARGEST <= member.mtime_ns <= _LARGEST)
+        or member.uid > _LARGEST
+        or member.gid > _LARGEST
+    ):
+        flags.extend(_flags(member, kind, path, link))
     is_file = kind == _FILE
     size = member.size if is_file else 0
     columns.member.append(number)

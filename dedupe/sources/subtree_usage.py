@@ -21,7 +21,7 @@ from dedupe.model.identity import Inode
 SUBVOLUME = 256
 
 #: a store with fewer files is measured before processes have started
-_ALONE_FILES = 20_000
+_ALONE_FILES = 4_000
 _FOLDER, _FILE = stat.S_IFDIR, stat.S_IFREG
 _KIND = 0o170000
 
