@@ -17,7 +17,7 @@ from headers import columns_of
 from dedupe.model.findings import FindingKind
 from dedupe.model.images import SourceKind
 from dedupe.model.measures import CONTAINERS, IMAGES, SOURCES, TOTALS, Cause, Measure
-from dedupe.report.json_report import GROUPED
+from dedupe.report.json_report import DISK_OWNER, GROUPED
 
 SCHEMA = Path(__file__).parents[1] / "docs" / "report.schema.json"
 QUERIES = Path(__file__).parents[1] / "queries"
@@ -27,6 +27,7 @@ _TYPES = {
     "INTEGER": "integer",
     "DOUBLE": "number",
     "BOOLEAN": "boolean",
+    "VARCHAR[]": "array",
 }
 
 
@@ -36,6 +37,8 @@ def main() -> None:
     properties = schema["properties"]
     add_columns(properties["totals"], "totals")
     add_columns(properties["sources"]["items"], "sources")
+    add_columns(properties["disk"]["items"], "disk", but={DISK_OWNER})
+    add_columns(properties["disk_owners"]["items"], "disk")
     add_columns(properties["containers"]["items"], "containers")
     add_columns(properties["images"]["items"], "images", but=GROUPED)
     add_columns(properties["layers"]["items"], "layers")
@@ -62,6 +65,7 @@ def add_columns(schema: dict[str, Any], query: str, but: Collection[str] = ()) -
             typed = _TYPES[kind]
             schema["properties"][name] = {
                 "type": [typed, "null"] if re.search(r"\bnull\b", meaning) else typed,
+                **({"items": {"type": "string"}} if typed == "array" else {}),
                 "description": meaning,
             }
             schema["required"].append(name)

@@ -408,6 +408,10 @@ CREATE MACRO utc_text(seconds) AS
 CREATE MACRO is_at_or_below(source, place) AS
     (source = place OR starts_with(source, rtrim(place, '/') || '/'));
 
+-- The absolute path of a place of a source.
+CREATE MACRO place_in(source, path) AS
+    CASE WHEN path = '' THEN source ELSE rtrim(source, '/') || '/' || path END;
+
 -- The rows that answered for each source at a scan, if it was in the view then: a source that is
 -- neither in the view now nor known to be gone was not asked about. The relation span is named by
 -- the query, since it is made after the macros.

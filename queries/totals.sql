@@ -2,7 +2,7 @@
 -- Grain:    one row
 -- Params:   none
 -- Columns:  images                   BIGINT  images, each once; cache images are not counted
---           cache_images             BIGINT  untagged images that are the lower layers of another
+--           cache_images             BIGINT  untagged images that are deleted with a child
 --           incomplete_images        BIGINT  images with a layer that could not be read; unless
 --                                            it is 0, figures of content are lower bounds: they
 --                                            leave out these layers

@@ -21,6 +21,8 @@ class Overview:
 
     scan: queries.ScanRow
     sources: list[queries.SourcesRow]
+    #: disk usage, one row per source and kind
+    disk: list[queries.DiskRow]
     totals: queries.TotalsRow
     images: list[queries.ImagesRow]
     findings: list[queries.FindingsRow]
@@ -56,6 +58,8 @@ class Inventory:
     layers: list[queries.LayersRow]
     shadowed_files: list[queries.ShadowedFilesRow]
     duplicates: list[queries.DuplicatesRow]
+    #: disk usage, one row per source, kind and owner
+    disk_owners: list[queries.DiskRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ def overview(questions: Questions) -> Overview:
     return Overview(
         scan=questions.rows(queries.scan())[0],
         sources=questions.rows(queries.sources()),
+        disk=questions.rows(queries.disk(by="kind", kinds=[], below="")),
         totals=questions.rows(queries.totals())[0],
         images=questions.rows(queries.images()),
         findings=questions.rows(queries.findings()),
@@ -92,6 +97,7 @@ def inventory(questions: Questions, found: Overview) -> Inventory:
         layers=questions.rows(queries.layers()),
         shadowed_files=questions.rows(queries.shadowed_files()),
         duplicates=questions.rows(queries.duplicates()),
+        disk_owners=questions.rows(queries.disk(by="owner", kinds=[], below="")),
     )
 
 

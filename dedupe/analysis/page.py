@@ -32,6 +32,8 @@ class PageRows:
     plan: Plan
     steps: StepPlan
     trend: list[queries.TrendRow]
+    #: disk usage, one row per source, kind and owner
+    disk_owners: list[queries.DiskRow]
 
 
 def page_rows(questions: ReorderQuestions, found: Overview) -> PageRows:
@@ -49,4 +51,5 @@ def page_rows(questions: ReorderQuestions, found: Overview) -> PageRows:
         plan=replace(plan, proposals=[*shown, *plan.proposals[PROPOSALS_SHOWN:]]),
         steps=steps,
         trend=questions.rows(queries.trend()),
+        disk_owners=questions.rows(queries.disk(by="owner", kinds=[], below="")),
     )

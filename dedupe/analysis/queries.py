@@ -564,6 +564,112 @@ def diff_summary(
     return Question("diff/summary", {"old": old, "new": new}, about)
 
 
+class DiskRow(TypedDict):
+    """A row of ``disk``: one row per (source, kind), or per (source, kind, owner); one per source or folder whose disk usage is unknown."""
+
+    source: str
+    kind: str
+    owner: str | None
+    places: int | None
+    allocated_bytes: int | None
+    file_bytes: int | None
+    files: int | None
+    changed: str | None
+    command: list[str] | None
+    path: str
+    unknown: str | None
+
+
+def disk(
+    *,
+    by: str,
+    kinds: Sequence[str],
+    below: str,
+    about: tuple[str, ...] = (),
+) -> Question[DiskRow]:
+    """What takes the disk space, in rows that add up to what du counts?"""
+    return Question("disk", {"by": by, "kinds": kinds, "below": below}, about)
+
+
+class DiskOwnerRow(TypedDict):
+    """A row of ``disk_owner``: one row per holder of the innermost place at or above the path; one without a holder if nothing keeps it."""
+
+    source: str
+    source_kind: str | None
+    path: str
+    kind: str
+    owner: str | None
+    subject: str | None
+    form: str | None
+    scope: str | None
+    allocated_bytes: int
+    file_bytes: int
+    files: int
+    changed: str | None
+    age_days: int | None
+    command: list[str]
+    scanned: float
+    holder_kind: str | None
+    holder: str | None
+    holder_id: str | None
+    goes_with_child: bool | None
+    release: list[str] | None
+
+
+def disk_owner(
+    *,
+    paths: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[DiskOwnerRow]:
+    """Which place is a path in, and what keeps that place?"""
+    return Question("disk_owner", {"paths": paths}, about)
+
+
+class DiskPlacesRow(TypedDict):
+    """A row of ``disk_places``: one row per place: a file, or a folder without the places in it."""
+
+    source: str
+    kind: str
+    owner: str | None
+    allocated_bytes: int
+    file_bytes: int
+    files: int
+    changed: str | None
+    age_days: int | None
+    holders: list[str]
+    subject: str | None
+    form: str | None
+    scope: str | None
+    command: list[str]
+    path: str
+
+
+def disk_places(
+    *,
+    kinds: Sequence[str],
+    below: str,
+    about: tuple[str, ...] = (),
+) -> Question[DiskPlacesRow]:
+    """Which files and folders take the disk space, one by one?"""
+    return Question("disk_places", {"kinds": kinds, "below": below}, about)
+
+
+class DiskRootsRow(TypedDict):
+    """A row of ``disk_roots``: one row per source, and per folder that was scanned and has files in no source."""
+
+    location: str
+    measured: bool
+    folders: list[str]
+
+
+def disk_roots(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[DiskRootsRow]:
+    """Which sources and folders does the view have disk usage of?"""
+    return Question("disk_roots", {}, about)
+
+
 class DuplicateClassesRow(TypedDict):
     """A row of ``duplicate_classes``: one row per class; duplicate_bytes add up to the scan's duplicate_content_bytes."""
 

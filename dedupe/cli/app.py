@@ -10,6 +10,7 @@ from dedupe.cli.catalog import catalog_list, manage, query
 from dedupe.cli.check import check
 from dedupe.cli.commands import add_command
 from dedupe.cli.diff import diff
+from dedupe.cli.disk import disk
 from dedupe.cli.findings import duplicates, findings
 from dedupe.cli.listings import containers, images, layers, shadowed, sources, tree, trend
 from dedupe.cli.paths import find, history, ls, which
@@ -64,9 +65,9 @@ def options(
 
 
 #: in the order of the help
-for command in (scan, report, findings, duplicates, sources, images, layers, shadowed, tree):
+for command in (scan, report, disk, findings, duplicates, sources, images, layers, shadowed):
     add_command(app, command)
-for command in (containers, ls, find, which, history, diff, usage, positions, bases, twins):
+for command in (tree, containers, ls, find, which, history, diff, usage, positions, bases, twins):
     add_command(app, command)
 add_command(app, what_if)
 app.add_typer(reorder, name="reorder")

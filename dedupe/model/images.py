@@ -240,6 +240,8 @@ class FoundImage:
     store_id: str | None = None
     #: image that the store's own tools remove with this one if it has no name: docker's parent
     parent_id: ImageID | None = None
+    #: names of containerd's records of it, as ``namespace/name``; empty for other stores
+    namespaced: tuple[str, ...] = ()
     #: blobs that are needed besides those of its layers: indexes, manifest, config
     documents: frozenset[Digest] = frozenset()
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from dedupe.model.disk import PlaceKind
+
 #: columns of ``queries/totals.sql``
 TotalKey = Literal[
     "images",
@@ -72,8 +74,8 @@ TOTALS: dict[TotalKey, Measure] = {
     "images": Measure("images", "Images, each once; cache images are not counted."),
     "cache_images": Measure(
         "cache images",
-        "Untagged images without a container whose layers are the lowest layers of another image; "
-        "they hold no reference in any accounting.",
+        "Untagged images without a container that their store deletes with a child; they hold no "
+        "reference in any accounting.",
     ),
     "incomplete_images": Measure(
         "incomplete images",
@@ -226,6 +228,39 @@ CONTAINERS: dict[ContainerKey, Measure] = {
     "container_cow_savings_bytes": Measure(
         "saved by sharing the image",
         "What a private copy of its image's root file system would cost the container.",
+    ),
+}
+
+
+#: what places on disk are, in the order of docs/disk.md
+DISK: dict[PlaceKind, Measure] = {
+    PlaceKind.LAYER: Measure(
+        "image layers", "Layers of images, as blobs or unpacked; archives with all that is in them."
+    ),
+    PlaceKind.ARTIFACT: Measure(
+        "artifacts", "What manifests name and is not an image: charts, models, signatures."
+    ),
+    PlaceKind.ATTESTATION: Measure("attestations", "Provenance and SBOMs of images."),
+    PlaceKind.CACHE: Measure("exported caches", "Build caches that a manifest names."),
+    PlaceKind.CONTAINER: Measure("container layers", "Writable branches of containers."),
+    PlaceKind.LOG: Measure("container logs", "What containers have printed."),
+    PlaceKind.VOLUME: Measure(
+        "volumes", "Volumes of containers, also those that no container uses now."
+    ),
+    PlaceKind.BUILD_CACHE: Measure("build cache", "What the store's own builder keeps."),
+    PlaceKind.HELD: Measure(
+        "held content", "Content that a lease or an unfinished transfer keeps, and no image needs."
+    ),
+    PlaceKind.UPLOAD: Measure(
+        "unfinished uploads", "Uploads and downloads that have not ended, or never will."
+    ),
+    PlaceKind.TEMPORARY: Measure("temporary files", "Files that the store's tools work with."),
+    PlaceKind.ORPHAN: Measure("unreferenced", "Blobs and unpacked layers that nothing needs."),
+    PlaceKind.METADATA: Measure(
+        "store metadata", "Databases and records of the store; manifests and configs of images."
+    ),
+    PlaceKind.UNRECOGNISED: Measure(
+        "unrecognised", "Files that dedupe does not know; they may be needed."
     ),
 }
 

@@ -38,6 +38,8 @@ def _every_figure(found: Overview, limit: int) -> Iterator[_Figure]:
         yield from _figures("incomplete", reason["code"], reason["code"], reason)
     for source in found.sources:
         yield from _figures("source", source["kind"], source["location"], source)
+    for row in found.disk:
+        yield from _figures("disk", row["kind"], row["source"], row)
     for image in found.images:
         yield from _figures("image", image["image_id"], image["name"], image)
     for finding in found.findings[: limit or None]:

@@ -12,6 +12,8 @@ from dedupe.report.text import json_document
 SCHEMA_VERSION = 1
 
 _GRANULARITIES = ("compressed", "unpacked", "content")
+#: column of disk usage that rows of one kind do not have
+DISK_OWNER = "owner"
 #: columns of an image that are grouped into objects
 GROUPED = {
     *Cause,
@@ -26,6 +28,7 @@ def to_json(listed: Inventory, limit: int) -> str:
         "shadowed_files": listed.shadowed_files,
         "duplicates": listed.duplicates,
         "findings": found.findings,
+        "disk_owners": listed.disk_owners,
     }
     shown = {name: rows[: limit or None] for name, rows in lists.items()}
     return json_document(
@@ -40,6 +43,7 @@ def to_json(listed: Inventory, limit: int) -> str:
             },
             "sources": found.sources,
             "totals": found.totals,
+            "disk": [_without_owner(row) for row in found.disk],
             "images": [_image(row) for row in found.images],
             "layers": listed.layers,
             **shown,
@@ -48,6 +52,11 @@ def to_json(listed: Inventory, limit: int) -> str:
             "left_out": {name: len(rows) - len(shown[name]) for name, rows in lists.items()},
         }
     )
+
+
+def _without_owner(row: queries.DiskRow) -> dict[str, object]:
+    """A row of all owners of its kind."""
+    return {key: value for key, value in row.items() if key != DISK_OWNER}
 
 
 def _image(row: queries.ImagesRow) -> dict[str, object]:

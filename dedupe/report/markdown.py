@@ -8,19 +8,22 @@ import time
 from collections.abc import Sequence
 
 from dedupe.analysis import queries
+from dedupe.analysis.disk import totals_by_kind
 from dedupe.analysis.overview import Overview
 from dedupe.model.measures import (
     CONTAINERS,
+    DISK,
     IMAGES,
     SHOWN_IMAGE_SIZES,
     SHOWN_TOTALS,
     SOURCES,
     TOTALS,
 )
+from dedupe.report.disk import sum_of, unknown_reasons
 from dedupe.report.doubts import doubts, image_size, nothing_to_fix, place_of, total_size
 from dedupe.report.flags import flagged_entries
 from dedupe.report.text import code_span, markdown_table
-from dedupe.report.units import INCOMPLETE, counted, human, share, short_step
+from dedupe.report.units import INCOMPLETE, UNKNOWN, counted, human, percent, share, short_step
 
 _IMAGES = 10
 _FINDINGS = 10
@@ -49,6 +52,7 @@ def to_markdown(found: Overview, *, plain: bool) -> str:
             ((total_size(found, key, plain=plain), TOTALS[key].label) for key in SHOWN_TOTALS),
         ),
         _sources(found.sources, plain=plain),
+        _disk(found.disk, plain=plain),
         _findings(found, plain=plain),
         _images(found.images, plain=plain),
         _containers(found.containers, plain=plain),
@@ -79,6 +83,31 @@ def _sources(rows: Sequence[queries.SourcesRow], *, plain: bool) -> str:
         len(rows) - _SOURCES,
         "dedupe sources",
     )
+
+
+def _disk(rows: Sequence[queries.DiskRow], *, plain: bool) -> str:
+    """What file systems allocate, by kind, with what is unknown."""
+    unknown = unknown_reasons(rows)
+    totals = totals_by_kind(rows)
+    known = sum(total.allocated_bytes for total in totals)
+    table = markdown_table(
+        ("-allocated", "-share", "what"),
+        [
+            *(
+                (
+                    human(total.allocated_bytes, plain=plain),
+                    percent(total.allocated_bytes, known),
+                    DISK[total.kind].label,
+                )
+                for total in totals
+            ),
+            *((UNKNOWN, "", code_span(line)) for line in unknown[:_SOURCES]),
+            (sum_of(rows, plain=plain) if totals else UNKNOWN, "", "total: what du counts"),
+        ],
+        len(unknown) - _SOURCES,
+        "dedupe disk",
+    )
+    return f"### Disk\n\n{table}"
 
 
 def _findings(found: Overview, *, plain: bool) -> str:

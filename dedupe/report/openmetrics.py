@@ -56,6 +56,7 @@ def to_openmetrics(metrics: Metrics, checked: CheckResult | None = None) -> str:
         *(_gauge(key, each.sentence, found.totals[key]) for key, each in TOTALS.items()),
         _causes(found.images),
         *_sources(found.sources),
+        _disk(found.disk),
         *_repositories(metrics.repositories),
         *_findings(found.findings),
         *_containers(found.containers),
@@ -130,6 +131,19 @@ def _sources(rows: Sequence[queries.SourcesRow]) -> Iterator[str]:
                 float(row["stale_since"] is not None),
             )
             for row in rows
+        ),
+    )
+
+
+def _disk(rows: Sequence[queries.DiskRow]) -> str:
+    return _family(
+        "disk_bytes",
+        "Bytes that the file system allocates, by kind; what is in no source has the folder that "
+        "was scanned as its source.",
+        (
+            ({"source": row["source"], "kind": row["kind"]}, size_bytes)
+            for row in rows
+            if (size_bytes := row["allocated_bytes"]) is not None
         ),
     )
 

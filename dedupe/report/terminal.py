@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
 from dedupe.model.measures import IMAGES, SHOWN_IMAGE_SIZES, SHOWN_TOTALS, TOTALS
+from dedupe.report.disk import kind_lines, sum_of, unknown_reasons
 from dedupe.report.doubts import (
     concerned,
     doubts,
@@ -16,11 +17,12 @@ from dedupe.report.doubts import (
 )
 from dedupe.report.flags import flagged_entries
 from dedupe.report.text import INDENT, aligned, sizer
-from dedupe.report.units import INCOMPLETE, counted, human, share, short_step
+from dedupe.report.units import INCOMPLETE, UNKNOWN, counted, human, share, short_step
 
 _IMAGES = 5
 _FINDINGS = 10
 _PROBLEMS = 5
+_UNKNOWN = 3
 _STEP_WIDTH = 60
 
 
@@ -33,6 +35,7 @@ def to_terminal(found: Overview, *, plain: bool) -> str:
         f"{counted(totals['files'], 'file')} in {counted(len(found.sources), 'source')}",
         "",
         *_totals(found, plain=plain),
+        *_disk(found, plain=plain),
         "",
         f"{_whose(found)}: efficiency {share(totals['efficiency'])} (live / content); the rest of "
         "their content is shadowed.",
@@ -57,24 +60,24 @@ def _whose(found: Overview) -> str:
 
 def _totals(found: Overview, *, plain: bool) -> list[str]:
     width = len(sizer(plain=plain)(0))
-    lines = [
+    return [
         f"{total_size(found, key, plain=plain).rjust(width)}  {TOTALS[key].label}"
         for key in SHOWN_TOTALS
     ]
-    # what `du` and `df` show is beside what is stored
-    return [lines[0], *_allocated(found.sources, plain=plain), *lines[1:]]
 
 
-def _allocated(sources: Sequence[queries.SourcesRow], *, plain: bool) -> list[str]:
-    """What file systems allocate to unpacked stores; no line if there are none."""
-    measured = [row for row in sources if row["allocated_bytes"] is not None]
-    if not measured:
-        return []
-    allocated = sum(row["allocated_bytes"] or 0 for row in measured)
-    other = human(sum(row["other_bytes"] or 0 for row in measured), plain=plain)
+def _disk(found: Overview, *, plain: bool) -> list[str]:
+    """What file systems allocate, by kind; one sentence if nothing was measured."""
+    unknown = unknown_reasons(found.disk)
+    measured = kind_lines(found.disk, plain=plain)
+    whole = f"{sum_of(found.disk, plain=plain)}, as du counts" if measured else UNKNOWN
+    more = len(unknown) - _UNKNOWN
     return [
-        f"{sizer(plain=plain)(allocated)}  allocated to unpacked stores by the file system; "
-        f"{other} is in no blob, layer or container"
+        "",
+        f"On disk: {whole}",
+        *measured,
+        *(f"{INDENT}unknown: {line}" for line in unknown[:_UNKNOWN]),
+        *([f"{INDENT}and {more} more: dedupe disk"] if more > 0 else []),
     ]
 
 

@@ -15,7 +15,6 @@ from dedupe.errors import SourceError, reason_of
 from dedupe.host.links import NamedRoots
 from dedupe.host.objects import ObjectListing, is_address, public_address
 from dedupe.host.places import absolute_place, place_text
-from dedupe.host.store_root import StoreRoot
 from dedupe.host.trees import list_statuses
 from dedupe.model.identity import Inode
 from dedupe.model.images import (
@@ -28,7 +27,12 @@ from dedupe.model.images import (
 )
 from dedupe.model.paths import path_bytes, printable
 from dedupe.sources.digest_names import ALGORITHMS, is_blob_file, store_of_blobs
-from dedupe.sources.disk_places import facts_of_file, measure_claims, place_of_file
+from dedupe.sources.disk_places import (
+    claims_around,
+    facts_of_file,
+    measure_claims,
+    place_of_file,
+)
 from dedupe.sources.documents.layer_tar import LayerTar
 from dedupe.sources.documents.layout import OciLayout
 from dedupe.sources.documents.shared_blobs import BlobFolder, BlobPool, LooseBlobs
@@ -249,20 +253,29 @@ class _SourceSearch:
         self, read: Sequence[tuple[Source, Contents]], moved: Sequence[Path]
     ) -> dict[str, Contents]:
         """Measure what belongs to sources, and return what else is in the places."""
-        roots = [*moved, *(_path_of(source) for source, _ in read)]
-        for source, contents in read:
+        used = [(source, contents) for source, contents in read if not contents.unused]
+        roots = [*moved, *(_path_of(source) for source, _ in used)]
+        for source, contents in used:
             if contents.claims is not None:
                 measure_claims(contents.claims, contents, roots)
             elif contents.file_bytes is not None:
                 with contextlib.suppress(OSError):
                     file = _path_of(source)
                     contents.places = [place_of_file(file, facts_of_file(contents))]
+            for claims in contents.left_out:
+                if _folder_of(claims) not in roots:
+                    measure_claims(claims, contents, roots)
+        around = [
+            contents.around
+            for _, contents in used
+            if contents.around is not None and _folder_of(contents.around) not in roots
+        ]
         rest = {}
         for place in self._places:
             if any(place.path.is_relative_to(root) for root in roots):
                 continue
             found = rest[place_text(place.path)] = Contents()
-            measure_claims(DiskClaims(StoreRoot(place.path)), found, roots)
+            measure_claims(claims_around(place.path, around), found, roots)
             # folders that the search could not read are problems already
             found.problems.clear()
             roots.append(place.path)
@@ -394,6 +407,10 @@ def name_below(location: str, place: str) -> str:
 def _path_of(source: Source) -> Path:
     """The path of a source; that of an object store leads to nothing."""
     return Path(os.fsdecode(path_bytes(source.location)))
+
+
+def _folder_of(claims: DiskClaims) -> Path:
+    return claims.root.path.resolve().joinpath(*claims.below)
 
 
 def _is_read(item: _Item) -> TypeGuard[tuple[Source, Contents]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from dedupe.errors import SourceError
 from dedupe.host.store_root import StoreRoot
 from dedupe.model.disk import (
+    UNRECOGNISED,
     FoundPlace,
     HolderKind,
     PlaceFacts,
@@ -37,23 +38,42 @@ def measure_claims(claims: DiskClaims, contents: Contents, others: Iterable[Path
     ``others`` are the roots of other sources, and folders that are parts of them. A folder that the
     search or the source could not read is a problem already.
     """
-    root = claims.root.path.resolve()
+    root = claims.root.path.resolve().joinpath(*claims.below)
     parts: dict[str, str | None] = {path: path for path in claims.facts}
     for other in others:
         if other != root and other.is_relative_to(root):
             parts[str(other.relative_to(root))] = None
     try:
-        usage = measure_parts(claims.root, parts, own=claims.own)
+        usage = measure_parts(claims.root, parts, below=claims.below, own=claims.own)
     except SourceError as error:
         if not contents.unseen_references:
-            contents.add_unseen(".", error)
+            contents.add_unseen("/".join(claims.below) or ".", error)
         return
     if contents.unseen_references:
         usage.unread = None
     usage.report(contents)
-    contents.places = usage.found_places(
-        lambda _path, part: claims.rest if part == OTHER else claims.facts[part]
+    contents.places += usage.found_places(
+        lambda _path, part: claims.rest if part == OTHER else claims.facts[part], claims.below
     )
+
+
+def claims_around(place: Path, around: Iterable[DiskClaims]) -> DiskClaims:
+    """What is known of a folder from sources in it, whose surroundings are not sources."""
+    facts: dict[str, PlaceFacts] = {}
+    own: list[str] = []
+    rest = UNRECOGNISED
+    for claims in around:
+        root = claims.root.path.resolve()
+        if not root.is_relative_to(place.resolve()):
+            continue
+        below = root.relative_to(place.resolve()).parts
+        facts |= {"/".join((*below, path)): found for path, found in claims.facts.items()}
+        own += ["/".join((*below, path)) for path in claims.own]
+        if below:
+            facts["/".join(below)] = claims.rest
+        else:
+            rest = claims.rest
+    return DiskClaims(StoreRoot(place), facts, rest, own)
 
 
 def facts_of_file(contents: Contents) -> PlaceFacts:

@@ -134,6 +134,8 @@ class DiskClaims:
     rest: PlaceFacts = field(default=UNRECOGNISED)
     #: paths of folders that may be links or mounts
     own: Collection[str] = ()
+    #: the folder below the root to which the claims are limited, by names; paths are those below it
+    below: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -170,6 +172,10 @@ class Contents:
     places: list[FoundPlace] = field(default_factory=list)
     #: what is to be measured once all sources are known; None if nothing is, or if it was
     claims: DiskClaims | None = None
+    #: folders that ``places`` leaves out: each is measured if it is not the root of another source
+    left_out: list[DiskClaims] = field(default_factory=list)
+    #: what is known of a folder around the source, in case that is not a source itself
+    around: DiskClaims | None = None
 
     def add_error(self, subject: str, error: SourceError, blob: str | None = None) -> None:
         """Keep an error as a problem, so that the rest can be read.

@@ -8,12 +8,13 @@ cmd/containerd-stargz-grpc; awslabs/soci-snapshotter config; containerd/nydus-sn
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from dedupe.errors import SourceError
-from dedupe.model.disk import UNRECOGNISED
+from dedupe.model.disk import HolderKind, PlaceFacts, PlaceHolder, PlaceKind
 from dedupe.model.images import SourceKind
 from dedupe.sources.disk_usage import measure_parts
 from dedupe.sources.holders.folder import FolderHolder
@@ -27,8 +28,8 @@ _WORKER_FILES = ("containerdmeta.db", "metadata_v2.db")
 
 
 @dataclass(frozen=True, slots=True)
-class _UnreadRoot:
-    """A root that is measured and not read."""
+class _UnreadRoot(ABC):
+    """A root that is measured, each of its folders by itself, and not read."""
 
     kind: ClassVar[SourceKind]
     title: ClassVar[str]
@@ -44,8 +45,14 @@ class _UnreadRoot:
         return []
 
     @classmethod
+    @abstractmethod
     def _has_marks(cls, holder: FolderHolder) -> bool:
-        raise NotImplementedError
+        """Whether the folder is such a root."""
+
+    def _facts(self, _path: str) -> PlaceFacts:
+        """What a folder of the root is; an empty path stands for the files beside the folders."""
+        owner = None if self.kind is SourceKind.SNAPSHOTTER else f"{self.kind} snapshotter"
+        return PlaceFacts(PlaceKind.UNRECOGNISED, owner)
 
     def read_contents(self) -> Contents:
         """No images: only the bytes of everything below the root; errors become problems."""
@@ -57,7 +64,16 @@ class _UnreadRoot:
             # folders of the root may be on a disk of their own; deeper mounts are lazy layers
             names = self.holder.store.list_folder(())
             own = [name for name in names if name in _FOLDERS or _WORKER.match(name)]
-            usage = measure_parts(self.holder.store, {}, own=own)
+            folders = [name for name in names if self.holder.is_folder(name)]
+            # a worker's folder is little more than a shell around its own folders
+            folders += [
+                f"{name}/{folder}"
+                for name in folders
+                if _WORKER.match(name)
+                for folder in _FOLDERS
+                if self.holder.is_folder(f"{name}/{folder}")
+            ]
+            usage = measure_parts(self.holder.store, {name: name for name in folders}, own=own)
         except SourceError as failure:
             contents.add_error(".", failure)
             return contents
@@ -67,7 +83,7 @@ class _UnreadRoot:
             orphan_bytes=0,
             other_bytes=usage.allocated_bytes,
         )
-        contents.places = usage.found_places(lambda _path, _part: UNRECOGNISED)
+        contents.places = usage.found_places(lambda path, _part: self._facts(path))
         return contents
 
     def descent(self) -> Descent:
@@ -91,6 +107,15 @@ class BuildKitRoot(_UnreadRoot):
         except SourceError:
             return False
         return any(_WORKER.match(name) and _is_worker(holder, f"{name}/") for name in names)
+
+    def _facts(self, path: str) -> PlaceFacts:
+        if not path:
+            return PlaceFacts(PlaceKind.METADATA)
+        # docker's has the records of its graph driver's folders
+        is_docker = self.holder.has("snapshots.db")
+        command = ("docker", "builder", "prune") if is_docker else ("buildctl", "prune")
+        holder = PlaceHolder(HolderKind.BUILD_CACHE, "BuildKit", command)
+        return PlaceFacts(PlaceKind.BUILD_CACHE, "BuildKit", holders=(holder,), command=command)
 
 
 def _is_worker(holder: FolderHolder, prefix: str) -> bool:

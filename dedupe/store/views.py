@@ -206,7 +206,7 @@ class Views:
         if table == "problems":
             source += f" AS problem WHERE {_of_view(failing, narrowed=view.scope is not None)}"
         elif table == "disk":
-            source += f" WHERE {_on_disk(reading)}"
+            source += f" WHERE {_on_disk(reading, narrowed=view.scope is not None)}"
         elif table != "scans":
             source += " SEMI JOIN view_source USING (scan, source)"
         if images and "image_id" in TABLES[table]:
@@ -311,20 +311,39 @@ def _of_view(failing: Iterable[str], *, narrowed: bool) -> str:
     """  # noqa: S608  # quoted
 
 
-def _on_disk(reading: Iterable[str]) -> str:
+def _on_disk(reading: Iterable[str], *, narrowed: bool) -> str:
     """The condition for disk usage of the view: of its sources, and of the places around them.
 
-    A place that was named and is not a source has what no source of it has.
+    A place that was named and is not a source has what no source of it has. It is left out if a
+    place or source above it has the same files, or if some of its sources were not chosen.
     """
+    chosen = """NOT EXISTS (
+        SELECT 1
+        FROM sources
+        WHERE
+            sources.scan = named.scan
+            AND is_at_or_below(sources.source, named.place)
+            AND sources.source NOT IN (SELECT source FROM view_source)
+    )"""
+    named = f"""
+        SELECT scan, place
+        FROM (SELECT scan, unnest(places) AS place FROM scans)
+        WHERE scan IN ({_listed(reading)})
+    """  # noqa: S608  # quoted
     return f"""
         (scan, source) IN (SELECT (scan, source) FROM view_source)
         OR (scan, source) IN (
-            SELECT (max(scan), place)
-            FROM (SELECT scan, unnest(places) AS place FROM scans)
+            SELECT (max(named.scan), named.place)
+            FROM ({named}) AS named
             WHERE
-                scan IN ({_listed(reading)})
-                AND place NOT IN (SELECT source FROM view_source)
-            GROUP BY place
+                named.place NOT IN (SELECT source FROM view_source)
+                AND NOT EXISTS (
+                    SELECT 1
+                    FROM (SELECT place FROM ({named}) UNION SELECT source FROM view_source) AS above
+                    WHERE above.place <> named.place AND is_at_or_below(named.place, above.place)
+                )
+                AND {chosen if narrowed else "TRUE"}
+            GROUP BY named.place
         )
     """  # noqa: S608  # quoted
 

@@ -14,9 +14,9 @@
 --           layers      INTEGER    number of layers
 --           top_chain   VARCHAR    chain ID of the whole stack; null without layers
 --           complete    BOOLEAN    the rows of every layer are known
---           is_cache    BOOLEAN    untagged, and the lower layers of another image
+--           is_cache    BOOLEAN    untagged, and deleted with another image: its recorded parent
 -- Source:   docs/measures.md, "Image", "Cache image", "Incomplete images"
-WITH named AS (
+WITH RECURSIVE named AS (
     SELECT
         image_id,
         list_sort(list_distinct(flatten(list(names)))) AS names,
@@ -63,15 +63,51 @@ described AS (
     LEFT JOIN tops USING (image_id)
 ),
 
--- An untagged image is a cache image if its top is a lower layer of another image, or is also the
--- top of an image with a name.
-covered AS (
-    SELECT stacked.chain_id
-    FROM stacked
-    JOIN tops USING (image_id)
-    WHERE stacked.chain_id <> tops.top_chain
+-- Images that a store may delete with a child: without a name, and without a container on them.
+unnamed AS (
+    SELECT image_id, top_chain
+    FROM described
+    WHERE
+        len(names) = 0
+        AND image_id NOT IN (SELECT image_id FROM scan_containers WHERE image_id IS NOT NULL)
+),
+
+-- Children and their recorded parents, a store each. A damaged record may name an image with other
+-- layers than the lower ones of the child.
+kinship AS (
+    SELECT DISTINCT child.source, child.image_id AS child_id, unnamed.image_id AS parent_id
+    FROM scan_images AS child
+    JOIN scan_images AS parent
+        ON child.source = parent.source AND child.parent_id = parent.image_id
+    JOIN unnamed ON parent.image_id = unnamed.image_id
+    WHERE
+        unnamed.top_chain IS NULL
+        OR (child.image_id, unnamed.top_chain) IN (SELECT (image_id, chain_id) FROM stacked)
+),
+
+parents AS (
+    SELECT DISTINCT source, parent_id AS image_id FROM kinship
+),
+
+-- From images that are not a parent upwards, so that records in a circle delete nothing.
+removed AS (
+    SELECT source, parent_id AS image_id
+    FROM kinship
+    WHERE (source, child_id) NOT IN (SELECT (source, image_id) FROM parents)
     UNION
-    SELECT top_chain FROM described WHERE len(names) > 0 AND top_chain IS NOT NULL
+    SELECT above.source, above.parent_id AS image_id
+    FROM removed
+    JOIN kinship AS above ON removed.source = above.source AND removed.image_id = above.child_id
+),
+
+-- An image in two stores is a cache image only if both delete it with a child.
+kept AS (
+    SELECT image_id
+    FROM scan_images
+    WHERE
+        kind = 'image'
+        AND image_id IS NOT NULL
+        AND (source, image_id) NOT IN (SELECT (source, image_id) FROM removed)
 ),
 
 -- One tag may name an image in each of two sources. Platforms of one source do not count.
@@ -92,7 +128,7 @@ SELECT
     layers,
     top_chain,
     complete,
-    len(names) = 0 AND coalesce(top_chain IN (SELECT chain_id FROM covered), FALSE) AS is_cache
+    image_id NOT IN (SELECT image_id FROM kept) AS is_cache
 FROM described
 LEFT JOIN shared_names USING (own_name)
 ORDER BY image_id;

@@ -1,5 +1,6 @@
 """The store of containerd."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,30 @@ class ContainerdRoot:
             },
         }
         self.section(namespace, b"images")[name.encode()] = record
+        self.record(target["digest"], namespace)
+
+    def record(self, digest: str, namespace: str) -> dict[bytes, Any] | None:
+        """Record a blob in a namespace, and all that its labels refer to; None if it is not here.
+
+        As containerd does, a document's labels refer to what the document names.
+        """
+        if digest not in self.contents.blobs:
+            return None
+        known = self.section(namespace, b"content").setdefault(b"blob", {})
+        record: dict[bytes, Any] = known.setdefault(digest.encode(), {})
+        if record:
+            return record
+        data = self.contents.blobs[digest]
+        record[b"size"] = zigzag(len(data))
+        document = json.loads(data) if data.startswith(b"{") else {}
+        children = [document.get("config"), *(document.get("layers") or [])]
+        children += document.get("manifests") or []
+        labels = record.setdefault(b"labels", {})
+        for number, child in enumerate(children):
+            if isinstance(child, dict) and "digest" in child:
+                self.record(child["digest"], namespace)
+                labels[f"containerd.io/gc.ref.content.{number}".encode()] = child["digest"].encode()
+        return record
 
     def add(self, image: Image, *, namespace: str = "default", cri: bool = False) -> dict[str, Any]:
         """Store an image under its names, and CRI's; returns the descriptor of its manifest."""
@@ -52,12 +77,20 @@ class ContainerdRoot:
 
     def unpack(
         self, image: Image, *, namespace: str = "default", snapshotter: str = "overlayfs"
-    ) -> None:
-        """Add one committed snapshot per layer, with a file that holds its position."""
+    ) -> str:
+        """Add one committed snapshot per layer, with a file that holds its position.
+
+        Returns the full name of the topmost one.
+        """
         below = ""
         for position, chain in enumerate(image.chain_ids):
             below = self.snapshot(chain, below, namespace, snapshotter, kind=3)
             self.files[f"{self.folder(snapshotter)}/layer"] = str(position).encode()
+        config = self.record(image.image_id, namespace)
+        if config is not None and image.chain_ids:
+            label = f"containerd.io/gc.ref.snapshot.{snapshotter}"
+            config[b"labels"][label.encode()] = image.chain_ids[-1].encode()
+        return below
 
     def snapshot(
         self, key: str, below: str, namespace: str, snapshotter: str = "overlayfs", kind: int = 2
@@ -74,6 +107,8 @@ class ContainerdRoot:
         records[b"snapshots"][name.encode()] = record
         known = self.section(namespace, b"snapshots").setdefault(snapshotter.encode(), {})
         known[key.encode()] = {b"name": name.encode()}
+        if below:
+            known[key.encode()][b"parent"] = below.partition("/")[2].partition("/")[2].encode()
         self.files[f"{self.folder(snapshotter)}/.keep"] = b""
         return name
 

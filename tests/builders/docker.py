@@ -49,6 +49,12 @@ class DockerRoot:
         """The file of an image's config."""
         return self.image / "imagedb/content/sha256" / one.image_id.partition(":")[2]
 
+    def parent(self, child: Image, parent: Image) -> None:
+        """Record the image that a build of another one began with."""
+        name = child.image_id.partition(":")[2]
+        path = self.image / "imagedb/metadata/sha256" / name / "parent"
+        write(path, parent.image_id.encode())
+
     def record(self, chain: str) -> Path:
         """The folder of docker's notes about a layer."""
         return self.layerdb / "sha256" / chain.partition(":")[2]

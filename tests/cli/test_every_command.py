@@ -26,6 +26,7 @@ NAMED = (
     ("reorder", "compare", NAME),
 )
 TABLES = (
+    *(("disk", "--by", by) for by in ("kind", "owner", "place")),
     *(("sources",), ("images",), ("layers",), ("tree",), ("shadowed",), ("findings",)),
     *(("duplicates", "--by", by) for by in ("content", "folder", "cache", "extension", "size")),
     *(

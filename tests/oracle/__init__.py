@@ -16,8 +16,10 @@ from oracle.stacks import (
 )
 from oracle.stores import (
     GRANULARITIES,
+    Recorded,
     Store,
     attributed,
+    cache_images,
     dead_bytes,
     exclusive,
     layer_bytes,
@@ -31,12 +33,14 @@ from oracle.stores import (
 __all__ = [
     "GRANULARITIES",
     "Inode",
+    "Recorded",
     "ShadowedFile",
     "Stack",
     "Store",
     "ViewEntry",
     "ancestors",
     "attributed",
+    "cache_images",
     "container",
     "dead_bytes",
     "exclusive",

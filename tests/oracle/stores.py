@@ -140,3 +140,60 @@ def dead_bytes(layers: Layers, images: Images) -> int:
                     key = (layer, index)
                     dead[key] = dead.get(key, True) and (position, index) in hidden
     return sum(len(layer[index].content) for (layer, index), is_dead in dead.items() if is_dead)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An image as one store has it, by the names of its layers."""
+
+    layers: tuple[str, ...]
+    named: bool = False
+    #: whether a container was made from it
+    used: bool = False
+    #: the image that the store records as its parent
+    parent: str | None = None
+
+
+def cache_images(stores: Sequence[Mapping[str, Recorded]]) -> set[str]:
+    """Images that each of their stores deletes with a child, and that no name or container keeps.
+
+    A store deletes an image with a child if a path of children leads from it to an image that has
+    none.
+    """
+    kept = {
+        image for store in stores for image, found in store.items() if found.named or found.used
+    }
+    deleted = [
+        {image for image in store if image not in kept and _leads_to_leaf(store, image, kept, ())}
+        for store in stores
+    ]
+    return {
+        image
+        for store in stores
+        for image in store
+        if all(image in found for found, each in zip(deleted, stores, strict=True) if image in each)
+    }
+
+
+def _leads_to_leaf(
+    store: Mapping[str, Recorded], image: str, kept: Collection[str], seen: tuple[str, ...]
+) -> bool:
+    layers = store[image].layers
+    children = [
+        name
+        for name, found in store.items()
+        if found.parent == image and found.layers[: len(layers)] == layers
+    ]
+    return any(
+        child in kept
+        or not _has_child(store, child)
+        or (child not in seen and _leads_to_leaf(store, child, kept, (*seen, image)))
+        for child in children
+    )
+
+
+def _has_child(store: Mapping[str, Recorded], image: str) -> bool:
+    layers = store[image].layers
+    return any(
+        found.parent == image and found.layers[: len(layers)] == layers for found in store.values()
+    )

@@ -6,7 +6,8 @@ from collections import Counter
 
 from helpers.reports import Reports, cells, figures, page_rows, samples
 
-from dedupe.model.measures import SHOWN_TOTALS, TOTALS
+from dedupe.model.disk import PlaceKind
+from dedupe.model.measures import DISK, SHOWN_TOTALS, TOTALS
 from dedupe.report.units import human
 
 
@@ -87,6 +88,32 @@ def test_figures_of_images_are_the_same_in_every_form(sample: Reports) -> None:
         if name == "dedupe_repository_attributed_bytes"
     ]
     assert sum(attributed) == sum(image["attributed"]["unpacked"] for image in images)
+
+
+def test_disk_usage_is_the_same_in_every_form(sample: Reports) -> None:
+    """Bytes on disk by kind are the same in every form, and their sum is in those for reading."""
+    report = json.loads(sample["json"])
+    lines, metrics = figures(sample["csv"]), samples(sample["openmetrics"])
+    screen = {
+        line.strip().partition("  ")[2]: line.split()[0]
+        for line in sample["terminal"]
+        .partition("On disk: ")[2]
+        .partition("\n\n")[0]
+        .splitlines()[1:]
+    }
+    table = {row[2]: row[0] for row in cells(sample["markdown"], "Disk")}
+    page = page_rows(sample["html"], "disk")
+    assert {row["kind"] for row in report["disk"]} == {"layer", "metadata"}
+    for row in report["disk"]:
+        size, label = row["allocated_bytes"], DISK[PlaceKind(row["kind"])].label
+        labelled = frozenset({("source", row["source"]), ("kind", row["kind"])})
+        assert lines["disk", row["kind"], "allocated_bytes"] == size
+        assert metrics["dedupe_disk_bytes", labelled] == size
+        assert screen[label] == table[label] == f"{size:,}"
+        assert sum(each["allocated"] for each in page if each["kind"] == label) == size
+    whole = sum(row["allocated_bytes"] for row in report["disk"])
+    assert f"On disk: {whole:,}, as du counts" in sample["terminal"]
+    assert table["total: what du counts"] == f"{whole:,}"
 
 
 def test_findings_and_sources_are_the_same_in_every_form(sample: Reports) -> None:

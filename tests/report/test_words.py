@@ -11,9 +11,11 @@ from here import PROJECT
 
 from dedupe.analysis import queries
 from dedupe.analysis.overview import shadowed_by_cause
+from dedupe.model.disk import PlaceKind
 from dedupe.model.findings import FindingKind
 from dedupe.model.measures import (
     CONTAINERS,
+    DISK,
     IMAGES,
     REPOSITORIES,
     SHOWN_IMAGE_SIZES,
@@ -84,6 +86,15 @@ def test_every_relation_of_findings_is_in_the_answer() -> None:
 def test_measures_are_columns(measures: dict[str, object], query: str) -> None:
     """Every measure is a column of its query."""
     assert set(measures) <= set(columns_of(QUERIES / f"{query}.sql"))
+
+
+def test_kinds_on_disk_have_words_and_rows_of_their_page() -> None:
+    """Every kind has its words, and docs/disk.md has the same in the same order."""
+    assert list(DISK) == list(PlaceKind)
+    page = (PROJECT / "docs/disk.md").read_text()
+    table = page.partition("|---|---|---|\n")[2].partition("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()]
+    assert rows == [[kind, each.label, each.sentence] for kind, each in DISK.items()]
 
 
 def test_every_total_is_a_measure() -> None:

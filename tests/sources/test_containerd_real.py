@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import threading
@@ -21,9 +20,9 @@ from builders import (
     symlink,
     tar_of,
     whiteout,
-    write_oci_archive,
     write_oci_layout,
 )
+from helpers.containerd import CRI, NEEDS_CONTAINERD, Daemon
 from helpers.scanning import codes, error_codes, figures, only_source, scanned
 
 from dedupe.formats.bolt import BoltFile
@@ -31,14 +30,7 @@ from dedupe.host.store_root import StoreRoot
 from dedupe.model.images import FoundSource, TreeRef
 from dedupe.sources.containerd.metadata import METADATA, read_metadata
 
-pytestmark = [
-    pytest.mark.tools,
-    pytest.mark.skipif(os.geteuid() != 0, reason="containerd unpacks as root only"),
-    pytest.mark.skipif(
-        not (shutil.which("containerd") and shutil.which("ctr")),
-        reason="containerd is not installed",
-    ),
-]
+pytestmark = NEEDS_CONTAINERD
 
 BASE = tar_of(
     [
@@ -53,75 +45,6 @@ BASE = tar_of(
 UPPER = tar_of([whiteout("etc/a"), directory("old"), opaque("old"), file("etc/c", b"2" * 300)])
 APP = Image([BASE, UPPER, BASE], names=["docker.io/library/app:1"])
 WEB = Image([BASE, tar_of([file("web", b"3" * 70)])], names=["docker.io/library/web:2"])
-
-CONFIG = """\
-version = 2
-root = "{folder}/root"
-state = "{folder}/state"
-disabled_plugins = {disabled}
-[grpc]
-  address = "{folder}/grpc"
-[ttrpc]
-  address = "{folder}/ttrpc"
-[plugins."io.containerd.grpc.v1.cri"]
-  disable_tcp_service = true
-"""
-CRI = "io.containerd.grpc.v1.cri"
-
-
-class Daemon:
-    """A containerd with folders and sockets of its own."""
-
-    def __init__(self, folder: Path, *, disabled: str) -> None:
-        self.folder = folder
-        self.root = folder / "root"
-        (folder / "config.toml").write_text(CONFIG.format(folder=folder, disabled=disabled))
-        self._log = (folder / "log").open("wb")
-        self._process = subprocess.Popen(
-            ["containerd", "--config", str(folder / "config.toml")],
-            stdout=self._log,
-            stderr=self._log,
-        )
-        for _ in range(100):
-            if self.ctr("version", check=False).returncode == 0:
-                return
-            time.sleep(0.1)
-        raise AssertionError((folder / "log").read_text())
-
-    def ctr(
-        self, *words: str, namespace: str = "default", check: bool = True
-    ) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            ["ctr", "--address", str(self.folder / "grpc"), "--namespace", namespace, *words],
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert not check or done.returncode == 0, (words, done.stderr)
-        return done
-
-    def load(self, *images: Image, namespace: str = "default", snapshotter: str = "") -> None:
-        """Import and unpack these images."""
-        archive = self.folder / "images.tar"
-        write_oci_archive(archive, images, annotation="containerd")
-        chosen = ["--snapshotter", snapshotter] if snapshotter else []
-        self.ctr("images", "import", *chosen, str(archive), namespace=namespace)
-
-    def settle(self) -> None:
-        """Wait until containerd has deleted temporary objects of the imports."""
-        blobs = self.root / "io.containerd.content.v1.content/blobs/sha256"
-        seen: list[set[str]] = []
-        for _ in range(50):
-            seen.append({path.name for path in blobs.iterdir()})
-            if len(seen) > 15 and all(names == seen[-1] for names in seen[-16:]):
-                return
-            time.sleep(0.1)
-        raise AssertionError(f"containerd still changes its blobs: {seen[-2:]}")
-
-    def stop(self) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        self._process.wait(30)
-        self._log.close()
 
 
 @pytest.fixture
@@ -163,8 +86,7 @@ def test_images_of_a_real_containerd_have_the_figures_of_their_layout(
     entries = "SELECT * FROM entries ORDER BY ALL"
     assert session.ask(entries) == reference.ask(entries)
     assert ours.entries == theirs.entries == 11
-    du = subprocess.run(["du", "-sxB1", str(daemon.root)], check=True, capture_output=True).stdout
-    assert source.allocated_bytes == pytest.approx(int(du.split()[0]), rel=0.01)
+    assert source.allocated_bytes == daemon.disk_usage()
     assert all(layer.allocated_bytes for image in source.images for layer in image.layers)
     blobs = daemon.ctr("content", "ls", "--quiet").stdout.split()
     assert sorted(str(blob.digest) for blob in source.blobs) == sorted(blobs)

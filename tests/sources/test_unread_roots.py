@@ -10,6 +10,7 @@ from builders.docker import DockerRoot, write
 from builders.samples import APP, BASE
 from helpers.scanning import codes, find_sources, only_source, scan_only
 
+from dedupe.model.disk import PlaceKind
 from dedupe.model.images import FoundSource, Problem, Severity, SourceKind
 
 
@@ -101,6 +102,18 @@ def test_a_root_that_is_not_read_is_measured(
     assert source.unseen_references
     (note,) = source.problems
     assert (note.code, note.severity) == ("not-read", Severity.NOTE)
+    places = {place.path: place.facts for place in source.places}
+    folders = {path.name for path in root.iterdir() if path.is_dir()}
+    assert {"", *folders} <= places.keys()
+    if kind is SourceKind.BUILDKIT:
+        tool = "docker" if write_root is in_docker else "buildctl"
+        assert {places[name].kind for name in folders} == {PlaceKind.BUILD_CACHE}
+        assert {places[name].command[0] for name in folders} == {tool}
+        assert places[""].kind is PlaceKind.METADATA
+        if (root / "runc-overlayfs").exists():
+            assert "runc-overlayfs/snapshots" in places
+    else:
+        assert {facts.kind for facts in places.values()} == {PlaceKind.UNRECOGNISED}
     assert isinstance(problem, Problem)
     assert (problem.code, problem.subject) == ("nothing-found", str(tmp_path / "place"))
     assert f"{kind} (1 recognised, not read)" in problem.message

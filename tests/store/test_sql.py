@@ -18,7 +18,8 @@ def parsed(sql: str) -> tuple[set[str], set[str]]:
 
     A table macro reads the tables that it is given by name.
     """
-    row = duckdb.execute("SELECT json_serialize_sql($sql::VARCHAR)", {"sql": sql}).fetchone()
+    # a result that is not read to its end keeps the connection from other tests of the process
+    (row,) = duckdb.execute("SELECT json_serialize_sql($sql::VARCHAR)", {"sql": sql}).fetchall()
     tables, common = set(), set()
     waiting = [json.loads(row[0])["statements"]]
     while waiting:

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from dedupe.analysis import queries
+from dedupe.analysis.disk import totals_by_kind
 from dedupe.analysis.overview import Overview, shadowed_totals
-from dedupe.model.measures import TOTALS
+from dedupe.model.disk import PlaceKind
+from dedupe.model.measures import DISK, TOTALS
+from dedupe.report.disk import sum_of
 from dedupe.report.doubts import image_size, total_size
 from dedupe.report.html.treemap import Box, squarify
 from dedupe.report.units import INCOMPLETE, counted, human, share
@@ -267,6 +270,34 @@ def _contents(found: Overview) -> list[tuple[str, str, int]]:
         (TOTALS["unique_content_bytes"].label, "live", unique),
         (TOTALS["duplicate_content_bytes"].label, "duplicate", again),
     ]
+
+
+#: kind -> style of its part; other kinds are few and small
+_DISK_STYLES = {
+    PlaceKind.LAYER: "live",
+    PlaceKind.CONTAINER: "shared",
+    PlaceKind.LOG: "modified",
+    PlaceKind.VOLUME: "duplicate",
+    PlaceKind.BUILD_CACHE: "position",
+    PlaceKind.ORPHAN: "dead",
+    PlaceKind.METADATA: "metadata_only",
+    PlaceKind.ARTIFACT: "opaque",
+}
+
+
+def disk_bars(found: Overview) -> Bars | None:
+    """What takes the disk space, by kind; None if nothing was measured."""
+    totals = totals_by_kind(found.disk)
+    if not totals:
+        return None
+    parts = [
+        (DISK[total.kind].label, _DISK_STYLES.get(total.kind, "replaced"), total.allocated_bytes)
+        for total in totals
+    ]
+    figure = sum_of(found.disk).replace("≥", "at least")
+    known = sum(size for *_, size in parts) or 1
+    note = "allocated by the file system, as du counts"
+    return Bars([_bar("On disk", note, figure, parts, known)], _ticks(known, BAR_WIDTH))
 
 
 def _bar(

@@ -15,9 +15,9 @@ from dedupe import __version__
 from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview
 from dedupe.analysis.page import PageRows
-from dedupe.model.measures import IMAGES, TOTALS, Cause, TotalKey
+from dedupe.model.measures import DISK, IMAGES, TOTALS, Cause, TotalKey
 from dedupe.report.doubts import doubts, nothing_to_fix, total_size
-from dedupe.report.html.drawings import Tile, bars, treemap, trend
+from dedupe.report.html.drawings import Tile, bars, disk_bars, treemap, trend
 from dedupe.report.html.orders import OrdersSection, orders_section
 from dedupe.report.html.tables import Table, tables
 from dedupe.report.units import counted, human, share, short_step
@@ -40,6 +40,7 @@ _WORDS = [
     *((measure.label, measure.sentence) for measure in IMAGES.values()),
     *((f"shadowed: {cause.label}", cause.sentence) for cause in Cause),
     *((TOTALS[key].label, TOTALS[key].sentence) for key in _DEFINED_TOTALS),
+    *((f"disk: {measure.label}", measure.sentence) for measure in DISK.values()),
 ]
 #: figures on top, and their colour
 _CARDS: tuple[tuple[TotalKey, str], ...] = (
@@ -104,6 +105,7 @@ def to_html(page: PageRows) -> str:
             for key, kind in _CARDS
         ],
         bars=bars(found),
+        disk_bars=disk_bars(found),
         tiles=[_labelled(tile) for tile in treemap(page.folders, found.images)],
         tables=shown,
         orders=orders,
@@ -134,6 +136,7 @@ def _sections(
 ) -> list[tuple[str, str]]:
     every = [
         ("bytes", "Where the bytes are", True),
+        ("disk", "Disk", bool(shown["disk"].rows)),
         ("map", "Treemap", bool(page.folders)),
         ("images", "Images", True),
         ("findings", "What to fix", True),

@@ -8,6 +8,7 @@ from typing import Generic, Literal, TypeVar
 from dedupe.analysis import queries
 from dedupe.analysis.page import PageRows
 from dedupe.model.measures import CONTAINERS, IMAGES
+from dedupe.report.disk import kind_label, runnable
 from dedupe.report.units import UNKNOWN, at_least, cut, human
 
 #: bytes of a table's rows in the file: 10,000 images are 2 MB, and all tables together stay below
@@ -103,6 +104,17 @@ _FOLDERS: tuple[Column[queries.DuplicateFoldersRow], ...] = (
     Column("images", "number", lambda row: row["images"]),
     Column("folders", "text", lambda row: row["folders"]),
 )
+_DISK: tuple[Column[queries.DiskRow], ...] = (
+    Column("allocated", "bytes", lambda row: row["allocated_bytes"]),
+    Column("kind", "text", lambda row: kind_label(row["kind"])),
+    Column("owner", "text", lambda row: row["owner"] or row["unknown"]),
+    Column("removed by", "text", lambda row: runnable(row["command"])),
+    Column("latest change", "text", lambda row: row["changed"]),
+    Column("places", "number", lambda row: row["places"]),
+    Column("files", "number", lambda row: row["files"]),
+    Column("source", "text", lambda row: row["source"]),
+    Column("largest place", "text", lambda row: row["path"]),
+)
 _CONTAINERS: tuple[Column[queries.ContainersRow], ...] = (
     Column("container", "text", lambda row: row["name"]),
     Column("image", "text", lambda row: row["image"]),
@@ -156,6 +168,7 @@ def tables(page: PageRows) -> dict[str, Table]:
             "Folders", _FOLDERS, page.duplicate_folders, "dedupe duplicates --by folder --limit 0"
         ),
         "containers": _table("Containers", _CONTAINERS, found.containers, "dedupe containers"),
+        "disk": _table("Disk", _DISK, page.disk_owners, "dedupe disk --by owner --limit 0"),
         "orders": _table("Layer orders", _POSITIONS, page.positions, "dedupe positions"),
         "problems": _table("Problems", _PROBLEMS, found.problems, "dedupe report -f json"),
     }

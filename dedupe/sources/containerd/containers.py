@@ -8,13 +8,14 @@ from dedupe.formats.documents import MAX_CONFIG_BYTES, parse_object
 from dedupe.model.identity import ImageID, chain_ids
 from dedupe.model.images import FoundContainer, FoundImage
 from dedupe.model.paths import printable
-from dedupe.sources.containerd.metadata import ContainerdContainer, ContainerdImage, Metadata
+from dedupe.sources.containerd.records import ContainerdContainer, ContainerdImage, Metadata
 from dedupe.sources.containerd.snapshots import READABLE, ContainerdRoot, Snapshots
 from dedupe.sources.interface import Contents
 
 #: folder of the state of CRI's containers, in every version of containerd
-_CRI = "io.containerd.grpc.v1.cri"
-_TASKS = ("io.containerd.runtime.v2.task", "io.containerd.runtime.v1.linux")
+CRI = "io.containerd.grpc.v1.cri"
+#: folders of the state of other containers, by namespace
+TASKS = ("io.containerd.runtime.v2.task", "io.containerd.runtime.v1.linux")
 
 
 class Origins:
@@ -59,7 +60,7 @@ def recorded_containers(
         # without a snapshot, docker keeps the writable branch with a graph driver
         if record.namespace == "moby" and not record.snapshot_key:
             continue
-        upper = snapshots.upper(record.namespace, record.snapshot_key)
+        upper = snapshots.upper(record.namespace, record.snapshot_key, record.snapshotter)
         subject = printable(record.container_id)
         if upper is None and record.snapshotter in READABLE and snapshots.are_known:
             contents.add_error(
@@ -73,7 +74,7 @@ def recorded_containers(
         containers.append(
             FoundContainer(
                 container_id=subject,
-                name=_name(record.labels),
+                name=container_name(record.labels),
                 image_id=origins.image_id(
                     record.namespace, record.image, snapshots, record.snapshot_key
                 ),
@@ -85,7 +86,7 @@ def recorded_containers(
     return containers
 
 
-def _name(labels: dict[str, str]) -> str | None:
+def container_name(labels: dict[str, str]) -> str | None:
     """The name of a container in nerdctl, or in Kubernetes: namespace, pod and container."""
     pod = [labels.get(f"io.kubernetes.{key}", "") for key in ("pod.namespace", "pod.name")]
     pod.append(labels.get("io.kubernetes.container.name", ""))
@@ -105,13 +106,13 @@ def _is_running(root: ContainerdRoot, record: ContainerdContainer) -> bool | Non
     if status:
         # times in nanoseconds; 0 if it has not happened
         return bool(status.get("StartedAt")) and not status.get("FinishedAt")
-    if any(root.has_folder(task, record.namespace, record.container_id) for task in _TASKS):
+    if any(root.has_folder(task, record.namespace, record.container_id) for task in TASKS):
         return None
     return False
 
 
 def _cri_status(root: ContainerdRoot, container_id: str) -> dict[str, Any]:
-    parts = root.parts(_CRI, "containers", container_id, "status")
+    parts = root.parts(CRI, "containers", container_id, "status")
     try:
         return parse_object(root.store.read(parts, MAX_CONFIG_BYTES), "status")
     except SourceError:

@@ -3,12 +3,12 @@
 import os
 
 from dedupe.errors import SourceError
-from dedupe.formats.documents import MAX_CONFIG_BYTES, object_in, parse_object, text_in
 from dedupe.model.identity import is_hex_id
 from dedupe.model.images import FoundContainer
-from dedupe.model.paths import path_text, printable
+from dedupe.model.paths import path_text
 from dedupe.sources.containerd.containers import Origins
 from dedupe.sources.containerd.snapshots import ContainerdRoot, Snapshots
+from dedupe.sources.docker.containers import read_record
 from dedupe.sources.interface import Contents
 
 NAMESPACE = "moby"
@@ -32,10 +32,21 @@ def docker_containers(
     for folder in folders:
         # containers of a graph driver have no snapshot
         if is_hex_id(folder) and snapshots.has(NAMESPACE, folder):
-            try:
-                containers.append(_container(root, snapshots, origins, folder))
-            except SourceError as error:
-                contents.add_error(path_text(os.fsencode(f"{_FOLDER}/{folder}")), error)
+            record = read_record(root.store, folder)
+            if record.error is not None:
+                contents.add_error(path_text(os.fsencode(f"{_FOLDER}/{folder}")), record.error)
+                continue
+            image = record.image or ""
+            containers.append(
+                FoundContainer(
+                    container_id=folder,
+                    name=record.name,
+                    image_id=origins.image_id(NAMESPACE, image, snapshots, folder),
+                    image=record.image,
+                    upper=snapshots.upper(NAMESPACE, folder),
+                    running=record.running,
+                )
+            )
     return containers
 
 
@@ -58,20 +69,3 @@ def forgotten_containers(
         for key in snapshots.active(NAMESPACE)
         if is_hex_id(key) and key not in known
     ]
-
-
-def _container(
-    root: ContainerdRoot, snapshots: Snapshots, origins: Origins, container_id: str
-) -> FoundContainer:
-    parts = (_FOLDER, container_id, "config.v2.json")
-    document = parse_object(root.store.read(parts, MAX_CONFIG_BYTES), "/".join(parts))
-    image = text_in(object_in(document, "Config"), "Image")
-    running = object_in(document, "State").get("Running")
-    return FoundContainer(
-        container_id=container_id,
-        name=printable(text_in(document, "Name").lstrip("/")) or None,
-        image_id=origins.image_id(NAMESPACE, image, snapshots, container_id),
-        image=printable(image) or None,
-        upper=snapshots.upper(NAMESPACE, container_id),
-        running=running if isinstance(running, bool) else None,
-    )

@@ -6,13 +6,22 @@ committed snapshot is the chain ID of the layer that is unpacked in it.
 Source: containerd core/metadata/buckets.go, core/snapshots/storage/bolt.go.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+import struct
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from dedupe.errors import SourceError
 from dedupe.formats.bolt import BoltFile, Bucket
-from dedupe.model.identity import Digest
+from dedupe.sources.containerd.records import (
+    ContainerdContainer,
+    ContainerdImage,
+    Ingest,
+    Lease,
+    Metadata,
+    Resource,
+    Snapshot,
+)
 
 METADATA = ("io.containerd.metadata.v1.bolt", "meta.db")
 #: records of one kind in one root: a hundred times what large hosts have
@@ -22,67 +31,17 @@ _MAX_ERRORS = 100
 #: names and labels are cut after this many bytes
 _MAX_TEXT_BYTES = 32768
 _VERSION = b"v1"
-_ROOT_LABEL = b"containerd.io/gc.root"
-_CONTENT_LABEL = b"containerd.io/gc.ref.content"
-_SNAPSHOT_LABEL = b"containerd.io/gc.ref.snapshot."
-#: namespace, snapshotter and key of a snapshot
-SnapshotKey = tuple[str, str, str]
+#: keeps what has it
+ROOT_LABEL = "containerd.io/gc.root"
+_EXPIRE_LABEL = "containerd.io/gc.expire"
+_FLAT_LABEL = "containerd.io/gc.flat"
+_CONTENT_LABEL = "containerd.io/gc.ref.content"
+_SNAPSHOT_LABEL = "containerd.io/gc.ref.snapshot."
 _ACTIVE, _COMMITTED = b"\x02", b"\x03"
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerdImage:
-    """A name in a namespace, and the descriptor of its target."""
-
-    namespace: str
-    name: str
-    #: in the form of an index entry: digest, mediaType, size
-    target: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerdContainer:
-    """A container in a namespace; fields that the record lacks are empty."""
-
-    namespace: str
-    container_id: str
-    image: str
-    snapshotter: str
-    snapshot_key: str
-    labels: dict[str, str]
-
-
-@dataclass(slots=True)
-class Metadata:
-    """Records of all namespaces, and the errors of reading them."""
-
-    images: list[ContainerdImage] = field(default_factory=list)
-    containers: list[ContainerdContainer] = field(default_factory=list)
-    #: snapshotters with snapshots in any namespace
-    snapshotters: set[str] = field(default_factory=set)
-    #: content and snapshots that are kept for themselves
-    roots: list[Digest | SnapshotKey] = field(default_factory=list)
-    #: content or snapshot -> what is kept because of it
-    refers: dict[Digest | SnapshotKey, list[Digest | SnapshotKey]] = field(default_factory=dict)
-    errors: list[SourceError] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A snapshot in a snapshotter's database."""
-
-    namespace: str
-    #: chain ID of a committed snapshot; any text for an active one
-    key: str
-    #: name of the folder
-    number: int
-    committed: bool
-    #: neither committed nor a read-only view
-    writable: bool
-    #: full name of the snapshot below; empty for the lowest one
-    parent: str
-    #: disk usage when it was committed; 0 for an active one
-    size: int
+#: a time as Go writes it: version, seconds since the year 1, nanoseconds; the zone follows
+_TIME = struct.Struct(">BqI")
+#: seconds from the year 1 to 1970
+_YEAR_1970 = 62_135_596_800
 
 
 def read_metadata(file: BoltFile) -> Metadata:
@@ -102,10 +61,13 @@ def read_metadata(file: BoltFile) -> Metadata:
         except SourceError as error:
             found.errors.append(error)
             continue
-        _add_records(found, found.images, _images(_text(name), sections.get(b"images")))
-        _add_records(found, found.containers, _containers(_text(name), sections.get(b"containers")))
-        _add_records(found, found.snapshotters, _snapshotters(sections.get(b"snapshots")))
-        _add_records(found, found.roots, _roots(found, _text(name), sections))
+        space, content = _text(name), sections.get(b"content")
+        _add_records(found, found.images, _images(space, sections.get(b"images")))
+        _add_records(found, found.containers, _containers(space, sections.get(b"containers")))
+        _add_records(found, found.rooted, _content(found, space, content))
+        _add_records(found, found.rooted, _snapshots(found, space, sections.get(b"snapshots")))
+        _add_records(found, found.leases, _leases(space, sections.get(b"leases")))
+        _add_records(found, found.ingests, _ingests(space, content))
     return found
 
 
@@ -133,6 +95,18 @@ def snapshots_in(file: BoltFile) -> Iterator[tuple[str, Snapshot]]:
         )
 
 
+def referred(namespace: str, labels: Mapping[str, str]) -> list[Resource]:
+    """What labels of a record refer to."""
+    found = []
+    for name, value in labels.items():
+        if name.startswith(_CONTENT_LABEL):
+            found.append(Resource(namespace, "", value))
+        elif name.startswith(_SNAPSHOT_LABEL):
+            snapshotter = name.removeprefix(_SNAPSHOT_LABEL).partition("/")[0]
+            found.append(Resource(namespace, snapshotter, value))
+    return found
+
+
 def unsigned(data: bytes) -> int:
     """Decode Go's unsigned varint; 0 if it is not one."""
     value = 0
@@ -154,11 +128,10 @@ def _too_many() -> SourceError:
     return SourceError(f"more than {MAX_RECORDS} records of a kind", "bolt-too-large")
 
 
-def _add_records(found: Metadata, into: Any, records: Iterator[Any]) -> None:
-    add = into.add if isinstance(into, set) else into.append
+def _add_records(found: Metadata, into: list[Any], records: Iterator[Any]) -> None:
     try:
         for record in records:
-            add(record)
+            into.append(record)
             if len(into) > MAX_RECORDS:
                 raise _too_many()
     except SourceError as error:
@@ -177,92 +150,103 @@ def _images(namespace: str, bucket: Bucket | None) -> Iterator[ContainerdImage]:
         }
         if b"size" in values:
             entry["size"] = signed(values[b"size"])
-        yield ContainerdImage(namespace, _text(name), entry)
+        yield ContainerdImage(namespace, _text(name), entry, _labels(record))
 
 
 def _containers(namespace: str, bucket: Bucket | None) -> Iterator[ContainerdContainer]:
     for name, record in _records(bucket):
         values = record.values()
-        labels = record.buckets().get(b"labels")
         yield ContainerdContainer(
             namespace,
             _text(name),
             _text(values.get(b"image", b"")),
             _text(values.get(b"snapshotter", b"")),
             _text(values.get(b"snapshotKey", b"")),
-            {
-                _text(key): _text(value)
-                for key, value in (labels.values() if labels is not None else {}).items()
-            },
+            _labels(record),
         )
 
 
-def _snapshotters(bucket: Bucket | None) -> Iterator[str]:
-    for name, records in _records(bucket):
-        # a snapshotter that is not used any more leaves an empty bucket
-        if next(iter(records), None) is not None:
-            yield _text(name)
-
-
-def _roots(
-    found: Metadata, namespace: str, sections: Mapping[bytes, Bucket]
-) -> Iterator[Digest | SnapshotKey]:
-    """What is kept for itself in a namespace; adds what refers to what to ``found``."""
-    for image in found.images:
-        if image.namespace == namespace:
-            yield Digest(image.target["digest"])
-    for container in found.containers:
-        if container.namespace == namespace:
-            yield (namespace, container.snapshotter, container.snapshot_key)
-            labels = {key.encode(): text.encode() for key, text in container.labels.items()}
-            yield from _labelled(namespace, labels)
-    content = sections.get(b"content")
+def _content(found: Metadata, namespace: str, content: Bucket | None) -> Iterator[Resource]:
+    """Add records of content to ``found``; yields what a label keeps."""
     blobs = content.buckets().get(b"blob") if content is not None else None
     for digest, record in _records(blobs):
+        one = Resource(namespace, "", _text(digest))
         labels = _labels(record)
-        _refer(found, Digest(_text(digest)), _labelled(namespace, labels))
-        if _ROOT_LABEL in labels:
-            yield Digest(_text(digest))
-    for snapshotter, snapshots in _records(sections.get(b"snapshots")):
-        for key, record in _records(snapshots):
-            one = (namespace, _text(snapshotter), _text(key))
-            labels, parent = _labels(record), _text(record.values().get(b"parent", b""))
-            above = [(namespace, _text(snapshotter), parent)] if parent else []
-            _refer(found, one, [*above, *_labelled(namespace, labels)])
-            if _ROOT_LABEL in labels:
+        _add_known(found, one, "", labels)
+        if ROOT_LABEL in labels:
+            yield one
+
+
+def _snapshots(found: Metadata, namespace: str, bucket: Bucket | None) -> Iterator[Resource]:
+    """Add records of snapshots to ``found``; yields what a label keeps."""
+    for name, records in _records(bucket):
+        for key, record in _records(records):
+            one = Resource(namespace, _text(name), _text(key))
+            # a snapshotter that is not used any more leaves an empty bucket
+            found.snapshotters.add(one.snapshotter)
+            labels, values = _labels(record), record.values()
+            _add_known(found, one, _text(values.get(b"name", b"")), labels)
+            if values.get(b"parent"):
+                found.parents[one] = Resource(*one[:2], _text(values[b"parent"]))
+            if ROOT_LABEL in labels:
                 yield one
-    for _, lease in _records(sections.get(b"leases")):
-        yield from _leased(namespace, lease)
 
 
-def _leased(namespace: str, lease: Bucket) -> Iterator[Digest | SnapshotKey]:
-    kinds = lease.buckets()
-    for digest, _ in kinds.get(b"content", ()):
-        yield Digest(_text(digest))
-    for snapshotter, keys in _records(kinds.get(b"snapshots")):
-        for key, _ in keys:
-            yield (namespace, _text(snapshotter), _text(key))
+def _add_known(found: Metadata, one: Resource, full_name: str, labels: Mapping[str, str]) -> None:
+    # content and snapshots
+    if len(found.known) >= 2 * MAX_RECORDS:
+        raise _too_many()
+    found.known[one] = full_name
+    others = referred(one.namespace, labels)
+    if others:
+        found.refers[one] = others
 
 
-def _labelled(namespace: str, labels: Mapping[bytes, bytes]) -> Iterator[Digest | SnapshotKey]:
-    """What labels of a record refer to."""
-    for name, value in labels.items():
-        if name.startswith(_CONTENT_LABEL):
-            yield Digest(_text(value))
-        elif name.startswith(_SNAPSHOT_LABEL):
-            snapshotter = name.removeprefix(_SNAPSHOT_LABEL).partition(b"/")[0]
-            yield (namespace, _text(snapshotter), _text(value))
+def _leases(namespace: str, bucket: Bucket | None) -> Iterator[Lease]:
+    for name, record in _records(bucket):
+        sections, labels = record.buckets(), _labels(record)
+        kept = [Resource(namespace, "", _text(key)) for key, _ in sections.get(b"content", ())]
+        for snapshotter, keys in _records(sections.get(b"snapshots")):
+            kept += [Resource(namespace, _text(snapshotter), _text(key)) for key, _ in keys]
+        yield Lease(
+            namespace,
+            _text(name),
+            _time(record.values().get(b"createdat", b"")),
+            _expiry(labels.get(_EXPIRE_LABEL, "")),
+            _FLAT_LABEL in labels,
+            tuple(kept),
+            frozenset(_text(ref) for ref, _ in sections.get(b"ingests", ())),
+        )
 
 
-def _labels(record: Bucket) -> dict[bytes, bytes]:
+def _ingests(namespace: str, content: Bucket | None) -> Iterator[Ingest]:
+    bucket = content.buckets().get(b"ingests") if content is not None else None
+    for ref, record in _records(bucket):
+        yield Ingest(namespace, _text(ref), _text(record.values().get(b"ref", b"")))
+
+
+def _labels(record: Bucket) -> dict[str, str]:
     labels = record.buckets().get(b"labels")
-    return labels.values() if labels is not None else {}
+    values = labels.values() if labels is not None else {}
+    return {_text(key): _text(value) for key, value in values.items()}
 
 
-def _refer(
-    found: Metadata, one: Digest | SnapshotKey, others: Iterable[Digest | SnapshotKey]
-) -> None:
-    found.refers.setdefault(one, []).extend(others)
+def _time(data: bytes) -> float | None:
+    """Seconds since 1970 of a time as Go writes it; None if it is not one."""
+    if len(data) < _TIME.size or data[0] not in (1, 2):
+        return None
+    _, seconds, nanoseconds = _TIME.unpack_from(data)
+    # Go's zero is the year 1
+    return float(seconds - _YEAR_1970 + nanoseconds / 1e9) if seconds else None
+
+
+def _expiry(text: str) -> datetime | None:
+    """When a lease ends; containerd ignores what it cannot parse."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo is not None else None
 
 
 def _records(bucket: Bucket | None) -> Iterator[tuple[bytes, Bucket]]:

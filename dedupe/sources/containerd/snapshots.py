@@ -1,8 +1,9 @@
 """Layers and writable branches that containerd keeps unpacked, one folder per snapshot."""
 
+import contextlib
 import re
 import stat
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from dedupe.errors import SourceError
@@ -11,7 +12,8 @@ from dedupe.host.links import Place
 from dedupe.host.store_root import StoreRoot
 from dedupe.model.identity import ChainID
 from dedupe.model.images import TreeRef, Whiteouts
-from dedupe.sources.containerd.metadata import Snapshot, SnapshotKey, snapshots_in
+from dedupe.sources.containerd.metadata import snapshots_in
+from dedupe.sources.containerd.records import Resource, Snapshot
 from dedupe.sources.interface import Contents
 
 #: start of the name of a snapshotter's folder; the snapshotter's name follows
@@ -48,7 +50,7 @@ class ContainerdRoot:
 
 
 class Snapshots:
-    """Snapshots of the snapshotters in ``READABLE``."""
+    """Snapshots of the snapshotters in ``READABLE``, and the records of all others."""
 
     def __init__(self, root: ContainerdRoot, contents: Contents) -> None:
         """Read the databases; errors become problems."""
@@ -59,6 +61,8 @@ class Snapshots:
         self._named: dict[str, dict[str, Snapshot]] = {}
         #: (namespace, key) -> snapshotter and full name of the newest snapshot
         self._keyed: dict[tuple[str, str], tuple[str, str]] = {}
+        #: the same for one snapshotter
+        self._exact: dict[Resource, tuple[str, str]] = {}
         #: chain ID -> snapshotter and full name
         self._chains: dict[str, tuple[str, str]] = {}
         for snapshotter in READABLE:
@@ -73,15 +77,25 @@ class Snapshots:
                     self.are_known = False
                     contents.add_unseen("/".join(parts), error)
             self._index(snapshotter)
+        for snapshotter in self._others():
+            parts = root.parts(SNAPSHOTTER + snapshotter, "metadata.db")
+            # without its records, its folder is measured as a whole
+            with contextlib.suppress(SourceError):
+                self._named[snapshotter] = dict(snapshots_in(BoltFile.open(root.store, parts)))
 
     def layer(self, chain: ChainID) -> TreeRef | None:
         """The folder that the layer of this chain ID is unpacked in, if any."""
         found = self._chains.get(chain)
         return self._tree(*found) if found else None
 
-    def upper(self, namespace: str, key: str) -> TreeRef | None:
-        """The folder of the writable branch of this key, if any."""
+    def upper(self, namespace: str, key: str, snapshotter: str = "") -> TreeRef | None:
+        """The folder of the writable branch of this key, if any.
+
+        The newest one, unless it has to be that of ``snapshotter``.
+        """
         found = self._keyed.get((namespace, key))
+        if snapshotter:
+            found = self._exact.get(Resource(namespace, snapshotter, key))
         return self._tree(*found) if found else None
 
     def has(self, namespace: str, key: str) -> bool:
@@ -96,31 +110,33 @@ class Snapshots:
             if space == namespace and self._named[snapshotter][name].writable
         ]
 
-    def folders_needed(
-        self, chains: Collection[str], held: Collection[SnapshotKey], used: Collection[str]
-    ) -> set[str]:
-        """Folders of snapshots that something needs, and of all below them.
+    def snapshotters(self) -> list[str]:
+        """The snapshotters whose records could be read, those in ``READABLE`` first."""
+        return list(self._named)
 
-        These are snapshots of layers with these chain IDs in any namespace, snapshots that are
-        ``held``, and those of the folders ``used``. A folder is ``<snapshotter>/<number>``.
-        """
-        needed: set[str] = set()
+    def records(self, snapshotter: str) -> Mapping[str, Snapshot]:
+        """Full name and record of each snapshot."""
+        return self._named.get(snapshotter, {})
+
+    def below(self, known: Mapping[Resource, str]) -> dict[Resource, Resource]:
+        """Each snapshot that is ``known`` by its full name, and the one below it."""
+        found = {}
         for snapshotter, named in self._named.items():
             for name, snapshot in named.items():
-                folder = f"{snapshotter}/{snapshot.number}"
-                key = (snapshot.namespace, snapshotter, snapshot.key)
-                if snapshot.key in chains or key in held or folder in used:
-                    self._need(snapshotter, name, needed)
-        return needed
+                one = Resource(snapshot.namespace, snapshotter, snapshot.key)
+                if known.get(one) == name and snapshot.parent in named:
+                    parent = named[snapshot.parent]
+                    found[one] = Resource(parent.namespace, snapshotter, parent.key)
+        return found
 
-    def _need(self, snapshotter: str, name: str, needed: set[str]) -> None:
-        named = self._named[snapshotter]
-        while name in named:
-            folder = f"{snapshotter}/{named[name].number}"
-            if folder in needed:
-                return
-            needed.add(folder)
-            name = named[name].parent
+    def _others(self) -> list[str]:
+        """Snapshotters that are not in ``READABLE``."""
+        try:
+            names = self._root.store.list_folder(self._root.below)
+        except SourceError:
+            return []
+        found = [name.removeprefix(SNAPSHOTTER) for name in names if name.startswith(SNAPSHOTTER)]
+        return [name for name in found if name not in READABLE]
 
     def _find_folder(self, snapshotter: str) -> None:
         """Follow a link in place of the folder of snapshots, and see if it can be read."""
@@ -155,6 +171,8 @@ class Snapshots:
         for name in sorted(named, key=_sequence):
             snapshot = named[name]
             self._keyed[snapshot.namespace, snapshot.key] = (snapshotter, name)
+            one = Resource(snapshot.namespace, snapshotter, snapshot.key)
+            self._exact[one] = (snapshotter, name)
             if snapshot.committed and snapshot.key.startswith("sha256:"):
                 self._chains.setdefault(snapshot.key, (snapshotter, name))
 

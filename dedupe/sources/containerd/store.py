@@ -7,22 +7,31 @@ Nothing is locked while other programs write: see ``formats/bolt.py``.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from dedupe.errors import SourceError
 from dedupe.formats.bolt import BoltFile
-from dedupe.model.identity import is_digest
-from dedupe.model.images import SourceKind, StoredBlob
+from dedupe.model.identity import Digest, is_digest
+from dedupe.model.images import FoundContainer, FoundImage, SourceKind, StoredBlob
 from dedupe.model.paths import path_text, printable
 from dedupe.sources.containerd.blobs import CONTENT, ContainerdBlobs, lost_images
 from dedupe.sources.containerd.containers import Origins, recorded_containers
-from dedupe.sources.containerd.docker import docker_containers, forgotten_containers
-from dedupe.sources.containerd.holds import held_by
-from dedupe.sources.containerd.metadata import METADATA, ContainerdImage, Metadata, read_metadata
+from dedupe.sources.containerd.docker import (
+    NAMESPACE,
+    docker_containers,
+    forgotten_containers,
+)
+from dedupe.sources.containerd.holders import Ctr, Holders, Target
+from dedupe.sources.containerd.holds import Keeper, KeeperKind, Kept, has_expired, kept_by
+from dedupe.sources.containerd.metadata import METADATA, read_metadata
+from dedupe.sources.containerd.places import RootFacts
+from dedupe.sources.containerd.records import ContainerdImage, Metadata, Resource
 from dedupe.sources.containerd.snapshots import READABLE, ContainerdRoot, Snapshots
 from dedupe.sources.containerd.usage import measure_containerd
 from dedupe.sources.docker.remapped import remapped_roots
+from dedupe.sources.docker.root_folders import claims_of_root, is_without_images
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
@@ -82,9 +91,8 @@ class DockerContainerdStore:
         contents = Contents()
         _read_store(ContainerdRoot(self.holder.store, _BELOW_DOCKER), contents, docker=True)
         # a docker that keeps images with a graph driver has a containerd too, without images
-        contents.unused = self.holder.has("image") and not (
-            contents.blobs or contents.containers or contents.problems
-        )
+        contents.unused = self.holder.has("image") and is_without_images(contents)
+        contents.around = claims_of_root(self.holder.store)
         return contents
 
     def descent(self) -> Descent:
@@ -105,41 +113,89 @@ def _read_store(root: ContainerdRoot, contents: Contents, *, docker: bool) -> No
     metadata = _read_metadata(root, contents)
     snapshots = Snapshots(root, contents)
     blobs = ContainerdBlobs(root, snapshots)
-    reader = ManifestReader(blobs, contents)
-    origins = Origins()
-    for records in _by_target(metadata.images):
-        before = len(contents.images)
-        reader.follow(records[0].target, _names(records))
-        origins.add(records, contents.images[before:])
-    if metadata.errors:
-        before = len(contents.images)
-        # an error of listing becomes a problem below
-        for entry, names in lost_images(
-            blobs, _list_blobs(root, blobs, Contents()), contents.referenced
-        ):
-            reader.follow(entry, names)
-        origins.add((), contents.images[before:])
+    tool, origins = Ctr(docker), Origins()
+    targets = _read_images(root, metadata, blobs, origins, contents)
     for snapshotter in sorted(metadata.snapshotters - set(READABLE)):
         contents.add_note(
             printable(snapshotter),
             "unsupported-snapshotter",
             f"snapshots of {printable(snapshotter)} are not read: layers are read from their blobs",
         )
-    if docker:
-        contents.containers += docker_containers(root, snapshots, origins, contents)
-    known = {container.container_id for container in contents.containers}
+    of_docker = docker_containers(root, snapshots, origins, contents) if docker else []
+    known = {container.container_id for container in of_docker}
+    contents.containers += of_docker
     contents.containers += [
         container
         for container in recorded_containers(root, metadata, snapshots, origins, contents)
         if container.container_id not in known
     ]
     known = {container.container_id for container in contents.containers}
-    contents.containers += forgotten_containers(snapshots, origins, known)
-    held = held_by(metadata)
-    contents.referenced |= held.content
-    measure_containerd(root, snapshots, held.snapshots, contents)
+    of_docker += (forgotten := forgotten_containers(snapshots, origins, known))
+    contents.containers += forgotten
+    kept = _find_kept(metadata, snapshots, of_docker, contents)
+    contents.referenced |= {Digest(one.key) for one in kept if not one.snapshotter}
     contents.blobs = _list_blobs(root, blobs, contents)
+    holders = Holders(metadata, kept, targets, of_docker, tool)
+    facts = RootFacts(root, metadata, snapshots, holders, targets, contents)
+    measure_containerd(root, snapshots, facts, contents)
     contents.moved = root.store.moved_folders()
+
+
+def _read_images(
+    root: ContainerdRoot,
+    metadata: Metadata,
+    blobs: ContainerdBlobs,
+    origins: Origins,
+    contents: Contents,
+) -> dict[str, Target]:
+    """Add all images to the contents, and return the targets that they were found at."""
+    targets: dict[str, Target] = {}
+    reader = ManifestReader(blobs, contents)
+    for records in _by_target(metadata.images):
+        images, others = len(contents.images), len(contents.others)
+        reader.follow(records[0].target, _names(records))
+        contents.images[images:] = _with_records(contents.images[images:], records)
+        target = targets[str(records[0].target["digest"])] = Target(
+            contents.images[images:], contents.others[others:]
+        )
+        for record in records:
+            target.names.setdefault(record.namespace, []).append(record.name)
+        origins.add(records, target.images)
+    if metadata.errors:
+        before = len(contents.images)
+        # an error of listing becomes a problem later
+        for entry, names in lost_images(
+            blobs, _list_blobs(root, blobs, Contents()), contents.referenced
+        ):
+            reader.follow(entry, names)
+        lost = targets[""] = Target(contents.images[before:])
+        origins.add((), lost.images)
+    return targets
+
+
+def _find_kept(
+    metadata: Metadata,
+    snapshots: Snapshots,
+    of_docker: Sequence[FoundContainer],
+    contents: Contents,
+) -> Kept:
+    """What containerd's garbage collection keeps; too much of it becomes a problem."""
+    also = [
+        (
+            Keeper(KeeperKind.CONTAINER, NAMESPACE, container.container_id),
+            [
+                Resource(NAMESPACE, name, container.container_id)
+                for name in snapshots.snapshotters()
+            ],
+        )
+        for container in of_docker
+    ]
+    below = snapshots.below(metadata.known)
+    try:
+        return kept_by(metadata, below, also)
+    except SourceError as error:
+        contents.add_unseen("/".join(METADATA), error)
+        return {}
 
 
 def _list_blobs(
@@ -160,6 +216,8 @@ def _read_metadata(root: ContainerdRoot, contents: Contents) -> Metadata:
         metadata = read_metadata(BoltFile.open(root.store, parts))
     except SourceError as error:
         metadata = Metadata(errors=[error])
+    now = datetime.now(UTC)
+    metadata.leases = [lease for lease in metadata.leases if not has_expired(lease, now)]
     for damage in metadata.errors:
         if damage.code == "link-refused":
             # the same error as for everything else in the folder
@@ -204,6 +262,14 @@ def _names(records: list[ContainerdImage]) -> tuple[str, ...]:
             if repository != _DANGLING and _repository(repository) not in tagged
         ),
     )
+
+
+def _with_records(
+    images: Sequence[FoundImage], records: Sequence[ContainerdImage]
+) -> list[FoundImage]:
+    """The images with the names and namespaces of these records."""
+    namespaced = tuple(printable(f"{record.namespace}/{record.name}") for record in records)
+    return [replace(image, namespaced=namespaced) for image in images]
 
 
 def _repository(name: str) -> str:

@@ -54,6 +54,16 @@ class StorageImage:
     #: copies of the topmost layer for containers with other IDs
     mapped_layers: tuple[str, ...] = ()
 
+    @property
+    def subject(self) -> str:
+        """Its first name, or its ID."""
+        return printable(self.names[0]) if self.names else self.image_id
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of manifests, which has no layers and no config."""
+        return self.layer is None and "instances.json" in self.data_names
+
 
 @dataclass(frozen=True, slots=True)
 class StorageContainer:
@@ -64,6 +74,8 @@ class StorageContainer:
     image: str | None
     image_name: str | None
     layer: str
+    #: whether CRI-O made it
+    is_cri: bool = False
 
 
 class StorageRecords:
@@ -149,6 +161,12 @@ def data_file(key: str) -> str:
     return name
 
 
+def trees_of(driver: str) -> tuple[str, ...]:
+    """Folder of the layers' folders."""
+    below = {"vfs": ("dir",), "btrfs": ("subvolumes",), "zfs": ("graph",)}
+    return (driver, *below.get(driver, ()))
+
+
 def _layer(entry: dict[str, Any]) -> StorageLayer:
     size = entry.get("diff-size")
     parent = text_in(entry, "parent")
@@ -190,6 +208,7 @@ def _container(entry: dict[str, Any]) -> StorageContainer:
         image=image or None,
         image_name=printable(text_in(metadata, "image-name")) or None,
         layer=_id(entry, "layer"),
+        is_cri="pod-id" in metadata,
     )
 
 

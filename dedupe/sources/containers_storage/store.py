@@ -4,14 +4,12 @@ An image's layers may be in another root: a read-only image store, or the ``imag
 store. Such roots are searched in the order given.
 """
 
-import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
 from dedupe.errors import SourceError
-from dedupe.formats.bolt import BoltFile, Bucket
 from dedupe.formats.documents import (
     MAX_CONFIG_BYTES,
     MAX_MANIFEST_BYTES,
@@ -20,7 +18,16 @@ from dedupe.formats.documents import (
     text_in,
 )
 from dedupe.host.store_root import StoreRoot
-from dedupe.model.identity import DiffID, Digest, ImageID, is_digest, sha256_digest
+from dedupe.model.disk import HolderKind, PlaceFacts, PlaceHolder, PlaceKind
+from dedupe.model.identity import (
+    DiffID,
+    Digest,
+    ImageID,
+    chain_ids,
+    is_digest,
+    is_hex_id,
+    sha256_digest,
+)
 from dedupe.model.images import (
     FoundContainer,
     FoundImage,
@@ -30,15 +37,26 @@ from dedupe.model.images import (
     TreeRef,
     Whiteouts,
 )
-from dedupe.model.paths import path_text, printable
+from dedupe.model.paths import printable
+from dedupe.sources.containers_storage.lenders import configured_borrower, configured_lenders
+from dedupe.sources.containers_storage.libpod import mounted_volumes, read_libpod
+from dedupe.sources.containers_storage.needs import Commands, LayerNeeds
+from dedupe.sources.containers_storage.parents import BuiltImage, history_of, parents_of
 from dedupe.sources.containers_storage.records import (
     DRIVERS,
     StorageContainer,
     StorageImage,
     StorageLayer,
     StorageRecords,
+    trees_of,
 )
-from dedupe.sources.containers_storage.usage import measure_storage
+from dedupe.sources.containers_storage.usage import (
+    ARTIFACTS,
+    StoreFacts,
+    is_artifact_layout,
+    list_layers,
+    measure_storage,
+)
 from dedupe.sources.documents.config import Config
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
@@ -46,9 +64,6 @@ from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent
 #: the root that a layer is in, and its record
 _Place = tuple[StoreRoot, StorageLayer]
 _READABLE = ("overlay", "vfs")
-_CONFIGS = ("/etc/containers/storage.conf", "/usr/share/containers/storage.conf")
-#: libpod's states of a container that has a process: running, paused, stopping
-_ALIVE = (3, 5, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +76,8 @@ class ContainersStorage:
     driver: str
     #: other roots that may have layers of this one's images
     lenders: tuple[StoreRoot, ...]
+    #: other roots that were named: this one may have layers of their images
+    borrowers: tuple[StoreRoot, ...] = ()
 
     @classmethod
     def recognise(cls, candidate: Candidate) -> "Sequence[ContainersStorage]":
@@ -71,31 +88,41 @@ class ContainersStorage:
         if not drivers:
             return []
         named = [folder for folder in candidate.named_folders if _drivers_in(FolderHolder(folder))]
-        lenders = tuple(
-            StoreRoot(folder, store.roots)
-            for folder in (*_configured_lenders(store.path), *named)
-            if folder != store.path
-        )
-        return [cls(candidate.location, store, driver, lenders) for driver in drivers]
+
+        def roots(folders: Sequence[Path]) -> tuple[StoreRoot, ...]:
+            return tuple(
+                StoreRoot(folder, store.roots) for folder in folders if folder != store.path
+            )
+
+        lenders = roots([*configured_lenders(store.path), *named])
+        return [cls(candidate.location, store, driver, lenders, roots(named)) for driver in drivers]
 
     def read_contents(self) -> Contents:
         """Read the images and containers, and measure the store; errors become problems."""
         contents = Contents()
         if self.driver in _READABLE:
-            StorageReader(self.root, self.driver, contents, self.lenders).read_store()
-        else:
-            contents.add_unseen(
-                self.driver,
-                SourceError(
-                    f"images are kept by the driver {self.driver}, whose layers cannot be read",
-                    "unreadable-driver",
-                ),
-            )
+            StorageReader(self, contents).read_store()
+            return contents
+        contents.add_unseen(
+            self.driver,
+            SourceError(
+                f"images are kept by the driver {self.driver}, whose layers cannot be read",
+                "unreadable-driver",
+            ),
+        )
+        trees = trees_of(self.driver)
+        try:
+            folders = list_layers(self.root, trees, contents)
+            measure_storage(StoreFacts(self.root, self.driver, trees, folders), contents)
+        except SourceError as error:
+            contents.add_unseen(self.driver, error)
+        # which of its bytes are of layers is not known
+        contents.unpacked = None
         return contents
 
     def descent(self) -> Descent:
-        """Nothing: all of the folder is the store's."""
-        return NO_DESCENT
+        """Artifacts, which podman keeps as an image layout; all else is the store's."""
+        return Descent(entries=(ARTIFACTS,)) if is_artifact_layout(self.root) else NO_DESCENT
 
 
 def _drivers_in(holder: FolderHolder) -> list[str]:
@@ -111,52 +138,124 @@ def _drivers_in(holder: FolderHolder) -> list[str]:
 class StorageReader:
     """Reads one driver's images and containers in one root into ``contents``."""
 
-    def __init__(
-        self, root: StoreRoot, driver: str, contents: Contents, lenders: Sequence[StoreRoot] = ()
-    ) -> None:
-        self._records = StorageRecords(root, driver, contents)
-        self._driver = driver
+    def __init__(self, source: ContainersStorage, contents: Contents) -> None:
+        root, self._driver = source.root, source.driver
+        self._commands = Commands(source.location, source.driver)
+        self._records = StorageRecords(root, self._driver, contents)
         self._contents = contents
         #: (root, its layers): this store first, then its lenders
         self._stores = [(root, self._records.read_layers())]
-        for lender in lenders:
-            records = StorageRecords(lender, driver, contents)
+        for lender in source.lenders:
+            records = StorageRecords(lender, self._driver, contents)
             self._stores.append((lender, records.read_layers()))
         #: errors of the folders of layers that are links out of what the user named
         self._refused = {
             id(store): error
             for store, _ in self._stores
-            if (error := _refused_link(store, _trees(driver))) is not None
+            if (error := _refused_link(store, trees_of(self._driver))) is not None
         }
-        #: layer IDs that an image or a container needs
-        self._needed: set[str] = set()
+        self._borrowers = source.borrowers
+        self._libpod = read_libpod(root)
+        #: who needs which layer
+        self._needs = LayerNeeds()
+        self._built: list[BuiltImage] = []
+        #: layer ID of a writable branch -> its container
+        self._branches: dict[str, str] = {}
+        self._facts = StoreFacts(
+            root,
+            self._driver,
+            trees_of(self._driver),
+            [],
+            are_users_known=True,
+            podman=self._commands.podman,
+        )
 
     def read_store(self) -> None:
         """Read all images and containers, and measure the store; errors become problems."""
         images: dict[str, ImageID] = {}
         for record in self._records.read_images():
-            try:
-                image = self._image(record)
-            except SourceError as error:
-                self._contents.add_error(_subject(record), error)
-                continue
-            images[record.image_id] = image.image_id
-            self._contents.images.append(image)
-        running = _running_containers(self._records.root)
-        for container in self._records.read_containers():
-            self._contents.containers.append(self._container(container, images, running))
-        self._look_for_lost_records()
-        try:
-            measure_storage(
-                self._records.root, self._driver, _trees(self._driver), self._needed, self._contents
+            holder = PlaceHolder(
+                HolderKind.RECORD, record.subject, self._commands.remove_image(record)
             )
+            try:
+                if not record.is_list:
+                    image = self._image(record)
+                    images[record.image_id] = image.image_id
+                    self._contents.images.append(image)
+                    holder = PlaceHolder(HolderKind.IMAGE, image.image_id)
+            except SourceError as error:
+                self._contents.add_error(record.subject, error)
+            self._needs.holders[record.image_id] = holder
+            self._facts.images[record.image_id] = PlaceFacts(
+                PlaceKind.METADATA,
+                owner=record.subject,
+                subject=images.get(record.image_id),
+                holders=(holder,),
+                command=self._commands.remove_image(record),
+            )
+        self._add_parents()
+        for container in self._records.read_containers():
+            self._contents.containers.append(self._container(container, images))
+        borrowed = self._needs.borrow(
+            self._borrowers, self._driver, self._stores[0][1], self._contents
+        )
+        for image_id, holder in borrowed:
+            self._facts.keep_image(image_id, holder)
+        self._report_borrower()
+        self._look_for_lost_records()
+        self._measure()
+        self._contents.moved = self._records.root.moved_folders()
+
+    def _measure(self) -> None:
+        layers = self._stores[0][1]
+        unneeded = self._needs.unneeded(layers, self._commands)
+        self._facts.layers = unneeded | self._needs.facts()
+        for layer_id, container in self._branches.items():
+            if list(self._needs.layers.get(layer_id, ())) == [container]:
+                self._facts.layers[layer_id] = self._facts.containers[container]
+        root, trees = self._records.root, self._facts.trees
+        try:
+            self._facts.folders = list_layers(root, trees, self._contents)
+            if not layers.keys() >= set(filter(is_hex_id, self._facts.folders)):
+                # a layer's record is written before its folder is made
+                fresh = StorageRecords(root, self._driver, Contents()).read_layers()
+                for layer_id in fresh.keys() - layers.keys():
+                    self._facts.layers[layer_id] = PlaceFacts(PlaceKind.UPLOAD, subject=layer_id)
+            measure_storage(self._facts, self._contents)
         except SourceError as error:
             self._contents.add_unseen(self._driver, error)
-        self._contents.moved = self._records.root.moved_folders()
+
+    def _add_parents(self) -> None:
+        """Set the parent of each image that podman deletes with it."""
+        lower = {
+            layer_id: layer.parent
+            for _, layers in self._stores
+            for layer_id, layer in layers.items()
+        }
+        parents = parents_of(self._built, lower)
+        self._contents.images = [
+            replace(image, parent_id=parents.get(image.image_id)) for image in self._contents.images
+        ]
+
+    def _report_borrower(self) -> None:
+        """Say if images of another store may use these layers, and it was not scanned."""
+        borrower = configured_borrower(self._records.root.path)
+        if borrower is None or any(_is_same(borrower, root.path) for root in self._borrowers):
+            return
+        self._contents.add_note(
+            printable(borrower),
+            "borrowed-layers",
+            "its configuration names this store as an additional image store: its images and "
+            "containers may need these layers; scan both to see which",
+        )
 
     def _look_for_lost_records(self) -> None:
         """Layers that nothing needs may be those of images whose records are not there."""
-        own = self._stores[0][1].keys() - self._needed
+        own = {
+            layer_id
+            for layer_id, layer in self._stores[0][1].items()
+            if layer_id not in self._needs.layers and not layer.incomplete
+        }
         if own and not self._records.has_images():
             self._contents.add_unseen(
                 f"{self._driver}-images/images.json",
@@ -167,6 +266,7 @@ class StorageReader:
 
     def _image(self, record: StorageImage) -> FoundImage:
         # layers first: they are needed even if the config cannot be read
+        self._needs.name(record.image_id, record.subject, is_named=bool(record.names))
         chain = self._chain_of(record)
         data, checked = self._config(record)
         config = Config.parse(data, record.image_id)
@@ -176,12 +276,17 @@ class StorageReader:
                 f"{len(config.diff_ids)} diff IDs in the config",
                 "layer-count-mismatch",
             )
-            self._contents.hide_references(_subject(record), error)
+            self._contents.hide_references(record.subject, error)
             raise error
+        if chain is not None:
+            for (_, layer), chain_id in zip(chain, chain_ids(config.diff_ids), strict=True):
+                self._needs.chains.setdefault(layer.layer_id, chain_id)
+        image_id = ImageID(sha256_digest(data))
+        self._built.append(BuiltImage(image_id, record.layer, config.diff_ids, history_of(data)))
         manifest_digest, digests = self._manifest(record, len(config.diff_ids))
         places: Sequence[_Place | None] = [None] * len(config.diff_ids) if chain is None else chain
         return FoundImage(
-            image_id=ImageID(sha256_digest(data)),
+            image_id=image_id,
             digest=manifest_digest,
             names=tuple(printable(name) for name in record.names),
             layers=tuple(
@@ -206,7 +311,7 @@ class StorageReader:
         found = sha256_digest(data)
         if found != key:
             self._contents.add_error(
-                _subject(record),
+                record.subject,
                 SourceError(
                     f"digest mismatch: expected {printable(key)}, the config gives {found}",
                     "digest-mismatch",
@@ -235,23 +340,26 @@ class StorageReader:
             for layer in record.mapped_layers:
                 # copies that were deleted are named for a while
                 if self._find(layer) is not None:
-                    self._chain(layer)
-            return self._chain(record.layer)
+                    self._chain(layer, record.image_id)
+            return self._chain(record.layer, record.image_id)
         except SourceError as error:
             if "layers.json" in self._records.unread:
                 # that is a problem already
-                self._contents.hide_references(_subject(record), error)
+                self._contents.hide_references(record.subject, error)
             else:
-                self._contents.add_unseen(_subject(record), error)
+                self._contents.add_unseen(record.subject, error)
             return None
 
-    def _chain(self, top: str | None) -> list[_Place]:
-        """Layers from the base up; raises SourceError ``layer-missing`` or ``layer-cycle``."""
+    def _chain(self, top: str | None, user: str) -> list[_Place]:
+        """Layers from the base up, which the record ``user`` needs.
+
+        Raises SourceError ``layer-missing`` or ``layer-cycle``.
+        """
         chain: list[_Place] = []
         seen: set[str] = set()
         layer_id = top
         while layer_id is not None:
-            self._needed.add(layer_id)
+            self._needs.add(layer_id, user)
             if layer_id in seen:
                 raise SourceError(f"layer {layer_id} is its own ancestor", "layer-cycle")
             seen.add(layer_id)
@@ -348,12 +456,11 @@ class StorageReader:
         return Whiteouts.AUFS if mark.strip() == b"true" else Whiteouts.KERNEL
 
     def _folder(self, layer_id: str) -> tuple[str, ...]:
-        folder = (*_trees(self._driver), layer_id)
+        folder = (*trees_of(self._driver), layer_id)
         return folder if self._driver == "vfs" else (*folder, "diff")
 
-    def _container(
-        self, record: StorageContainer, images: dict[str, ImageID], running: dict[str, bool]
-    ) -> FoundContainer:
+    def _container(self, record: StorageContainer, images: dict[str, ImageID]) -> FoundContainer:
+        self._add_facts(record)
         upper = None
         place = self._find(record.layer)
         if place is None and "layers.json" not in self._records.unread:
@@ -361,30 +468,73 @@ class StorageReader:
                 record.name or record.container_id,
                 SourceError(f"its layer {record.layer} is not in the store", "layer-missing"),
             )
-        if place is None:
-            upper = None
-        else:
+        if place is not None:
             self._need(record)
             upper = self._tree(*place) if id(place[0]) not in self._refused else None
         return FoundContainer(
             container_id=record.container_id,
             name=record.name,
-            image_id=images.get(record.image or ""),
+            image_id=images.get(record.image or "") or self._lent_image(record),
             image=record.image_name,
             upper=upper,
-            running=running.get(record.container_id),
+            running=self._libpod.running.get(record.container_id),
         )
+
+    def _lent_image(self, record: StorageContainer) -> ImageID | None:
+        """The image of a container if it is in another root that was scanned."""
+        folder = f"{self._driver}-images"
+        if is_hex_id(record.image) and any(
+            root.has(folder, str(record.image)) for root in self._borrowers
+        ):
+            return ImageID(f"sha256:{record.image}")
+        return None
+
+    def _add_facts(self, record: StorageContainer) -> None:
+        """Say what the files of a container are, and which volumes it uses."""
+        name = record.name or record.container_id
+        userdata = (f"{self._driver}-containers", record.container_id, "userdata")
+        is_builder = self._records.root.has(*userdata, "buildah.json")
+        command = self._commands.remove_container(record, is_builder=is_builder)
+        holder = PlaceHolder(HolderKind.CONTAINER, name, command)
+        self._needs.holders[record.container_id] = holder
+        self._needs.name(record.container_id, name, is_named=False)
+        facts = PlaceFacts(
+            PlaceKind.CONTAINER,
+            owner=name,
+            subject=record.container_id,
+            holders=(holder,),
+            command=command,
+        )
+        self._facts.containers[record.container_id] = facts
+        self._branches[record.layer] = record.container_id
+        # no tool deletes an image that has a container
+        self._facts.keep_image(record.image, holder)
+        # buildah gives its containers no volumes
+        for volume in [] if is_builder else self._volumes(record, userdata):
+            self._facts.volume_users.setdefault(volume, []).append(holder)
+
+    def _volumes(self, record: StorageContainer, userdata: tuple[str, ...]) -> list[str]:
+        """Names of the volumes that a container uses."""
+        if self._libpod.is_known:
+            return self._libpod.volumes.get(record.container_id, [])
+        if not self._records.root.has(*userdata, "config.json"):
+            # it was never started, so nothing else says what it uses
+            self._facts.are_users_known = False
+        return mounted_volumes(self._records.root, userdata)
 
     def _need(self, record: StorageContainer) -> None:
         """Mark a container's layers as needed, also if its image was deleted by force."""
         try:
-            self._chain(record.layer)
+            self._chain(record.layer, record.container_id)
         except SourceError as error:
             self._contents.add_unseen(record.name or record.container_id, error)
 
 
-def _subject(record: StorageImage) -> str:
-    return printable(record.names[0]) if record.names else record.image_id
+def _is_same(name: str, path: Path) -> bool:
+    try:
+        return Path(name).samefile(path)
+    except (OSError, ValueError):
+        return False
 
 
 def _refused_link(store: StoreRoot, trees: tuple[str, ...]) -> SourceError | None:
@@ -394,47 +544,3 @@ def _refused_link(store: StoreRoot, trees: tuple[str, ...]) -> SourceError | Non
     except SourceError as error:
         return error if error.code == "link-refused" else None
     return None
-
-
-def _configured_lenders(root: Path) -> list[Path]:
-    """Image stores in the host's configuration, if this root is the configured one."""
-    for name in _CONFIGS:
-        try:
-            with open(name, "rb") as file:
-                storage = tomllib.load(file).get("storage", {})
-        except (OSError, tomllib.TOMLDecodeError):
-            continue
-        try:
-            if not Path(storage.get("graphroot", "")).samefile(root):
-                return []
-        except (OSError, TypeError):
-            return []
-        options = storage.get("options", {})
-        named = [storage.get("imagestore"), *options.get("additionalimagestores", [])]
-        return [Path(name) for name in named if isinstance(name, str) and name]
-    return []
-
-
-def _trees(driver: str) -> tuple[str, ...]:
-    """Folder of the layers' folders."""
-    return ("vfs", "dir") if driver == "vfs" else (driver,)
-
-
-def _running_containers(root: StoreRoot) -> dict[str, bool]:
-    """Whether containers run, by ID, from libpod's database; empty if it cannot be read."""
-    try:
-        containers = BoltFile.open(root, ("libpod", "bolt_state.db")).bucket(b"ctr")
-    except SourceError:
-        return {}
-    found: dict[str, bool] = {}
-    if containers is None:
-        return found
-    for name, value in containers:
-        if not isinstance(value, Bucket):
-            continue
-        try:
-            document = parse_object(value.values().get(b"state", b""), "state")
-        except SourceError:
-            continue
-        found[path_text(name)] = document.get("state") in _ALIVE
-    return found

@@ -1,6 +1,6 @@
 """Images of a docker store with a graph driver: their configs and their names."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dedupe.errors import SourceError
@@ -13,6 +13,8 @@ from dedupe.sources.interface import Contents
 
 #: size of the file of names; some hosts have thousands of images
 _MAX_NAMES_BYTES = 64 << 20
+#: a file with one digest
+_MAX_PARENT_BYTES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class StoredConfig:
     claimed_id: str
     image_id: ImageID
     config: Config
+    #: ``claimed_id`` of the image that a build or a commit began with; None if none is recorded
+    parent: str | None = None
 
     @property
     def checked(self) -> bool:
@@ -46,7 +50,10 @@ def read_configs(root: StoreRoot, driver: str, contents: Contents) -> Iterator[S
         try:
             data = root.read((*parts, name), MAX_CONFIG_BYTES)
             found = sha256_digest(data)
-            config = StoredConfig(claimed, ImageID(found), Config.parse(data, claimed))
+            parsed = Config.parse(data, claimed)
+            config = StoredConfig(
+                claimed, ImageID(found), parsed, _read_parent(root, driver, name, contents)
+            )
         except SourceError as error:
             contents.add_unseen(claimed, error)
             continue
@@ -59,6 +66,50 @@ def read_configs(root: StoreRoot, driver: str, contents: Contents) -> Iterator[S
                 ),
             )
         yield config
+
+
+def _read_parent(root: StoreRoot, driver: str, name: str, contents: Contents) -> str | None:
+    """The parent that docker has recorded for an image.
+
+    docker records it for what it builds and commits, never for what is pulled or loaded.
+    """
+    parts = ("image", driver, "imagedb", "metadata", "sha256", name, "parent")
+    try:
+        parent = root.read(parts, _MAX_PARENT_BYTES).decode("utf-8", "replace").strip()
+    except SourceError as error:
+        if error.code != "blob-missing":
+            contents.add_open_error("/".join(parts), error)
+        return None
+    return parent if is_diff_id(parent) else None
+
+
+def cache_images(
+    configs: Sequence[StoredConfig],
+    names: Mapping[str, tuple[str, ...]],
+    used: Collection[str],
+) -> set[str]:
+    """IDs of the images that docker deletes with a child: recorded parents without a name.
+
+    ``used`` are the images that containers were made from. Damaged records may lead in a circle, or
+    to a parent with other layers: such an image is not deleted with another one.
+    """
+    by_id = {stored.claimed_id: stored for stored in configs}
+    kept = {*names, *used}
+    parent_of: dict[str, str] = {}
+    for stored in configs:
+        above = by_id.get(stored.parent or "")
+        if above is None or above.claimed_id in kept:
+            continue
+        known = above.config.diff_ids
+        if list(stored.config.diff_ids[: len(known)]) == list(known):
+            parent_of[stored.claimed_id] = above.claimed_id
+    found: set[str] = set()
+    for child in by_id.keys() - set(parent_of.values()):
+        parent = parent_of.get(child)
+        while parent is not None and parent not in found:
+            found.add(parent)
+            parent = parent_of.get(parent)
+    return found
 
 
 def read_names(root: StoreRoot, driver: str, contents: Contents) -> dict[str, tuple[str, ...]]:

@@ -19,6 +19,8 @@ from dedupe.sources.interface import Contents
 _MAX_RECORD_BYTES = 1024
 #: names of folders that docker makes, and of those that buildkit makes
 _FOLDER = re.compile(r"(?:[0-9a-f]{64}|[0-9a-z]{25})(?:-init)?\Z")
+#: a record that docker began to remove, with its folder
+_REMOVED = re.compile(r"[0-9a-f]{64}-[0-9a-z]*-?removing\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,17 @@ class DockerLayers:
         self._ids = ids
         self.parts = ("image", driver.name, "layerdb")
         self.records: dict[str, DockerLayer] = {}
+        #: names of records that docker began to remove
+        self.removed_names: list[str] = []
         for name in self.names("sha256", contents):
-            if not is_hex_id(name):
-                continue
-            record = self._record(name, contents)
-            self.records[record.chain] = record
-        for name in self.names("tmp", contents):
+            if is_hex_id(name):
+                record = self._record(name, contents)
+                self.records[record.chain] = record
+            elif _REMOVED.match(name):
+                self.removed_names.append(name)
+        #: names of records that docker began to write
+        self.unfinished = self.names("tmp", contents)
+        for name in self.unfinished:
             contents.add_note(
                 "/".join((*self.parts, "tmp", path_text(name.encode("utf-8", "surrogateescape")))),
                 "crash-leftover",
