@@ -274,11 +274,11 @@ def _scan_if_unknown(path: str, catalog: Path | None) -> int:
 
 
 def _scan(path: str, catalog: Path | None) -> int:
-    """Scan a path for its disk usage; returns the exit code."""
+    """Scan a path quickly, which its disk usage takes; returns the exit code."""
     from dedupe.cli.scan import scan
 
     try:
-        scan([path], catalog=catalog, quiet=True)
+        scan([path], catalog=catalog, quiet=True, quick=True)
     except typer.Exit as ended:
         return ended.exit_code
     return 0

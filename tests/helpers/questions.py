@@ -12,6 +12,7 @@ from dedupe.store.session import Session
 NOW = datetime(2030, 1, 1)
 #: values of parameters that mean something else in these questions
 OWN_CHOICES: dict[str, dict[str, Sequence[Any]]] = {
+    "disk": {"by": ["kind", "owner"]},
     "treemap": {"images": [1, 20]},
     "usage/groups": {"by": ["image", "repository", "namespace", "tag-series", "base", "group"]},
 }
@@ -30,6 +31,7 @@ def choices_of(session: Session) -> dict[str, Sequence[Any]]:
         "base_images": [[], ids[:2]],
         "base_layers": [[]],
         "baseline": scans,
+        "below": ["", *locations[:1]],
         "by": ["cache", "extension", "size"],
         "container": [None, *(row["container_id"] for row in session.rows("image_containers"))],
         "first": [locations[:1], locations],
@@ -41,11 +43,12 @@ def choices_of(session: Session) -> dict[str, Sequence[Any]]:
         "held": ["own", "upper", "base"],
         "ignored": [None, "etc/.*"],
         "image_ids": [[row["image_id"] for row in twins]],
+        "kinds": [[], ["layer", "container"]],
         "images": [ids, ids[:1], ids[-1:]],
         "most": [100],
         "now": [NOW],
         "path": ["", "etc", "etc/os", "opt/link", "dangling", "nothing"],
-        "paths": [["etc", "etc/os", "lib", "opt/lib"]],
+        "paths": [["etc", "etc/os", "lib", "opt/lib"], locations],
         "pattern": [".*"],
         "positions": [[0] * len(ids)],
         "proposed": [[0] * len(ids)],
