@@ -247,14 +247,14 @@ def check_claim(claim: Claim, facts: LayerFacts) -> tuple[ProvenLayer, list[Mism
     if facts.is_listed:
         # a full scan proves a layer by its blob or by its tar, and other folders by neither
         has_tar = facts.tar_bytes is not None
-        key = _key_of_source("listed", claim.source, facts)
+        key = _key_of_listed(claim, facts)
         is_claimed = claim.is_checked and (claim.has_blob or has_tar)
         is_shared = claim.is_checked and has_tar
         layer = ProvenLayer(key, Verified.NONE, facts, is_claimed=is_claimed, is_shared=is_shared)
         return layer, []
     mismatches = list(_mismatches(claim, facts))
     if mismatches or facts.diff_id is None:
-        key = _key_of_source("unverified", claim.source, facts)
+        key = _key_of_source(claim.source, facts)
         # a blob under a wrong digest that has the claimed diff ID holds the claimed files
         is_other = bool(mismatches) and not (claim.diff_id and claim.diff_id == facts.diff_id)
         return ProvenLayer(key, Verified.NONE, facts, is_other), mismatches
@@ -292,7 +292,17 @@ def layers_of(sources: Iterable[FoundSource]) -> Iterator[tuple[str, FoundLayer]
                 yield source.location, layer
 
 
-def _key_of_source(prefix: str, source: str, facts: LayerFacts) -> LayerKey:
-    location = hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+def _key_of_listed(claim: Claim, facts: LayerFacts) -> LayerKey:
+    """Key of listed rows: layers of different diff IDs may differ in contents alone."""
+    named = f"{claim.diff_id or claim.digest} {facts.rows_digest}"
+    digest = hashlib.sha256(named.encode()).hexdigest()
+    return LayerKey(f"listed:{_location(claim.source)}:{digest}")
+
+
+def _location(source: str) -> str:
+    return hashlib.sha256(source.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def _key_of_source(source: str, facts: LayerFacts) -> LayerKey:
     rows = facts.diff_id.removeprefix("sha256:") if facts.diff_id else facts.rows_digest
-    return LayerKey(f"{prefix}:{location}:{rows}")
+    return LayerKey(f"unverified:{_location(source)}:{rows}")

@@ -63,6 +63,8 @@ IMAGES = [
     image(BASE, CHANGES, AGAIN, CLEAN, names="r/app:1.1"),
     image(BASE, AGAIN, names="r/twin:1"),
     image((*BASE, file("own", b"o" * 20)), AGAIN, names="r/twin:2"),
+    # the same entries as those of the layer above, but for a content
+    image((*BASE, file("own", b"p" * 20)), AGAIN, names="r/twin:3"),
     image(BASE, names="r/base:1"),
     image(BASE, (file("x", b"x" * 80),)),
     Image([], names=["r/scratch:1"]),
