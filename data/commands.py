@@ -17,6 +17,7 @@ _EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "duplicates": (("duplicates", "--limit", "3"), ("duplicates", "--by", "folder")),
     "sources": (("sources",),),
     "images": (("images",),),
+    "artifacts": (("artifacts",),),
     "layers": (("layers",),),
     "shadowed": (("shadowed", "--limit", "3"),),
     "tree": (("tree",),),

@@ -169,13 +169,13 @@ CREATE MACRO rounded_share(whole, rest, total, granularity, key) AS
     )::INTEGER;
 
 -- The sum of one figure of a row of usage. Without any bytes it is 0, but for unreferenced bytes,
--- and for what could not be read (unread), it is unknown.
+-- those of the rest, and what could not be read (unread), it is unknown.
 CREATE MACRO usage_figure(kind, unread, bytes, figure, wanted) AS
     CASE
         WHEN unread THEN nullif(sum(bytes) FILTER (WHERE figure = wanted), 0)
         ELSE coalesce(
             sum(bytes) FILTER (WHERE figure = wanted),
-            CASE WHEN kind = 'unreferenced' THEN NULL ELSE 0 END
+            CASE WHEN kind IN ('unreferenced', 'rest') THEN NULL ELSE 0 END
         )
     END::BIGINT;
 

@@ -8,7 +8,8 @@
 --           orphan_bytes       BIGINT   blobs and layers that no image references; null if
 --                                       references are unseen
 --           unseen_references  VARCHAR  why references could not be read; null if all were read
---           allocated_bytes    BIGINT   allocated by the file system for all of it; null for files
+--           allocated_bytes    BIGINT   allocated by the file system for all of it; null if it was
+--                                       not measured
 --           other_bytes        BIGINT   of these, what is not a blob, layer or container: logs,
 --                                       volumes; null for files
 --           listed_layers      BIGINT   layers of images of which a quick scan left contents unread

@@ -11,6 +11,30 @@ from typing import TypedDict
 from dedupe.model.questions import Question
 
 
+class ArtifactsRow(TypedDict):
+    """A row of ``artifacts``: one row per manifest that is not an image."""
+
+    name: str
+    kind: str
+    media_type: str | None
+    stored_bytes: int | None
+    freed_bytes: int | None
+    about: list[str]
+    deleted_with: list[str]
+    names: list[str]
+    artifact_id: str
+    subject: str | None
+    sources: list[str]
+
+
+def artifacts(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ArtifactsRow]:
+    """Which charts, models, signatures, attestations and build caches are stored beside images, and how large are they?"""
+    return Question("artifacts", {}, about)
+
+
 class CatalogScansRow(TypedDict):
     """A row of ``catalog_scans``: one row per scan."""
 
@@ -1163,6 +1187,9 @@ class ReorderProposedImagesRow(TypedDict):
     store_id: str | None
     parent_id: str | None
     stored_bytes: int | None
+    media_type: str | None
+    subject: str | None
+    held_by: list[str] | None
 
 
 def reorder_proposed_images(
@@ -1567,11 +1594,12 @@ def usage_bases(
 
 
 class UsageGroupsRow(TypedDict):
-    """A row of ``usage/groups``: one row per group, one for units of several groups, one for unreferenced bytes."""
+    """A row of ``usage/groups``: one row per group, one for units of several groups, one for unreferenced bytes, and one for other bytes of blobs and archives, if there are any."""
 
     kind: str
     name: str
     images: int
+    artifacts: int
     incomplete_images: int
     referenced_compressed: int | None
     exclusive_compressed: int | None
@@ -1600,7 +1628,7 @@ def usage_groups(
 
 
 class UsageLayersRow(TypedDict):
-    """A row of ``usage/layers``: one row per layer that some image references, one for contents that several layers hold, one for unreferenced bytes."""
+    """A row of ``usage/layers``: one row per layer that some image references, one for contents that several layers hold, one for unreferenced bytes; one for documents and artifacts, and one for other bytes of blobs and archives, if there are any."""
 
     kind: str
     name: str
@@ -1702,6 +1730,30 @@ def usage_twins(
 ) -> Question[UsageTwinsRow]:
     """Which pairs of images hold nearly the same contents but share few layers?"""
     return Question("usage/twins", {"similarity": similarity, "gain_bytes": gain_bytes, "widest": widest}, about)
+
+
+class WhatIfArtifactsRow(TypedDict):
+    """A row of ``what_if/artifacts``: one row per (source, artifact)."""
+
+    source: str
+    kind: str
+    chosen: bool
+    type: str
+    artifact_id: str
+    name: str
+    names: list[str]
+    media_type: str | None
+    stored_bytes: int | None
+    others: list[str]
+
+
+def what_if_artifacts(
+    *,
+    images: Sequence[str],
+    about: tuple[str, ...] = (),
+) -> Question[WhatIfArtifactsRow]:
+    """Which artifacts are deleted, alone or with these images, and what else do their sources hold?"""
+    return Question("what_if/artifacts", {"images": images}, about)
 
 
 class WhatIfContainersRow(TypedDict):

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import itemgetter
 
 from dedupe.analysis import queries
 from dedupe.model.images import SourceKind
@@ -25,12 +26,30 @@ class Removal:
         return shlex.join(self.command)
 
 
-def removals(places: Sequence[queries.WhatIfPlacesRow]) -> list[Removal]:
-    """Steps that delete the images of ``what_if_places``, source by source."""
+def removals(
+    places: Sequence[queries.WhatIfPlacesRow],
+    artifacts: Sequence[queries.WhatIfArtifactsRow] = (),
+) -> list[Removal]:
+    """Steps that delete the images of ``what_if_places`` and artifacts, source by source."""
     steps: list[Removal] = []
-    for (source, kind), rows in groupby(places, key=lambda row: (row["source"], row["kind"])):
+    # what else a source holds is known best from the rows of artifacts, which come first
+    every = sorted([*map(_as_place, artifacts), *places], key=itemgetter("source", "kind"))
+    for (source, kind), rows in groupby(every, key=itemgetter("source", "kind")):
         steps += map(_runnable, _of_source(source, SourceKind(kind), list(rows)))
     return steps
+
+
+def _as_place(row: queries.WhatIfArtifactsRow) -> queries.WhatIfPlacesRow:
+    """An artifact as the tools delete it: like an image of its names and digest."""
+    return {
+        "source": row["source"],
+        "kind": row["kind"],
+        "image_id": row["artifact_id"],
+        "names": row["names"],
+        "digests": [row["artifact_id"]],
+        "store_id": None,
+        "others": row["others"],
+    }
 
 
 def _runnable(step: Removal) -> Removal:

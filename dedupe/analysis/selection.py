@@ -66,6 +66,37 @@ def images_matching(
     return sorted(chosen)
 
 
+def has_image(questions: Questions, glob: str) -> bool:
+    """Whether a glob or name is that of an image; other errors are as of ``images_matching``."""
+    try:
+        return bool(images_matching(questions, [glob]))
+    except StoreError as error:
+        if error.code != "no-image":
+            raise
+        return False
+
+
+def artifacts_matching(
+    artifacts: Sequence[queries.ArtifactsRow], globs: Sequence[str]
+) -> dict[str, set[str]]:
+    """Glob or name -> digests of the artifacts that it matches; those that match none are left out.
+
+    What is deleted with an image has no name of its own.
+    """
+    found: dict[str, set[str]] = {}
+    for glob in globs:
+        bare = glob.removeprefix("sha256:")
+        for row in artifacts:
+            if row["deleted_with"]:
+                continue
+            is_id = len(bare) >= _ID_MIN and row["artifact_id"].removeprefix("sha256:").startswith(
+                bare
+            )
+            if is_id or any(fnmatch.fnmatchcase(name, glob) for name in row["names"]):
+                found.setdefault(glob, set()).add(row["artifact_id"])
+    return found
+
+
 def one_scan(questions: Questions, text: str) -> str:
     """ID of the scan that ``text`` means; raises StoreError as ``one_scan_of``."""
     return one_scan_of([row["scan"] for row in questions.rows(queries.catalog_scans())], text)

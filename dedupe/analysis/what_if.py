@@ -1,14 +1,14 @@
 """What deleting a set of images would free, what stays, and the commands that would do it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from dedupe.analysis import queries
 from dedupe.analysis.freeing import by_age, by_gain
 from dedupe.analysis.interface import AnyQuestion, Question, Questions
 from dedupe.analysis.removal import Removal, removals
-from dedupe.analysis.selection import images_matching
+from dedupe.analysis.selection import artifacts_matching, has_image, images_matching
 from dedupe.errors import StoreError
 from dedupe.model.choices import DeletionOrder, Granularity
 
@@ -58,6 +58,8 @@ class WhatIf:
     """The answer; rows are those of ``queries/what_if/``."""
 
     images: list[queries.WhatIfImagesRow]
+    #: artifacts that are deleted too, one row per source
+    artifacts: list[queries.WhatIfArtifactsRow]
     freed: list[queries.WhatIfFreedRow]
     layers: list[queries.WhatIfLayersRow]
     containers: list[queries.WhatIfContainersRow]
@@ -84,8 +86,13 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
     dates_question = queries.what_if_dates(now=now)
     asked: dict[str, AnyQuestion] = {"dates": dates_question}
     dates = questions.rows(dates_question)
-    chosen, doubtful = _matching(questions, criteria, dates)
-    if not chosen:
+    artifacts, of_images = _artifacts(questions, criteria)
+    chosen: list[str] = []
+    doubtful: list[queries.WhatIfDatesRow] = []
+    # without a name that may be an image's, all images would match
+    if of_images.delete or not criteria.delete:
+        chosen, doubtful = _matching(questions, of_images, dates)
+    if not (chosen or artifacts):
         doubts = f"; {len(doubtful)} have no trustworthy date" if doubtful else ""
         raise StoreError(f"no image meets all conditions{doubts}", "no-image")
     result = None
@@ -93,16 +100,20 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
         asked["units"] = units = _units(questions, criteria.target, chosen)
         chosen, result = _enough_for(questions, criteria.target, units, dates)
     asked["images"] = images = queries.what_if_images(images=chosen)
-    asked["freed"] = freed = queries.what_if_freed(images=chosen)
+    deleted = [*chosen, *artifacts]
+    asked["artifacts"] = others = queries.what_if_artifacts(images=deleted)
+    asked["freed"] = freed = queries.what_if_freed(images=deleted)
     asked["layers"] = layers = queries.what_if_layers(images=chosen)
     asked["containers"] = containers = queries.what_if_containers(images=chosen)
     asked["places"] = places = queries.what_if_places(images=chosen)
     blocking = questions.rows(containers)
     in_use = {row["image_id"] for row in blocking}
-    deletable = [image for image in chosen if image not in in_use]
+    deletable = [image for image in deleted if image not in in_use]
     asked["freed_now"] = freed_now = queries.what_if_freed(images=deletable)
+    other_rows = questions.rows(others)
     return WhatIf(
         images=questions.rows(images),
+        artifacts=[row for row in other_rows if row["chosen"]],
         freed=questions.rows(freed),
         layers=questions.rows(layers),
         containers=blocking,
@@ -112,9 +123,25 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
         incomplete=questions.rows(queries.incomplete()),
         sources=questions.rows(queries.sources()),
         failed=questions.rows(queries.failed_places()),
-        removals=removals(questions.rows(places)),
+        removals=removals(questions.rows(places), other_rows),
         questions=asked,
     )
+
+
+def _artifacts(questions: Questions, criteria: DeletionFilter) -> tuple[list[str], DeletionFilter]:
+    """Digests of the artifacts to delete, and the filter without names that only artifacts have.
+
+    Artifacts have no date and no unpacked bytes: they are deleted only if they are named, and if
+    no condition is about these.
+    """
+    rows = questions.rows(queries.artifacts())
+    named, kept = (artifacts_matching(rows, globs) for globs in (criteria.delete, criteria.keep))
+    keep = [glob for glob in criteria.keep if glob not in kept or has_image(questions, glob)]
+    if criteria.older_than is not None or criteria.target is not None:
+        return [], replace(criteria, keep=keep)
+    delete = [glob for glob in criteria.delete if glob not in named or has_image(questions, glob)]
+    found = set().union(*named.values()) - set().union(*kept.values())
+    return sorted(found), replace(criteria, delete=delete, keep=keep)
 
 
 def _matching(

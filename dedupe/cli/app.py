@@ -12,7 +12,16 @@ from dedupe.cli.commands import add_command
 from dedupe.cli.diff import diff
 from dedupe.cli.disk import disk
 from dedupe.cli.findings import duplicates, findings
-from dedupe.cli.listings import containers, images, layers, shadowed, sources, tree, trend
+from dedupe.cli.listings import (
+    artifacts,
+    containers,
+    images,
+    layers,
+    shadowed,
+    sources,
+    tree,
+    trend,
+)
 from dedupe.cli.paths import find, history, ls, which
 from dedupe.cli.reorder import reorder
 from dedupe.cli.report import report
@@ -65,9 +74,11 @@ def options(
 
 
 #: in the order of the help
-for command in (scan, report, disk, findings, duplicates, sources, images, layers, shadowed):
+for command in (scan, report, disk, findings, duplicates, sources, images, artifacts, layers):
     add_command(app, command)
-for command in (tree, containers, ls, find, which, history, diff, usage, positions, bases, twins):
+for command in (shadowed, tree, containers, ls, find, which, history, diff, usage, positions):
+    add_command(app, command)
+for command in (bases, twins):
     add_command(app, command)
 add_command(app, what_if)
 app.add_typer(reorder, name="reorder")

@@ -52,7 +52,7 @@ def disk(
     path: Annotated[
         str,
         typer.Argument(
-            metavar="[PATH]",
+            metavar="PATH",
             show_default=False,
             help="A store, or any file or folder in one (default: all that was scanned).",
         ),
@@ -66,7 +66,13 @@ def disk(
         ),
     ] = None,
     kind: Annotated[
-        list[PlaceKind] | None, typer.Option("--kind", help="Only this kind; repeat it.")
+        list[PlaceKind] | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Only this kind, such as layer, log, volume or orphan; repeat it (docs/disk.md "
+            "lists all).",
+        ),
     ] = None,
     catalog: CatalogOption = None,
     scan: ScanOption = None,
@@ -122,21 +128,38 @@ class _Found:
     def of(
         cls, path: str, catalog: Path | None, scan: str | None, sources: list[str] | None
     ) -> "_Found":
-        """Open the catalog, after a scan of the path if it was never scanned."""
-        from dedupe.analysis import queries
+        """Open the catalog, after a scan of the path if it was never scanned.
 
-        code = _scan_if_unknown(path, catalog) if path and not (scan or sources) else 0
-        session = open_session(catalog, scan, sources)
+        Raises StoreError and SourceError, and typer.Exit if the scan found nothing there.
+        """
+        from dedupe.host.objects import is_address
+
+        code = 0
+        may_scan = bool(path) and not (scan or sources or is_address(path))
+        try:
+            found = cls._opened(path, open_session(catalog, scan, sources), code)
+        except StoreError as error:
+            if error.code not in _EMPTY or not may_scan:
+                raise
+            found = None
+        if may_scan and not (found and found.names):
+            code = _scan(path, catalog)
+            found = cls._opened(path, open_session(catalog, scan, sources), code)
+        if found is None or (path and not found.names):
+            if code:
+                # the scan has said why
+                raise typer.Exit(code)
+            why = ": an object store has none" if is_address(path) else ""
+            raise StoreError(f"{path}: no disk usage of it is known{why}", "not-measured")
+        return found
+
+    @classmethod
+    def _opened(cls, path: str, session: "Session", code: int) -> "_Found":
+        from dedupe.analysis import queries
+        from dedupe.analysis.disk import names_of
+
         roots = session.rows(queries.disk_roots())
-        names = _names_of(path, roots) if path else []
-        if path and not names and code:
-            # the scan has said why
-            raise typer.Exit(code)
-        if path and not names:
-            raise StoreError(
-                f"{path}: no disk usage of it is known{_why_not(path)}", "not-measured"
-            )
-        return cls(session, names, roots, code)
+        return cls(session, names_of(path, roots) if path else [], roots, code)
 
     @property
     def below(self) -> str:
@@ -230,53 +253,16 @@ class _Found:
         return ""
 
 
-def _names_of(path: str, roots: "Sequence[DiskRootsRow]") -> list[str]:
-    from dedupe.analysis.disk import names_of
+def _scan(path: str, catalog: Path | None) -> int:
+    """Scan a path for its disk usage; returns the exit code of the scan.
 
-    return names_of(path, roots)
-
-
-def _why_not(path: str) -> str:
-    from dedupe.host.objects import is_address
-
-    if is_address(path):
-        return ": an object store has none"
-    return f"; 'dedupe scan {path}' measures it"
-
-
-def _scan_if_unknown(path: str, catalog: Path | None) -> int:
-    """Scan a path of which no disk usage is known; returns the exit code of that scan.
-
-    Raises SourceError if there is no such path.
+    Raises SourceError if there is no such path: a scan would keep that it found nothing there.
     """
-    from dedupe.analysis import queries
-    from dedupe.host.objects import is_address
-    from dedupe.store.catalog import default_catalog
-    from dedupe.store.session import Session
+    from dedupe.cli.scan import scan
 
-    if is_address(path):
-        return 0
-    try:
-        session = Session(catalog or default_catalog())
-        roots = session.rows(queries.disk_roots())
-        session.close()
-    except StoreError as error:
-        if error.code not in _EMPTY:
-            raise
-        roots = []
-    if _names_of(path, roots):
-        return 0
-    # a scan would keep in the catalog that it found nothing there
     if not os.path.lexists(path):
         raise SourceError(f"{path}: no such file or directory", "no-such-source")
     typer.echo(f"dedupe: {path} was never scanned: reading it first", err=True)
-    return _scan(path, catalog)
-
-
-def _scan(path: str, catalog: Path | None) -> int:
-    """Scan a path quickly, which its disk usage takes; returns the exit code."""
-    from dedupe.cli.scan import scan
-
     try:
         scan([path], catalog=catalog, quiet=True, quick=True)
     except typer.Exit as ended:

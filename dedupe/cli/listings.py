@@ -49,6 +49,15 @@ def images(_: "Session") -> AnyQuestion:
     return queries.images()
 
 
+@table(columns=("stored_bytes", "freed_bytes", "kind", "media_type", "about", "name"))
+def artifacts(_: "Session") -> AnyQuestion:
+    """List charts, models, signatures, attestations and build caches that manifests name.
+
+    freed_bytes: what deleting it alone frees; empty if it is deleted with an image.
+    """
+    return queries.artifacts()
+
+
 @table(columns=("content_bytes", "images", "chains", "verified", "diff_id", "created_by"))
 def layers(_: "Session") -> AnyQuestion:
     """List distinct layers and how many images use each."""

@@ -40,6 +40,7 @@ class WhatIfRows(StrEnum):
     IMAGES = "images"
     FREED = "freed"
     LAYERS = "layers"
+    ARTIFACTS = "artifacts"
     CONTAINERS = "containers"
 
 

@@ -269,7 +269,8 @@ class FoundContainer:
 class FoundOther:
     """What a document refers to that is not a container image."""
 
-    #: ``artifact``, ``attestation``, ``cache`` (a build cache), ``absent`` (a platform not stored)
+    #: ``artifact``, ``attestation``, ``cache`` (a build cache), ``absent`` (a platform not stored),
+    #: ``index`` (of images, in a registry)
     kind: str
     digest: Digest | None
     names: tuple[str, ...]
@@ -279,6 +280,12 @@ class FoundOther:
     blobs: frozenset[Digest] = frozenset()
     #: bytes of those that the source has; None if it keeps no blobs
     stored_bytes: int | None = None
+    #: manifest that it is about: what it signs or attests; None if it does not say
+    subject: Digest | None = None
+    #: indexes that lead to it
+    indexes: frozenset[Digest] = frozenset()
+    #: images that it is deleted with: those of its index, for an attestation or the index itself
+    images: tuple[ImageID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +297,16 @@ class StoredBlob:
     digest: Digest | None = None
     #: None if it is not a file of its own; two blobs of one inode are one file
     inode: Inode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBlob:
+    """A blob that is not one of an image's layers, and what needs it."""
+
+    #: an image ID, or the digest of another manifest
+    holder: str
+    digest: Digest
+    stored_bytes: int
 
 
 @dataclass(slots=True)
@@ -308,6 +325,11 @@ class FoundSource:
     #: of these, bytes of blobs that no image needs; None if the source keeps no blobs, or if
     #: references are unseen
     orphan_blob_bytes: int | None = None
+    #: of these, bytes of blobs, or of the source's file, that nothing listed needs and that are not
+    #: known to be unreferenced; None if the source keeps no blobs
+    rest_blob_bytes: int | None = None
+    #: blobs besides those of its layers that an image or another manifest needs
+    held_blobs: list["HeldBlob"] = field(default_factory=list)
     #: of these, bytes of unpacked layers that no image needs; None if the source keeps none, if
     #: they could not be measured, or if references are unseen
     orphan_unpacked_bytes: int | None = None

@@ -192,8 +192,8 @@ SOURCES: dict[SourceKey, Measure] = {
     ),
     "allocated_bytes": Measure(
         "allocated",
-        "Bytes that the file system allocates to an unpacked store, folders included; unknown for "
-        "other sources.",
+        "Bytes that the file system allocates to the source, folders included; unknown for object "
+        "stores.",
     ),
     "other_bytes": Measure(
         "other",

@@ -60,6 +60,7 @@ TABLES: dict[str, dict[str, str]] = {
         "orphan_bytes": "BIGINT",
         "orphan_blob_bytes": "BIGINT",
         "orphan_unpacked_bytes": "BIGINT",
+        "rest_blob_bytes": "BIGINT",
         "unseen_references": "VARCHAR",
         "names_images": "BOOLEAN",
         "allocated_bytes": "BIGINT",
@@ -78,6 +79,9 @@ TABLES: dict[str, dict[str, str]] = {
         "store_id": "VARCHAR",
         "parent_id": "VARCHAR",
         "stored_bytes": "BIGINT",
+        "media_type": "VARCHAR",
+        "subject": "VARCHAR",
+        "held_by": "VARCHAR[]",
     },
     "image_layers": {
         "scan": "VARCHAR",
@@ -129,6 +133,13 @@ TABLES: dict[str, dict[str, str]] = {
         "name": "VARCHAR",
         "release": "VARCHAR[]",
     },
+    "held_blobs": {
+        "scan": "VARCHAR",
+        "source": "VARCHAR",
+        "holder": "VARCHAR",
+        "blob": "VARCHAR",
+        "stored_bytes": "BIGINT",
+    },
     "problems": {
         "scan": "VARCHAR",
         "source": "VARCHAR",
@@ -143,8 +154,9 @@ TABLES: dict[str, dict[str, str]] = {
 
 #: tables of which each scan writes a file; the others have files per layer
 SCAN_TABLES = (
-    *("scans", "sources", "images", "image_layers", "containers", "disk", "holds", "problems"),
+    *("scans", "sources", "images", "image_layers", "containers", "disk", "holds", "held_blobs"),
+    "problems",
 )
 
 #: tables that scans of earlier programs have no file of
-LATER_TABLES = ("disk", "holds")
+LATER_TABLES = ("disk", "holds", "held_blobs")

@@ -40,6 +40,7 @@ def last_scan(folder: Path, scans: Sequence[queries.TrendRow]) -> str:
         f"{human(last['unpacked_bytes'])} unpacked.\n\n"
         "  dedupe report       where the bytes are, and what to fix\n"
         "  dedupe findings     problems, the build step at fault, and the fix\n"
+        "  dedupe disk         what takes the disk space\n"
         "  dedupe usage        to which repositories the bytes are attributed\n"
         "  dedupe scan PATH    read new images\n"
         f"{_MORE}"

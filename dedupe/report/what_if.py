@@ -66,12 +66,21 @@ def _unread(layers: int) -> list[str]:
 
 
 def _head(found: WhatIf, *, plain: bool) -> str:
-    images = counted(len(found.images), "image")
+    images = _counted_targets(found)
     if found.target_result is None or found.target_result.enough:
         return f"Deleting {images} frees"
     wanted = human(found.target_result.target.wanted_bytes, plain=plain)
     most = human(found.target_result.most_bytes, plain=plain)
     return f"NOT ENOUGH: {wanted} wanted, {most} possible. Deleting {images} frees"
+
+
+def _counted_targets(found: WhatIf) -> str:
+    """How many images and artifacts are deleted."""
+    artifacts = len({row["artifact_id"] for row in found.artifacts})
+    if not artifacts:
+        return counted(len(found.images), "image")
+    text = counted(artifacts, "artifact")
+    return f"{counted(len(found.images), 'image')} and {text}" if found.images else text
 
 
 def _blocked(found: WhatIf, *, plain: bool) -> list[str]:
@@ -94,11 +103,26 @@ def _blocked(found: WhatIf, *, plain: bool) -> list[str]:
 
 def _deleted(found: WhatIf, *, plain: bool) -> list[str]:
     size = sizer(plain=plain)
-    lines = ["", f"Images to delete, with all their names ({len(found.images)}); each alone frees"]
+    lines = _deleted_artifacts(found, plain=plain)
+    if not found.images:
+        return lines
+    count = len(found.images)
+    lines += ["", f"Images to delete, with all their names ({count}); each alone frees"]
     for image in found.images:
         mark = "" if image["complete"] else INCOMPLETE
         lines.append(f"{size(image['exclusive_bytes'])}  {image['name']}{mark}")
         lines += [f"{INDENT}also named {name}" for name in image["names"][1:]]
+    return lines
+
+
+def _deleted_artifacts(found: WhatIf, *, plain: bool) -> list[str]:
+    if not found.artifacts:
+        return []
+    lines = ["", f"Artifacts to delete, with all their names ({len(found.artifacts)}); each has"]
+    for row in found.artifacts:
+        about = ", ".join((row["type"], *([row["media_type"]] if row["media_type"] else [])))
+        lines.append(f"{sizer(plain=plain)(row['stored_bytes'])}  {row['name']} ({about})")
+        lines += [f"{INDENT}also named {name}" for name in row["names"][1:]]
     return lines
 
 
@@ -156,6 +180,7 @@ def to_json(found: WhatIf) -> str:
             "freed_now": _by_granularity(found.freed_now),
             "target": _target(found),
             "images": found.images,
+            "artifacts": found.artifacts,
             "layers": found.layers,
             "containers": found.containers,
             "doubtful": [{**row, "time": None} for row in found.doubtful],

@@ -4,12 +4,14 @@ A source that finds its blobs by listing says which file is what, and is walked 
 known: the walk leaves out what belongs to others. A store with unpacked layers walks itself.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from dedupe.errors import SourceError
 from dedupe.host.store_root import StoreRoot
+from dedupe.host.trees import list_statuses
 from dedupe.model.disk import (
     UNRECOGNISED,
     FoundPlace,
@@ -22,6 +24,7 @@ from dedupe.model.disk import (
 from dedupe.model.identity import Digest, chain_ids
 from dedupe.model.images import FoundImage, FoundOther, TreeRef, Whiteouts
 from dedupe.sources.disk_usage import OTHER, measure_parts
+from dedupe.sources.documents.others import relate_others
 from dedupe.sources.interface import Contents, DiskClaims
 
 #: kinds of what manifests name and is not an image
@@ -30,6 +33,8 @@ _OTHER_KINDS = {
     "attestation": PlaceKind.ATTESTATION,
     "cache": PlaceKind.CACHE,
 }
+#: a source's own record
+METADATA = PlaceFacts(PlaceKind.METADATA)
 
 
 def measure_claims(claims: DiskClaims, contents: Contents, others: Iterable[Path]) -> None:
@@ -79,9 +84,13 @@ def claims_around(place: Path, around: Iterable[DiskClaims]) -> DiskClaims:
 def facts_of_file(contents: Contents) -> PlaceFacts:
     """What a source that is one file is: the layers of all its images."""
     holders = [PlaceHolder(HolderKind.IMAGE, image.image_id) for image in contents.images]
-    holders += map(_holder_of, contents.others)
+    for other in contents.others:
+        holders += _holders_of(other)
     return PlaceFacts(
-        PlaceKind.LAYER, _names(contents), form=PlaceForm.BLOB, holders=tuple(holders)
+        PlaceKind.LAYER,
+        _names(contents),
+        form=PlaceForm.BLOB,
+        holders=tuple(dict.fromkeys(holders)),
     )
 
 
@@ -148,7 +157,9 @@ def facts_of_blobs(contents: Contents) -> dict[Digest, PlaceFacts]:
     for digest in layers.keys() | documents.keys() | others.keys():
         named = others.get(digest, [])
         kind = _OTHER_KINDS.get(named[0].kind, PlaceKind.METADATA) if named else PlaceKind.METADATA
-        holders = (*layers.get(digest, ()), *documents.get(digest, ()), *map(_holder_of, named))
+        holders = [*layers.get(digest, ()), *documents.get(digest, ())]
+        for other in named:
+            holders += _holders_of(other)
         owner = owners.get(digest) or (_other_name(named[0]) if named else None)
         found[digest] = PlaceFacts(
             kind=PlaceKind.LAYER if digest in layers else kind,
@@ -160,28 +171,76 @@ def facts_of_blobs(contents: Contents) -> dict[Digest, PlaceFacts]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class BlobCommands:
+    """Commands of a store's own tools for its blobs; empty if there are none."""
+
+    #: removes all blobs that nothing references
+    orphans: tuple[str, ...] = ()
+    #: deletes an artifact, an attestation or a build cache
+    of_other: Callable[[FoundOther], tuple[str, ...]] = lambda _other: ()
+
+
+NO_COMMANDS = BlobCommands()
+
+
 def claims_of_blobs(
-    root: StoreRoot, contents: Contents, *, own: Sequence[str] = (), folders: bool = False
+    root: StoreRoot,
+    contents: Contents,
+    *,
+    more: Mapping[str, PlaceFacts] = MappingProxyType({}),
+    rest: PlaceFacts = METADATA,
+    own: Sequence[str] = (),
+    folders: bool = False,
+    commands: BlobCommands = NO_COMMANDS,
 ) -> DiskClaims:
-    """The claims of a source that keeps blobs; ``folders``: each blob is in one of its own."""
+    """The claims of a source that keeps blobs; ``folders``: each blob is in one of its own.
+
+    ``more`` has what is known of other paths, and ``rest`` what everything else is.
+    """
+    relate_others(contents)
     known = facts_of_blobs(contents)
-    facts = {}
+    for other in contents.others:
+        command = commands.of_other(other) if other.digest in known else ()
+        for digest in other.blobs if command else ():
+            facts = known[digest]
+            if facts.kind in _OTHER_KINDS.values() and len(facts.holders) == 1:
+                known[digest] = replace(facts, command=command)
+    facts_of = dict(more)
     for blob in contents.blobs or ():
         path = blob.name.rpartition("/")[0] if folders else blob.name
-        facts[path] = known.get(Digest(blob.digest or "")) or _unneeded(blob.digest, contents)
-    return DiskClaims(root, facts, PlaceFacts(PlaceKind.METADATA), own)
+        found = known.get(Digest(blob.digest or "")) or _unneeded(blob.digest, contents)
+        if found.kind is PlaceKind.ORPHAN:
+            found = replace(found, command=commands.orphans)
+        facts_of.setdefault(path, found)
+    return DiskClaims(root, facts_of, rest, own)
+
+
+def unknown_entries(folder: Path, known: Collection[str]) -> list[str]:
+    """Names in a folder that are not among those that are known; none if it cannot be read."""
+    try:
+        return [name for name, _ in list_statuses(folder) if name not in known]
+    except OSError:
+        # the walk of the source reports it
+        return []
 
 
 def _unneeded(digest: Digest | None, contents: Contents) -> PlaceFacts:
     """A blob of which nothing is known but that something, or nothing, refers to it."""
     if digest is None or contents.unseen_references:
         return PlaceFacts(PlaceKind.UNRECOGNISED, subject=digest)
-    is_held = digest in contents.referenced
-    return PlaceFacts(PlaceKind.HELD if is_held else PlaceKind.ORPHAN, subject=digest)
+    if digest in contents.referenced:
+        # by a manifest of schema 1, or by an index without images
+        record = PlaceHolder(HolderKind.RECORD, "a manifest that is not listed")
+        return PlaceFacts(PlaceKind.HELD, subject=digest, holders=(record,))
+    return PlaceFacts(PlaceKind.ORPHAN, subject=digest)
 
 
-def _holder_of(other: FoundOther) -> PlaceHolder:
-    return PlaceHolder(HolderKind.ARTIFACT, other.digest or _other_name(other) or "")
+def _holders_of(other: FoundOther) -> list[PlaceHolder]:
+    """The images that it is deleted with, else itself."""
+    if other.images:
+        return [PlaceHolder(HolderKind.IMAGE, image) for image in other.images]
+    return [PlaceHolder(HolderKind.ARTIFACT, other.digest or _other_name(other) or "")]
 
 
 def _other_name(other: FoundOther) -> str | None:

@@ -46,6 +46,17 @@ def scan_rows(scan: str, result: ScanResult) -> dict[str, list[Row]]:
             for place in source.places
             for row in _hold_rows(scan, source.location, place, bare.get(source.location, ""))
         ],
+        "held_blobs": [
+            {
+                "scan": scan,
+                "source": source.location,
+                "holder": held.holder or bare.get(source.location, ""),
+                "blob": held.digest,
+                "stored_bytes": held.stored_bytes,
+            }
+            for source in result.sources
+            for held in source.held_blobs
+        ],
         "problems": [_problem_row(scan, problem) for problem in result.problems],
     }
 
@@ -90,6 +101,7 @@ def _source_row(scan: str, source: FoundSource) -> Row:
         "orphan_bytes": source.orphan_bytes,
         "orphan_blob_bytes": source.orphan_blob_bytes,
         "orphan_unpacked_bytes": source.orphan_unpacked_bytes,
+        "rest_blob_bytes": source.rest_blob_bytes,
         "unseen_references": source.unseen_references,
         "names_images": source.names_images,
         "allocated_bytes": source.allocated_bytes,
@@ -110,6 +122,9 @@ def _other_row(scan: str, source: str, other: FoundOther) -> Row:
         **_details(ImageDetails(other.platform)),
         "store_id": None,
         "parent_id": None,
+        "media_type": other.media_type,
+        "subject": other.subject,
+        "held_by": list(other.images),
     }
 
 
@@ -127,6 +142,9 @@ def _image_row(scan: str, image: ScannedImage) -> Row:
         **_details(found.details),
         "store_id": found.store_id,
         "parent_id": found.parent_id,
+        "media_type": None,
+        "subject": None,
+        "held_by": [],
     }
 
 

@@ -3,7 +3,8 @@
 --           contents if a quick scan left some unread
 -- Params:   none
 -- Columns:  granularity    VARCHAR    compressed, unpacked or content
---           images         VARCHAR[]  the images that reference each of these units, sorted
+--           images         VARCHAR[]  IDs of the images, and digests of the artifacts, that
+--                                     reference each of these units, sorted
 --           units          BIGINT     number of these units
 --           unknown_units  BIGINT     of these, layers that could not be read: they weigh nothing
 --           bytes          HUGEINT    weight of the others, each unit once
@@ -14,6 +15,11 @@ WITH image_blobs AS (
     SELECT coalesce(blob, diff_id) AS unit, image_id, compressed_bytes
     FROM scan_image_layers
     WHERE compressed_bytes IS NOT NULL AND image_id IN (SELECT image_id FROM stack)
+    UNION ALL
+    -- Documents of images, and what artifacts consist of.
+    SELECT blob, holder, stored_bytes
+    FROM scan_held_blobs
+    WHERE holder NOT IN (SELECT image_id FROM image WHERE is_cache)
 ),
 
 blobs AS (

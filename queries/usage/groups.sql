@@ -1,13 +1,16 @@
 -- Question: How many bytes does each group of images use, so that the rows add up to the whole
 --           store?
--- Grain:    one row per group, one for units of several groups, one for unreferenced bytes
+-- Grain:    one row per group, one for units of several groups, one for unreferenced bytes, and one
+--           for other bytes of blobs and archives, if there are any
 -- Params:   $by           VARCHAR    image, repository, namespace, tag-series, base or group
 --           $globs        VARCHAR[]  for group: a name is in the first of these that it matches
 --           $granularity  VARCHAR    compressed, unpacked or content; used only to order the rows
--- Columns:  kind          VARCHAR  group, between (several groups hold it) or unreferenced
+-- Columns:  kind          VARCHAR  group, between (several groups hold it), unreferenced or rest
 --           name          VARCHAR  name of the group
 --           images        BIGINT   images with a name in the group; for the row between groups,
 --                                  images with names in several groups
+--           artifacts     BIGINT   the same of artifacts, attestations and build caches; those
+--                                  that are deleted with an image count as part of it
 --           incomplete_images  BIGINT  of these, images with a layer that could not be read; unless
 --                                      it is 0, figures of the row are lower bounds
 --           referenced_compressed    BIGINT   units of these images; does not add up; null for
@@ -34,20 +37,28 @@
 --
 -- A group is attributed the shares of the images whose names are all in the group. Of the row for
 -- unreferenced bytes only exclusive and attributed are known; other columns are null, and so are
--- these if nothing is known. A figure of incomplete images is null instead of 0. Figures of
--- contents are null if a quick scan left some contents unread.
-WITH known AS (
-    SELECT
-        image.image_id,
-        image.top_chain,
-        unnest(
-            CASE
-                WHEN $by IN ('image', 'base') OR len(image.names) = 0 THEN [NULL]
-                ELSE image.names
-            END
-        ) AS name
+-- these if nothing is known. A figure of incomplete images is null instead of 0. Artifacts have
+-- figures of their blobs only. One without a name is in the group of the image that it is about.
+-- Figures of contents are null if a quick scan left some contents unread.
+WITH members AS (
+    SELECT image_id, name, names, top_chain, complete, TRUE AS is_image
     FROM image
-    WHERE NOT image.is_cache
+    WHERE NOT is_cache
+    UNION ALL
+    SELECT artifact_id, name, if(len(names) > 0, names, about), NULL, TRUE, FALSE
+    FROM artifact
+    -- One that is deleted with an image holds nothing itself.
+    WHERE artifact_id IN (SELECT holder FROM scan_held_blobs)
+),
+
+known AS (
+    SELECT
+        image_id,
+        top_chain,
+        unnest(
+            CASE WHEN $by IN ('image', 'base') OR len(names) = 0 THEN [NULL] ELSE names END
+        ) AS name
+    FROM members
 ),
 
 named AS (
@@ -75,20 +86,21 @@ image_groups AS (
             ELSE named.image_id
         END AS label_image
     FROM named
-    JOIN base USING (image_id)
+    LEFT JOIN base USING (image_id)
 ),
 
 groups AS (
     SELECT
         image_groups.key,
-        CASE WHEN $by IN ('image', 'base') THEN min(image.name) ELSE image_groups.key END AS name,
-        count(DISTINCT image_groups.image_id) AS images,
+        CASE WHEN $by IN ('image', 'base') THEN min(label.name) ELSE image_groups.key END AS name,
+        count(DISTINCT image_groups.image_id) FILTER (WHERE member.is_image) AS images,
+        count(DISTINCT image_groups.image_id) FILTER (WHERE NOT member.is_image) AS artifacts,
         count(DISTINCT image_groups.image_id) FILTER (
             WHERE NOT member.complete
         ) AS incomplete_images
     FROM image_groups
-    JOIN image ON image.image_id = image_groups.label_image
-    JOIN image AS member ON member.image_id = image_groups.image_id
+    JOIN members AS label ON label.image_id = image_groups.label_image
+    JOIN members AS member ON member.image_id = image_groups.image_id
     GROUP BY image_groups.key
 ),
 
@@ -164,55 +176,65 @@ figures AS (
     UNION ALL
     SELECT 'unreferenced', '', unnest(['exclusive_', 'attributed_']) || granularity, bytes
     FROM orphans
+    UNION ALL
+    SELECT 'rest', '', unnest(['exclusive_compressed', 'attributed_compressed']), bytes
+    FROM rest
 ),
 
 rows AS (
-    SELECT 'group' AS kind, key, name, images, incomplete_images FROM groups
+    SELECT 'group' AS kind, key, name, images, artifacts, incomplete_images FROM groups
     UNION ALL
     SELECT
         'between',
         '',
         '(between groups)',
-        count(*),
-        count(*) FILTER (WHERE NOT image.complete)
+        count(*) FILTER (WHERE members.is_image),
+        count(*) FILTER (WHERE NOT members.is_image),
+        count(*) FILTER (WHERE NOT members.complete)
     FROM image_homes
-    JOIN image USING (image_id)
+    JOIN members USING (image_id)
     WHERE image_homes.key = ''
     UNION ALL
-    SELECT 'unreferenced', '', '(unreferenced)', 0, 0
-),
-
-counted AS (
-    SELECT
-        *,
-        incomplete_images > 0 AS unread,
-        incomplete_images > 0
-        OR EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer)) AS uncounted
-    FROM rows
+    SELECT 'unreferenced', '', '(unreferenced)', 0, 0, 0
+    UNION ALL
+    SELECT 'rest', '', '(rest)', 0, 0, 0
+    FROM rest
+    WHERE bytes > 0
 )
 
 SELECT
     kind,
     name,
     images,
+    artifacts,
     incomplete_images,
     usage_figure(kind, unread, bytes, figure, 'referenced_compressed') AS referenced_compressed,
     usage_figure(kind, unread, bytes, figure, 'exclusive_compressed') AS exclusive_compressed,
     usage_figure(kind, unread, bytes, figure, 'shared_compressed') AS shared_compressed,
     usage_figure(kind, unread, bytes, figure, 'attributed_compressed') AS attributed_compressed,
-    usage_figure(kind, unread, bytes, figure, 'referenced_unpacked') AS referenced_unpacked,
-    usage_figure(kind, unread, bytes, figure, 'exclusive_unpacked') AS exclusive_unpacked,
-    usage_figure(kind, unread, bytes, figure, 'shared_unpacked') AS shared_unpacked,
-    usage_figure(kind, unread, bytes, figure, 'attributed_unpacked') AS attributed_unpacked,
+    usage_figure(kind, no_layers, bytes, figure, 'referenced_unpacked') AS referenced_unpacked,
+    usage_figure(kind, no_layers, bytes, figure, 'exclusive_unpacked') AS exclusive_unpacked,
+    usage_figure(kind, no_layers, bytes, figure, 'shared_unpacked') AS shared_unpacked,
+    usage_figure(kind, no_layers, bytes, figure, 'attributed_unpacked') AS attributed_unpacked,
     usage_figure(kind, uncounted, bytes, figure, 'referenced_content') AS referenced_content,
     usage_figure(kind, uncounted, bytes, figure, 'exclusive_content') AS exclusive_content,
     usage_figure(kind, uncounted, bytes, figure, 'shared_content') AS shared_content,
     usage_figure(kind, uncounted, bytes, figure, 'attributed_content') AS attributed_content,
-    usage_figure(kind, unread, bytes, figure, 'dead') AS dead_bytes
-FROM counted
+    usage_figure(kind, no_layers, bytes, figure, 'dead') AS dead_bytes
+FROM (
+    SELECT
+        *,
+        incomplete_images > 0 AS unread,
+        incomplete_images > 0 OR (kind = 'group' AND images = 0) AS no_layers,
+        incomplete_images > 0
+        OR (kind = 'group' AND images = 0)
+        OR EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer)) AS uncounted
+    FROM rows
+) AS rows
 LEFT JOIN figures USING (kind, key)
-GROUP BY kind, name, images, incomplete_images, unread, uncounted, key
+GROUP BY kind, name, images, artifacts, incomplete_images, unread, no_layers, uncounted, key
 ORDER BY
+    kind = 'rest',
     kind = 'unreferenced',
     kind = 'between',
     CASE $granularity

@@ -1,8 +1,9 @@
 -- Question: How many bytes does each layer use, so that the rows add up to the whole store?
 -- Grain:    one row per layer that some image references, one for contents that several layers
---           hold, one for unreferenced bytes
+--           hold, one for unreferenced bytes; one for documents and artifacts, and one for other
+--           bytes of blobs and archives, if there are any
 -- Params:   $granularity  VARCHAR  compressed, unpacked or content; used only to order the rows
--- Columns:  kind          VARCHAR  group (a layer), between or unreferenced
+-- Columns:  kind          VARCHAR  group (a layer), documents, between, unreferenced or rest
 --           name          VARCHAR  diff ID as the config claims it
 --           created_by    VARCHAR  a build step that made it; null if no config gives one
 --           images        BIGINT   images that hold it
@@ -67,6 +68,15 @@ blobs AS (
     GROUP BY coalesce(scan_image_layers.blob, scan_image_layers.diff_id)
 ),
 
+layer_blobs AS (
+    SELECT coalesce(scan_image_layers.blob, scan_image_layers.diff_id) AS blob
+    FROM scan_image_layers
+    JOIN stack USING (image_id, position)
+    WHERE
+        scan_image_layers.compressed_bytes IS NOT NULL
+        AND coalesce(scan_image_layers.blob, scan_image_layers.diff_id) IS NOT NULL
+),
+
 chains AS (
     SELECT
         [any_value(coalesce(stack.layer, stack.diff_id, stack.chain_id))] AS keys,
@@ -118,6 +128,16 @@ orphans AS (
     SELECT 'unpacked', orphan_unpacked_bytes FROM scan_sources
 ),
 
+-- Manifests and configs of images, and what artifacts consist of.
+documents AS (
+    SELECT max(stored_bytes) AS bytes
+    FROM scan_held_blobs
+    WHERE
+        holder NOT IN (SELECT image_id FROM image WHERE is_cache)
+        AND blob NOT IN (SELECT blob FROM layer_blobs)
+    GROUP BY blob
+),
+
 -- One row per figure: its layer ('' for units of several layers), its name with the granularity,
 -- bytes.
 figures AS (
@@ -142,6 +162,16 @@ figures AS (
     FROM shares
     JOIN granularity_sums USING (granularity)
     UNION ALL
+    SELECT
+        'documents',
+        '',
+        unnest(['referenced_', 'exclusive_', 'attributed_']) || 'compressed',
+        sum(bytes)::HUGEINT
+    FROM documents
+    UNION ALL
+    SELECT 'rest', '', unnest(['exclusive_compressed', 'attributed_compressed']), bytes
+    FROM rest
+    UNION ALL
     SELECT 'group', layer, 'dead', size_bytes::HUGEINT FROM dead
     UNION ALL
     SELECT 'unreferenced', '', unnest(['exclusive_', 'attributed_']) || granularity, bytes
@@ -154,6 +184,14 @@ rows AS (
     SELECT 'between', '', '(between layers)', NULL, 0, FALSE
     UNION ALL
     SELECT 'unreferenced', '', '(unreferenced)', NULL, 0, FALSE
+    UNION ALL
+    SELECT 'documents', '', '(documents and artifacts)', NULL, 0, FALSE
+    FROM documents
+    HAVING sum(bytes) > 0
+    UNION ALL
+    SELECT 'rest', '', '(rest)', NULL, 0, FALSE
+    FROM rest
+    WHERE bytes > 0
 ),
 
 counted AS (
@@ -184,8 +222,10 @@ FROM counted
 LEFT JOIN figures USING (kind, key)
 GROUP BY kind, name, created_by, images, unread, uncounted, key
 ORDER BY
+    kind = 'rest',
     kind = 'unreferenced',
     kind = 'between',
+    kind = 'documents',
     CASE $granularity
         WHEN 'compressed' THEN attributed_compressed
         WHEN 'content' THEN attributed_content

@@ -35,7 +35,7 @@ TABLES = (
     ),
     *(("positions",), ("bases",), ("twins",), ("twins", "--groups"), ("containers",), ("trend",)),
     *(("ls", "web:1"), ("find", "web:1", "*"), ("which", "web:1", "/etc/os"), ("history", "web:1")),
-    ("what-if", "--delete", "web:1"),
+    *(("what-if", "--delete", "web:1"), ("artifacts",)),
 )
 
 

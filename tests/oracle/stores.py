@@ -37,14 +37,24 @@ class Store:
         }
 
 
-def units(layers: Layers, images: Images, granularity: str = "unpacked") -> Units:
+def units(
+    layers: Layers,
+    images: Images,
+    granularity: str = "unpacked",
+    documents: Mapping[str, Mapping[str, int]] | None = None,
+) -> Units:
     """The units of a store: "unpacked" chains, "content" hashes, or layers by diff ID.
 
     The weight of a layer is that of its files in "layers", and of its tar in "compressed", as
-    blobs here are plain tars.
+    blobs here are plain tars. ``documents`` has digest and size of each image's manifest and
+    config, which are blobs too.
     """
     weights: dict[Hashable, int] = {}
     holders: dict[Hashable, set[str]] = {}
+    for image in images if granularity == "compressed" and documents else ():
+        for digest, size in (documents or {})[image].items():
+            weights[digest] = size
+            holders.setdefault(digest, set()).add(image)
     for image, names in images.items():
         built = tuple(layers[name] for name in names)
         for position, layer in enumerate(built):

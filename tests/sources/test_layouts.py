@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from builders import (
     compress,
     digest_of,
     file,
+    image,
     json_of,
     tar_of,
     write_bare_tar,
@@ -23,8 +26,10 @@ from builders import (
 )
 from builders.layouts import oci_contents
 from helpers.commands import run
-from helpers.scanning import codes, scan_only, scanned
+from helpers.scanning import codes, find_sources, only_source, scan_only, scanned
 
+from dedupe.model.disk import PlaceFacts
+from dedupe.model.images import FoundSource
 from dedupe.store.session import Session
 
 BASE = tar_of([file("base", os.urandom(3000))])
@@ -198,8 +203,8 @@ def test_archives_named_by_digests_are_read(tmp_path: Path) -> None:
 def write_shared(folder: Path) -> Contents:
     """Two layouts, and their blobs in a folder beside them; returns all blobs."""
     everything = Contents()
-    for name, image in (("one", IMAGE), ("two", BASE_IMAGE)):
-        contents = write_oci_layout(folder / name, [image])
+    for name, one in (("one", IMAGE), ("two", BASE_IMAGE)):
+        contents = write_oci_layout(folder / name, [one])
         shutil.rmtree(folder / name / "blobs")
         (folder / name / "blobs").mkdir()
         everything.blobs |= contents.blobs
@@ -520,3 +525,69 @@ def test_a_config_below_blobs_is_not_an_orphan(tmp_path: Path) -> None:
     outcome, session = scanned(tmp_path / "catalog", tmp_path / "rules.tar")
     assert (codes(outcome), session.rows("sources")[0]["orphan_bytes"]) == ([], 0)
     assert session.rows("images")[0]["image_id"] == IMAGE.image_id
+
+
+def disk_usage(folder: Path) -> int:
+    """Bytes that the file system allocates to a folder without hard links to others."""
+    below = [folder, *folder.rglob("*")]
+    return sum(path.lstat().st_blocks * 512 for path in below)
+
+
+def places_of(source: FoundSource) -> dict[str, PlaceFacts]:
+    """What each place of a source is, by path."""
+    return {place.path: place.facts for place in source.places}
+
+
+def test_each_file_of_a_layout_has_a_kind(tmp_path: Path) -> None:
+    """Blobs by who needs them, orphans, uploads, and what is not the layout's."""
+    app = image([file("a", b"1" * 900)], names="app:1")
+    wrote = write_oci_layout(tmp_path / "store", [app], artifact=True, attestation=True)
+    orphan = wrote.add(b"orphan", "")["digest"]
+    wrote.write(tmp_path / "store")
+    for path in (".uploads/8f2c", "ingest/77aa/data", "notes/todo", "core"):
+        target = tmp_path / "store" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(b"u" * 5_000)
+    source = only_source(tmp_path / "store")
+    assert sum(place.allocated_bytes for place in source.places) == disk_usage(tmp_path / "store")
+    facts = places_of(source)
+    gc = ("umoci", "gc", "--layout", str(tmp_path / "store"))
+    layer = facts["blobs/" + wrote.layers[app.image_id][0].replace(":", "/")]
+    assert (layer.kind, layer.owner, layer.command) == ("layer", "app:1", ())
+    assert [holder.name for holder in layer.holders] == [app.image_id]
+    unneeded = facts["blobs/" + orphan.replace(":", "/")]
+    assert (unneeded.kind, unneeded.command, unneeded.holders) == ("orphan", gc, ())
+    kinds = Counter(str(fact.kind) for fact in facts.values())
+    # manifest, config, index, and the folder itself; manifest, config and content of the chart and
+    # of the attestation, which is deleted with the image
+    assert kinds == {
+        "layer": 1,
+        "metadata": 4,
+        "artifact": 3,
+        "attestation": 3,
+        "orphan": 1,
+        "upload": 2,
+        "unrecognised": 2,
+    }
+    assert all(
+        [holder.name for holder in fact.holders] == [app.image_id]
+        for fact in facts.values()
+        if fact.kind == "attestation"
+    )
+    assert facts["ingest/77aa"].kind == facts[".uploads/8f2c"].kind == "upload"
+    assert facts["notes"].kind == facts["core"].kind == "unrecognised"
+
+
+def test_a_blob_of_two_layouts_is_held_by_the_images_of_both(tmp_path: Path) -> None:
+    """As zot links them: no layout calls it an orphan, and no image alone holds it."""
+    one, two = (image([file("a", b"1" * 900)], names=name) for name in ("one:1", "two:1"))
+    two = replace(two, platform="linux/arm64")
+    wrote = write_oci_layout(tmp_path / "all/a", [one])
+    write_oci_layout(tmp_path / "all/b", [two])
+    path = "blobs/" + wrote.layers[one.image_id][0].replace(":", "/")
+    (tmp_path / "all/b" / path).unlink()
+    (tmp_path / "all/b" / path).hardlink_to(tmp_path / "all/a" / path)
+    sources = [each for each in find_sources(tmp_path / "all") if isinstance(each, FoundSource)]
+    for source in sources:
+        holders = {holder.name for holder in places_of(source)[path].holders}
+        assert holders == {one.image_id, two.image_id}

@@ -134,6 +134,8 @@ def test_an_index_may_hold_anything_in_any_order(tagged: bool, store: RegistrySt
     assert others == {
         ("attestation", "unknown/unknown", (name,)),
         ("absent", "linux/s390x", (name,)),
+        # both are deleted with the images
+        ("index", "", (name,)),
     }
     assert source.orphan_bytes == 0
 

@@ -9,15 +9,17 @@ from typing import ClassVar
 from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_MANIFEST_BYTES, objects_in, parse_object
 from dedupe.host.trees import list_statuses
-from dedupe.model.identity import Digest, sha256_digest
+from dedupe.model.identity import Digest, is_digest, sha256_digest
 from dedupe.model.images import SourceKind, StoredBlob
 from dedupe.model.paths import path_text
-from dedupe.sources.disk_places import claims_of_blobs
+from dedupe.sources.disk_places import METADATA, claims_of_blobs
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, Holder
 
+#: ending of the manifests of platforms
+_MANIFEST = ".manifest.json"
 _SIGNATURE = b"Directory Transport Version: 1."
 
 
@@ -48,15 +50,18 @@ class SkopeoDirectory:
     def read_contents(self) -> Contents:
         """Read the image, named after its folder, since the format keeps no names."""
         contents = Contents()
+        manifest: Digest | None = None
         name = path_text(os.fsencode(self.holder.root.resolve().name))
         try:
             data = self.holder.read_file("manifest.json", MAX_MANIFEST_BYTES)
+            manifest = sha256_digest(data)
+            contents.referenced.add(manifest)
             document = parse_object(data, "manifest.json")
             reader = ManifestReader(_DirectoryBlobs(self.holder), contents)
             if "manifests" in document and "config" not in document:
-                reader.follow_all(objects_in(document, "manifests"), (name,), depth=1)
+                reader.follow_all(objects_in(document, "manifests"), (name,), 1, (manifest,))
             else:
-                reader.read_manifest(data, sha256_digest(data), (name,))
+                reader.read_manifest(data, manifest, (name,))
         except SourceError as error:
             contents.add_unseen("manifest.json", error)
         if contents.has_problem("blob-missing") and not contents.unseen_references:
@@ -64,23 +69,30 @@ class SkopeoDirectory:
             contents.unseen_references.append(
                 "manifest.json: a blob that it names is missing, so its digests may be damaged"
             )
-        contents.blobs = self._list_blobs()
-        contents.claims = claims_of_blobs(self.holder.store, contents)
+        contents.blobs = self._list_blobs(manifest)
+        signatures = [blob.name for blob in contents.blobs if blob.name.startswith("signature-")]
+        more = dict.fromkeys(signatures, METADATA)
+        contents.claims = claims_of_blobs(self.holder.store, contents, more=more)
         return contents
 
     def descent(self) -> Descent:
         """Nothing: such a folder holds one image."""
         return NO_DESCENT
 
-    def _list_blobs(self) -> list[StoredBlob]:
-        """List all files but ``version``; the digest of a blob is its name."""
+    def _list_blobs(self, manifest: Digest | None) -> list[StoredBlob]:
+        """List all files but ``version``; the digest of a blob is its name.
+
+        ``manifest`` is the digest of ``manifest.json``, if that could be read.
+        """
         blobs = []
         for name, status in list_statuses(self.holder.root):
             if stat.S_ISREG(status.st_mode) and name != "version":
-                hexadecimal = len(name) == 64 and name.isalnum()
-                digest = Digest(f"sha256:{name}") if hexadecimal else None
+                digest = f"sha256:{name.removesuffix(_MANIFEST)}"
+                known = Digest(digest) if is_digest(digest) else None
+                if name == "manifest.json":
+                    known = manifest
                 inode = (status.st_dev, status.st_ino)
-                blobs.append(StoredBlob(name, status.st_size, digest, inode))
+                blobs.append(StoredBlob(name, status.st_size, known, inode))
         return blobs
 
 

@@ -9,18 +9,29 @@ from typing import ClassVar
 
 from dedupe.errors import SourceError
 from dedupe.formats.documents import MAX_MANIFEST_BYTES, listed_objects, parse_object
-from dedupe.model.images import SourceKind
+from dedupe.model.disk import UNRECOGNISED, PlaceFacts, PlaceKind
+from dedupe.model.images import FoundOther, SourceKind
+from dedupe.model.paths import printable
 from dedupe.sources.digest_names import ALGORITHMS
-from dedupe.sources.disk_places import claims_of_blobs
+from dedupe.sources.disk_places import BlobCommands, claims_of_blobs, unknown_entries
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.manifests import ManifestReader
 from dedupe.sources.documents.shared_blobs import BlobPool, LayoutBlobs
 from dedupe.sources.holders.archive import ArchiveHolder
 from dedupe.sources.holders.folder import FolderHolder
-from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, Holder
+from dedupe.sources.interface import (
+    NO_DESCENT,
+    Candidate,
+    Contents,
+    Descent,
+    DiskClaims,
+    HeldFile,
+    Holder,
+)
 
 #: blobs that were not completely written: zot's uploads, and what BuildKit exports
 _UNFINISHED = (".uploads", "ingest")
+_OWN = ("blobs", "index.json", "oci-layout", *_UNFINISHED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +65,11 @@ class OciLayout:
         read_index(self.holder, contents, self.name, blobs)
         list_layout_blobs(self.holder, contents)
         _report_stubs(blobs, contents)
-        _add_unfinished(self.holder, contents)
+        uploads = _add_unfinished(self.holder, contents)
         if isinstance(self.holder, FolderHolder):
-            contents.claims = claims_of_blobs(self.holder.store, contents)
+            contents.claims = self._claims(self.holder, contents, uploads)
+        for folder in blobs.lenders:
+            folder.users.append(contents)
         contents.borrowed |= blobs.borrowed
         if isinstance(self.holder, FolderHolder):
             contents.borrowed |= self.holder.linked
@@ -64,7 +77,35 @@ class OciLayout:
 
     def descent(self) -> Descent:
         """Everything but the layout's own files."""
-        return Descent(entries=None, own=("blobs", "index.json", "oci-layout", *_UNFINISHED))
+        return Descent(entries=None, own=_OWN)
+
+    def _claims(
+        self, holder: FolderHolder, contents: Contents, uploads: Sequence[HeldFile]
+    ) -> DiskClaims:
+        """Which file or folder of the layout is what."""
+        more = dict.fromkeys(unknown_entries(holder.root, _OWN), UNRECOGNISED)
+        for file in uploads:
+            # ingest/<name>/data; .uploads/<name>
+            path = "/".join(file.name.split("/")[:2])
+            subject = printable(path.rpartition("/")[2])
+            more[path] = PlaceFacts(PlaceKind.UPLOAD, self.name or None, subject)
+        return claims_of_blobs(
+            holder.store,
+            contents,
+            more=more,
+            commands=BlobCommands(
+                ("umoci", "gc", "--layout", self.location) if "\\" not in self.location else (),
+                self._removal,
+            ),
+        )
+
+    def _removal(self, other: FoundOther) -> tuple[str, ...]:
+        """The command that removes an artifact; empty if no command does."""
+        tags = [name.removeprefix(f"{self.name}:") for name in other.names]
+        image = f"{self.location}:{tags[0]}" if tags else ""
+        if len(tags) != 1 or ":" in self.location or "\\" in image:
+            return ()
+        return ("umoci", "rm", "--image", image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +195,9 @@ def _report_stubs(blobs: LayoutBlobs, contents: Contents) -> None:
         )
 
 
-def _add_unfinished(holder: Holder, contents: Contents) -> None:
-    """Count the files of uploads that have not ended."""
-    files = []
+def _add_unfinished(holder: Holder, contents: Contents) -> list[HeldFile]:
+    """Count the files of uploads that have not ended, and return them."""
+    files: list[HeldFile] = []
     try:
         for folder in _UNFINISHED:
             files += list(holder.list_files(folder))
@@ -169,3 +210,4 @@ def _add_unfinished(holder: Holder, contents: Contents) -> None:
             "unfinished-uploads",
             f"files of uploads that have not ended: {len(files)}, with {size:,} bytes",
         )
+    return files

@@ -51,6 +51,10 @@ _SCHEMA1 = re.compile(r"application/vnd\.docker\.distribution\.manifest\.v1\+(js
 _CONFIG = re.compile(r"application/vnd\.(oci\.image\.config|docker\.container\.image)\.v1\+json")
 #: BuildKit's cache: in an index of layers, or as the config of a manifest
 _CACHE = re.compile(r"application/vnd\.buildkit\.cacheconfig\.")
+#: type of a build cache that is an index of layers
+CACHE_TYPE = "application/vnd.buildkit.cacheconfig.v0"
+#: type of a config without content
+_EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 _LAYER_TAR = re.compile(
     r"application/vnd\.(oci\.image\.layer\.(nondistributable\.)?v1\.tar"
     r"|docker\.image\.rootfs\.(foreign\.)?diff\.tar)"
@@ -181,16 +185,16 @@ class ManifestReader:
         if _SCHEMA1.match(descriptor.media_type):
             raise _schema1(descriptor.digest)
         if _is_attestation(descriptor.annotations):
-            self._add_other("attestation", descriptor, names, blobs=self._references(descriptor))
+            self._add_manifest("attestation", descriptor, names, above)
             return None
         known = _INDEX.match(descriptor.media_type) or _MANIFEST.match(descriptor.media_type)
         if descriptor.media_type and not known:
             check_media_type(descriptor.media_type)
-            self._add_other("artifact", descriptor, names, blobs=self._references(descriptor))
+            self._add_manifest("artifact", descriptor, names, above)
             return None
         if depth > 1 and not self._blobs.has(descriptor.digest):
             # a copy of one platform keeps the whole index, so this is not an error
-            self._add_other("absent", descriptor, names)
+            self._add_other("absent", descriptor, names, above)
             return None
         data = self._read_checked(descriptor, MAX_MANIFEST_BYTES)
         document = parse_object(data, descriptor.digest)
@@ -219,7 +223,14 @@ class ManifestReader:
             entries = objects_in(document, "manifests")
             if any(_CACHE.match(text_in(entry, "mediaType")) for entry in entries):
                 # its entries are layers, not manifests
-                self._add_other("cache", descriptor, names, blobs=_digests(entries))
+                self._add_other(
+                    "cache",
+                    descriptor,
+                    names,
+                    above,
+                    media_type=CACHE_TYPE,
+                    blobs=_digests(entries),
+                )
                 self._followed.add(descriptor.digest)
                 return None
             return Index(descriptor.digest, entries)
@@ -247,14 +258,16 @@ class ManifestReader:
                 kind,
                 descriptor,
                 names,
-                text_in(manifest, "artifactType"),
-                (config_descriptor.digest, *(layer.digest for layer in layers)),
+                above,
+                media_type=_artifact_type(manifest),
+                blobs=(config_descriptor.digest, *(layer.digest for layer in layers)),
+                subject=_subject_in(manifest),
             )
             return
         # the store may have the documents of this platform, but not its layers
         may_be_absent = depth > 1 and self._blobs.unpacks
         if self._is_absent(config_descriptor, layers, depth):
-            self._add_other("absent", descriptor, names)
+            self._add_other("absent", descriptor, names, above)
             return
         subject = _subject(names, descriptor.digest)
         config, image_id, checked = self._read_config(config_descriptor, subject)
@@ -267,7 +280,7 @@ class ManifestReader:
         trees = [self._blobs.tree(chain) for chain in chain_ids(config.diff_ids)]
         kept = any(trees) or any(self._blobs.has(layer.digest) for layer in layers)
         if may_be_absent and layers and not kept:
-            self._add_other("absent", descriptor, names)
+            self._add_other("absent", descriptor, names, above)
             return
         details = config.details
         if not str(details.platform):
@@ -432,8 +445,11 @@ class ManifestReader:
         kind: str,
         descriptor: Descriptor,
         names: tuple[str, ...],
+        above: tuple[Digest, ...],
+        *,
         media_type: str = "",
         blobs: Iterable[Digest] = (),
+        subject: Digest | None = None,
     ) -> None:
         """Add what is not an image, and mark its blobs as referenced."""
         found = frozenset((descriptor.digest, *blobs))
@@ -446,29 +462,43 @@ class ManifestReader:
                 descriptor.platform,
                 printable(media_type or descriptor.media_type) or None,
                 found,
+                subject=subject,
+                indexes=frozenset(above),
             )
         )
 
-    def _references(self, descriptor: Descriptor) -> Iterator[Digest]:
-        """The blobs of a manifest that is not an image.
+    def _add_manifest(
+        self, kind: str, descriptor: Descriptor, names: tuple[str, ...], above: tuple[Digest, ...]
+    ) -> None:
+        """Add what is not an image by its descriptor, with the blobs that its manifest names.
 
         A copy of one platform leaves such manifests out, so one that is missing is not an error.
         Blobs that are not JSON refer to nothing.
         """
-        if descriptor.media_type and "json" not in descriptor.media_type:
-            return
-        try:
-            document = parse_object(
-                self._read_checked(descriptor, MAX_MANIFEST_BYTES), descriptor.digest
-            )
-            entries = [object_in(document, "config")]
-            for key in ("layers", "blobs", "manifests"):
-                entries += objects_in(document, key)
-        except SourceError as error:
-            if error.code != "blob-missing":
-                self._contents.add_unseen(descriptor.digest, error, descriptor.digest)
-            return
-        yield from _digests(entries)
+        manifest: dict[str, Any] = {}
+        entries: list[dict[str, Any]] = []
+        if not descriptor.media_type or "json" in descriptor.media_type:
+            try:
+                manifest = parse_object(
+                    self._read_checked(descriptor, MAX_MANIFEST_BYTES), descriptor.digest
+                )
+                entries = [object_in(manifest, "config")]
+                for key in ("layers", "blobs", "manifests"):
+                    entries += objects_in(manifest, key)
+            except SourceError as error:
+                if error.code != "blob-missing":
+                    self._contents.add_unseen(descriptor.digest, error, descriptor.digest)
+                manifest, entries = {}, []
+        about = descriptor.annotations.get("vnd.docker.reference.digest")
+        self._add_other(
+            kind,
+            descriptor,
+            names,
+            above,
+            media_type=_artifact_type(manifest),
+            blobs=_digests(entries),
+            subject=Digest(str(about)) if is_digest(about) else _subject_in(manifest),
+        )
 
 
 def check_media_type(media_type: str) -> None:
@@ -517,6 +547,26 @@ def _is_artifact(manifest: dict[str, Any], config: Descriptor, layers: list[Desc
         or (config.media_type and not _CONFIG.match(config.media_type))
         or (types and all(kind and not _is_layer(kind) for kind in types))
     )
+
+
+def _artifact_type(manifest: dict[str, Any]) -> str:
+    """The type of an artifact's manifest; empty if it does not say.
+
+    Without ``artifactType`` it is that of the config, or of the content if the config is empty or
+    has the type of an image's.
+    Source: OCI image-spec manifest.md, "Guidelines for Artifact Usage".
+    """
+    config = text_in(object_in(manifest, "config"), "mediaType")
+    if _CONFIG.match(config) or config == _EMPTY_TYPE:
+        entries = objects_in(manifest, "layers") or objects_in(manifest, "blobs")
+        config = next((text_in(entry, "mediaType") for entry in entries), "") or config
+    return text_in(manifest, "artifactType") or config
+
+
+def _subject_in(manifest: dict[str, Any]) -> Digest | None:
+    """The manifest that a manifest says it is about."""
+    subject = object_in(manifest, "subject").get("digest")
+    return Digest(str(subject)) if is_digest(subject) else None
 
 
 def _is_layer(media_type: str) -> bool:

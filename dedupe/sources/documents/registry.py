@@ -29,15 +29,17 @@ from dedupe.model.images import (
     FoundImage,
     FoundOther,
     ObjectRef,
+    Platform,
     Severity,
     SourceKind,
     StoredBlob,
 )
 from dedupe.model.paths import printable
-from dedupe.sources.disk_places import claims_of_blobs
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.documents.config import platform_of
 from dedupe.sources.documents.manifests import ManifestReader, is_attestation
+from dedupe.sources.documents.others import relate_others
+from dedupe.sources.documents.registry_places import RegistryPlaces, registry_claims
 from dedupe.sources.holders.folder import FolderHolder
 from dedupe.sources.holders.objects import ObjectHolder
 from dedupe.sources.interface import NO_DESCENT, Candidate, Contents, Descent, HeldFile
@@ -50,6 +52,8 @@ _MAX_LINK_BYTES = 1024
 _BATCH = 256
 #: folder and file beside ``v2`` that GitLab's registry writes if it has a metadata database
 _LOCK_FILES, _DATABASE_LOCK = "lockfiles", "database-in-use"
+#: documents that an index of platforms leads to; in a longer one, each platform holds its own
+_MOST_PLATFORMS = 100
 #: first two digits of a digest: the folders of blobs
 _FIRST_DIGITS = re.compile(r"[0-9a-f]{2}\Z")
 #: SHA-256 of no bytes: the only blob that may be empty
@@ -83,11 +87,11 @@ class Registry:
     def read_contents(self) -> Contents:
         """Read all images that tags and revisions lead to; errors become problems."""
         contents = Contents()
-        _RegistryReader(self.holder, self.prefix, contents).read_images()
+        reader = _RegistryReader(self.holder, self.prefix, contents)
+        reader.read_images()
         if isinstance(self.holder, FolderHolder):
             contents.moved = self.holder.store.moved_folders()
-            own = [_below(self.prefix, name) for name in ("blobs", "repositories")]
-            contents.claims = claims_of_blobs(self.holder.store, contents, own=own, folders=True)
+            contents.claims = registry_claims(self.holder, self.prefix, contents, reader.places)
         return contents
 
     def descent(self) -> Descent:
@@ -151,6 +155,7 @@ class _RegistryReader:
         self._other_bytes = 0
         self._blobs = _RegistryBlobs(holder, prefix)
         self._repositories: dict[str, _Repository] = {}
+        self.places = RegistryPlaces()
 
     def read_images(self) -> None:
         contents = self._contents
@@ -162,15 +167,33 @@ class _RegistryReader:
         contents.other_bytes = self._other_bytes
         reader = _DocumentQueue(self._holder, self._blobs, contents)
         reader.read_all(self._roots())
-        names = self._names(reader.children)
-        contents.images = [_named_image(one, names, reader.entries) for one in contents.images]
-        contents.others = [_named_other(one, names, reader.entries) for one in contents.others]
+        below = {index: _descendants(index, reader.children) for index in reader.children}
+        names = self._names(below)
+        above = _above(below)
+        manifests = {image.digest for image in contents.images}
+        # an index keeps the manifest of each of its platforms
+        beside = {
+            index: frozenset(one for one in found if one in manifests)
+            for index, found in below.items()
+            if len(found) <= _MOST_PLATFORMS
+        }
+        contents.images = [
+            _named_image(one, names, reader.entries, above, beside) for one in contents.images
+        ]
+        contents.others = [
+            *(_named_other(one, names, reader.entries, above) for one in contents.others),
+            *self._indexes(below, names, above),
+        ]
+        relate_others(contents)
         if self._holder.has("scheduler-state.json"):
             _excuse_cache(contents)
 
     def _count_links(self) -> None:
         """Count the bytes of links that are out of date, and say where the names are."""
-        self._other_bytes += sum(size for _, size, _ in self._listed("repositories"))
+        folder = _below(self._prefix, "repositories")
+        for name, size, _ in self._listed("repositories"):
+            self._other_bytes += size
+            self.places.add_file(name, *_split(name[len(folder) + 1 :]))
         self._contents.other_bytes = self._other_bytes
         self._contents.add_unseen(
             f"{_LOCK_FILES}/{_DATABASE_LOCK}",
@@ -191,6 +214,7 @@ class _RegistryReader:
                 yield StoredBlob(name, size, Digest(digest), inode)
             else:
                 self._other_bytes += size
+                self.places.unknown.append(name)
 
     def _read_links(self) -> None:
         folder = _below(self._prefix, "repositories")
@@ -201,6 +225,7 @@ class _RegistryReader:
         for name, size, _ in self._listed("repositories"):
             self._other_bytes += size
             repository, below = _split(name[len(folder) + 1 :])
+            self.places.add_file(name, repository, below)
             # links of layers stay when a manifest is deleted
             linked = linked or below[:1] in (["_manifests"], ["_layers"])
             match (repository, below):
@@ -216,8 +241,9 @@ class _RegistryReader:
                 case _:
                     # links of layers, uploads: only their bytes count
                     pass
-        for (repository, tag), target in zip(links, self._targets(names), strict=True):
+        for (repository, tag), name, target in zip(links, names, self._targets(names), strict=True):
             if target is not None:
+                self.places.add_link(name, repository, tag, target)
                 found = self._repositories.setdefault(repository, _Repository())
                 if tag:
                     found.tags[tag] = target
@@ -271,13 +297,32 @@ class _RegistryReader:
                 roots.setdefault(digest, f"{name}@{digest}")
         return roots
 
-    def _names(self, children: dict[Digest, list[Digest]]) -> dict[Digest, dict[str, None]]:
+    def _indexes(
+        self,
+        below: dict[Digest, dict[Digest, None]],
+        names: dict[Digest, dict[str, None]],
+        above: dict[Digest, frozenset[Digest]],
+    ) -> Iterator[FoundOther]:
+        """The indexes that lead to an image: a registry deletes each document by itself."""
+        images = {image.digest for image in self._contents.images}
+        for index, found in below.items():
+            if not images.isdisjoint(found):
+                yield FoundOther(
+                    "index",
+                    index,
+                    tuple(names.get(index, ())),
+                    Platform(),
+                    blobs=frozenset((index,)),
+                    indexes=above.get(index, frozenset()) | {index},
+                )
+
+    def _names(self, below: dict[Digest, dict[Digest, None]]) -> dict[Digest, dict[str, None]]:
         """Names of each document: its tags and those of the indexes above it.
 
-        A revision that no tag and no index of its repository leads to is named by its digest.
+        ``below`` has the documents that each index leads to. A revision that no tag and no index of
+        its repository leads to is named by its digest.
         """
         names: dict[Digest, dict[str, None]] = {}
-        below = {index: _descendants(index, children) for index in children}
         for name, repository in self._repositories.items():
             reached = set(repository.tags.values())
             for digest in (*repository.tags.values(), *repository.revisions):
@@ -427,10 +472,21 @@ def _descendants(index: Digest, children: dict[Digest, list[Digest]]) -> dict[Di
     return found
 
 
+def _above(below: dict[Digest, dict[Digest, None]]) -> dict[Digest, frozenset[Digest]]:
+    """The indexes that lead to each document."""
+    found: dict[Digest, set[Digest]] = {}
+    for index, documents in below.items():
+        for document in documents:
+            found.setdefault(document, set()).add(index)
+    return {document: frozenset(indexes) for document, indexes in found.items()}
+
+
 def _named_image(
     image: FoundImage,
     names: dict[Digest, dict[str, None]],
     entries: dict[Digest, dict[str, Any]],
+    above: dict[Digest, frozenset[Digest]],
+    beside: dict[Digest, frozenset[Digest]],
 ) -> FoundImage:
     if image.digest is None:
         return image
@@ -438,13 +494,21 @@ def _named_image(
     if not str(details.platform):
         document = object_in(entries.get(image.digest, {}), "platform")
         details = replace(details, platform=platform_of(document))
-    return replace(image, names=tuple(names.get(image.digest, ())), details=details)
+    indexes = above.get(image.digest, frozenset())
+    manifests = (beside.get(index, frozenset()) for index in indexes)
+    return replace(
+        image,
+        names=tuple(names.get(image.digest, ())),
+        details=details,
+        documents=image.documents.union(indexes, *manifests),
+    )
 
 
 def _named_other(
     other: FoundOther,
     names: dict[Digest, dict[str, None]],
     entries: dict[Digest, dict[str, Any]],
+    above: dict[Digest, frozenset[Digest]],
 ) -> FoundOther:
     """Only the index above marks an attestation, and it may have been read later."""
     if other.digest is None:
@@ -455,6 +519,7 @@ def _named_other(
         kind="attestation" if is_attestation(entry) else other.kind,
         names=tuple(names.get(other.digest, ())),
         platform=platform_of(object_in(entry, "platform")),
+        indexes=above.get(other.digest, frozenset()),
     )
 
 

@@ -10,13 +10,14 @@ from itertools import islice
 from typing import ClassVar
 
 from dedupe.errors import SourceError
+from dedupe.model.disk import UNRECOGNISED
 from dedupe.model.identity import Digest, Inode, is_digest
 from dedupe.model.images import BlobRef, ObjectRef, Problem, SourceKind, StoredBlob
 from dedupe.sources.digest_names import ALGORITHMS, is_digest_name
-from dedupe.sources.disk_places import claims_of_blobs
+from dedupe.sources.disk_places import claims_of_blobs, unknown_entries
 from dedupe.sources.documents.blob_files import BlobFiles
 from dedupe.sources.holders.folder import FolderHolder
-from dedupe.sources.interface import Candidate, Contents, Descent, Holder
+from dedupe.sources.interface import Candidate, Contents, Descent, DiskClaims, Holder
 
 #: files of a folder that are looked at before it is taken for another thing
 _FILES_TRIED = 16
@@ -40,6 +41,8 @@ class BlobFolder:
     named: bool = False
     #: whether a layout of this scan has used a blob of it
     used: bool = False
+    #: contents of the layouts of this scan that use its blobs
+    users: list[Contents] = field(default_factory=list)
 
     @classmethod
     def recognise(cls, candidate: Candidate) -> "Sequence[BlobFolder]":
@@ -72,8 +75,20 @@ class BlobFolder:
                     blobs.append(StoredBlob(file.name, file.size_bytes, known, file.inode))
             except SourceError as error:
                 contents.add_error(algorithm, error)
-        contents.claims = claims_of_blobs(self.holder.store, contents)
+        contents.claims = self._claims(contents)
         return contents
+
+    def _claims(self, contents: Contents) -> DiskClaims:
+        """What its blobs are for the layouts of this scan; the use of all others is unknown."""
+        users = Contents(
+            images=[image for user in self.users for image in user.images],
+            others=[other for user in self.users for other in user.others],
+            blobs=contents.blobs,
+            unseen_references=contents.unseen_references,
+        )
+        unknown = unknown_entries(self.holder.root, ALGORITHMS)
+        more = dict.fromkeys(unknown, UNRECOGNISED)
+        return claims_of_blobs(self.holder.store, users, more=more)
 
     def descent(self) -> Descent:
         """Everything but the folders of blobs."""
@@ -121,6 +136,8 @@ class LayoutBlobs(BlobFiles):
         self._pool = pool
         #: files of shared folders that the layout refers to
         self.borrowed: set[Inode] = set()
+        #: the shared folders of these files
+        self.lenders: list[BlobFolder] = []
         #: whether the layout has a folder of blobs
         self._keeps_blobs = any(holder.is_folder(f"blobs/{name}") for name in ALGORITHMS)
         #: blobs that are empty files here, and whether another layout has their bytes
@@ -164,6 +181,8 @@ class LayoutBlobs(BlobFiles):
                 error.code,
             ) from error
         folder.used = True
+        if all(folder is not lender for lender in self.lenders):
+            self.lenders.append(folder)
         self.borrowed.add(folder.holder.inode(folder.files.file_name(digest)))
         return folder.files
 
