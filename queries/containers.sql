@@ -15,7 +15,8 @@
 --           copied_up_bytes              BIGINT   of these, files over a file of the image; null if
 --                                                 the branch or the image could not be read
 --           metadata_only_bytes          BIGINT   of these, files without new data; null if the
---                                                 branch or the image could not be read
+--                                                 branch or the image could not be read, or
+--                                                 contents were not compared
 --           new_bytes                    BIGINT   upper - copied up; null if the branch or the
 --                                                 image could not be read
 --           hidden_bytes                 BIGINT   files of the image that its whiteouts hide; null
@@ -34,6 +35,7 @@ WITH sums AS (
         sum(size_bytes)::BIGINT AS upper_bytes,
         coalesce(sum(size_bytes) FILTER (WHERE copied_up), 0)::BIGINT AS copied_up_bytes,
         coalesce(sum(size_bytes) FILTER (WHERE metadata_only), 0)::BIGINT AS metadata_only_bytes,
+        bool_and(metadata_only IS NOT NULL) AS is_compared,
         count(*) FILTER (WHERE is_mark(kind)) AS deletions
     FROM written
     GROUP BY source, container_id
@@ -70,7 +72,9 @@ SELECT
     scan_containers.layer IS NOT NULL AS readable,
     if(scan_containers.layer IS NULL, NULL, coalesce(sums.upper_bytes, 0)) AS upper_bytes,
     if(is_known, coalesce(sums.copied_up_bytes, 0), NULL) AS copied_up_bytes,
-    if(is_known, coalesce(sums.metadata_only_bytes, 0), NULL) AS metadata_only_bytes,
+    if(
+        is_known AND coalesce(sums.is_compared, TRUE), coalesce(sums.metadata_only_bytes, 0), NULL
+    ) AS metadata_only_bytes,
     if(
         is_known, coalesce(sums.upper_bytes, 0) - coalesce(sums.copied_up_bytes, 0), NULL
     ) AS new_bytes,

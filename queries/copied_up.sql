@@ -5,8 +5,10 @@
 --           path             VARCHAR    path in the container
 --           size_bytes       BIGINT     size of the copy
 --           below_bytes      BIGINT     size of the file below
---           metadata_only    BOOLEAN    copied up, and the content is the same
---           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
+--           metadata_only    BOOLEAN    copied up, and the content is the same; null if a quick
+--                                       scan did not compare contents
+--           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only, null if
+--                                       that is
 --           position         INTEGER    layer index of the file below
 --           created_by       VARCHAR    build step of that layer; null if the config gives none
 --           image            VARCHAR    name of the container's image

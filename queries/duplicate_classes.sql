@@ -13,7 +13,7 @@ WITH ranked AS (
         content_hash,
         row_number() OVER (PARTITION BY content_hash ORDER BY layer, member) AS copy
     FROM item
-    WHERE kind = 'file' AND size_bytes > 0
+    WHERE kind = 'file' AND size_bytes > 0 AND NOT is_listed(layer)
 ),
 
 classed AS (

@@ -20,7 +20,7 @@ files AS (
     SELECT item.content_hash, item.size_bytes, item.path, numbered.number
     FROM item
     JOIN numbered USING (layer)
-    WHERE item.kind = 'file' AND item.size_bytes > 0
+    WHERE item.kind = 'file' AND item.size_bytes > 0 AND NOT is_listed(item.layer)
 ),
 
 copies AS (

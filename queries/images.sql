@@ -22,11 +22,11 @@
 --                                             incomplete
 --           shadowed_bytes         BIGINT     content - live; null if it is incomplete
 --           modified               BIGINT     shadowed: the path above has other content; null if
---                                             it is incomplete
+--                                             it is incomplete, or contents were not compared
 --           metadata_only          BIGINT     shadowed: the same content, other metadata; null if
---                                             it is incomplete
+--                                             it is incomplete, or contents were not compared
 --           unchanged              BIGINT     shadowed: the same content and metadata; null if it
---                                             is incomplete
+--                                             is incomplete, or contents were not compared
 --           deleted                BIGINT     shadowed: a whiteout of the path or of a directory
 --                                             above it; null if it is incomplete
 --           opaque                 BIGINT     shadowed: an opaque directory above it; null if it is
@@ -42,13 +42,13 @@
 --           exclusive_unpacked     BIGINT     chain nodes that only this image references; null if
 --                                             one of these could not be read
 --           exclusive_content      BIGINT     contents that only this image references; null while
---                                             any image is incomplete
+--                                             any image is incomplete or has contents unread
 --           attributed_compressed  BIGINT     its share of the blobs; null if one has no known size
 --                                             and the image is incomplete
 --           attributed_unpacked    BIGINT     its share of the chain nodes; null if it is
 --                                             incomplete
 --           attributed_content     BIGINT     its share of the contents; null while any image is
---                                             incomplete
+--                                             incomplete or has contents unread
 -- Source:   docs/measures.md, "Bytes of one image", "Accounting that adds up",
 --           "Incomplete images"
 --
@@ -71,6 +71,7 @@ shadows AS (
     SELECT
         stack.image_id,
         sum(bytes) AS shadowed_bytes,
+        bool_and(cause IS NOT NULL) AS is_compared,
         sum(bytes) FILTER (WHERE cause = 'modified') AS modified,
         sum(bytes) FILTER (WHERE cause = 'metadata_only') AS metadata_only,
         sum(bytes) FILTER (WHERE cause = 'unchanged') AS unchanged,
@@ -126,8 +127,10 @@ figures AS (
         coalesce(contents.unread_layers, 0) AS unread_layers,
         coalesce(contents.content_bytes, 0)::BIGINT AS read_bytes,
         coalesce(shadows.shadowed_bytes, 0)::BIGINT AS hidden_bytes,
+        coalesce(shadows.is_compared, TRUE) AS has_causes,
         image.complete OR image.image_id IN (SELECT image_id FROM sized) AS has_blob_sizes,
-        (SELECT bool_and(every.complete) FROM image AS every) AS has_all_contents
+        (SELECT bool_and(every.complete) FROM image AS every)
+        AND NOT EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer)) AS has_all_contents
     FROM image
     LEFT JOIN contents USING (image_id)
     LEFT JOIN shadows USING (image_id)
@@ -151,9 +154,9 @@ SELECT
     if(complete, read_bytes, NULL) AS content_bytes,
     if(complete, read_bytes - hidden_bytes, NULL) AS live_bytes,
     if(complete, hidden_bytes, NULL) AS shadowed_bytes,
-    if(complete, coalesce(modified, 0), NULL)::BIGINT AS modified,
-    if(complete, coalesce(metadata_only, 0), NULL)::BIGINT AS metadata_only,
-    if(complete, coalesce(unchanged, 0), NULL)::BIGINT AS unchanged,
+    if(complete AND has_causes, coalesce(modified, 0), NULL)::BIGINT AS modified,
+    if(complete AND has_causes, coalesce(metadata_only, 0), NULL)::BIGINT AS metadata_only,
+    if(complete AND has_causes, coalesce(unchanged, 0), NULL)::BIGINT AS unchanged,
     if(complete, coalesce(deleted, 0), NULL)::BIGINT AS deleted,
     if(complete, coalesce(opaque, 0), NULL)::BIGINT AS opaque,
     if(complete, coalesce(replaced, 0), NULL)::BIGINT AS replaced,

@@ -4,7 +4,7 @@
 -- Columns:  diff_id        VARCHAR    as computed; as the config claims it if it was not read; null
 --                                     if that is not known either
 --           verified       VARCHAR    how far the diff ID is proven: blob, diffid, rebuild, none;
---                                     null if it was not read
+--                                     null if it was not read, or listed by a quick scan
 --           blobs          STRUCT(digest VARCHAR, compressed_bytes BIGINT)[]  as stored, in
 --                                     every compression
 --           content_bytes  BIGINT     logical size of its regular files; null if it was not read
@@ -18,13 +18,13 @@
 --           "Incomplete images"
 WITH blobs AS (
     SELECT
-        layer,
+        coalesce(layer, diff_id) AS key,
         list_sort(
             list(DISTINCT struct_pack(digest := blob, compressed_bytes := compressed_bytes))
         ) AS blobs
     FROM scan_image_layers
-    WHERE layer IS NOT NULL AND blob IS NOT NULL AND compressed_bytes IS NOT NULL
-    GROUP BY layer
+    WHERE blob IS NOT NULL AND compressed_bytes IS NOT NULL
+    GROUP BY key
 ),
 
 copies AS (
@@ -50,7 +50,7 @@ placed AS (
 
 SELECT
     coalesce(layers.diff_id, placed.diff_id) AS diff_id,
-    layers.verified,
+    CASE WHEN NOT is_listed(placed.layer) THEN layers.verified END AS verified,
     coalesce(blobs.blobs, []) AS blobs,
     layers.content_bytes,
     unpacked.allocated_bytes,
@@ -60,6 +60,6 @@ SELECT
     coalesce(placed.created_by, []) AS created_by
 FROM placed
 LEFT JOIN layers USING (layer)
-LEFT JOIN blobs USING (layer)
+LEFT JOIN blobs ON blobs.key = coalesce(placed.layer, placed.diff_id)
 LEFT JOIN unpacked USING (layer)
 ORDER BY layers.content_bytes DESC NULLS LAST, diff_id, placed.layer;

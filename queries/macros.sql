@@ -121,10 +121,30 @@ CREATE MACRO divergence_text(cases, path) AS
         ''
     );
 
+-- Whether a quick scan listed the layer: names, sizes and metadata of its files are known, and the
+-- contents of those that are not empty are not.
+CREATE MACRO is_listed(layer) AS coalesce(starts_with(layer, 'listed:'), FALSE);
+
 -- The order in which sources are believed about a layer of one image: 0 if its rows are proven to
--- be those of its diff ID, 1 if they are not, 2 if no rows are known.
+-- be those of its diff ID, 1 if they are not, 2 if contents were not read, 3 if no rows are known.
 CREATE MACRO doubt_of(layer) AS
-    CASE WHEN layer IS NULL THEN 2 WHEN starts_with(layer, 'unverified:') THEN 1 ELSE 0 END;
+    CASE
+        WHEN layer IS NULL THEN 3
+        WHEN is_listed(layer) THEN 2
+        WHEN starts_with(layer, 'unverified:') THEN 1
+        ELSE 0
+    END;
+
+-- Whether two regular files differ in content; null if that is not known, because a quick scan did
+-- not read one of them, or overlay keeps its data elsewhere (such a file has no size). Files of
+-- different sizes differ.
+CREATE MACRO contents_differ(old, new) AS
+    CASE
+        WHEN old.content_hash IS NULL AND old.size_bytes = 0 THEN NULL
+        WHEN new.content_hash IS NULL AND new.size_bytes = 0 THEN NULL
+        WHEN old.size_bytes <> new.size_bytes THEN TRUE
+        ELSE old.content_hash <> new.content_hash
+    END;
 
 -- The common denominator of shares: the least common multiple of 1 to 60, so that the share of a
 -- unit among up to 60 images is exact.
@@ -265,7 +285,10 @@ CREATE MACRO fields_between(old, new) AS
         list_filter(
             [
                 CASE WHEN old.kind <> new.kind THEN 'kind' END,
-                CASE WHEN old.content_hash IS DISTINCT FROM new.content_hash THEN 'content' END,
+                CASE
+                    WHEN (old.kind = 'file') <> (new.kind = 'file') THEN 'content'
+                    WHEN old.kind = 'file' AND contents_differ(old, new) THEN 'content'
+                END,
                 CASE WHEN old.link IS DISTINCT FROM new.link THEN 'link' END,
                 CASE WHEN old.device IS DISTINCT FROM new.device THEN 'device' END
             ],
@@ -273,6 +296,14 @@ CREATE MACRO fields_between(old, new) AS
         ),
         metadata_between(old, new)
     );
+
+-- Whether nothing is known of the contents of two files of one path: neither that they differ, nor
+-- that they are one file of one layer.
+CREATE MACRO is_not_compared(old, new) AS
+    old.kind = 'file'
+    AND new.kind = 'file'
+    AND contents_differ(old, new) IS NULL
+    AND (old.layer, old.inode_member) IS DISTINCT FROM (new.layer, new.inode_member);
 
 -- The kind of change of a path with these differing fields.
 CREATE MACRO change_of(fields) AS
@@ -350,6 +381,7 @@ CREATE MACRO view_changes(visible, old_image, new_image) AS TABLE
             new.position AS new_position,
             old.path IS NULL AS is_added,
             new.path IS NULL AS is_removed,
+            coalesce(is_not_compared(old, new), FALSE) AS is_unknown,
             CASE
                 WHEN old.path IS NULL OR new.path IS NULL THEN [] ELSE fields_between(old, new)
             END AS fields
@@ -358,9 +390,13 @@ CREATE MACRO view_changes(visible, old_image, new_image) AS TABLE
     )
 
     SELECT
-        * EXCLUDE (is_added, is_removed),
+        * EXCLUDE (is_added, is_removed, is_unknown, fields),
+        if(is_unknown, NULL, fields) AS fields,
         CASE
-            WHEN is_added THEN 'added' WHEN is_removed THEN 'removed' ELSE change_of(fields)
+            WHEN is_added THEN 'added'
+            WHEN is_removed THEN 'removed'
+            WHEN is_unknown THEN NULL
+            ELSE change_of(fields)
         END AS change
     FROM pairs;
 

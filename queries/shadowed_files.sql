@@ -6,12 +6,14 @@
 --           path             VARCHAR    the name that was hidden last
 --           size_bytes       BIGINT     logical size
 --           cause            VARCHAR    modified, metadata_only, unchanged, deleted, opaque,
---                                       replaced, superseded
+--                                       replaced, superseded; null if it is one of the first
+--                                       three, and a quick scan did not compare the contents
 --           added_position   INTEGER    index of the layer that added it
 --           added_by         VARCHAR    build step of that layer; null if the config gives none
 --           hidden_position  INTEGER    index of the layer that hid it
 --           hidden_by        VARCHAR    build step of that layer; null if the config gives none
---           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
+--           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only, null if
+--                                       the cause is
 -- Source:   docs/measures.md, "What hides a file", "Causes"
 SELECT
     image.name AS image,

@@ -12,6 +12,8 @@
 --                                       not measured
 --           other_bytes        BIGINT   of these, what is not a blob, layer or container: logs,
 --                                       volumes; null for files
+--           listed_layers      BIGINT   layers of images of which a quick scan left contents unread
+--           unopened_layers    BIGINT   layers of images whose blobs a quick scan did not open
 --           scan               VARCHAR  the scan whose rows these are
 --           scanned            VARCHAR  when that scan ended, UTC
 --           stale_since        VARCHAR  when a later scan could not read it, UTC; null if none
@@ -21,6 +23,15 @@ WITH held AS (
     SELECT source, count(DISTINCT image_id) AS images
     FROM scan_images
     WHERE kind = 'image'
+    GROUP BY source
+),
+
+quick AS (
+    SELECT
+        source,
+        count(DISTINCT layer) FILTER (WHERE is_listed(layer)) AS listed_layers,
+        count(DISTINCT chain_id) FILTER (WHERE state = 'unopened') AS unopened_layers
+    FROM scan_image_layers
     GROUP BY source
 )
 
@@ -33,10 +44,13 @@ SELECT
     scan_sources.unseen_references,
     scan_sources.allocated_bytes,
     scan_sources.other_bytes,
+    coalesce(quick.listed_layers, 0) AS listed_layers,
+    coalesce(quick.unopened_layers, 0) AS unopened_layers,
     view_source.scan,
     utc_text(view_source.scanned) AS scanned,
     utc_text(view_source.stale_since) AS stale_since
 FROM scan_sources
 JOIN view_source USING (source)
 LEFT JOIN held USING (source)
+LEFT JOIN quick USING (source)
 ORDER BY location;

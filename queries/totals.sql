@@ -26,8 +26,10 @@
 --           position_loss_bytes      BIGINT  content of distinct chain nodes - layer
 --           unshared_bytes           BIGINT  unpacked - layer - position loss: what a driver that
 --                                            shares layers, or a single namespace, would save
---           unique_content_bytes     BIGINT  size of distinct contents
---           duplicate_content_bytes  BIGINT  layer - unique content
+--           unique_content_bytes     BIGINT  size of distinct contents; null if a quick scan left
+--                                            some unread
+--           duplicate_content_bytes  BIGINT  layer - unique content; null if a quick scan left some
+--                                            contents unread
 --           dead_bytes               BIGINT  files that are shadowed in every image, all of which
 --                                            are complete
 --           orphan_bytes             BIGINT  blobs and layers that no image references; null if
@@ -93,7 +95,9 @@ sums AS (
             SELECT coalesce(sum(content_bytes * complete_images), 0) FROM node_sizes
         ) AS complete_bytes,
         (SELECT shadowed_bytes FROM shadowed) AS shadowed_bytes,
-        (SELECT coalesce(sum(size_bytes), 0) FROM contents) AS unique_content_bytes,
+        (
+            SELECT if(bool_or(is_listed(layer)), NULL, 0) FROM used_layers
+        ) + (SELECT coalesce(sum(size_bytes), 0) FROM contents) AS unique_content_bytes,
         (SELECT coalesce(sum(size_bytes), 0) FROM dead) AS dead_bytes,
         (
             SELECT CASE WHEN count(unseen_references) = 0 THEN coalesce(sum(orphan_bytes), 0) END

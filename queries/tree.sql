@@ -17,13 +17,19 @@ WITH ends AS (
     FROM image
     WHERE NOT is_cache
     GROUP BY top_chain
+),
+
+claimed AS (
+    SELECT chain_id, min(diff_id) AS diff_id FROM stack GROUP BY chain_id
 )
 
 SELECT
     node.chain_id,
     node.parent,
     node.position,
-    coalesce(layers.diff_id, node.layer) AS diff_id,
+    coalesce(
+        layers.diff_id, if(is_listed(node.layer), claimed.diff_id, NULL), node.layer
+    ) AS diff_id,
     layers.content_bytes,
     node.images,
     node.created_by,
@@ -31,4 +37,5 @@ SELECT
 FROM node
 LEFT JOIN layers USING (layer)
 LEFT JOIN ends USING (chain_id)
+LEFT JOIN claimed USING (chain_id)
 ORDER BY node.position, coalesce(layers.content_bytes, 0) DESC, node.chain_id;

@@ -1,6 +1,6 @@
 """The rows that the forms of a scan's report are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from dedupe.analysis import queries
@@ -38,6 +38,11 @@ class Overview:
         """Whether totals of content are lower bounds, because images were not read or not seen."""
         unseen = any(hides_images(row) for row in self.sources)
         return unseen or self.totals["incomplete_images"] > 0
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether contents of files were not read, because a quick scan listed their layers."""
+        return any(row["listed_layers"] for row in self.sources)
 
     @property
     def is_old(self) -> bool:
@@ -103,7 +108,10 @@ def metrics(questions: Questions, found: Overview) -> Metrics:
 
 
 def shadowed_by_cause(image: queries.ImagesRow) -> dict[Cause, int | None]:
-    """The shadowed bytes of an image, by what hides them; they add up. None if it is incomplete."""
+    """The shadowed bytes of an image, by what hides them; they add up.
+
+    None if it is incomplete, and for the three causes that contents decide if these were not read.
+    """
     return {
         Cause.MODIFIED: image["modified"],
         Cause.METADATA_ONLY: image["metadata_only"],
@@ -115,7 +123,14 @@ def shadowed_by_cause(image: queries.ImagesRow) -> dict[Cause, int | None]:
     }
 
 
-def shadowed_totals(images: Sequence[queries.ImagesRow]) -> dict[Cause, int]:
-    """The shadowed bytes of all complete images, by what hides them."""
-    rows = [shadowed_by_cause(row) for row in images]
-    return {cause: sum(row[cause] or 0 for row in rows) for cause in Cause}
+def shadowed_totals(images: Sequence[queries.ImagesRow]) -> dict[Cause, int | None]:
+    """The shadowed bytes of all complete images, by what hides them; None if that is not known."""
+    rows = [shadowed_by_cause(row) for row in images if row["complete"]]
+    return {cause: _known_sum(row[cause] for row in rows) for cause in Cause}
+
+
+def _known_sum(values: Iterable[int | None]) -> int | None:
+    """The sum; None if one of the values is."""
+    found = list(values)
+    known = [value for value in found if value is not None]
+    return sum(known) if len(known) == len(found) else None

@@ -247,7 +247,7 @@ class CheckPathsRow(TypedDict):
     """A row of ``check/paths``: one row per (hiding chain ID, file), largest first."""
 
     size_bytes: int
-    cause: str
+    cause: str | None
     image: str
     images: int
     added_position: int
@@ -273,9 +273,10 @@ class CheckStoreRow(TypedDict):
     """A row of ``check/store``: one row."""
 
     layer_bytes: int
-    duplicate_bytes: int
+    duplicate_bytes: int | None
     duplicate_percent: float | None
     incomplete_images: int
+    listed_layers: int
 
 
 def check_store(
@@ -337,8 +338,8 @@ class CopiedUpRow(TypedDict):
     path: str
     size_bytes: int
     below_bytes: int
-    metadata_only: bool
-    changed_fields: list[str]
+    metadata_only: bool | None
+    changed_fields: list[str] | None
     position: int
     created_by: str | None
     image: str
@@ -374,11 +375,11 @@ def current_view(
 class DiffFilesRow(TypedDict):
     """A row of ``diff/files``: one row per path that differs; the session holds only the two images."""
 
-    change: str
+    change: str | None
     kind: str
     old_bytes: int | None
     new_bytes: int | None
-    fields: list[str]
+    fields: list[str] | None
     old_position: int | None
     new_position: int | None
     path: str
@@ -408,8 +409,8 @@ class DiffFirstLayerRow(TypedDict):
     reason: str
     old_step: str | None
     new_step: str | None
-    differing: int
-    paths: list[DiffFirstLayerPaths]
+    differing: int | None
+    paths: list[DiffFirstLayerPaths] | None
 
 
 def diff_first_layer(
@@ -1086,9 +1087,9 @@ class ReorderChangeRatesRow(TypedDict):
     image_id: str
     position: int
     layer: str
-    changes: int
+    changes: int | None
     transitions: int
-    rate: float
+    rate: float | None
 
 
 def reorder_change_rates(
@@ -1408,12 +1409,12 @@ class ShadowedFilesRow(TypedDict):
     images: int
     path: str
     size_bytes: int
-    cause: str
+    cause: str | None
     added_position: int
     added_by: str | None
     hidden_position: int
     hidden_by: str | None
-    changed_fields: list[str]
+    changed_fields: list[str] | None
 
 
 def shadowed_files(
@@ -1435,6 +1436,8 @@ class SourcesRow(TypedDict):
     unseen_references: str | None
     allocated_bytes: int | None
     other_bytes: int | None
+    listed_layers: int
+    unopened_layers: int
     scan: str
     scanned: str
     stale_since: str | None
@@ -1468,8 +1471,8 @@ class TotalsRow(TypedDict):
     cow_savings_bytes: int
     position_loss_bytes: int
     unshared_bytes: int
-    unique_content_bytes: int
-    duplicate_content_bytes: int
+    unique_content_bytes: int | None
+    duplicate_content_bytes: int | None
     dead_bytes: int
     orphan_bytes: int | None
 

@@ -264,7 +264,7 @@ def _scan(path: str, catalog: Path | None) -> int:
         raise SourceError(f"{path}: no such file or directory", "no-such-source")
     typer.echo(f"dedupe: {path} was never scanned: reading it first", err=True)
     try:
-        scan([path], catalog=catalog, quiet=True)
+        scan([path], catalog=catalog, quiet=True, quick=True)
     except typer.Exit as ended:
         return ended.exit_code
     return 0

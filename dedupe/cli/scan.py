@@ -1,12 +1,14 @@
 """The command that reads stores into the catalog."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dedupe.cli.options import CatalogOption
-from dedupe.errors import StoreError
+from dedupe.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from dedupe.model.outcome import ScanOutcome
@@ -56,6 +58,14 @@ def scan(
     rehash: Annotated[
         bool, typer.Option("--rehash", help="Read every layer again and replace its rows.")
     ] = False,
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick",
+            help="Read no file of a layer and open no blob: names, sizes and disk usage only, in "
+            "seconds; a later scan without it reads the rest.",
+        ),
+    ] = False,
     jobs: Annotated[
         int, typer.Option(min=0, metavar="NUMBER", help="Worker processes (0 = one per CPU).")
     ] = 0,
@@ -65,44 +75,99 @@ def scan(
 ) -> None:
     """Read image stores and archives into the catalog.
 
-    Each layer is read once: a later scan reads only layers that are new.
+    Each layer is read once: a later scan reads only layers that are new. With --quick, what needs
+    the contents of files (duplicates, verification) is unknown until a full scan.
     """
+    if quick and (verify or rehash):
+        raise UsageError(
+            "--quick reads no layer, so it cannot be used with --verify or --rehash", "bad-value"
+        )
+    outcome = run_scan(
+        paths,
+        catalog,
+        ScanOptions(
+            platform=platform,
+            images=tuple(image or ()),
+            also=tuple(also or ()),
+            blobs=tuple(blobs or ()),
+            workers=jobs or None,
+            verify=verify,
+            rehash=rehash,
+            quick=quick,
+            quiet=quiet,
+        ),
+    )
+    _print_outcome(outcome, catalog, chosen=bool(platform or image), quiet=quiet, brief=quick)
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """What to scan of the places that are named, and how."""
+
+    platform: str = ""
+    #: globs of names; empty for all images
+    images: tuple[str, ...] = ()
+    also: tuple[Path, ...] = ()
+    blobs: tuple[Path, ...] = ()
+    #: worker processes; None for one per CPU
+    workers: int | None = None
+    verify: bool = False
+    rehash: bool = False
+    #: whether entries are listed and no content is read
+    quick: bool = False
+    #: whether progress is not shown
+    quiet: bool = False
+
+
+def run_scan(paths: Sequence[str], catalog: Path | None, options: ScanOptions) -> "ScanOutcome":
+    """Scan these places into a catalog, the default one if None, and show the progress."""
     from dedupe.cli.progress import Reporter
     from dedupe.host.places import absolute_place, place_text
     from dedupe.scan import scan_sources
     from dedupe.sources.discover import Selection, discover
     from dedupe.store.catalog import Catalog, default_catalog
 
-    reporter = Reporter(quiet=quiet)
+    reporter = Reporter(quiet=options.quiet)
     sink = Catalog(catalog or default_catalog())
-    chosen = Selection(platform, tuple(image or ()))
+    chosen = Selection(options.platform, options.images)
     with sink.writing():
         outcome = scan_sources(
-            discover(paths, chosen, also or (), blobs or ()),
+            discover(paths, chosen, options.also, options.blobs),
             sink,
             reporter,
             places=[place_text(absolute_place(path)) for path in paths],
-            workers=jobs or None,
-            verify=verify,
-            rehash=rehash,
+            workers=options.workers,
+            verify=options.verify,
+            rehash=options.rehash,
+            quick=options.quick,
         )
     reporter.finish()
-    _print_outcome(outcome, catalog, chosen=bool(platform or image), quiet=quiet)
-    if outcome.exit_code:
-        raise typer.Exit(outcome.exit_code)
+    return outcome
+
+
+def quick_scan(
+    paths: Sequence[str], catalog: Path | None = None, options: ScanOptions | None = None
+) -> "ScanOutcome":
+    """Scan these places quickly into a catalog: no file of a layer is read, and no blob opened."""
+    return run_scan(paths, catalog, replace(options or ScanOptions(), quick=True))
 
 
 def _print_outcome(
-    outcome: "ScanOutcome", catalog: Path | None, *, chosen: bool, quiet: bool
+    outcome: "ScanOutcome", catalog: Path | None, *, chosen: bool, quiet: bool, brief: bool
 ) -> None:
-    """Print problems, the summary and the next commands on standard error."""
+    """Print problems, the summary and the next commands on standard error.
+
+    ``brief`` asks the catalog nothing: it would take longer than a quick scan.
+    """
     from dedupe.report.scan import incomplete_images, problem_lines, summary
 
     lines = list(problem_lines(outcome))
     if not quiet:
         lines.append(summary(outcome))
         if outcome.images:
-            lines.append(_next_commands(catalog, outcome.scan_id))
+            lines.append(_next_commands(catalog, None if brief else outcome.scan_id))
         elif outcome.sources and chosen:
             lines.append("dedupe: no image matches --platform and --image; drop one of them")
     elif outcome.incomplete_images:
@@ -111,13 +176,15 @@ def _print_outcome(
         typer.echo(line, err=True)
 
 
-def _next_commands(catalog: Path | None, scan: str) -> str:
-    """The commands to call next; general ones if the catalog cannot be asked."""
+def _next_commands(catalog: Path | None, scan: str | None) -> str:
+    """The commands to call next; general ones without a scan, or if the catalog cannot be asked."""
     from dedupe.analysis.advice import GENERAL, advice
     from dedupe.cli.tables import open_session
     from dedupe.report.advice import to_terminal
 
     options = ("--catalog", str(catalog)) if catalog else ()
+    if scan is None:
+        return to_terminal(GENERAL, options)
     try:
         return to_terminal(advice(open_session(catalog, scan)), options)
     except StoreError:

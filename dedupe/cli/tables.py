@@ -205,7 +205,7 @@ def doubts_of(session: "Session", question: "AnyQuestion") -> list[str]:
 
     incomplete = session.rows(queries.incomplete(about=question.images))
     if question.images:
-        return of_images(incomplete)
+        return of_images(incomplete, session.rows(queries.sources(about=question.images)))
     sources = session.rows(queries.sources())
     return doubts(incomplete, sources, session.rows(queries.failed_places()))
 

@@ -103,7 +103,8 @@ class TarReader:
     ``content_hash``. Without it contents are skipped, with ``stream.skip`` if the stream has it.
     A member is yielded when its whole body has been read. A global header is a member of type
     ``GLOBAL`` and changes no other member. If ``drain`` is on, the stream is read to its end after
-    the last member, so that a digest that the stream computes is complete.
+    the last member, so that a digest that the stream computes is complete. ``window`` reads the
+    stream if that takes more than reading it in order.
 
     Iterating raises LayerError: ``not-a-tar``, ``tar-truncated``, ``tar-bad-checksum``,
     ``tar-lone-zero-block``, ``tar-bad-number``, ``tar-negative-size``, ``tar-bad-pax``,
@@ -118,8 +119,9 @@ class TarReader:
         hash_content: bool,
         limits: Limits = DEFAULT_LIMITS,
         drain: bool = True,
+        window: Window | None = None,
     ) -> None:
-        self._window = Window(stream, may_skip=not hash_content)
+        self._window = window or Window(stream, may_skip=not hash_content)
         self._hash_content = hash_content
         self._limits = limits
         self._drain = drain

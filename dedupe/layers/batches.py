@@ -1,12 +1,13 @@
 """Rows of a layer: collected, counted, optionally digested, and handed over in batches."""
 
 from collections.abc import Callable
+from dataclasses import fields
 
 from blake3 import blake3
 
 from dedupe.errors import LayerError
 from dedupe.formats.tar import Member
-from dedupe.layers.entries import add_entry
+from dedupe.layers.entries import add_entry, is_unread
 from dedupe.layers.own_links import OwnLinks
 from dedupe.model.entries import EntryColumns
 
@@ -27,13 +28,15 @@ class Batches:
     """Collects members of a layer and emits them as columns.
 
     ``walked`` says that they are from an unpacked folder: its links were followed when it was
-    written, and a digest of all rows identifies the layer, which has no tar.
+    written, and a digest of all rows identifies the layer, which has no tar. So does ``listed``:
+    that contents were not read, so that the tar has no digest.
     """
 
-    def __init__(self, emit: Emit, *, walked: bool = False) -> None:
+    def __init__(self, emit: Emit, *, walked: bool = False, listed: bool = False) -> None:
         self._emit = emit
         self._columns = EntryColumns()
-        self._digest = blake3() if walked else None
+        self._digest = blake3() if walked or listed else None
+        self._listed = listed
         self._links = None if walked else OwnLinks()
         self.content_bytes = 0
         self.entries = 0
@@ -46,7 +49,8 @@ class Batches:
             columns, self.entries, member, flag, links=self._links, literal=literal
         )
         self.entries += 1
-        self.files += columns.content_hash[-1] is not None
+        if columns.content_hash[-1] is not None or (self._listed and is_unread(columns)):
+            self.files += 1
         if len(columns) >= BATCH_ROWS:
             self._hand_over()
 
@@ -56,11 +60,14 @@ class Batches:
             self._hand_over()
 
     def rows_digest(self) -> str | None:
-        """Digest of all rows that were emitted; None unless walked."""
+        """Digest of all rows that were emitted; None unless walked or listed."""
         return self._digest.hexdigest() if self._digest is not None else None
 
     def _hand_over(self) -> None:
-        if self._digest is not None:
+        if self._digest is not None and self._listed:
+            for each in fields(self._columns):
+                self._digest.update(repr(getattr(self._columns, each.name)).encode())
+        elif self._digest is not None:
             for row in self._columns.rows():
                 self._digest.update(repr(row).encode())
         self._emit(self._columns)

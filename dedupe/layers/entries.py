@@ -42,6 +42,8 @@ _SYMLINK = Kind.SYMLINK.value
 _DIRECTORY = Kind.DIRECTORY.value
 _CHARACTER = Kind.CHARACTER.value
 _IGNORED = Kind.IGNORED.value
+#: kinds of most entries
+_PLAIN = (_FILE, _DIRECTORY, _SYMLINK)
 _DEVICES = (_CHARACTER, Kind.BLOCK.value)
 #: marks and ignored members write nothing themselves
 _WITHOUT_ENTRY = (_IGNORED, Kind.WHITEOUT.value, Kind.OPAQUE.value)
@@ -53,7 +55,8 @@ def clean(name: bytes) -> tuple[bytes, bool]:
     All unpackers do the same: the name is taken from the root, ``.`` and doubled slashes are
     dropped, and ``..`` stops at the root. The root itself is the empty path.
     """
-    if b"." not in name and b"//" not in name:
+    # no component is '.' or '..', nor empty
+    if b"/." not in name and b"//" not in name and name[:1] != b".":
         return name.strip(b"/"), False
     parts: list[bytes] = []
     climbed = False
@@ -87,8 +90,18 @@ def add_entry(
         _write(links, kind, path, link)
     if flag:
         flags.insert(0, flag)
-    flags.extend(_flags(member, kind, path, link))
     raw = member.name
+    # nearly all entries are files and directories with short names: asking for no flag costs time
+    if (
+        kind not in _PLAIN
+        or member.xattrs
+        or len(path) > _MAX_COMPONENT_BYTES
+        or raw[-1:] == b"/"
+        or not (-_LARGEST <= member.mtime_ns <= _LARGEST)
+        or member.uid > _LARGEST
+        or member.gid > _LARGEST
+    ):
+        flags.extend(_flags(member, kind, path, link))
     is_file = kind == _FILE
     size = member.size if is_file else 0
     columns.member.append(number)
@@ -110,6 +123,11 @@ def add_entry(
     columns.raw_name.append(raw if raw.strip(b"/").removeprefix(b"./") != path else None)
     columns.flags.append(",".join(flags) if flags else None)
     return size
+
+
+def is_unread(columns: EntryColumns) -> bool:
+    """Whether the last entry is a file whose content is here, but was not read."""
+    return columns.kind[-1] == _FILE and "overlay-metacopy" not in (columns.flags[-1] or "")
 
 
 def _interpreted(

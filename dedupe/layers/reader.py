@@ -13,10 +13,11 @@ from dedupe.formats.tar import FileRange, TarReader
 from dedupe.host.files import open_below
 from dedupe.host.objects import ObjectStream
 from dedupe.layers.batches import Batches, Emit
+from dedupe.layers.listing import list_layer
 from dedupe.layers.streams import CHUNK_BYTES, HashedStream, PrefetchStream
 from dedupe.layers.unpacked import read_unpacked
 from dedupe.model.entries import LayerFacts
-from dedupe.model.images import BlobRef, LayerRef, ObjectRef, TreeRef
+from dedupe.model.images import BlobRef, LayerRef, ListedRef, ObjectRef, TreeRef
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -37,6 +38,8 @@ def read_layer(ref: LayerRef, emit: Emit, advance: Callable[[int], None]) -> Lay
                 return _read_stream(blob, emit)
         case TreeRef():
             return read_unpacked(ref, emit, advance)
+        case ListedRef(tree):
+            return list_layer(tree, emit)
 
 
 def blob_digest(ref: BlobRef | ObjectRef, advance: Callable[[int], None]) -> str:

@@ -8,6 +8,7 @@ type 1 a file's content of a given size.
 """
 
 import binascii
+import contextlib
 import json
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -30,14 +31,27 @@ _LARGE_SPLIT_BYTES = 2 << 20
 #: the longest line of a real tar has a header and its extended headers; longer ones are an attack
 _MAX_LINE_BYTES = 8 << 20
 _BYTES, _FILE = 2, 1
+#: how the writer of tar-split data begins a line with bytes of the tar
+_BYTES_LINE = b'{"type":2,"payload":"'
+#: how it begins a line for the content of a file
+_FILE_LINE = b'{"type":1,'
 
 
 @dataclass(frozen=True, slots=True)
-class _Body:
-    """The content of a file, to be taken from the folder."""
+class SplitBody:
+    """The content of a file, which is in the folder."""
 
     path: bytes
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitPiece:
+    """Bytes of a tar without the contents of its files."""
+
+    headers: bytes
+    #: where a content was left out: bytes of ``headers`` before it, and its size
+    bodies: list[tuple[int, int]]
 
 
 class SplitTar:
@@ -82,8 +96,8 @@ class SplitTar:
                 return
         except SourceError as error:
             raise unusable(error.message) from error
-        for part in _parts(self._ref):
-            if isinstance(part, _Body):
+        for part in parts_of(self._ref):
+            if isinstance(part, SplitBody):
                 try:
                     found = self._files.status(part.path).st_size
                 except OSError as error:
@@ -93,7 +107,7 @@ class SplitTar:
     def _contents(self) -> Generator[bytes, None, None]:
         waiting: list[bytes] = []
         size = 0
-        for part in _parts(self._ref):
+        for part in parts_of(self._ref):
             for piece in (part,) if isinstance(part, bytes) else self._body(part):
                 waiting.append(piece)
                 size += len(piece)
@@ -104,7 +118,7 @@ class SplitTar:
         if waiting:
             yield b"".join(waiting)
 
-    def _body(self, body: _Body) -> Iterator[bytes]:
+    def _body(self, body: SplitBody) -> Iterator[bytes]:
         try:
             descriptor = self._files.open(body.path)
         except OSError as error:
@@ -123,27 +137,77 @@ class SplitTar:
             os.close(descriptor)
 
 
-def _check_size(body: _Body, found: int) -> None:
+def _check_size(body: SplitBody, found: int) -> None:
     if found != body.size:
         raise unusable(f"{path_text(body.path)}: expected {body.size} bytes, found {found}")
 
 
-def _parts(ref: TreeRef) -> Iterator[bytes | _Body]:
+def parts_of(ref: TreeRef) -> Iterator[bytes | SplitBody]:
     """Bytes and file contents in tar order; raises LayerError ``split-unusable``."""
+    with _decompressed(ref) as stream:
+        for lines in _lines(stream):
+            for entry in _entries(lines):
+                part = _part(entry)
+                if part:
+                    yield part
+
+
+@contextlib.contextmanager
+def _decompressed(ref: TreeRef) -> Iterator[Readable]:
+    """The lines of tar-split data; raises LayerError ``split-unusable`` for errors in the body."""
     try:
         descriptor = open_below(ref.split_root or ref.root, ref.split or ())
         with open(descriptor, "rb") as raw:
-            for lines in _lines(decompressed(raw, "gzip")):
-                for entry in _entries(lines):
-                    part = _part(entry)
-                    if part:
-                        yield part
+            yield decompressed(raw, "gzip")
+    except (binascii.Error, ValueError) as error:
+        raise unusable("a line is not an entry") from error
     except LayerError as error:
         if error.code == "split-unusable":
             raise
         raise unusable(error.message) from error
     except DedupeError as error:
         raise unusable(error.message) from error
+
+
+def headers_of(ref: TreeRef) -> Iterator[SplitPiece]:
+    """The tar without the contents of its files; raises LayerError ``split-unusable``."""
+    with _decompressed(ref) as stream:
+        for lines in _lines(stream):
+            headers: list[bytes] = []
+            bodies: list[tuple[int, int]] = []
+            size = 0
+            for line in lines:
+                if line.startswith(_BYTES_LINE):
+                    # most of the data are these lines, which a parser of JSON takes long to read
+                    start = len(_BYTES_LINE)
+                    piece = binascii.a2b_base64(line[start : line.find(b'"', start)])
+                    headers.append(piece)
+                    size += len(piece)
+                    continue
+                body = _body_size(line)
+                if body is not None:
+                    if body:
+                        bodies.append((size, body))
+                    continue
+                # another writer's form of a line, or an empty line
+                for part in map(_part, _entries([line])):
+                    if isinstance(part, bytes):
+                        headers.append(part)
+                        size += len(part)
+                    elif part is not None:
+                        bodies.append((size, part.size))
+            yield SplitPiece(b"".join(headers), bodies)
+
+
+def _body_size(line: bytes) -> int | None:
+    """Size of the content that a line stands for; None if the line has another form."""
+    if line.startswith(_FILE_LINE):
+        # the last key of this name: a file's name may contain anything, but no bare quote
+        start = line.rfind(b'"size":') + len(b'"size":')
+        digits = line[start : line.find(b",", start)]
+        if start >= len(_FILE_LINE) and digits.isdigit():
+            return int(digits)
+    return None
 
 
 def _lines(stream: Readable) -> Iterator[list[bytes]]:
@@ -167,7 +231,7 @@ def _entries(lines: list[bytes]) -> list[Any]:
     return entries
 
 
-def _part(entry: Any) -> bytes | _Body | None:
+def _part(entry: Any) -> bytes | SplitBody | None:
     try:
         kind = entry["type"]
         if kind == _BYTES:
@@ -180,7 +244,7 @@ def _part(entry: Any) -> bytes | _Body | None:
     if kind != _FILE or size < 0:
         raise unusable(f"an entry of type {kind!r} and size {size}")
     path, _ = clean(name)
-    return _Body(path, size) if size and path else None
+    return SplitBody(path, size) if size and path else None
 
 
 def unusable(why: str) -> LayerError:

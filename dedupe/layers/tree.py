@@ -88,10 +88,11 @@ class WalkNotes:
 
 
 def members_of(
-    ref: TreeRef, advance: Callable[[int], None], notes: WalkNotes
+    ref: TreeRef, advance: Callable[[int], None], notes: WalkNotes, *, listed: bool = False
 ) -> Iterator[TreeMember]:
     """The folder's entries as members of a tar, parents first, sorted by name.
 
+    With ``listed``, no file is opened, and files have no content hash but for empty ones.
     Raises SourceError if the folder cannot be opened, and LayerError ``permission-denied``,
     ``unreadable`` or ``tree-too-deep`` if an entry cannot be read: incomplete rows must not stand
     for the layer.
@@ -101,14 +102,17 @@ def members_of(
         notes.allocated_bytes += os.fstat(root).st_blocks * 512
         if ref.whiteouts is Whiteouts.KERNEL and not _sees_trusted():
             notes.add("xattrs-unseen", b"/".join(os.fsencode(part) for part in ref.parts))
-        yield from _TreeWalk(ref, advance, notes).members(root)
+        yield from _TreeWalk(ref, advance, notes, listed=listed).members(root)
     finally:
         os.close(root)
 
 
 class _TreeWalk:
-    def __init__(self, ref: TreeRef, advance: Callable[[int], None], notes: WalkNotes) -> None:
+    def __init__(
+        self, ref: TreeRef, advance: Callable[[int], None], notes: WalkNotes, *, listed: bool
+    ) -> None:
         self._ref = ref
+        self._listed = listed
         self._advance = advance
         self._notes = notes
         #: inodes of several names -> the first of them
@@ -259,13 +263,15 @@ class _TreeWalk:
             content_hash=None,
         )
 
-    def _hashed(self, node: TreeEntry) -> tuple[int, bytes, int | None] | None:
+    def _hashed(self, node: TreeEntry) -> tuple[int, bytes | None, int | None] | None:
         """Size, content hash and bytes of zeros as read; None if the file was deleted meanwhile."""
         if node.status.st_size == 0:
             return 0, EMPTY_HASH, None
         # a sparse file of any size costs its maker nothing
         if node.status.st_size > MAX_TAR_BYTES:
             raise too_large()
+        if self._listed:
+            return node.status.st_size, None, None
         try:
             descriptor = node.open()
         except OSError as error:

@@ -27,7 +27,7 @@ def read_unpacked(ref: TreeRef, emit: Emit, advance: Callable[[int], None]) -> L
     """
     notes: tuple[tuple[str, str], ...] = ()
     if ref.split is not None:
-        emitter = _WatchedEmit(emit)
+        emitter = WatchedEmit(emit)
         try:
             with SplitTar(ref, advance) as tar:
                 tar.check()
@@ -41,7 +41,7 @@ def read_unpacked(ref: TreeRef, emit: Emit, advance: Callable[[int], None]) -> L
     return _read_walked(ref, emit, advance, notes)
 
 
-class _WatchedEmit:
+class WatchedEmit:
     """Emits rows, and knows whether it has emitted any."""
 
     def __init__(self, emit: Emit) -> None:
@@ -49,6 +49,7 @@ class _WatchedEmit:
         self.has_emitted = False
 
     def __call__(self, columns: EntryColumns) -> None:
+        """Emit a batch of rows."""
         self.has_emitted = True
         self._emit(columns)
 
@@ -84,10 +85,6 @@ def _read_walked(
     for entry in members_of(ref, advance, walk_notes):
         batches.add(entry.member, entry.flag, literal=entry.literal)
     batches.finish()
-    found = tuple(
-        (code, f"{example}: {_NOTES[code]}" + (f" (and {count - 1} more)" if count > 1 else ""))
-        for code, (count, example) in walk_notes.by_code.items()
-    )
     return LayerFacts(
         diff_id=None,
         digest=None,
@@ -99,5 +96,13 @@ def _read_walked(
         files=batches.files,
         rows_digest=batches.rows_digest(),
         allocated_bytes=walk_notes.allocated_bytes,
-        notes=(*notes, *found),
+        notes=(*notes, *notes_of(walk_notes)),
+    )
+
+
+def notes_of(walk_notes: WalkNotes) -> tuple[tuple[str, str], ...]:
+    """Code and message of each note of a walk."""
+    return tuple(
+        (code, f"{example}: {_NOTES[code]}" + (f" (and {count - 1} more)" if count > 1 else ""))
+        for code, (count, example) in walk_notes.by_code.items()
     )

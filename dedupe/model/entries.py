@@ -74,6 +74,8 @@ class LayerFacts:
     rows_digest: str | None = None
     #: bytes that the file system allocates to the folder that was read
     allocated_bytes: int | None = None
+    #: whether entries were listed and no file was opened: nothing is proven
+    is_listed: bool = False
     #: code and message of each note to report
     notes: tuple[tuple[str, str], ...] = ()
 
@@ -87,5 +89,5 @@ class Verified(StrEnum):
     DIFF_ID = "diffid"
     #: the tar was rebuilt from tar-split data and a folder, and has the diff ID
     REBUILD = "rebuild"
-    #: a folder was walked, or the digest or diff ID is not the claimed one
+    #: a folder was walked, the layer was only listed, or the digest or diff ID is not as claimed
     NONE = "none"

@@ -13,7 +13,8 @@ DiffID = NewType("DiffID", str)
 ChainID = NewType("ChainID", str)
 #: SHA-256 of a config, which identifies the image; ``bare:`` plus a chain ID without a config
 ImageID = NewType("ImageID", str)
-#: key of a layer's rows: its diff ID, or ``unverified:…`` if the diff ID was not verified
+#: key of a layer's rows: its diff ID, ``unverified:…`` if the diff ID was not verified, or
+#: ``listed:…`` if contents were not read either
 LayerKey = NewType("LayerKey", str)
 #: device and inode number of a file
 Inode = tuple[int, int]

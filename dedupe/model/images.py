@@ -68,6 +68,10 @@ class LayerState(StrEnum):
     REUSED = "reused"
     #: read, but nothing proves its diff ID; its rows have a key of the source
     UNVERIFIED = "unverified"
+    #: its entries were listed by a quick scan, which reads no file; rows have a key of the source
+    LISTED = "listed"
+    #: in this source as a blob, which a quick scan does not open
+    UNOPENED = "unopened"
     #: read, but the content is not what the manifest or config claims, so the layer's is unknown
     MISMATCHED = "mismatched"
     #: not in this source: the layout is sparse or has other platforms only
@@ -167,8 +171,20 @@ class TreeRef:
     split_root: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ListedRef:
+    """A layer that is kept unpacked, of which entries are wanted and no file is to be opened."""
+
+    tree: TreeRef
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files according to the store; 0 if it does not say."""
+        return self.tree.size
+
+
 #: everything that can be read as a layer
-LayerRef = BlobRef | ObjectRef | TreeRef
+LayerRef = BlobRef | ObjectRef | TreeRef | ListedRef
 
 
 @dataclass(frozen=True, slots=True)

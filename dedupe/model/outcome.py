@@ -38,6 +38,8 @@ class ScanOutcome:
     problems: tuple[ProblemRow, ...]
     #: sources that were read without an error
     whole_sources: int = 0
+    #: whether blobs were not to be opened
+    is_quick: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -46,4 +48,5 @@ class ScanOutcome:
             return Exit.COMPLETE
         if not self.images:
             return Exit.SKIPPED if self.whole_sources else SourceError.exit_code
-        return Exit.SKIPPED if self.layers_read + self.layers_reused else LayerError.exit_code
+        has_layers = self.is_quick or self.layers_read + self.layers_reused > 0
+        return Exit.SKIPPED if has_layers else LayerError.exit_code

@@ -25,6 +25,9 @@ _ESCAPED = re.compile(rb"\\(?:\\|x([0-9a-f]{2}))")
 def path_text(raw: bytes) -> str:
     """The printable form of these bytes."""
     text = raw.decode("utf-8", "surrogateescape")
+    # faster than a search; all that is hidden is not printable, but for the backslash
+    if text.isprintable() and "\\" not in text:
+        return text
     return _HIDDEN.sub(_escape, text) if _HIDDEN.search(text) else text
 
 

@@ -20,7 +20,7 @@ _REASONS = {
     "timestamps": "the same step gave the same content with other modification times",
     "content": "the same step gave other entries",
     "tar": "the same entries in another tar",
-    "unknown": "a layer was not read",
+    "unknown": "a layer, or the contents of its files, were not read",
 }
 
 
@@ -80,6 +80,11 @@ def _images(found: ImageDifferences, plain: bool) -> list[str]:
             if row["complete"]
             else ["INCOMPLETE: a layer of these images could not be read: what differs is unknown."]
         ),
+        *(
+            ["INCOMPLETE: quick scan: contents were not read, so which files changed is unknown."]
+            if row["complete"] and row["changed"] is None
+            else []
+        ),
         f"{row['old_name']} -> {row['new_name']}",
         "",
         f"{number(row['added'])}  added, {size(row['added_bytes'])}",
@@ -95,10 +100,9 @@ def _images(found: ImageDifferences, plain: bool) -> list[str]:
         f"To pull: {', '.join(pulled)}.",
     ]
     if first := found.first_difference:
-        verb = "differs" if first["differing"] == 1 else "differ"
         lines += [
-            f"First difference: layer {first['position']}, {_REASONS[first['reason']]}; "
-            f"{counted(first['differing'], 'path')} {verb}.",
+            f"First difference: layer {first['position']}, {_REASONS[first['reason']]}"
+            f"{_differing(first['differing'])}.",
             *(
                 f"  {side}: {step}"
                 for side, step in (("old", first["old_step"]), ("new", first["new_step"]))
@@ -106,10 +110,17 @@ def _images(found: ImageDifferences, plain: bool) -> list[str]:
             ),
             *(
                 f"  /{each['path']}  {', '.join(each['fields'])}".rstrip()
-                for each in first["paths"]
+                for each in first["paths"] or []
             ),
         ]
     return lines
+
+
+def _differing(paths: int | None) -> str:
+    """How many paths differ; empty if that is not known."""
+    if paths is None:
+        return ""
+    return f"; {counted(paths, 'path')} {'differs' if paths == 1 else 'differ'}"
 
 
 def _scans(row: queries.DiffScanSummaryRow, plain: bool) -> list[str]:

@@ -24,6 +24,10 @@ _BOUNDED: frozenset[TotalKey] = frozenset(
         *("unique_content_bytes", "duplicate_content_bytes", "dead_bytes"),
     }
 )
+#: what the contents of files decide
+_NOT_KNOWN = (
+    "duplicates, twins, whether a shadowed file was changed or only its metadata, and verification"
+)
 #: codes of problems -> what an image with such a layer has
 _WORDS = {
     "a missing blob": "blob-missing layer-missing snapshot-missing",
@@ -32,6 +36,7 @@ _WORDS = {
     "a layer of a kind that is not read": "unsupported-layer unsupported-store unreadable-driver",
     "a layer that was never completely written": "layer-incomplete",
     "a blob that may not be read": "permission-denied",
+    "a blob that a quick scan did not open": "not-opened",
     "a blob that could not be read": (
         "unreadable not-a-regular-file not-a-folder worker-died internal-error layer-too-large"
     ),
@@ -51,6 +56,7 @@ def doubts(
         *_failed(failed, sources),
         *_stale(sources),
         *_incomplete(incomplete),
+        *_unread(sources),
         *_unseen(sources),
     ]
 
@@ -110,16 +116,44 @@ def _unseen(sources: Sequence[queries.SourcesRow]) -> Iterator[str]:
         yield f"{len(rows) - _SOURCES} more sources with references that could not be read"
 
 
-def of_images(rows: Sequence[queries.IncompleteRow]) -> list[str]:
-    """What could not be read of the images that an answer is about; empty if all was."""
-    if not rows:
-        return []
-    words = dict.fromkeys(_WORD.get(row["code"], _DAMAGED) for row in rows)
-    layers = counted(sum(row["layers"] for row in rows), "layer")
-    return [
-        f"{layers} could not be read ({', '.join(words)}); what these add, change or delete is "
-        "missing here"
-    ]
+def _unread(sources: Sequence[queries.SourcesRow]) -> Iterator[str]:
+    """Sources of which a quick scan left contents unread."""
+    rows = [row for row in sources if row["listed_layers"]]
+    for row in rows[:_SOURCES]:
+        yield (
+            f"{row['location']}: quick scan: the contents of {_layers(row)} were not read, so "
+            f"{_NOT_KNOWN} are not known; 'dedupe scan' without --quick reads them"
+        )
+    if len(rows) > _SOURCES:
+        yield f"{len(rows) - _SOURCES} more sources with contents that a quick scan did not read"
+
+
+def _layers(row: queries.SourcesRow) -> str:
+    return counted(row["listed_layers"], "layer")
+
+
+def of_images(
+    rows: Sequence[queries.IncompleteRow], sources: Sequence[queries.SourcesRow] = ()
+) -> list[str]:
+    """What was not read of the images that an answer is about; empty if all was.
+
+    ``sources`` are those of a session about these images alone.
+    """
+    lines = []
+    if rows:
+        words = dict.fromkeys(_WORD.get(row["code"], _DAMAGED) for row in rows)
+        layers = counted(sum(row["layers"] for row in rows), "layer")
+        lines.append(
+            f"{layers} could not be read ({', '.join(words)}); what these add, change or delete "
+            "is missing here"
+        )
+    listed = max((row["listed_layers"] for row in sources), default=0)
+    if listed:
+        lines.append(
+            f"quick scan: the contents of {counted(listed, 'layer')} were not read, so files are "
+            "compared by size and metadata only"
+        )
+    return lines
 
 
 def total_size(found: Overview, key: TotalKey, *, plain: bool = False) -> str:
@@ -167,5 +201,5 @@ def place_of(source: str, subject: str, message: str) -> str:
 
 def nothing_to_fix(found: Overview) -> str:
     """The sentence of a report without findings."""
-    where = " in what could be read" if found.is_partial else ""
+    where = " in what could be read" if found.is_partial or found.is_unread else ""
     return f"Nothing to fix was found{where}."

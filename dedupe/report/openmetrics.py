@@ -106,7 +106,7 @@ def _causes(images: Sequence[queries.ImagesRow]) -> str:
         (
             ({"cause": cause}, size_bytes)
             for cause, size_bytes in shadowed_totals(images).items()
-            if is_known
+            if is_known and size_bytes is not None
         ),
     )
 

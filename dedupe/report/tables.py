@@ -10,7 +10,15 @@ from dedupe.errors import UsageError
 from dedupe.model.measures import Cause
 from dedupe.model.questions import Answer
 from dedupe.report.text import aligned, json_document
-from dedupe.report.units import INCOMPLETE, UNKNOWN, at_least, cut, human, short_step
+from dedupe.report.units import (
+    INCOMPLETE,
+    NOT_COMPARED,
+    UNKNOWN,
+    at_least,
+    cut,
+    human,
+    short_step,
+)
 
 if TYPE_CHECKING:
     from polars.datatypes import DataType
@@ -132,10 +140,19 @@ def _cell_text(names: Sequence[str], row: Sequence[object], place: int, plain: b
     if value is None and (name in _FIGURES or name.startswith(("exclusive_", "attributed_"))):
         bound = _LOWER_BOUNDS.get(name)
         return at_least(row[names.index(bound)], plain=plain) if bound in names else UNKNOWN
+    if value is None and _is_not_compared(names, row, name):
+        return NOT_COMPARED
     text = _text(name, value, plain)
     if name == "name" and "complete" in names and row[names.index("complete")] is False:
         return text + INCOMPLETE
     return text
+
+
+def _is_not_compared(names: Sequence[str], row: Sequence[object], name: str) -> bool:
+    """Whether a column without a value has none because contents were not compared."""
+    if name == "cause" and "hidden_position" in names:
+        return row[names.index("hidden_position")] is not None
+    return name == "change"
 
 
 def _text(name: str, value: object, plain: bool) -> str:

@@ -9,6 +9,8 @@ _DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 
 #: what every form shows instead of a figure that is not known
 UNKNOWN = "unknown"
+#: what every form shows instead of what only contents decide, if a quick scan left them unread
+NOT_COMPARED = "not compared"
 #: what every form shows behind the name of an image with a layer that could not be read
 INCOMPLETE = " (incomplete)"
 

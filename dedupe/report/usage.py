@@ -1,6 +1,6 @@
 """What is attributed to whom, on a screen: one granularity, rows that add up, and their total."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dedupe.model.questions import Answer, AnyQuestion
@@ -23,7 +23,7 @@ def to_terminal(question: AnyQuestion, answer: Answer, shown: Answer, *, plain: 
     every = answer.dicts()
     columns = [*(f"{name}_{granularity}" for name in _COLUMNS), "dead_bytes"]
     adding = [f"{name}_{granularity}" for name, adds in _COLUMNS.items() if adds] + ["dead_bytes"]
-    sums = {name: sum(row[name] or 0 for row in every) for name in adding}
+    sums = {name: _total(row[name] for row in every) for name in adding}
     whole = sums[columns[0]]
 
     def line(
@@ -32,7 +32,8 @@ def to_terminal(question: AnyQuestion, answer: Answer, shown: Answer, *, plain: 
         sizes = [_size(row.get(key), unread=unread, plain=plain) for key in columns]
         attributed = row.get(columns[0])
         # the share of a total that is a lower bound is not known
-        share = "" if attributed is None or some_unread else percent(attributed, whole)
+        is_known = attributed is not None and whole is not None and not some_unread
+        share = percent(attributed or 0, whole or 0) if is_known else ""
         return [*sizes, share, str(images or ""), cut(name, _WIDEST) + INCOMPLETE * unread]
 
     some_unread = any(map(_is_unread, every))
@@ -48,6 +49,13 @@ def to_terminal(question: AnyQuestion, answer: Answer, shown: Answer, *, plain: 
         "alone;\ndead: shadowed in every image. These three add up; shared and referenced count "
         "a unit in every row\nthat has it.\n"
     )
+
+
+def _total(values: Iterable[int | None]) -> int | None:
+    """The sum of what is known; None if nothing is known of any row."""
+    found = list(values)
+    known = [value for value in found if value is not None]
+    return None if found and not known else sum(known)
 
 
 def _is_unread(row: Mapping[str, Any]) -> bool:

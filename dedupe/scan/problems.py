@@ -18,6 +18,7 @@ _CODES = {
     LayerState.ENCRYPTED: "encrypted-layer",
     LayerState.UNSUPPORTED: "unsupported-layer",
     LayerState.MISMATCHED: "digest-mismatch",
+    LayerState.UNOPENED: "not-opened",
     LayerState.BROKEN: "unreadable",
 }
 

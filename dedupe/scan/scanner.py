@@ -25,7 +25,6 @@ from dedupe.scan.claims import (
     ScanState,
     check_claim,
     claims_to_read,
-    container_claim,
     layers_of,
 )
 from dedupe.scan.gone import gone_sources
@@ -58,22 +57,25 @@ def scan_sources(
     workers: int | None = None,
     verify: bool = False,
     rehash: bool = False,
+    quick: bool = False,
 ) -> ScanOutcome:
     """Read every layer that the sink does not have, and commit what was found.
 
     ``places`` are where it was looked for, as locations show them. ``verify`` reads every blob,
-    ``rehash`` every layer, as if the sink had none. Raises StoreError if the sink cannot keep what
-    was read.
+    ``rehash`` every layer, as if the sink had none. ``quick`` opens no blob and no file of a layer:
+    layers that are kept unpacked are listed. Raises StoreError if the sink cannot keep what was
+    read.
     """
     started = time.time()
     # first, because a catalog that is damaged would lose all that was read
     known = sink.known_sources() if places else []
     sources, folders, problems = _separated(found)
-    state = ScanState()
+    state = ScanState(quick=quick)
     layers = claims_to_read(sources, sink, state, verify=verify, rehash=rehash)
     reader = _LayerReader(sink, progress, state, problems)
     reader.read(layers, workers or os.cpu_count() or 1)
     reader.read_digests(sources)
+    problems += _quick_notes(sources, state) if quick else []
     images = [
         _scanned_image(source.location, image, state)
         for source in sources
@@ -112,10 +114,30 @@ def scan_sources(
         errors=sum(problem.severity is Severity.ERROR for problem in problems),
         incomplete_images=_count_incomplete(images),
         problems=result.problems,
+        is_quick=quick,
         whole_sources=sum(
             source.kind not in UNREAD_KINDS and not _has_error(source) for source in sources
         ),
     )
+
+
+def _quick_notes(sources: Sequence[FoundSource], state: ScanState) -> list[ProblemRow]:
+    """Notes for each source with layers that a quick scan has left unread."""
+    texts = {
+        LayerState.UNOPENED: ("not-opened", "the blobs of {} were not opened"),
+        LayerState.LISTED: ("contents-unread", "the contents of {} were not read"),
+    }
+    found = []
+    for source in sources:
+        states = [state.outcome_of(each, layer)[1] for each, layer in layers_of([source])]
+        for kind, (code, text) in texts.items():
+            count = states.count(kind)
+            if count:
+                layers = f"{count:,} {'layer' if count == 1 else 'layers'} of images"
+                message = f"quick scan: {text.format(layers)}; 'dedupe scan' without --quick does"
+                row = ProblemRow(source.location, ".", code, message, Severity.NOTE)
+                found.append(row)
+    return found
 
 
 def _has_error(source: FoundSource) -> bool:
@@ -157,7 +179,8 @@ class _LayerReader:
 
     def read(self, layers: list[list[Claim]], workers: int) -> None:
         """Read the first claim of each layer; if it fails or is not what it claims, the next."""
-        self._progress.start(len(layers), sum(claims[0].content.size for claims in layers))
+        size = 0 if self._state.quick else sum(claims[0].content.size for claims in layers)
+        self._progress.start(len(layers), size)
         while layers:
             proven = self._read_first([claims[0] for claims in layers], workers)
             layers = [
@@ -170,7 +193,7 @@ class _LayerReader:
         """Find the digests of blobs that were not read, and that their source has no digest of.
 
         A blob as large as its layer's tar is that tar, whose digest is the diff ID. Any other is
-        compressed, and hashed.
+        compressed, and hashed unless the scan is a quick one.
         """
         for location, layer in layers_of(sources):
             diff_id = self._state.unread_blob(location, layer)
@@ -178,6 +201,8 @@ class _LayerReader:
                 continue
             if layer.blob.size == self._state.tar_bytes.get(diff_id):
                 self._state.digests[layer.blob] = diff_id
+                continue
+            if self._state.quick:
                 continue
             # a blob that cannot be hashed is reported once
             self._state.digests[layer.blob] = None
@@ -237,7 +262,7 @@ class _LayerReader:
         else:
             self._sink.end_layer(token, layer.key, facts, layer.verified)
             self.entries += facts.entries
-        return layer.verified is not Verified.NONE
+        return layer.verified is not Verified.NONE or layer.is_shared
 
     def _report(self, claim: Claim, code: str, message: str, severity: Severity) -> None:
         # the subject is the source if the layer is a container's or has no claimed digest
@@ -253,7 +278,7 @@ def _scanned_image(source: str, image: FoundImage, state: ScanState) -> ScannedI
     # a layer without rows is in the chain too, under what is claimed about it
     chains = list(
         chain_ids(
-            key or layer.diff_id or layer.digest or f"unknown:{position}"
+            state.chain_key(source, key, layer) or f"unknown:{position}"
             for position, ((key, _, _), layer) in enumerate(
                 zip(outcomes, image.layers, strict=True)
             )
@@ -300,7 +325,7 @@ def _compressed_bytes(layer: FoundLayer, state: LayerState) -> int | None:
 def _scanned_container(
     source: str, container: FoundContainer, state: ScanState
 ) -> ScannedContainer:
-    claim = container_claim(source, container)
+    claim = state.container_claim(source, container)
     read = state.read.get(claim) if claim else None
     return ScannedContainer(
         source=source,

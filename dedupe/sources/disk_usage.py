@@ -26,11 +26,17 @@ from dedupe.model.identity import Inode
 from dedupe.model.images import FoundLayer, TreeRef
 from dedupe.model.paths import path_text
 from dedupe.sources.interface import Contents
+from dedupe.sources.subtree_usage import (
+    SUBVOLUME,
+    LinkedFile,
+    Subtree,
+    SubtreeBytes,
+    linked_file,
+    measure_subtrees,
+)
 
 #: the part of all files that belong to no other part
 OTHER = ""
-#: inode number of the root of each btrfs subvolume; a subvolume has its own device number
-_SUBVOLUME = 256
 
 
 @dataclass(slots=True)
@@ -233,13 +239,19 @@ class _UsageWalk:
         self._parts = parts
         self._moved = moved
         self._own = own
-        #: files with several names that were counted: names that were not seen yet, and place
-        self._inodes: dict[Inode, tuple[int, PlaceBytes]] = {}
+        #: folders above a path of ``parts`` or a folder that is elsewhere: what is below any other
+        #: belongs to one place
+        self._upper = _with_folders_above((*own, *parts))
+        #: files with several names: number of names that were seen, the first of them, its place
+        self._linked: dict[Inode, tuple[int, LinkedFile, PlaceBytes]] = {}
         #: folders that were entered, if a link may lead to one that is walked anyway
         self._folders: set[tuple[int, int]] = set()
         self._extents: dict[int, RangeSet] = {}
         self._mounts: dict[bytes, str] = {}
         self._open: list[_OpenFolder] = []
+        self._place = place
+        #: folders that are measured at the end, and their places
+        self._plain: list[tuple[Subtree, PlaceBytes]] = []
         self._begin("", PlaceBytes(part=OTHER), place)
 
     def close(self) -> None:
@@ -247,6 +259,14 @@ class _UsageWalk:
             os.close(folder.descriptor)
 
     def measure(self) -> None:
+        self._walk()
+        subtrees = [subtree for subtree, _ in self._plain]
+        for (_, place), found in zip(self._plain, measure_subtrees(subtrees), strict=True):
+            self._add_subtree(place, found)
+        for seen, file, place in self._linked.values():
+            self._count_linked(seen, file, place)
+
+    def _walk(self) -> None:
         while self._open:
             folder = self._open[-1]
             entry = next(folder.entries, None)
@@ -302,7 +322,13 @@ class _UsageWalk:
                 os.close(descriptor)
                 return
             self._folders.add(inode)
-        self._add(place, path, status)
+        self._add(place, path, status.st_blocks, status.st_mtime)
+        if self._is_plain(path, real, extents):
+            os.close(descriptor)
+            parts = (*self._place.parts, *path.split("/"))
+            subtree = Subtree(self._place.root, parts, path, status.st_dev, len(self._open))
+            self._plain.append((subtree, place))
+            return
         entries = self._entries(descriptor, path)
         self._open.append(
             _OpenFolder(descriptor, path, place, real, status.st_dev, entries, extents)
@@ -320,23 +346,23 @@ class _UsageWalk:
         if place is None:
             return
         real = above.real.rstrip(b"/") + b"/" + os.fsencode(name)
-        elsewhere = status.st_dev != above.device and status.st_ino != _SUBVOLUME
+        elsewhere = status.st_dev != above.device and status.st_ino != SUBVOLUME
         if (elsewhere or real in self._mounts) and path not in self._own:
             kind = self._mounts.get(real, "another file system")
             self.usage.foreign[path_text(os.fsencode(path))] = kind
             return
         if len(self._open) >= MAX_DEPTH:
-            self._add(place, path, status)
+            self._add(place, path, status.st_blocks, status.st_mtime)
             self._add_unread(path, OSError(errno.ENAMETOOLONG, f"nested deeper than {MAX_DEPTH}"))
             return
         try:
             deeper = open_entry(above.descriptor, name)
         except OSError as error:
-            self._add(place, path, status)
+            self._add(place, path, status.st_blocks, status.st_mtime)
             self._add_unread(path, error)
             return
         extents = above.extents
-        if status.st_dev != above.device and status.st_ino != _SUBVOLUME:
+        if status.st_dev != above.device and status.st_ino != SUBVOLUME:
             extents = self._extents_of(deeper, real)
         self._push(deeper, path, place, real, extents)
 
@@ -351,9 +377,10 @@ class _UsageWalk:
     def _add_file(
         self, folder: _OpenFolder, place: PlaceBytes, name: str, status: os.stat_result
     ) -> None:
-        if status.st_nlink > 1 and self._is_counted(place, status):
+        path = f"{folder.path}/{name}" if folder.path else name
+        if status.st_nlink > 1 and self._is_counted(folder, place, path, status):
             return
-        self._add(place, f"{folder.path}/{name}" if folder.path else name, status)
+        self._add(place, path, status.st_blocks, status.st_mtime)
         if stat.S_ISREG(status.st_mode):
             place.files += 1
             place.file_bytes += status.st_size
@@ -362,19 +389,38 @@ class _UsageWalk:
                     folder.descriptor, name, folder.extents
                 )
 
-    def _is_counted(self, place: PlaceBytes, status: os.stat_result) -> bool:
-        """Whether a file with several names was counted under another one; from now on it is."""
-        inode = (status.st_dev, status.st_ino)
-        if inode not in self._inodes:
-            self._inodes[inode] = (status.st_nlink - 1, place)
-            size = status.st_size if stat.S_ISREG(status.st_mode) else 0
-            place.links[inode] = (status.st_blocks * 512, size)
-            return False
-        unseen, first = self._inodes[inode]
-        self._inodes[inode] = (unseen - 1, first)
-        if unseen == 1:
-            first.links.pop(inode, None)
-        return True
+    def _is_counted(
+        self, folder: _OpenFolder, place: PlaceBytes, path: str, status: os.stat_result
+    ) -> bool:
+        """Keep a file with several names; whether it is counted elsewhere: later, or already.
+
+        Files that share extents are counted under the name that the walk finds first. All others
+        are counted at its end, under the first name in the order of paths.
+        """
+        is_new = self._add_linked(linked_file(path, status), place)
+        return folder.extents is None or not is_new
+
+    def _add_linked(self, file: LinkedFile, place: PlaceBytes) -> bool:
+        """Keep a name of a file; whether it is the first that was found."""
+        known = self._linked.get(file.inode)
+        if known is None:
+            self._linked[file.inode] = (1, file, place)
+            return True
+        seen, first, held = known
+        if file.inode[0] not in self._extents and file.path.split("/") < first.path.split("/"):
+            first, held = file, place
+        self._linked[file.inode] = (seen + 1, first, held)
+        return False
+
+    def _count_linked(self, seen: int, file: LinkedFile, place: PlaceBytes) -> None:
+        """Count a file with several names, of which the walk has seen so many."""
+        if file.inode[0] not in self._extents:
+            self._add(place, file.path, file.blocks, file.changed)
+            if file.size_bytes is not None:
+                place.files += 1
+                place.file_bytes += file.size_bytes
+        if seen < file.names:
+            place.links[file.inode] = (file.blocks * 512, file.size_bytes or 0)
 
     def _counted_before(self, folder: int, name: str, shared: RangeSet) -> int:
         """Return how many bytes of this file were counted as extents of another."""
@@ -389,12 +435,32 @@ class _UsageWalk:
         finally:
             os.close(descriptor)
 
-    def _add(self, place: PlaceBytes, path: str, status: os.stat_result) -> None:
+    def _add(self, place: PlaceBytes, path: str, blocks: int, changed: float) -> None:
         if place.changed is None:
             # its first entry: the folder or file itself
             self.usage.places[path if path in self._parts else ""] = place
-        place.allocated_bytes += status.st_blocks * 512
-        place.changed = max(place.changed or 0, status.st_mtime)
+        place.allocated_bytes += blocks * 512
+        place.changed = max(place.changed or 0, changed)
+
+    def _add_subtree(self, place: PlaceBytes, found: SubtreeBytes) -> None:
+        """Add what is below a folder of which everything belongs to its place."""
+        place.allocated_bytes += found.blocks * 512
+        place.file_bytes += found.file_bytes
+        place.files += found.files
+        place.changed = max(place.changed or 0, found.changed)
+        for file in found.linked:
+            self._add_linked(file, place)
+        for path in found.foreign:
+            self.usage.foreign[path_text(os.fsencode(path))] = "another file system"
+        for path, error in found.unread:
+            self._add_unread(path, error)
+
+    def _is_plain(self, path: str, real: bytes, extents: RangeSet | None) -> bool:
+        """Whether a folder is of one place, without mounts and without shared extents."""
+        if not path or path in self._upper or self._moved or extents is not None:
+            return False
+        inside = real + b"/"
+        return not any(mount.startswith(inside) for mount in self._mounts)
 
     def _add_unread(self, path: str, error: OSError) -> None:
         if error.errno == errno.ENOENT:

@@ -13,7 +13,10 @@
 WITH files AS (
     SELECT layer, size_bytes, count(*) OVER (PARTITION BY content_hash) AS copies
     FROM item
-    WHERE kind = 'file' AND NOT coalesce(regexp_full_match(path, $ignored), FALSE)
+    WHERE
+        kind = 'file'
+        AND NOT is_listed(layer)
+        AND NOT coalesce(regexp_full_match(path, $ignored), FALSE)
 ),
 
 sums AS (

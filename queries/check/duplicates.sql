@@ -18,6 +18,7 @@ FROM item
 WHERE
     kind = 'file'
     AND size_bytes > 0
+    AND NOT is_listed(layer)
     AND NOT coalesce(regexp_full_match(path, $ignored), FALSE)
 GROUP BY content_hash
 HAVING count(*) > 1

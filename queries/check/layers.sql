@@ -33,7 +33,8 @@ sums AS (
         shadow.chain_id,
         shadow.added_chain,
         sum(shadow.size_bytes)::BIGINT AS shadowed_bytes,
-        count(*) AS files
+        count(*) AS files,
+        bool_and(shadow.cause IS NOT NULL) AS is_compared
     FROM shadow
     JOIN own_node AS hider ON hider.chain_id = shadow.chain_id
     JOIN own_node AS added ON added.chain_id = shadow.added_chain
@@ -59,7 +60,8 @@ SELECT
     added.created_by AS added_by,
     hider.position AS hidden_position,
     hider.created_by AS hidden_by,
-    fixes.fix
+    -- if a quick scan did not compare contents, other files may need another fix
+    if(sums.is_compared, fixes.fix, NULL) AS fix
 FROM sums
 JOIN chosen ON chosen.chain_id = sums.chain_id
 JOIN image ON image.image_id = chosen.image_id

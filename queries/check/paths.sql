@@ -9,7 +9,7 @@
 --           $ignored      VARCHAR    as in check/images; may be null
 --           $most         BIGINT     maximum number of rows
 -- Columns:  size_bytes       BIGINT   logical size
---           cause            VARCHAR  as in shadowed_files
+--           cause            VARCHAR  as in shadowed_files; null if contents were not compared
 --           image            VARCHAR  name of one of these images
 --           images           BIGINT   images that share this chain node
 --           added_position   INTEGER  index of the layer that added it

@@ -3,12 +3,13 @@
 -- Params:   $old  VARCHAR  image ID
 --           $new  VARCHAR  image ID
 -- Columns:  change        VARCHAR    added, removed, changed (kind, content, link or device), or
---                                    metadata_only
+--                                    metadata_only; null if a quick scan did not compare contents
 --           kind          VARCHAR    in the new image; in the old one if the path was removed
 --           old_bytes     BIGINT     logical size; null for an added path
 --           new_bytes     BIGINT     logical size; null for a removed path
 --           fields        VARCHAR[]  fields that differ: kind, content, link, device, mode, uid,
---                                    gid, mtime, xattrs; empty for added and removed
+--                                    gid, mtime, xattrs; empty for added and removed; null if the
+--                                    change is
 --           old_position  INTEGER    index of the layer that provides it in the old image; null for
 --                                    an added path
 --           new_position  INTEGER    index of the layer that provides it in the new image; null for
@@ -25,8 +26,8 @@ SELECT
     new_position,
     path
 FROM view_changes('visible', $old, $new)
-WHERE change <> 'unchanged'
+WHERE change IS DISTINCT FROM 'unchanged'
 ORDER BY
-    greatest(coalesce(old_bytes, 0), coalesce(new_bytes, 0)) * (change <> 'metadata_only')::BIGINT
-    DESC,
+    greatest(coalesce(old_bytes, 0), coalesce(new_bytes, 0))
+    * (change IS DISTINCT FROM 'metadata_only')::BIGINT DESC,
     path;

@@ -8,14 +8,15 @@
 --                                   one has it; step: the build steps differ; timestamps: the same
 --                                   step, and the entries differ only in mtime; content: the same
 --                                   step, and other entries; tar: the same entries in another tar;
---                                   unknown: a layer was not read
+--                                   unknown: a layer, or its contents, were not read
 --           old_step       VARCHAR  build step; null if the config gives none, or without such a
 --                                   layer
 --           new_step       VARCHAR  build step; null if the config gives none, or without such a
 --                                   layer
---           differing      BIGINT   entries that differ
+--           differing      BIGINT   entries that differ; null if contents were not read
 --           paths          STRUCT(path VARCHAR, fields VARCHAR[])[]  the first of them; no
---                                   fields if only one layer has the path
+--                                   fields if only one layer has the path; null if
+--                                   contents were not read
 -- Source:   docs/measures.md, "The same but for timestamps"
 WITH old_stack AS (
     SELECT * FROM stack WHERE image_id = $old
@@ -51,6 +52,8 @@ last_entries AS (
     WHERE
         taken_by IS NULL
         AND layer IN (SELECT unnest([old_layer, new_layer]) FROM firsts)
+        -- files of which a quick scan did not read the contents cannot be compared
+        AND NOT EXISTS (SELECT 1 FROM firsts WHERE is_listed(old_layer) OR is_listed(new_layer))
 ),
 
 old_entries AS (
@@ -91,14 +94,20 @@ SELECT
         WHEN firsts.is_removed THEN 'removed'
         WHEN firsts.is_other_step THEN 'step'
         WHEN firsts.old_layer IS NULL OR firsts.new_layer IS NULL THEN 'unknown'
+        WHEN is_listed(firsts.old_layer) OR is_listed(firsts.new_layer) THEN 'unknown'
         WHEN sums.differing = 0 THEN 'tar'
         WHEN sums.only_times THEN 'timestamps'
         ELSE 'content'
     END AS reason,
     firsts.old_step,
     firsts.new_step,
-    sums.differing,
-    coalesce(list_slice(sums.paths, 1, $most), []) AS paths
+    if(is_listed(firsts.old_layer) OR is_listed(firsts.new_layer), NULL, sums.differing)
+        AS differing,
+    if(
+        is_listed(firsts.old_layer) OR is_listed(firsts.new_layer),
+        NULL,
+        coalesce(list_slice(sums.paths, 1, $most), [])
+    ) AS paths
 FROM firsts
 CROSS JOIN sums
 ORDER BY firsts.position;

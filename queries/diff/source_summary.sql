@@ -82,7 +82,10 @@ units AS (
     SELECT 'content', hex(entries.content_hash), entries.size_bytes, is_first, is_second
     FROM entries
     JOIN layer_sides USING (layer)
-    WHERE entries.kind = 'file'
+    WHERE
+        entries.kind = 'file'
+        -- without the contents of one layer, nothing is known of what the sources share
+        AND NOT (SELECT coalesce(bool_or(is_listed(each.layer)), FALSE) FROM layer_sides AS each)
 ),
 
 held AS (

@@ -10,22 +10,22 @@
 --           removed                  BIGINT   paths that only the old image shows;
 --                                             null if one is incomplete
 --           changed                  BIGINT   paths with another kind, content, link or device;
---                                             null if one is incomplete
+--                                             null if one is incomplete or not compared
 --           metadata_only            BIGINT   paths that differ only in metadata;
---                                             null if one is incomplete
+--                                             null if one is incomplete or not compared
 --           unchanged                BIGINT   paths that are the same;
---                                             null if one is incomplete
+--                                             null if one is incomplete or not compared
 --           added_bytes              BIGINT   logical size of the added files;
 --                                             null if one is incomplete
 --           removed_bytes            BIGINT   logical size of the removed files;
 --                                             null if one is incomplete
 --           changed_old_bytes        BIGINT   logical size of the changed files in the old image;
---                                             null if one is incomplete
+--                                             null if one is incomplete or not compared
 --           changed_new_bytes        BIGINT   logical size of the changed files in the new image;
---                                             null if one is incomplete
+--                                             null if one is incomplete or not compared
 --           metadata_only_bytes      BIGINT   logical size of the files that differ only in
 --                                             metadata;
---                                             null if one is incomplete
+--                                             null if one is incomplete or not compared
 --           old_layers               BIGINT   layers of the old image
 --           new_layers               BIGINT   layers of the new image
 --           shared_layers            BIGINT   layers of the new image that the old one has too
@@ -49,6 +49,7 @@ WITH files AS (
         count(*) FILTER (WHERE change = 'changed') AS changed,
         count(*) FILTER (WHERE change = 'metadata_only') AS metadata_only,
         count(*) FILTER (WHERE change = 'unchanged') AS unchanged,
+        count(*) FILTER (WHERE change IS NULL) = 0 AS is_compared,
         sum(new_bytes) FILTER (WHERE change = 'added') AS added_bytes,
         sum(old_bytes) FILTER (WHERE change = 'removed') AS removed_bytes,
         sum(old_bytes) FILTER (WHERE change = 'changed') AS changed_old_bytes,
@@ -128,14 +129,17 @@ SELECT
     sums.complete,
     if(complete, files.added, NULL) AS added,
     if(complete, files.removed, NULL) AS removed,
-    if(complete, files.changed, NULL) AS changed,
-    if(complete, files.metadata_only, NULL) AS metadata_only,
-    if(complete, files.unchanged, NULL) AS unchanged,
+    if(complete AND is_compared, files.changed, NULL) AS changed,
+    if(complete AND is_compared, files.metadata_only, NULL) AS metadata_only,
+    if(complete AND is_compared, files.unchanged, NULL) AS unchanged,
     if(complete, coalesce(files.added_bytes, 0), NULL)::BIGINT AS added_bytes,
     if(complete, coalesce(files.removed_bytes, 0), NULL)::BIGINT AS removed_bytes,
-    if(complete, coalesce(files.changed_old_bytes, 0), NULL)::BIGINT AS changed_old_bytes,
-    if(complete, coalesce(files.changed_new_bytes, 0), NULL)::BIGINT AS changed_new_bytes,
-    if(complete, coalesce(files.metadata_only_bytes, 0), NULL)::BIGINT AS metadata_only_bytes,
+    if(complete AND is_compared, coalesce(files.changed_old_bytes, 0), NULL)::BIGINT
+        AS changed_old_bytes,
+    if(complete AND is_compared, coalesce(files.changed_new_bytes, 0), NULL)::BIGINT
+        AS changed_new_bytes,
+    if(complete AND is_compared, coalesce(files.metadata_only_bytes, 0), NULL)::BIGINT
+        AS metadata_only_bytes,
     sums.old_layers,
     sums.new_layers,
     sums.shared_layers,

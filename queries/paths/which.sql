@@ -15,7 +15,7 @@
 --           size_bytes       BIGINT     logical size of a regular file; null without an entry or
 --                                       target
 --           cause            VARCHAR    why it is hidden, as in shadowed_files; null if it is not
---                                       hidden
+--                                       hidden, or if contents were not compared
 --           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
 --           hidden_position  INTEGER    position of the branch that hides it; null if it is not
 --                                       hidden
@@ -151,7 +151,10 @@ covered AS (
         0 AS distance,
         CASE
             WHEN copies.kind <> 'file' OR uppers.kind <> 'file' THEN rule_cause('same')
-            WHEN uppers.content_hash <> copies.content_hash THEN 'modified'
+            WHEN contents_differ(copies, uppers) THEN 'modified'
+            -- overlay keeps the data of such a file in a lower branch
+            WHEN uppers.content_hash IS NULL AND uppers.size_bytes = 0 THEN 'metadata_only'
+            WHEN contents_differ(copies, uppers) IS NULL THEN NULL
             ELSE 'metadata_only'
         END AS cause,
         metadata_between(copies, uppers) AS differing
@@ -189,8 +192,8 @@ hiders AS (
         position,
         member,
         min(upper_position) AS hidden_position,
-        arg_min(cause, (upper_position, rule_rank(rule), distance, cause)) AS cause,
-        arg_min(differing, (upper_position, rule_rank(rule), distance, cause)) AS differing
+        arg_min_null(cause, (upper_position, rule_rank(rule), distance, cause)) AS cause,
+        arg_min_null(differing, (upper_position, rule_rank(rule), distance, cause)) AS differing
     FROM covered
     GROUP BY position, member
 ),

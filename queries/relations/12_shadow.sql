@@ -11,8 +11,10 @@
 --           spelling        VARCHAR    that name as its layer spells it: path, in another case
 --           size_bytes      BIGINT     logical size
 --           cause           VARCHAR    modified, metadata_only, unchanged, deleted, opaque,
---                                      replaced, superseded
---           changed_fields  VARCHAR[]  fields that differ; empty unless metadata_only
+--                                      replaced, superseded; null if it is one of the first three,
+--                                      and a quick scan did not read the contents
+--           changed_fields  VARCHAR[]  fields that differ; empty unless metadata_only, null if
+--                                      the cause is
 -- Source:   docs/measures.md, "What hides a file", "Causes"
 --
 -- A file with several names is live while any of them is visible. So for each such file and each
@@ -139,8 +141,10 @@ compared AS (
         added.position AS added_position,
         lower_file.size_bytes,
         CASE WHEN lower_file.path = uppers.path THEN lower_file.spelling END AS spelling,
-        upper_file.content_hash AS upper_hash,
-        lower_file.content_hash AS lower_hash,
+        contents_differ(lower_file, upper_file) AS differs,
+        -- no file, or a file whose data is that of a lower one (metacopy of overlay)
+        upper_file.content_hash IS NULL AND coalesce(upper_file.size_bytes, 0) = 0
+            AS has_no_content,
         metadata_between(lower_file, upper_file) AS differing
     FROM uppers
     JOIN node AS added ON added.chain_id = uppers.inode_chain
@@ -161,8 +165,9 @@ causes AS (
         spelling,
         size_bytes,
         CASE
-            WHEN rule <> 'same' OR upper_hash IS NULL THEN rule_cause(rule)
-            WHEN upper_hash <> lower_hash THEN 'modified'
+            WHEN rule <> 'same' OR has_no_content THEN rule_cause(rule)
+            WHEN differs THEN 'modified'
+            WHEN differs IS NULL THEN NULL
             WHEN len(differing) > 0 THEN 'metadata_only'
             ELSE 'unchanged'
         END AS cause,
@@ -189,7 +194,10 @@ SELECT
     coalesce(causes.spelling, causes.path) AS spelling,
     causes.size_bytes,
     causes.cause,
-    CASE WHEN causes.cause = 'metadata_only' THEN causes.differing ELSE [] END AS changed_fields
+    CASE
+        WHEN causes.cause = 'metadata_only' THEN causes.differing
+        WHEN causes.cause IS NOT NULL THEN []
+    END AS changed_fields
 FROM causes
 JOIN node USING (chain_id)
 UNION ALL

@@ -1,5 +1,6 @@
 -- Question: Which sets of images reference the same units, and what do these weigh?
--- Grain:    one row per (granularity, set of images); unreferenced units are left out
+-- Grain:    one row per (granularity, set of images); unreferenced units are left out, and all
+--           contents if a quick scan left some unread
 -- Params:   none
 -- Columns:  granularity    VARCHAR    compressed, unpacked or content
 --           images         VARCHAR[]  IDs of the images, and digests of the artifacts, that
@@ -81,7 +82,7 @@ contents AS (
         any_value(size_bytes) AS size_bytes,
         list_sort(list(DISTINCT layer)) AS layers
     FROM item
-    WHERE kind = 'file'
+    WHERE kind = 'file' AND NOT EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer))
     GROUP BY content_hash
 ),
 

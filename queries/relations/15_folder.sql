@@ -14,7 +14,8 @@
 WITH files AS (
     SELECT layer, path, content_hash, size_bytes
     FROM item
-    WHERE kind = 'file' AND taken_by IS NULL
+    -- a quick scan reads no contents, so nothing is known of the folders of layers that it listed
+    WHERE kind = 'file' AND taken_by IS NULL AND NOT is_listed(layer)
 ),
 
 placed AS (

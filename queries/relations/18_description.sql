@@ -15,6 +15,8 @@ WITH described AS (
             chr(1), path, kind, hex(content_hash), mode, uid, gid, link, xattrs, device
         ) AS entry
     FROM item
+    -- layers of which a quick scan did not read the contents cannot be compared
+    WHERE NOT is_listed(layer)
 )
 
 SELECT

@@ -12,7 +12,11 @@
 --           paths        VARCHAR[]  up to five, largest first
 --           fix          VARCHAR    how to fix it
 -- Source:   docs/findings.md; docs/measures.md, "What hides a file", "Dead bytes"
-WITH hidden AS (
+WITH not_compared AS (
+    SELECT DISTINCT chain_id, added_chain FROM shadow WHERE cause IS NULL
+),
+
+hidden AS (
     -- The linter reports the lines of a CASE as indented too far.
     -- noqa: disable=LT02
     SELECT
@@ -41,6 +45,12 @@ WITH hidden AS (
         AND upper_file.path = shadow.path
         AND upper_file.taken_by IS NULL
         AND upper_file.kind = 'file'
+    -- of two layers with files that were not compared, nothing is known of any change
+    LEFT JOIN not_compared
+        ON not_compared.chain_id = shadow.chain_id
+        AND not_compared.added_chain = shadow.added_chain
+        AND coalesce(shadow.cause, 'modified') IN ('modified', 'metadata_only', 'unchanged')
+    WHERE not_compared.chain_id IS NULL
 ),
 
 grouped AS (

@@ -15,6 +15,7 @@
 --           xattrs        VARCHAR  JSON object; null if there are none
 --           content_hash  BLOB     BLAKE3 of a regular file
 --           position      INTEGER  layer index that provides the name
+--           layer         VARCHAR  key of the layer that added the inode
 --           inode_chain   VARCHAR  chain node that added the inode
 --           inode_member  INTEGER  its member in that layer
 -- Source:   docs/measures.md, "Merged view"; OCI image-spec layer.md, "Applying Changesets"
@@ -121,6 +122,7 @@ named AS MATERIALIZED (
         target.xattrs,
         target.content_hash,
         seen.position,
+        target.layer,
         coalesce(lower_link.inode_chain, seen.chain_id) AS inode_chain,
         target.member AS inode_member
     FROM seen

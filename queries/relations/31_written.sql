@@ -8,8 +8,10 @@
 --           size_bytes       BIGINT     logical size of a regular file; 0 for others
 --           below_bytes      BIGINT     size of what the image has at that path; null if nothing
 --           copied_up        BOOLEAN    a regular file over a regular file of the image
---           metadata_only    BOOLEAN    copied up, and the content is the same
---           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only
+--           metadata_only    BOOLEAN    copied up, and the content is the same; null if a quick
+--                                       scan did not compare contents
+--           changed_fields   VARCHAR[]  fields that differ; empty unless metadata_only, null if
+--                                       that is
 --           image_id         VARCHAR    its image; null if the image was not read
 --           position         INTEGER    layer index of the file in the image
 -- Source:   docs/measures.md, "Bytes of a container"
@@ -40,7 +42,12 @@ compared AS (
         below.size_bytes AS below_bytes,
         below.position,
         uppers.kind = 'file' AND coalesce(below.kind = 'file', FALSE) AS copied_up,
-        uppers.metacopy OR coalesce(uppers.content_hash = below.content_hash, FALSE) AS same_data,
+        CASE
+            WHEN uppers.metacopy THEN TRUE
+            WHEN uppers.kind = 'file' AND below.kind = 'file'
+                THEN NOT contents_differ(below, uppers)
+            ELSE FALSE
+        END AS same_data,
         metadata_between(below, uppers) AS differing
     FROM uppers
     LEFT JOIN visible AS below
@@ -56,7 +63,10 @@ SELECT
     below_bytes,
     copied_up,
     copied_up AND same_data AS metadata_only,
-    CASE WHEN copied_up AND same_data THEN differing ELSE [] END AS changed_fields,
+    CASE
+        WHEN copied_up AND same_data THEN differing
+        WHEN (copied_up AND same_data) IS NOT NULL THEN []
+    END AS changed_fields,
     image_id,
     position
 FROM compared;

@@ -19,6 +19,7 @@ SELECT
             WHEN 'foreign' THEN 'foreign-layer'
             WHEN 'encrypted' THEN 'encrypted-layer'
             WHEN 'unsupported' THEN 'unsupported-layer'
+            WHEN 'unopened' THEN 'not-opened'
             ELSE 'unreadable'
         END)
     ) AS code

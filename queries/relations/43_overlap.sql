@@ -23,7 +23,12 @@ WITH file AS (
             ' ', mode, uid, gid, CASE WHEN NOT ends_with(path, '.pyc') THEN hex(content_hash) END
         ) AS look
     FROM item
-    WHERE kind = 'file' AND size_bytes > 0 AND taken_by IS NULL AND package_cache(path) IS NULL
+    WHERE
+        kind = 'file'
+        AND size_bytes > 0
+        AND taken_by IS NULL
+        AND package_cache(path) IS NULL
+        AND NOT is_listed(layer)
 ),
 
 sized AS (

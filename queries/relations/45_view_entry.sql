@@ -50,7 +50,12 @@ SELECT
         chr(1),
         coalesce(named.xattrs, '-'),
         chr(1),
-        coalesce(hex(named.content_hash), '-'),
+        -- a content that a quick scan did not read equals itself alone
+        coalesce(
+            hex(named.content_hash),
+            CASE WHEN named.kind = 'file' THEN concat_ws(' ', named.layer, named.inode_member) END,
+            '-'
+        ),
         chr(1),
         coalesce(named.first_name, '-')
     )) AS look

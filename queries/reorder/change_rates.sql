@@ -4,10 +4,12 @@
 -- Columns:  image_id     VARCHAR  config digest as computed
 --           position     INTEGER  layer index, 0 = base
 --           layer        VARCHAR  key of the layer's rows; else its diff ID as claimed
---           changes      BIGINT   transitions at which the step made another layer
+--           changes      BIGINT   transitions at which the step made another layer; null if a
+--                                 quick scan read no contents to compare
 --           transitions  BIGINT   transitions from one tag of the series to the next, if the next
 --                                 has this build step; 0 for an image without a series
---           rate         DOUBLE   (changes + 1/2) / (transitions + 1); 1/2 without any transition
+--           rate         DOUBLE   (changes + 1/2) / (transitions + 1); 1/2 without any transition;
+--                                 null if changes is
 -- Source:   docs/measures.md, "Proposals and their gain"
 --
 -- The series of an image is its tag series, on its platform, with the most images; of several the
@@ -61,7 +63,10 @@ counted AS (
         later.text,
         later.nth,
         count(*) AS transitions,
-        count(*) FILTER (WHERE earlier.class IS DISTINCT FROM later.class) AS changes
+        count(*) FILTER (WHERE earlier.class IS DISTINCT FROM later.class) AS changes,
+        bool_or(
+            earlier.layer <> later.layer AND (is_listed(earlier.layer) OR is_listed(later.layer))
+        ) AS is_unknown
     FROM placed AS later
     LEFT JOIN placed AS earlier
         ON earlier.series = later.series
@@ -77,9 +82,13 @@ SELECT
     steps.image_id,
     steps.position,
     steps.layer,
-    coalesce(counted.changes, 0) AS changes,
+    if(counted.is_unknown, NULL, coalesce(counted.changes, 0)) AS changes,
     coalesce(counted.transitions, 0) AS transitions,
-    (coalesce(counted.changes, 0) + 0.5::DOUBLE) / (coalesce(counted.transitions, 0) + 1) AS rate
+    if(
+        counted.is_unknown,
+        NULL,
+        (coalesce(counted.changes, 0) + 0.5::DOUBLE) / (coalesce(counted.transitions, 0) + 1)
+    ) AS rate
 FROM steps
 LEFT JOIN image_series USING (image_id)
 LEFT JOIN counted

@@ -26,10 +26,10 @@
 --                                             unreferenced bytes
 --           attributed_unpacked      BIGINT   shares of its images; adds up; null if unknown
 --           referenced_content       BIGINT   units of these images; does not add up; null for
---                                             unreferenced bytes
+--                                             unreferenced bytes, or if contents are unread
 --           exclusive_content        BIGINT   units of no other group; adds up; null if unknown
 --           shared_content           BIGINT   referenced - exclusive; does not add up; null for
---                                             unreferenced bytes
+--                                             unreferenced bytes, or if contents are unread
 --           attributed_content       BIGINT   shares of its images; adds up; null if unknown
 --           dead_bytes               BIGINT   dead files in layers of no other group; adds up; null
 --                                             for unreferenced bytes
@@ -39,6 +39,7 @@
 -- unreferenced bytes only exclusive and attributed are known; other columns are null, and so are
 -- these if nothing is known. A figure of incomplete images is null instead of 0. Artifacts have
 -- figures of their blobs only. One without a name is in the group of the image that it is about.
+-- Figures of contents are null if a quick scan left some contents unread.
 WITH members AS (
     SELECT image_id, name, names, top_chain, complete, TRUE AS is_image
     FROM image
@@ -215,20 +216,23 @@ SELECT
     usage_figure(kind, no_layers, bytes, figure, 'exclusive_unpacked') AS exclusive_unpacked,
     usage_figure(kind, no_layers, bytes, figure, 'shared_unpacked') AS shared_unpacked,
     usage_figure(kind, no_layers, bytes, figure, 'attributed_unpacked') AS attributed_unpacked,
-    usage_figure(kind, no_layers, bytes, figure, 'referenced_content') AS referenced_content,
-    usage_figure(kind, no_layers, bytes, figure, 'exclusive_content') AS exclusive_content,
-    usage_figure(kind, no_layers, bytes, figure, 'shared_content') AS shared_content,
-    usage_figure(kind, no_layers, bytes, figure, 'attributed_content') AS attributed_content,
+    usage_figure(kind, uncounted, bytes, figure, 'referenced_content') AS referenced_content,
+    usage_figure(kind, uncounted, bytes, figure, 'exclusive_content') AS exclusive_content,
+    usage_figure(kind, uncounted, bytes, figure, 'shared_content') AS shared_content,
+    usage_figure(kind, uncounted, bytes, figure, 'attributed_content') AS attributed_content,
     usage_figure(kind, no_layers, bytes, figure, 'dead') AS dead_bytes
 FROM (
     SELECT
         *,
         incomplete_images > 0 AS unread,
-        incomplete_images > 0 OR (kind = 'group' AND images = 0) AS no_layers
+        incomplete_images > 0 OR (kind = 'group' AND images = 0) AS no_layers,
+        incomplete_images > 0
+        OR (kind = 'group' AND images = 0)
+        OR EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer)) AS uncounted
     FROM rows
 ) AS rows
 LEFT JOIN figures USING (kind, key)
-GROUP BY kind, name, images, artifacts, incomplete_images, unread, no_layers, key
+GROUP BY kind, name, images, artifacts, incomplete_images, unread, no_layers, uncounted, key
 ORDER BY
     kind = 'rest',
     kind = 'unreferenced',

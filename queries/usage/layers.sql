@@ -21,10 +21,10 @@
 --                                             unreferenced bytes
 --           attributed_unpacked      BIGINT   its share of them; adds up; null if unknown
 --           referenced_content       BIGINT   blobs, chain nodes, distinct contents; null for
---                                             unreferenced bytes
+--                                             unreferenced bytes, or if contents are unread
 --           exclusive_content        BIGINT   units of no other layer; adds up; null if unknown
 --           shared_content           BIGINT   referenced - exclusive; does not add up; null for
---                                             unreferenced bytes
+--                                             unreferenced bytes, or if contents are unread
 --           attributed_content       BIGINT   its share of them; adds up; null if unknown
 --           dead_bytes               BIGINT   its dead files; adds up; null for unreferenced bytes
 -- Source:   docs/measures.md, "Attributed bytes", "Groups"; docs/usage.md, "dedupe usage"
@@ -89,7 +89,8 @@ chains AS (
 contents AS (
     SELECT any_value(size_bytes) AS size_bytes, list_sort(list(DISTINCT layer)) AS keys
     FROM item
-    WHERE kind = 'file'
+    -- without the contents of one layer, nothing is known of what it shares with others
+    WHERE kind = 'file' AND NOT EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer))
     GROUP BY content_hash
 ),
 
@@ -191,6 +192,11 @@ rows AS (
     SELECT 'rest', '', '(rest)', NULL, 0, FALSE
     FROM rest
     WHERE bytes > 0
+),
+
+counted AS (
+    SELECT *, unread OR EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer)) AS uncounted
+    FROM rows
 )
 
 SELECT
@@ -207,14 +213,14 @@ SELECT
     usage_figure(kind, unread, bytes, figure, 'exclusive_unpacked') AS exclusive_unpacked,
     usage_figure(kind, unread, bytes, figure, 'shared_unpacked') AS shared_unpacked,
     usage_figure(kind, unread, bytes, figure, 'attributed_unpacked') AS attributed_unpacked,
-    usage_figure(kind, unread, bytes, figure, 'referenced_content') AS referenced_content,
-    usage_figure(kind, unread, bytes, figure, 'exclusive_content') AS exclusive_content,
-    usage_figure(kind, unread, bytes, figure, 'shared_content') AS shared_content,
-    usage_figure(kind, unread, bytes, figure, 'attributed_content') AS attributed_content,
+    usage_figure(kind, uncounted, bytes, figure, 'referenced_content') AS referenced_content,
+    usage_figure(kind, uncounted, bytes, figure, 'exclusive_content') AS exclusive_content,
+    usage_figure(kind, uncounted, bytes, figure, 'shared_content') AS shared_content,
+    usage_figure(kind, uncounted, bytes, figure, 'attributed_content') AS attributed_content,
     usage_figure(kind, unread, bytes, figure, 'dead') AS dead_bytes
-FROM rows
+FROM counted
 LEFT JOIN figures USING (kind, key)
-GROUP BY kind, name, created_by, images, unread, key
+GROUP BY kind, name, created_by, images, unread, uncounted, key
 ORDER BY
     kind = 'rest',
     kind = 'unreferenced',

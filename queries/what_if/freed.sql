@@ -30,9 +30,12 @@ classes AS (
 sums AS (
     SELECT
         granularities.granularity,
-        -- a layer that could not be read may hold the contents of any other
+        -- a layer that was not read may hold the contents of any other
         granularities.granularity <> 'content'
-        OR (SELECT coalesce(bool_and(complete), TRUE) FROM image) AS is_known,
+        OR (
+            (SELECT coalesce(bool_and(complete), TRUE) FROM image)
+            AND NOT EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer))
+        ) AS is_known,
         coalesce(sum(bytes), 0) AS total,
         coalesce(sum(unknown_units), 0) AS total_unknown_units,
         coalesce(sum(bytes) FILTER (WHERE list_has_all($images::VARCHAR[], images)), 0) AS freed,

@@ -32,12 +32,15 @@ def scanned(
     catalog: Path,
     *paths: Path | str,
     verify: bool = False,
+    quick: bool = False,
     select: Selection = Selection(),
     also: Sequence[Path] = (),
     blobs: Sequence[Path] = (),
 ) -> tuple[ScanOutcome, Session]:
     """Scan these paths into a catalog, and open it."""
-    outcome = scan_only(catalog, *paths, verify=verify, select=select, also=also, blobs=blobs)
+    outcome = scan_only(
+        catalog, *paths, verify=verify, quick=quick, select=select, also=also, blobs=blobs
+    )
     return outcome, Session(catalog)
 
 
@@ -45,6 +48,7 @@ def scan_only(
     catalog: Path,
     *paths: Path | str,
     verify: bool = False,
+    quick: bool = False,
     select: Selection = Selection(),
     also: Sequence[Path] = (),
     blobs: Sequence[Path] = (),
@@ -52,7 +56,15 @@ def scan_only(
     """Scan these paths into a catalog."""
     found = discover(paths, select, also, blobs)
     places = [place_text(absolute_place(path)) for path in paths]
-    return scan_sources(found, Catalog(catalog), Silence(), places=places, workers=2, verify=verify)
+    return scan_sources(
+        found,
+        Catalog(catalog),
+        Silence(),
+        places=places,
+        workers=2,
+        verify=verify,
+        quick=quick,
+    )
 
 
 def codes(outcome: ScanOutcome) -> Sequence[str]:

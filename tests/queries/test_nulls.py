@@ -6,13 +6,9 @@ word "null" in its meaning has a type without None.
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
-from functools import cache
-from itertools import permutations, product
 from pathlib import Path
-from typing import Any
 
 import pytest
 from builders import (
@@ -36,10 +32,10 @@ from builders.containerd import ContainerdRoot
 from builders.docker import DockerRoot, write
 from builders.registry import RegistryStore
 from headers import columns_of, name_of, parameters_of, questions_in
+from helpers.questions import rows_of
 from helpers.scanning import scan_only
 from here import PROJECT
 
-from dedupe.model.questions import Question
 from dedupe.store.session import Session
 from dedupe.store.views import scan_ids
 
@@ -75,12 +71,6 @@ REPEATS = [
     image(BASE, LIB, (file("one"),), names="r/one:1", history=["ADD", "RUN b", "RUN c"]),
     image(BASE, (file("two"),), LATER, names="r/two:1", history=["ADD", "RUN d", "RUN b"]),
 ]
-NOW = datetime(2030, 1, 1)
-#: values of parameters that mean something else in these questions
-OWN_CHOICES: dict[str, dict[str, Sequence[Any]]] = {
-    "treemap": {"images": [1, 20]},
-    "usage/groups": {"by": ["image", "repository", "namespace", "tag-series", "base", "group"]},
-}
 
 
 def write_stores(folder: Path) -> None:
@@ -149,85 +139,6 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Session]
     yield made
     for session in made:
         session.close()
-
-
-@cache
-def choices_of(session: Session) -> dict[str, Sequence[Any]]:
-    """Values of parameters to ask about this session, by name."""
-    images = session.rows("images")
-    ids = [row["image_id"] for row in images]
-    names = [name for row in images for name in row["names"]]
-    locations = [row["location"] for row in session.rows("sources")]
-    scans = [row["scan"] for row in session.rows("catalog_scans")]
-    twins = session.rows("usage/twins", similarity=0.0, gain_bytes=0, widest=64)
-    return {
-        "base_images": [[], ids[:2]],
-        "base_layers": [[]],
-        "baseline": scans,
-        "by": ["cache", "extension", "size"],
-        "container": [None, *(row["container_id"] for row in session.rows("image_containers"))],
-        "first": [locations[:1], locations],
-        "folders": [1, 20],
-        "gain_bytes": [0],
-        "globs": [["r/*"]],
-        "grade": ["equivalent", "identical"],
-        "granularity": ["compressed", "unpacked", "content"],
-        "held": ["own", "upper", "base"],
-        "ignored": [None, "etc/.*"],
-        "image_ids": [[row["image_id"] for row in twins]],
-        "images": [ids, ids[:1], ids[-1:]],
-        "most": [100],
-        "now": [NOW],
-        "path": ["", "etc", "etc/os", "opt/link", "dangling", "nothing"],
-        "paths": [["etc", "etc/os", "lib", "opt/lib"]],
-        "pattern": [".*"],
-        "positions": [[0] * len(ids)],
-        "proposed": [[0] * len(ids)],
-        "recursive": [False, True],
-        "repositories": [names],
-        "scan": scans,
-        "second": [locations[-1:], locations],
-        "similarity": [0.0],
-        "twin_ids": [[row["twin_id"] for row in twins]],
-        "widest": [64],
-    }
-
-
-def questions_of(
-    session: Session, name: str, parameters: Mapping[str, object]
-) -> Iterator[Question]:
-    """The question with all values of its parameters; a third of the images if it is about one."""
-    images = [row["image_id"] for row in session.rows("images")]
-    about = [(image,) for image in images[::3]] if name.startswith("paths/") else [()]
-    choices = choices_of(session) | OWN_CHOICES.get(name, {})
-    values: list[dict[str, Any]] = [
-        dict(zip(parameters, each, strict=True))
-        for each in product(*(choices[key] for key in parameters if key not in ("old", "new")))
-        if not {"old", "new"} & parameters.keys()
-    ]
-    if "old" in parameters:
-        scans = [row["scan"] for row in session.rows("catalog_scans")]
-        around = zip(images, images[1:] + images[:1], strict=True)
-        pairs = permutations(scans, 2) if "scan" in name else around
-        most = {"most": 20} if "most" in parameters else {}
-        values = [{"old": old, "new": new, **most} for old, new in pairs]
-    for chosen in about:
-        yield from (Question(name, each, chosen) for each in values)
-
-
-def rows_of(session: Session, name: str, parameters: Mapping[str, object]) -> Iterator[dict]:
-    """Rows of all these questions; those about two orders are asked beside another order."""
-    asked = session
-    if name.startswith("reorder/view_"):
-        heights = {row["image_id"]: row["layers"] for row in session.rows("images")}
-        orders = {each: range(layers)[::-1] for each, layers in heights.items() if layers}
-        if not orders:
-            return
-        asked = session.beside(orders)
-    for question in questions_of(session, name, parameters):
-        yield from asked.answer(question).dicts()
-    if asked is not session:
-        asked.close()
 
 
 @pytest.mark.parametrize("path", QUESTIONS, ids=NAMES)

@@ -302,12 +302,13 @@ class _Judge:
             if growth["growth_percent"] is not None:
                 values["growth_percent"] = growth["growth_percent"]
         incomplete = store["incomplete_images"]
+        listed = store["listed_layers"]
         unsure: set[Figure] = {"duplicate_bytes"} if incomplete else set()
         return _Figures(
             "the whole store",
             [],
             values,
-            reason=_incomplete(incomplete),
+            reason=_incomplete(incomplete) or _listed(listed),
             at_least=frozenset(unsure),
         )
 
@@ -375,6 +376,13 @@ def _incomplete(images: int) -> str:
     if not images:
         return ""
     return f"{images:,} incomplete {'image' if images == 1 else 'images'}"
+
+
+def _listed(layers: int) -> str:
+    """Why figures of contents are not known; empty if they are."""
+    if not layers:
+        return ""
+    return f"a quick scan did not read the contents of {layers:,} layers"
 
 
 def _order(rule: Rule, each: Breach) -> tuple[int, float, str]:

@@ -126,12 +126,17 @@ def _base_pairs(layers: ImageLayers) -> Iterable[tuple[int, int]]:
 
 
 def _rates(questions: Questions) -> dict[str, list[float]]:
-    """Change rates by image and position, for images with at least one tag before or after them."""
+    """Change rates by image and position, for images with at least one tag before or after them.
+
+    An image has none if a quick scan left unread what changed.
+    """
     found: dict[str, list[queries.ReorderChangeRatesRow]] = defaultdict(list)
     for row in questions.rows(queries.reorder_change_rates()):
         found[row["image_id"]].append(row)
-    return {
-        image: [row["rate"] for row in sorted(rows, key=lambda row: row["position"])]
-        for image, rows in found.items()
-        if any(row["transitions"] for row in rows)
-    }
+    rates: dict[str, list[float]] = {}
+    for image, rows in found.items():
+        ordered = sorted(rows, key=lambda row: row["position"])
+        known = [row["rate"] for row in ordered if row["rate"] is not None]
+        if len(known) == len(rows) and any(row["transitions"] for row in rows):
+            rates[image] = known
+    return rates

@@ -205,8 +205,7 @@ def bars(found: Overview) -> Bars:
     complete = "complete " if totals["incomplete_images"] else ""
     live = "live in some image" + (", or not known" if found.is_partial else "")
     unpacked = [
-        (TOTALS["unique_content_bytes"].label, "live", totals["unique_content_bytes"]),
-        (TOTALS["duplicate_content_bytes"].label, "duplicate", totals["duplicate_content_bytes"]),
+        *_contents(found),
         (TOTALS["position_loss_bytes"].label, "position", totals["position_loss_bytes"]),
         (TOTALS["unshared_bytes"].label, "shared", max(totals["unshared_bytes"], 0)),
     ]
@@ -216,8 +215,22 @@ def bars(found: Overview) -> Bars:
     ]
     images = [
         (TOTALS["live_bytes"].label, "live", totals["live_bytes"] or 0),
-        *((f"shadowed: {cause.label}", cause.value, size) for cause, size in causes.items()),
+        *(
+            (f"shadowed: {cause.label}", cause.value, size)
+            for cause, size in causes.items()
+            if size is not None
+        ),
     ]
+    # causes that are not known share what the others leave
+    compared = sum(size or 0 for size in causes.values())
+    if None in causes.values():
+        images.append(
+            (
+                "shadowed: contents not compared",
+                "modified",
+                (totals["shadowed_bytes"] or 0) - compared,
+            )
+        )
     whole = None if totals["live_bytes"] is None else sum(part[2] for part in images)
     described = [
         (
@@ -244,6 +257,20 @@ def bars(found: Overview) -> Bars:
         [_bar(name, note, figure, parts, largest) for name, note, figure, parts in described],
         _ticks(largest, BAR_WIDTH),
     )
+
+
+def _contents(found: Overview) -> list[tuple[str, str, int]]:
+    """The bytes of distinct layers, by whether they repeat a content; one part if not known."""
+    unique, again = (
+        found.totals["unique_content_bytes"],
+        found.totals["duplicate_content_bytes"],
+    )
+    if unique is None or again is None:
+        return [("contents of distinct layers, not compared", "live", found.totals["layer_bytes"])]
+    return [
+        (TOTALS["unique_content_bytes"].label, "live", unique),
+        (TOTALS["duplicate_content_bytes"].label, "duplicate", again),
+    ]
 
 
 #: kind -> style of its part; other kinds are few and small
