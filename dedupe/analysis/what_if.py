@@ -49,7 +49,12 @@ class DeletionFilter:
     def chooses_images(self) -> bool:
         """Whether any condition chooses images."""
         conditions = (self.delete, self.keep, self.older_than, self.target)
-        return any(conditions) or self.dangling or self.untagged or self.unused
+        return any(conditions) or self.is_of_a_kind
+
+    @property
+    def is_of_a_kind(self) -> bool:
+        """Whether all images of a kind are meant, of which a store may have none."""
+        return self.dangling or self.untagged or self.unused
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,8 @@ class WhatIf:
 def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> WhatIf:
     """The answer for the images of a filter; ``now`` is UTC without a zone.
 
-    Raises StoreError: as ``images_matching``, and ``no-image`` if no image meets all conditions.
+    Raises StoreError: as ``images_matching``, and ``no-image`` if no image meets all conditions. If
+    all images of a kind are meant, that is only a note: a store may have none of it.
     """
     dates_question = queries.what_if_dates(now=now)
     asked: dict[str, AnyQuestion] = {"dates": dates_question}
@@ -124,7 +130,10 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
         orphans = questions.rows(unreferenced)
     elif not (chosen or artifacts):
         doubts = f"; {len(doubtful)} have no trustworthy date" if doubtful else ""
-        raise StoreError(f"no image meets all conditions{doubts}", "no-image")
+        nothing = f"no image meets all conditions{doubts}"
+        if not criteria.is_of_a_kind:
+            raise StoreError(nothing, "no-image")
+        notes.append(nothing)
     result = None
     if criteria.target is not None:
         asked["units"] = units = _units(questions, criteria.target, chosen)

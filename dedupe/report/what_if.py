@@ -55,6 +55,8 @@ def _freed(found: WhatIf, *, plain: bool) -> list[str]:
             for name, meaning in _MEANING.items()
             # contents that could not be read may be those of any image
             if (row := freed[name])["freed_bytes"] is not None
+            # hosts keep no blobs
+            and (row["total_bytes"] or row["total_unknown_units"])
         ),
         *_unread(freed["unpacked"]["unknown_units"]),
     ]
@@ -234,6 +236,8 @@ def _doubtful(found: WhatIf) -> list[str]:
 
 
 def _commands(found: WhatIf) -> list[str]:
+    if not (found.containers or found.removals):
+        return []
     lines = ["", "Nothing was deleted. These commands would:"]
     for container in found.containers:
         name = container["name"] or container["container_id"][:12]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from builders import Image, file, tar_of, write_docker_archive
+from builders.registry import RegistryStore
 from here import PROJECT
 from typer.testing import CliRunner
 
@@ -25,7 +26,8 @@ BASE = tar_of([file("bin/sh", b"s" * 40_000, mode=0o755)])
 WEB = Image([BASE, tar_of([file("web", b"w" * 90_000)])], names=["localhost/web:1"])
 JOB = Image([BASE, tar_of([file("job", b"j" * 20_000)])], names=["localhost/job:1"])
 #: the store and the catalog of the pages
-STORE, CATALOG = "/var/lib/containers/storage", "/dev/shm/catalog"
+STORES = ("/var/lib/containers/storage", "/var/lib/registry")
+CATALOG = "/dev/shm/catalog"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,9 @@ class Host:
 
     def follow(self, call: str) -> str:
         """The output of a call of a page, about this store; raises the call's error."""
-        call = call.replace(STORE, str(self.store)).replace(CATALOG, str(self.catalog))
+        for place in STORES:
+            call = call.replace(place, str(self.store))
+        call = call.replace(CATALOG, str(self.catalog))
         # the images of this store are small
         call = call.replace("50GB", "50kB")
         words = shlex.split(call)[1:]
@@ -114,3 +118,37 @@ def test_who_uses_this_folder(host: Host) -> None:
         assert re.search(rf" rmi -- .*{image.names[0]}", shared)
     written = host.follow(of_path.replace("ID", own.parents[1].name))
     assert "used by\n  container shop\n" in written
+
+
+def test_what_may_i_delete_safely(host: Host) -> None:
+    """Nothing is unreferenced or dangling; the image without a container is not used."""
+    places, orphans, dangling, unused, rest = map(
+        host.follow, calls_of("What may I delete safely?")
+    )
+    assert "unreferenced" not in places
+    assert "Nothing is unreferenced" in orphans
+    assert "Note: no image meets all conditions.\n" in dangling
+    assert JOB.names[0] in unused
+    assert WEB.names[0] not in unused.partition("Layers of these images that stay")[0]
+    assert "volumes" not in rest
+
+
+def test_what_will_prune_free(host: Host) -> None:
+    """What the disk gives back is what pruning unused images and containers would free."""
+    dangling, unused, owners = map(host.follow, calls_of("What will prune free?"))
+    assert "frees" not in dangling
+    assert "  on disk now\n" in unused
+    assert "container layers: shop\n" in owners
+
+
+def test_garbage_collect_freed_nothing(tmp_path: Path) -> None:
+    """A tag that was moved leaves a manifest: what deleting it frees is shown, with the command."""
+    registry = RegistryStore(tmp_path / "registry")
+    image = registry.image("shop", JOB)
+    registry.image("shop", WEB, "1")
+    host = Host(registry.root, tmp_path / "catalog")
+    _, disk, untagged = map(host.follow, calls_of("Garbage-collect freed nothing"))
+    assert "unreferenced" not in disk
+    assert f"shop@{image['digest']}" in untagged
+    assert "`registry garbage-collect -m`" in untagged
+    assert re.search(r"^ *[1-9][0-9.]* kB  on disk now$", untagged, re.M)
