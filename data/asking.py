@@ -1,19 +1,17 @@
 """Ask the program for its help, and for its answers about the sample store."""
 
-import atexit
-import json
 import os
 import shlex
 import subprocess
 import sys
-from functools import cache
 from pathlib import Path
+
+from program import call
 
 #: what pages show in place of a scratch folder; of the same length, so that columns stay aligned
 SHOWN_FOLDER = "/var/lib/example"
 #: where scratch folders are made
 SCRATCH = "/tmp"  # noqa: S108  # their names are drawn at random
-_CALLS = Path(__file__).parent / "calls.py"
 _SAMPLE = Path(__file__).parent / "sample.py"
 
 
@@ -47,38 +45,10 @@ def answer(folder: Path, *words: str) -> str:
 
 
 def _call(words: tuple[str, ...], settings: dict[str, str], folder: Path | None = None) -> str:
-    program = _program(settings.get("TYPER_USE_RICH", "1"))
-    if program.stdin is None or program.stdout is None:
-        raise RuntimeError("the program was started without pipes")
-    asked = {"words": words, "settings": settings, "folder": str(folder) if folder else None}
-    program.stdin.write(json.dumps(asked) + "\n")
-    program.stdin.flush()
-    answered = json.loads(program.stdout.readline())
-    if answered["code"]:
-        raise subprocess.CalledProcessError(answered["code"], words, answered["text"])
-    return answered["text"]
-
-
-@cache
-def _program(use_rich: str) -> "subprocess.Popen[str]":
-    """A process that has loaded the program and runs it once per call."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DEDUPE_")}
-    # calls may run in another folder, so the package is named by its full path
-    paths = [str(_SAMPLE.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    started = subprocess.Popen(
-        [sys.executable, str(_CALLS)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={
-            **kept,
-            "COLUMNS": "80",
-            "TERM": "dumb",
-            "NO_COLOR": "1",
-            "PYTHONPATH": os.pathsep.join(paths),
-            # decides how typer writes help, when it is loaded
-            "TYPER_USE_RICH": use_rich,
-        },
-    )
-    atexit.register(started.communicate)
-    return started
+    shown = {"COLUMNS": "80", "TERM": "dumb", "NO_COLOR": "1", "TYPER_USE_RICH": "1"}
+    done = call(words, {**kept, **shown, **settings}, folder, script=True)
+    text = (done.stdout + done.stderr).decode()
+    if done.returncode:
+        raise subprocess.CalledProcessError(done.returncode, words, text)
+    return text

@@ -3,14 +3,13 @@
 import json
 import os
 import stat
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import oracle
 import pytest
+import sample
 from builders import (
     Image,
     Member,
@@ -29,7 +28,6 @@ from helpers.examples import examples
 from helpers.judges import EDGES, JUDGES, need
 from helpers.scanning import scan_images, scanned
 from helpers.strategies import stacks
-from here import PROJECT
 from hypothesis import HealthCheck, given, settings
 
 from dedupe.analysis.paths.globs import pattern_of
@@ -134,7 +132,7 @@ def test_tools_agree_on_sample_images(judge: str, tmp_path: Path) -> None:
     """The tool shows every sample image as ls does."""
     need(judge)
     store = tmp_path / "store"
-    subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(store)], check=True)
+    sample.main(store)
     index = json.loads((store / "index.json").read_bytes())
     names = [
         entry["annotations"]["org.opencontainers.image.ref.name"] for entry in index["manifests"]

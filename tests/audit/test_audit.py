@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from builders import Image, file, image, tar_of, whiteout, write_oci_layout
+from helpers.commands import run_in
 from helpers.endless import PATIENCE_SECONDS, finished_layers, write_endless_layer
 from helpers.scanning import scan_only
 from prometheus_client.parser import text_string_to_metric_families
@@ -58,8 +59,8 @@ def command(config: Path, *words: str) -> list[str]:
 def run(config: Path, *words: str) -> subprocess.CompletedProcess[str]:
     # a folder of its own: paths of the settings must not depend on it
     """Run an audit from ``/``, as paths of the settings must not depend on the working folder."""
-    return subprocess.run(
-        command(config, *words), cwd="/", capture_output=True, text=True, check=False
+    return run_in(
+        dict(os.environ), "audit", "-q", "--config", str(config), *words, folder=Path("/")
     )
 
 

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import sample
 from builders import Image, file, tar_of, write_oci_layout
+from helpers.commands import run_in
 from helpers.scanning import scanned
-from here import PROJECT
 
 from dedupe.analysis.advice import GENERAL, Reason, advice
 from dedupe.report.advice import to_terminal
@@ -18,19 +19,13 @@ from dedupe.report.advice import to_terminal
 
 def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("DEDUPE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "dedupe", *words],
-        env={**kept, "XDG_DATA_HOME": str(home), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_in({**kept, "XDG_DATA_HOME": str(home), "NO_COLOR": "1"}, *words)
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("feel") / "store"
-    subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(folder)], check=True)
+    sample.main(folder)
     return folder
 
 

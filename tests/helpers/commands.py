@@ -2,9 +2,9 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
+from program import call
 from typer.testing import CliRunner
 
 from dedupe.cli.app import app
@@ -12,12 +12,16 @@ from dedupe.cli.app import app
 
 def run(catalog: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run dedupe in a process of its own, with this catalog."""
-    return subprocess.run(
-        [sys.executable, "-m", "dedupe", *words],
-        env={**os.environ, "DEDUPE_CATALOG": str(catalog), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
+    return run_in({**os.environ, "DEDUPE_CATALOG": str(catalog), "NO_COLOR": "1"}, *words)
+
+
+def run_in(
+    environment: dict[str, str], *words: str, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run dedupe in a process of its own, with this environment and in this folder."""
+    done = call(words, environment, folder)
+    return subprocess.CompletedProcess(
+        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
     )
 
 

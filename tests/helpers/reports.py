@@ -4,8 +4,6 @@ import csv
 import io
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from dedupe.report.forms import FORMS as REGISTRY
+from helpers.commands import run
 
 #: forms of the report that need no check
 FORMS = [form.value for form, entry in REGISTRY.items() if not entry.needs_check]
@@ -48,17 +47,11 @@ Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 def reports(catalog: Path, store: Path) -> Reports:
     """The store's report in every form, as the command writes it."""
-    command = [sys.executable, "-m", "dedupe"]
-    subprocess.run([*command, "scan", "-q", "--catalog", str(catalog), str(store)], check=True)
-    return {
-        form: subprocess.run(
-            [*command, "report", "--catalog", str(catalog), "-f", form, "--bytes"],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for form in FORMS
-    }
+    said = run(catalog, "scan", "-q", str(store))
+    assert said.returncode == 0, said.stderr
+    found = {form: run(catalog, "report", "-f", form, "--bytes") for form in FORMS}
+    assert {done.returncode for done in found.values()} == {0}
+    return {form: done.stdout for form, done in found.items()}
 
 
 def figures(text: str) -> dict[tuple[str, str, str], float]:

@@ -3,10 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import sample
 from builders import (
     Image,
     device,
@@ -24,7 +24,6 @@ from builders import (
 )
 from helpers.judges import JUDGES, Judge, need, tree_below
 from helpers.scanning import scanned
-from here import PROJECT
 
 
 def viewed(rows: list[dict]) -> dict[str, tuple]:
@@ -63,7 +62,7 @@ def test_tools_show_the_merged_view_of_sample_images(judge: str, tmp_path: Path)
     """Paths, kinds, sizes, modes, owners, links and contents are the tool's."""
     show = need(judge)
     store = tmp_path / "store"
-    subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(store)], check=True)
+    sample.main(store)
     index = json.loads((store / "index.json").read_bytes())
     names = [
         entry["annotations"]["org.opencontainers.image.ref.name"] for entry in index["manifests"]

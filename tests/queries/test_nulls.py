@@ -4,13 +4,12 @@ The types of rows in dedupe/analysis/queries.py are made from the headers: a col
 word "null" in its meaning has a type without None.
 """
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import sample
 from builders import (
     Image,
     device,
@@ -75,7 +74,7 @@ REPEATS = [
 
 def write_stores(folder: Path) -> None:
     """Write stores with everything that may be unknown: containers, gaps, damage, no history."""
-    subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), folder / "sample"], check=True)
+    sample.main(folder / "sample")
     write_oci_layout(folder / "layout", IMAGES, attestation=True, artifact=True, sparse=True)
     secret = image(BASE, (file("secret", b"s" * 50),), encrypted=frozenset({1}), names="r/secret:1")
     broken = image(BASE, (file("broken", b"b" * 5000),), names="r/broken:1")

@@ -1,20 +1,16 @@
 """Reports of two stores in every form."""
 
-import subprocess
-import sys
-
 import pytest
 from builders import Image, file, raw, tar_of, write_oci_layout
 from helpers.reports import HOSTILE, Reports, reports
-from here import PROJECT
+from sample import main as write_sample
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Reports:
     """Reports of the sample store."""
     folder = tmp_path_factory.mktemp("sample")
-    program = [sys.executable, str(PROJECT / "data/sample.py"), str(folder / "store")]
-    subprocess.run(program, check=True)
+    write_sample(folder / "store")
     return reports(folder / "catalog", folder / "store")
 
 

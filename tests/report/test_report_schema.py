@@ -1,14 +1,14 @@
 """The JSON report follows docs/report.schema.json, which describes every key."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sample
 from builders import Image, empty_step, file, raw, tar_of, whiteout, write_dir, write_oci_layout
+from helpers.commands import run
 from here import PROJECT
 from jsonschema import Draft202012Validator, ValidationError
 
@@ -17,12 +17,10 @@ SCHEMA = json.loads((PROJECT / "docs/report.schema.json").read_bytes())
 
 def report_of(tmp_path: Path, store: Path, *words: str) -> dict[str, Any]:
     """The JSON report of a store."""
-    catalog = ["--catalog", str(tmp_path / "catalog")]
-    command = [sys.executable, "-m", "dedupe"]
-    subprocess.run([*command, "scan", "-q", *catalog, str(store)], check=False, capture_output=True)
-    done = subprocess.run(
-        [*command, "report", "-f", "json", *catalog, *words], check=True, capture_output=True
-    )
+    catalog = tmp_path / "catalog"
+    run(catalog, "scan", "-q", str(store))
+    done = run(catalog, "report", "-f", "json", *words)
+    assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
@@ -51,7 +49,7 @@ def test_the_schema_names_and_describes_every_key() -> None:
 def test_the_report_of_the_sample_store_is_valid(tmp_path: Path) -> None:
     """The report, whole and limited, is valid, with its keys in the order of the schema."""
     store = tmp_path / "store"
-    subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), str(store)], check=True)
+    sample.main(store)
     validator = Draft202012Validator(SCHEMA)
     for words in ([], ["--limit", "1"]):
         report = report_of(tmp_path, store, *words)

@@ -1,8 +1,6 @@
 """Stores in buckets of a local S3 server: the rows of the disk, and failures."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from builders import (
 )
 from builders.object_store import ENVIRONMENT, cutting_proxy, make_bucket, s3_server, upload
 from builders.registry import RegistryStore
+from helpers.commands import run
 from helpers.scanning import Silence, codes, scan_only, scanned
 
 from dedupe.host.objects import open_store
@@ -293,12 +292,6 @@ def test_the_command_takes_an_address_beside_a_folder(
     """An address on the command line is used as it was typed."""
     (store.v2 / "repositories/broken/_manifests/tags/1/current/link").unlink()
     upload(endpoint, "command", "p/q", store.root)
-    done = subprocess.run(
-        [sys.executable, "-m", "dedupe", "scan", "s3://command/p/q", str(store.root)],
-        env={**os.environ, "DEDUPE_CATALOG": str(tmp_path / "catalog"), "NO_COLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run(tmp_path / "catalog", "scan", "s3://command/p/q", str(store.root))
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "in 2 sources" in done.stderr

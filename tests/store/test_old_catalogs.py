@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
 from builders import Image, directory, file, tar_of, whiteout, write_oci_layout
+from helpers.commands import run
 from helpers.scanning import scan_only
 
 from dedupe.errors import StoreError
@@ -106,8 +105,7 @@ def without_age(problems: list[dict]) -> list[dict]:
 
 def printed(catalog: Path) -> dict:
     """The JSON report of the command, without what differs from one scan to the next."""
-    command = [sys.executable, "-m", "dedupe", "report", "-f", "json", "--catalog", str(catalog)]
-    found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    found = json.loads(run(catalog, "report", "-f", "json").stdout)
     return without_times(found, found["scan"])
 
 
