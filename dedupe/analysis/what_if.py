@@ -122,7 +122,7 @@ def what_if(questions: Questions, criteria: DeletionFilter, now: datetime) -> Wh
     chosen: list[str] = []
     doubtful: list[queries.WhatIfDatesRow] = []
     # without a name that may be an image's, all images would match
-    if of_images.delete or not criteria.delete:
+    if criteria.chooses_images and (of_images.delete or not criteria.delete):
         chosen, doubtful = _matching(questions, of_images, dates, notes)
     orphans = None
     if criteria.orphans:
@@ -212,8 +212,6 @@ def _matching(
 ) -> tuple[list[str], list[queries.WhatIfDatesRow]]:
     """Images that match, and those that would match if their date were trustworthy."""
     kept = _kept(questions, criteria.keep, notes)
-    if not criteria.chooses_images:
-        return [], []
     named = (
         set(images_matching(questions, criteria.delete, whole=True)) if criteria.delete else None
     )

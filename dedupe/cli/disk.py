@@ -245,7 +245,7 @@ class _Found:
         if self.below:
             sources = [row for row in sources if concerns(row["location"])]
             failed = [row for row in failed if concerns(row["place"])]
-        lines = [*doubts([], sources, failed), *more]
+        lines = [*doubts([], sources, failed, contents=False), *more]
         if options.format is TableFormat.TABLE:
             return "".join(f"INCOMPLETE: {line}.\n" for line in lines)
         for line in lines:

@@ -68,7 +68,7 @@ def owners_to_terminal(answer: Answer, shown: Answer, *, plain: bool, whole: boo
     lines = []
     for row in _disk_rows(shown):
         kind = _named(row)
-        owner = f": {row['owner']}" if row["owner"] else ""
+        owner = _owner(row["kind"], row["owner"])
         lines.append(f"{size(row['allocated_bytes'])}  {kind}{owner}")
         if row["unknown"] is None:
             others = row["places"] - 1 if row["places"] else 0
@@ -80,13 +80,18 @@ def owners_to_terminal(answer: Answer, shown: Answer, *, plain: bool, whole: boo
     return f"{_joined(lines)}{_reasons(every)}"
 
 
+def _owner(kind: str | None, owner: str | None) -> str:
+    """The owner behind its kind; nothing if that says the same."""
+    return f": {owner}" if owner and kind and owner != kind_label(kind) else ""
+
+
 def places_to_terminal(answer: Answer, shown: Answer, *, plain: bool, whole: bool) -> str:
     """One row per place, with its age, who holds it and what removes it; and the total."""
     every = cast("list[queries.DiskPlacesRow]", answer.dicts())
     size = sizer(plain=plain)
     lines = []
     for row in cast("list[queries.DiskPlacesRow]", shown.dicts()):
-        owner = f": {row['owner']}" if row["owner"] else ""
+        owner = _owner(row["kind"], row["owner"])
         lines.append(f"{size(row['allocated_bytes'])}  {kind_label(row['kind'])}{owner}")
         lines.append(f"{INDENT}{place_path(row['source'], row['path'])}{_age(row['age_days'])}")
         others = [each for each in row["holders"] if each != f"record {row['subject']}"]

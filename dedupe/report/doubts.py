@@ -50,13 +50,18 @@ def doubts(
     incomplete: Sequence[queries.IncompleteRow],
     sources: Sequence[queries.SourcesRow],
     failed: Sequence[queries.FailedPlacesRow],
+    *,
+    contents: bool = True,
 ) -> list[str]:
-    """What could not be seen of images, sources and places; empty if all was."""
+    """What could not be seen of images, sources and places; empty if all was.
+
+    Without ``contents``, the answer does not depend on what is in the files.
+    """
     return [
         *_failed(failed, sources),
         *_stale(sources),
         *_incomplete(incomplete),
-        *_unread(sources),
+        *(_unread(sources) if contents else ()),
         *_unseen(sources),
     ]
 

@@ -27,7 +27,7 @@ _STATES = {True: ", running", False: ", stopped", None: ""}
 def to_terminal(found: WhatIf, *, plain: bool) -> str:
     """What is freed, what blocks it, what is deleted and what stays, and the commands."""
     lines = [
-        *(f"INCOMPLETE: {line}." for line in doubts(found.incomplete, found.sources, found.failed)),
+        *(f"INCOMPLETE: {line}." for line in _doubts(found)),
         *(f"Note: {note}." for note in found.notes),
         *_freed(found, plain=plain),
         *_unreferenced(found, plain=plain),
@@ -39,6 +39,10 @@ def to_terminal(found: WhatIf, *, plain: bool) -> str:
         *_commands(found),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _doubts(found: WhatIf) -> list[str]:
+    return doubts(found.incomplete, found.sources, found.failed, contents=False)
 
 
 def _freed(found: WhatIf, *, plain: bool) -> list[str]:
@@ -259,7 +263,7 @@ def to_json(found: WhatIf) -> str:
     return json_document(
         {
             "schema_version": SCHEMA_VERSION,
-            "incomplete": doubts(found.incomplete, found.sources, found.failed),
+            "incomplete": _doubts(found),
             "notes": found.notes,
             "disk": found.disk,
             "held": found.held,

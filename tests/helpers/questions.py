@@ -31,6 +31,7 @@ def choices_of(session: Session) -> dict[str, Sequence[Any]]:
         "base_images": [[], ids[:2]],
         "base_layers": [[]],
         "baseline": scans,
+        "before": [None, 0.0],
         "below": ["", *locations[:1]],
         "by": ["cache", "extension", "size"],
         "container": [None, *(row["container_id"] for row in session.rows("image_containers"))],

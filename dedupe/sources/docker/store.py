@@ -225,7 +225,7 @@ class DockerRoot:
         self._contents.add_note(
             min(orphans),
             "orphan-folders",
-            f"{len(orphans)} folders that no image and no container needs "
+            f"folders that no image and no container needs: {len(orphans)} "
             f"({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))}): with "
             f"orphan layers they take {usage.of(ORPHAN).allocated_bytes} bytes",
         )
