@@ -63,11 +63,17 @@ def choices_of(session: Session) -> dict[str, Sequence[Any]]:
     }
 
 
+@cache
+def layers_of(session: Session) -> dict[str, int]:
+    """Number of layers of each image."""
+    return {row["image_id"]: row["layers"] for row in session.rows("images")}
+
+
 def questions_of(
     session: Session, name: str, parameters: Mapping[str, object]
 ) -> Iterator[Question]:
     """The question with all values of its parameters; a third of the images if it is about one."""
-    images = [row["image_id"] for row in session.rows("images")]
+    images = list(layers_of(session))
     about = [(image,) for image in images[::3]] if name.startswith("paths/") else [()]
     choices = choices_of(session) | OWN_CHOICES.get(name, {})
     values: list[dict[str, Any]] = [
@@ -89,8 +95,9 @@ def rows_of(session: Session, name: str, parameters: Mapping[str, object]) -> It
     """Rows of all these questions; those about two orders are asked beside another order."""
     asked = session
     if name.startswith("reorder/view_"):
-        heights = {row["image_id"]: row["layers"] for row in session.rows("images")}
-        orders = {each: range(layers)[::-1] for each, layers in heights.items() if layers}
+        orders = {
+            each: range(layers)[::-1] for each, layers in layers_of(session).items() if layers
+        }
         if not orders:
             return
         asked = session.beside(orders)
