@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,13 @@ from builders import Image, file, tar_of, write_oci_layout
 from builders.docker import DockerRoot
 from builders.samples import APP, OTHER, WEB
 from builders.storage import ContainersStorage
-from helpers.privileges import as_nobody
-from helpers.scanning import Silence, find_sources, scan_only
+from helpers.scanning import scan_only
+from here import PROJECT
 from typer.testing import CliRunner, Result
 
 from dedupe.cli.app import app
 from dedupe.errors import DedupeError
 from dedupe.report.disk import runnable
-from dedupe.scan import scan_sources
-from dedupe.store.catalog import Catalog
 
 CONTAINER = "c" * 63 + "a"
 LOST = "e" * 64
@@ -267,18 +266,32 @@ def _scan_as_nobody(store: Path, catalog: Path) -> None:
     write_oci_layout(store, [APP])
     (store / "closed").mkdir(mode=0o700)
     (store / "closed/file").write_bytes(b"c" * 9_000)
-    # a fork of this process can search, but not wait for threads that it does not have
-    found = as_nobody(lambda: find_sources(store))
-    scan_sources(found, Catalog(catalog), Silence(), places=[str(store)], workers=1)
+    catalog.mkdir(mode=0o777)
+    catalog.chmod(0o777)
+    # a process of its own: a fork of this one has none of the threads that it counts on
+    done = subprocess.run(
+        [
+            *("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"),
+            *(sys.executable, "-m", "dedupe", "scan", "-q", "--catalog", catalog, store),
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "HOME": str(catalog)},
+    )
+    assert done.returncode == 1, done.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can close a folder to another user")
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None,
+    reason="only root can become another user, by setpriv",
+)
 def test_a_folder_that_cannot_be_read_is_unknown(tmp_path: Path) -> None:
     """Its row has no bytes, and the sum is a lower bound."""
     # pytest's folders are closed to other users again when another run starts
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
-        _scan_as_nobody(Path(folder) / "layout", tmp_path / "catalog")
+        _scan_as_nobody(Path(folder) / "layout", Path(folder) / "catalog")
+        shutil.move(Path(folder) / "catalog", tmp_path / "catalog")
     catalog = tmp_path / "catalog"
     (unknown,) = [row for row in rows(catalog) if row["kind"] == "unknown"]
     assert unknown["allocated_bytes"] is None
