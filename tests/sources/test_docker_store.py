@@ -253,7 +253,7 @@ def test_bytes_on_disk_sum_to_those_of_du(store: DockerRoot) -> None:
     assert source.orphan_bytes == 11_000 + 17_000 + notes
     (note,) = [each for each in source.problems if each.code == "orphan-folders"]
     assert note.severity is Severity.NOTE
-    assert "1 folders" in note.message
+    assert "needs: 1 (1 left over)" in note.message
     assert "1 left over" in note.message
     (note,) = [each for each in source.problems if each.code == "build-cache"]
     assert f"{du(cached)} bytes" in note.message
