@@ -1,7 +1,7 @@
 """The command that reads stores into the catalog."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -145,13 +145,6 @@ def run_scan(paths: Sequence[str], catalog: Path | None, options: ScanOptions) -
         )
     reporter.finish()
     return outcome
-
-
-def quick_scan(
-    paths: Sequence[str], catalog: Path | None = None, options: ScanOptions | None = None
-) -> "ScanOutcome":
-    """Scan these places quickly into a catalog: no file of a layer is read, and no blob opened."""
-    return run_scan(paths, catalog, replace(options or ScanOptions(), quick=True))
 
 
 def _print_outcome(

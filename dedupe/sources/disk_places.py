@@ -21,8 +21,8 @@ from dedupe.model.disk import (
     PlaceHolder,
     PlaceKind,
 )
-from dedupe.model.identity import Digest, chain_ids
-from dedupe.model.images import FoundImage, FoundOther, TreeRef, Whiteouts
+from dedupe.model.identity import Digest
+from dedupe.model.images import FoundImage, FoundOther
 from dedupe.sources.disk_usage import OTHER, measure_parts
 from dedupe.sources.documents.others import relate_others
 from dedupe.sources.interface import Contents, DiskClaims
@@ -98,41 +98,6 @@ def place_of_file(path: Path, facts: PlaceFacts) -> FoundPlace:
     """The place of a source that is one file; raises OSError."""
     status = path.stat()
     return FoundPlace("", facts, status.st_blocks * 512, status.st_size, 1, status.st_mtime)
-
-
-def facts_of_trees(
-    contents: Contents, part_of: Callable[[TreeRef], str | None]
-) -> Mapping[str, PlaceFacts]:
-    """What the parts of a store are that have its unpacked layers and writable branches.
-
-    ``part_of`` is as in ``set_allocated_bytes``.
-    """
-    found: dict[str, PlaceFacts] = {}
-    holders: dict[str, dict[PlaceHolder, None]] = {}
-    for image in contents.images:
-        holder = PlaceHolder(HolderKind.IMAGE, image.image_id)
-        chains = chain_ids(layer.diff_id or "" for layer in image.layers)
-        for chain, layer in zip(chains, image.layers, strict=True):
-            part = part_of(layer.tree) if layer.tree else None
-            if layer.tree is None or part is None:
-                continue
-            is_full = layer.tree.whiteouts is Whiteouts.NONE
-            form = PlaceForm.FULL_TREE if is_full else PlaceForm.TREE
-            if part not in found:
-                found[part] = PlaceFacts(PlaceKind.LAYER, _name_of(image), chain, form)
-            holders.setdefault(part, {})[holder] = None
-    for container in contents.containers:
-        part = part_of(container.upper) if container.upper else None
-        if part is not None:
-            name = container.name or container.container_id
-            holder = PlaceHolder(HolderKind.CONTAINER, name)
-            found[part] = PlaceFacts(
-                PlaceKind.CONTAINER, name, container.container_id, holders=(holder,)
-            )
-    return {
-        part: replace(facts, holders=tuple(holders[part])) if part in holders else facts
-        for part, facts in found.items()
-    }
 
 
 def facts_of_blobs(contents: Contents) -> dict[Digest, PlaceFacts]:
