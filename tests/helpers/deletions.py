@@ -10,7 +10,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +27,6 @@ from builders import (
 from dedupe.analysis.removal import Removal
 from dedupe.analysis.what_if import DeletionFilter, WhatIf, what_if
 from dedupe.model.choices import Granularity
-from dedupe.store.session import Session
 from helpers.scanning import scanned
 
 NOW = datetime(2026, 1, 1)
@@ -66,10 +65,10 @@ def disk_usage(root: Path, left_out: Sequence[str]) -> int:
     return total
 
 
-def wait_for(condition: "object", log: Path) -> None:
+def wait_for(condition: Callable[[], object], log: Path) -> None:
     """Wait until a call returns true; raises AssertionError with the log after twenty seconds."""
     for _ in range(200):
-        if condition():  # type: ignore[operator]
+        if condition():
             return
         time.sleep(0.1)
     raise AssertionError(log.read_text()[-2000:])
@@ -80,6 +79,8 @@ class Store:
 
     #: what is scanned
     root: Path
+    #: puts images into the store; a method of each subclass
+    load: Callable[[Sequence[Image]], None]
     #: the store's own records, which differ after a deletion: patterns below the root
     records: tuple[str, ...] = ()
 
@@ -101,12 +102,18 @@ class Store:
         """The command with the sockets and folders of this store."""
         return list(words)
 
-    def load(self, images: Sequence[Image]) -> None:
-        """Put images into the store."""
-        raise NotImplementedError
-
     def build(self, draw: random.Random, base: str, number: int) -> None:
         """Build an image on another one, with steps that leave untagged images."""
+
+    def write_context(self, draw: random.Random, base: str, build_file: str, last: str) -> Path:
+        """Write a build file whose steps leave untagged images, and its files; returns the folder."""
+        context = self.folder / "context"
+        context.mkdir(exist_ok=True)
+        (context / "one").write_bytes(draw.randbytes(9000))
+        (context / "two").write_bytes(draw.randbytes(30_000))
+        steps = [f"FROM {base}", "COPY one /one", "ENV a=b", "COPY two /two", last]
+        (context / build_file).write_text("\n".join(steps))
+        return context
 
     def make_container(self, image: str, name: str) -> bool:
         """Make a container, which holds an image; false if the store has none."""
@@ -157,12 +164,7 @@ class Podman(Store):
             self.run("podman", "load", "--quiet", "--input", str(self.folder / f"{number}.tar"))
 
     def build(self, draw: random.Random, base: str, number: int) -> None:
-        context = self.folder / "context"
-        context.mkdir(exist_ok=True)
-        (context / "one").write_bytes(draw.randbytes(9000))
-        (context / "two").write_bytes(draw.randbytes(30_000))
-        steps = [f"FROM {base}", "COPY one /one", "ENV a=b", "COPY two /two", "CMD x"]
-        (context / "Containerfile").write_text("\n".join(steps))
+        context = self.write_context(draw, base, "Containerfile", "CMD x")
         # the second build takes the name from the image of the first
         for _ in range(draw.randint(1, 2)):
             build = ("build", "--layers", "--pull-never", "--isolation", "chroot", "--quiet")
@@ -210,12 +212,7 @@ class Docker(Store):
         self.run("docker", "load", "--input", str(self.folder / "images.tar"))
 
     def build(self, draw: random.Random, base: str, number: int) -> None:
-        context = self.folder / "context"
-        context.mkdir(exist_ok=True)
-        (context / "one").write_bytes(draw.randbytes(9000))
-        (context / "two").write_bytes(draw.randbytes(30_000))
-        steps = [f"FROM {base}", "COPY one /one", "ENV a=b", "COPY two /two", 'CMD ["x"]']
-        (context / "Dockerfile").write_text("\n".join(steps))
+        context = self.write_context(draw, base, "Dockerfile", 'CMD ["x"]')
         for _ in range(draw.randint(1, 2)):
             self.run("docker", "build", "--quiet", "--tag", f"built:v{number}", str(context))
             (context / "two").write_bytes(draw.randbytes(30_000))
@@ -400,8 +397,3 @@ def release_and_measure(store: Store, catalog: Path, found: WhatIf) -> tuple[int
     # containers on layers that other images need too are not in the answer
     said = sum(row["bytes"] for row in rows) + (own if commands else 0)
     return said, before - store.used_bytes()
-
-
-def scan_of(catalog: Path, store: Store) -> Session:
-    """The store as it is now."""
-    return scanned(catalog, store.root)[1]

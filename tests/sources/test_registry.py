@@ -3,9 +3,7 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 from builders import Image, digest_of, file, hardlink, json_of, tar_of, whiteout, write_oci_layout
 from builders.registry import RegistryStore
+from helpers.registry_server import RegistryServer, needs_registry, serving
 from helpers.scanning import codes, find_sources, scanned
 
 from dedupe.model.images import FoundSource
@@ -336,38 +335,10 @@ def test_indexes_that_name_each_other_often_are_read_quickly(store: RegistryStor
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A real docker-registry: its root and its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    root = tmp_path / "served"
-    config = {
-        "version": 0.1,
-        "log": {"level": "error"},
-        "storage": {
-            "filesystem": {"rootdirectory": str(root)},
-            "delete": {"enabled": True},
-            "maintenance": {"uploadpurging": {"enabled": False}},
-        },
-        "http": {"addr": address},
-    }
-    (tmp_path / "config.yml").write_text(json.dumps(config))
-    with (tmp_path / "registry.log").open("wb") as log:
-        process = subprocess.Popen(
-            ["docker-registry", "serve", str(tmp_path / "config.yml")], stdout=log, stderr=log
-        )
-    try:
-        for _ in range(200):
-            try:
-                socket.create_connection(tuple(address.split(":")), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield root, address
-    finally:
-        process.kill()
-        process.wait()
+def served(tmp_path: Path) -> Iterator[RegistryServer]:
+    """A real docker-registry."""
+    with serving(tmp_path) as registry:
+        yield registry
 
 
 def push(layout: Path, name: str, to: str) -> None:
@@ -391,15 +362,13 @@ FIGURES = ("image_id", "content_bytes", "live_bytes", "shadowed_bytes", "layers"
 
 
 @pytest.mark.tools
-@pytest.mark.skipif(
-    shutil.which("docker-registry") is None, reason="docker-registry is not installed"
-)
+@needs_registry
 @pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed")
 def test_pushed_images_have_the_figures_of_their_layout(
-    served: tuple[Path, str], tmp_path: Path
+    served: RegistryServer, tmp_path: Path
 ) -> None:
     """Entries, layers and figures are the layout's; deletes leave orphans."""
-    root, address = served
+    root, address = served.root, served.address
     images = [
         Image([BASE, UPPER], names=["one"]),
         Image([BASE, UPPER, BASE], names=["two"]),
