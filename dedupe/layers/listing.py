@@ -8,13 +8,11 @@ is proven: neither that the tar has its diff ID, nor that the folder still has t
 from collections import deque
 from collections.abc import Iterator
 
-from dedupe.errors import LayerError
 from dedupe.formats.tar import EMPTY_HASH, TarReader
 from dedupe.formats.tar_window import Window
 from dedupe.layers.batches import MAX_TAR_BYTES, Batches, Emit, too_large
 from dedupe.layers.split import SplitPiece, headers_of, unusable
-from dedupe.layers.tree import WalkNotes, members_of
-from dedupe.layers.unpacked import WatchedEmit, notes_of
+from dedupe.layers.unpacked import read_or_walk
 from dedupe.model.entries import LayerFacts
 from dedupe.model.images import TreeRef
 
@@ -24,18 +22,7 @@ def list_layer(ref: TreeRef, emit: Emit) -> LayerFacts:
 
     Raises LayerError or SourceError if it cannot be listed to its end.
     """
-    notes: tuple[tuple[str, str], ...] = ()
-    if ref.split is not None:
-        emitter = WatchedEmit(emit)
-        try:
-            return _list_headers(ref, emitter)
-        except LayerError as error:
-            # emitted rows cannot be taken back: the layer fails as a whole
-            if emitter.has_emitted:
-                raise
-            reason = error if error.code == "split-unusable" else unusable(error.message)
-            notes = (("split-unusable", f"{reason.message}; its folder is walked instead"),)
-    return _list_folder(ref, emit, notes)
+    return read_or_walk(ref, emit, lambda emit: _list_headers(ref, emit), _uncounted, listed=True)
 
 
 class _Headers(Window):
@@ -145,29 +132,6 @@ def _list_headers(ref: TreeRef, emit: Emit) -> LayerFacts:
         entries=batches.entries,
         files=batches.files,
         rows_digest=batches.rows_digest(),
-        is_listed=True,
-    )
-
-
-def _list_folder(ref: TreeRef, emit: Emit, notes: tuple[tuple[str, str], ...]) -> LayerFacts:
-    """The entries that the layer's folder shows."""
-    walk_notes = WalkNotes()
-    batches = Batches(emit, walked=True, listed=True)
-    for entry in members_of(ref, _uncounted, walk_notes, listed=True):
-        batches.add(entry.member, entry.flag, literal=entry.literal)
-    batches.finish()
-    return LayerFacts(
-        diff_id=None,
-        digest=None,
-        compression=None,
-        compressed_bytes=None,
-        tar_bytes=None,
-        content_bytes=batches.content_bytes,
-        entries=batches.entries,
-        files=batches.files,
-        rows_digest=batches.rows_digest(),
-        allocated_bytes=walk_notes.allocated_bytes,
-        notes=(*notes, *notes_of(walk_notes)),
         is_listed=True,
     )
 

@@ -25,23 +25,60 @@ def read_unpacked(ref: TreeRef, emit: Emit, advance: Callable[[int], None]) -> L
 
     Raises LayerError or SourceError if the folder cannot be read to its end.
     """
+
+    def rebuilt(emit: Emit) -> LayerFacts:
+        with SplitTar(ref, advance) as tar:
+            tar.check()
+            return _read_rebuilt(tar, emit)
+
+    return read_or_walk(ref, emit, rebuilt, advance)
+
+
+def read_or_walk(
+    ref: TreeRef,
+    emit: Emit,
+    read_split: Callable[[Emit], LayerFacts],
+    advance: Callable[[int], None],
+    *,
+    listed: bool = False,
+) -> LayerFacts:
+    """Read the layer from its tar-split data; walk its folder if there are none, or bad ones.
+
+    ``listed`` opens no file of the folder. Raises LayerError or SourceError.
+    """
     notes: tuple[tuple[str, str], ...] = ()
     if ref.split is not None:
-        emitter = WatchedEmit(emit)
+        emitter = _WatchedEmit(emit)
         try:
-            with SplitTar(ref, advance) as tar:
-                tar.check()
-                return _read_rebuilt(tar, emitter)
+            return read_split(emitter)
         except LayerError as error:
             # emitted rows cannot be taken back: the layer fails as a whole
             if emitter.has_emitted:
                 raise
             reason = error if error.code == "split-unusable" else unusable(error.message)
             notes = (("split-unusable", f"{reason.message}; its folder is walked instead"),)
-    return _read_walked(ref, emit, advance, notes)
+    walk_notes = WalkNotes()
+    batches = Batches(emit, walked=True, listed=listed)
+    for entry in members_of(ref, advance, walk_notes, listed=listed):
+        batches.add(entry.member, entry.flag, literal=entry.literal)
+    batches.finish()
+    return LayerFacts(
+        diff_id=None,
+        digest=None,
+        compression=None,
+        compressed_bytes=None,
+        tar_bytes=None,
+        content_bytes=batches.content_bytes,
+        entries=batches.entries,
+        files=batches.files,
+        rows_digest=batches.rows_digest(),
+        allocated_bytes=walk_notes.allocated_bytes,
+        notes=(*notes, *_notes_of(walk_notes)),
+        is_listed=listed,
+    )
 
 
-class WatchedEmit:
+class _WatchedEmit:
     """Emits rows, and knows whether it has emitted any."""
 
     def __init__(self, emit: Emit) -> None:
@@ -77,30 +114,7 @@ def _read_rebuilt(tar: SplitTar, emit: Emit) -> LayerFacts:
     )
 
 
-def _read_walked(
-    ref: TreeRef, emit: Emit, advance: Callable[[int], None], notes: tuple[tuple[str, str], ...]
-) -> LayerFacts:
-    walk_notes = WalkNotes()
-    batches = Batches(emit, walked=True)
-    for entry in members_of(ref, advance, walk_notes):
-        batches.add(entry.member, entry.flag, literal=entry.literal)
-    batches.finish()
-    return LayerFacts(
-        diff_id=None,
-        digest=None,
-        compression=None,
-        compressed_bytes=None,
-        tar_bytes=None,
-        content_bytes=batches.content_bytes,
-        entries=batches.entries,
-        files=batches.files,
-        rows_digest=batches.rows_digest(),
-        allocated_bytes=walk_notes.allocated_bytes,
-        notes=(*notes, *notes_of(walk_notes)),
-    )
-
-
-def notes_of(walk_notes: WalkNotes) -> tuple[tuple[str, str], ...]:
+def _notes_of(walk_notes: WalkNotes) -> tuple[tuple[str, str], ...]:
     """Code and message of each note of a walk."""
     return tuple(
         (code, f"{example}: {_NOTES[code]}" + (f" (and {count - 1} more)" if count > 1 else ""))

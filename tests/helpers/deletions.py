@@ -106,7 +106,7 @@ class Store:
         """Build an image on another one, with steps that leave untagged images."""
 
     def write_context(self, draw: random.Random, base: str, build_file: str, last: str) -> Path:
-        """Write a build file whose steps leave untagged images, and its files; returns the folder."""
+        """Write a build file whose steps leave untagged images, and its files, into a folder."""
         context = self.folder / "context"
         context.mkdir(exist_ok=True)
         (context / "one").write_bytes(draw.randbytes(9000))
