@@ -4,13 +4,15 @@ Figures of a store that was not read completely are unknown, or lower bounds. A 
 must have read that first.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from dedupe.analysis import queries
 from dedupe.analysis.overview import Overview, hides_images
 from dedupe.model.measures import ImageSizeKey, TotalKey
 from dedupe.report.units import at_least, counted, human
 
+_Row = TypeVar("_Row")
 #: sources that are named, with why their unreferenced bytes are unknown
 _SOURCES = 5
 #: images that are named behind a problem
@@ -72,23 +74,26 @@ def _failed(
     """Places at which the last scan found nothing, but those that are stale sources."""
     stale = {row["location"] for row in sources if row["stale_since"] is not None}
     others = [row for row in rows if row["place"] not in stale]
-    for row in others[:_SOURCES]:
+    return _first(
+        others,
         # what was looked for is among the problems
-        reason = row["message"].partition(";")[0]
-        yield f"the last scan found nothing at {row['place']}: {reason}"
-    if len(others) > _SOURCES:
-        yield f"the last scan found nothing at {len(others) - _SOURCES} more places"
+        lambda row: (
+            f"the last scan found nothing at {row['place']}: {row['message'].partition(';')[0]}"
+        ),
+        "the last scan found nothing at {} more places",
+    )
 
 
 def _stale(sources: Sequence[queries.SourcesRow]) -> Iterator[str]:
     rows = [row for row in sources if row["stale_since"] is not None]
-    for row in rows[:_SOURCES]:
-        yield (
+    return _first(
+        rows,
+        lambda row: (
             f"{row['location']} is stale: it was read at {row['scanned']}, and could not be read "
             f"at {row['stale_since']}"
-        )
-    if len(rows) > _SOURCES:
-        yield f"{len(rows) - _SOURCES} more sources are stale"
+        ),
+        "{} more sources are stale",
+    )
 
 
 def _incomplete(rows: Sequence[queries.IncompleteRow]) -> Iterator[str]:
@@ -112,29 +117,35 @@ def reasons(rows: Sequence[queries.IncompleteRow]) -> str:
 
 def _unseen(sources: Sequence[queries.SourcesRow]) -> Iterator[str]:
     rows = [row for row in sources if hides_images(row)]
-    for row in rows[:_SOURCES]:
-        yield (
+    return _first(
+        rows,
+        lambda row: (
             f"{row['location']}: not all references could be read, so images may be missing here, "
             f"and unreferenced bytes are unknown: {row['unseen_references']}"
-        )
-    if len(rows) > _SOURCES:
-        yield f"{len(rows) - _SOURCES} more sources with references that could not be read"
+        ),
+        "{} more sources with references that could not be read",
+    )
 
 
 def _unread(sources: Sequence[queries.SourcesRow]) -> Iterator[str]:
     """Sources of which a quick scan left contents unread."""
     rows = [row for row in sources if row["listed_layers"]]
-    for row in rows[:_SOURCES]:
-        yield (
-            f"{row['location']}: quick scan: the contents of {_layers(row)} were not read, so "
-            f"{_NOT_KNOWN} are not known; 'dedupe scan' without --quick reads them"
-        )
+    return _first(
+        rows,
+        lambda row: (
+            f"{row['location']}: quick scan: the contents of "
+            f"{counted(row['listed_layers'], 'layer')} were not read, so {_NOT_KNOWN} are not "
+            "known; 'dedupe scan' without --quick reads them"
+        ),
+        "{} more sources with contents that a quick scan did not read",
+    )
+
+
+def _first(rows: Sequence[_Row], sentence: Callable[[_Row], str], more: str) -> Iterator[str]:
+    """A sentence for each of the first sources; ``more`` takes the number of the others."""
+    yield from map(sentence, rows[:_SOURCES])
     if len(rows) > _SOURCES:
-        yield f"{len(rows) - _SOURCES} more sources with contents that a quick scan did not read"
-
-
-def _layers(row: queries.SourcesRow) -> str:
-    return counted(row["listed_layers"], "layer")
+        yield more.format(len(rows) - _SOURCES)
 
 
 def of_images(
