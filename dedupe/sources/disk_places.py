@@ -100,6 +100,18 @@ def place_of_file(path: Path, facts: PlaceFacts) -> FoundPlace:
     return FoundPlace("", facts, status.st_blocks * 512, status.st_size, 1, status.st_mtime)
 
 
+def volume_owner(
+    name: str, users: Sequence[PlaceHolder], *, is_anonymous: bool, is_known: bool
+) -> str:
+    """The volume's name, and the containers that use it, if they are known."""
+    shown = name[:12] if is_anonymous else name
+    if users:
+        used = f"used by {_first([user.name for user in users])}"
+    else:
+        used = "unused" if is_known else "its users are unknown"
+    return f"{shown} ({'anonymous, ' if is_anonymous else ''}{used})"
+
+
 def facts_of_blobs(contents: Contents) -> dict[Digest, PlaceFacts]:
     """What each blob is that an image or another manifest needs, and who needs it."""
     found: dict[Digest, PlaceFacts] = {}
@@ -217,5 +229,9 @@ def _name_of(image: FoundImage) -> str:
 
 
 def _names(contents: Contents) -> str | None:
-    names = [_name_of(image) for image in contents.images]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "") or None
+    return _first([_name_of(image) for image in contents.images]) or None
+
+
+def _first(names: Sequence[str]) -> str:
+    """The first three names, and how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

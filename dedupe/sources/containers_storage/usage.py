@@ -22,6 +22,7 @@ from dedupe.model.identity import is_hex_id
 from dedupe.model.images import TreeRef
 from dedupe.model.paths import path_text
 from dedupe.sources.containers_storage.records import DRIVERS
+from dedupe.sources.disk_places import volume_owner
 from dedupe.sources.disk_usage import DiskUsage, measure_parts, set_allocated_bytes
 from dedupe.sources.interface import Contents, StoreBytes
 
@@ -310,7 +311,13 @@ class _Places:
                 ("volumes", name),
                 PlaceFacts(
                     PlaceKind.VOLUME,
-                    owner=_volume_owner(shown, users, is_known=self._known.are_users_known),
+                    owner=volume_owner(
+                        shown,
+                        users,
+                        # podman names a volume by an ID if the user gave it no name
+                        is_anonymous=is_hex_id(shown),
+                        is_known=self._known.are_users_known,
+                    ),
                     subject=shown,
                     holders=(*users, record),
                     command=record.release,
@@ -355,16 +362,3 @@ class _Places:
 def _orphan(subject: str) -> PlaceFacts:
     """What files are that no record needs."""
     return PlaceFacts(PlaceKind.ORPHAN, subject=subject)
-
-
-def _volume_owner(name: str, users: Sequence[PlaceHolder], *, is_known: bool) -> str:
-    """The volume's name, and the containers that use it."""
-    # podman names a volume by an ID if the user gave it no name
-    anonymous = "anonymous, " if is_hex_id(name) else ""
-    shown = name[:12] if anonymous else name
-    if users:
-        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
-        used = f"used by {', '.join(user.name for user in users[:3])}{more}"
-    else:
-        used = "unused" if is_known else "its users are unknown"
-    return f"{shown} ({anonymous}{used})"

@@ -6,7 +6,7 @@ Source: github.com/moby/moby, daemon/, volume/local, plugin/, builder/builder-ne
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from dedupe.errors import SourceError
 from dedupe.formats.documents import (
@@ -20,6 +20,7 @@ from dedupe.host.store_root import StoreRoot
 from dedupe.model.disk import UNRECOGNISED, HolderKind, PlaceFacts, PlaceHolder, PlaceKind
 from dedupe.model.identity import is_digest, is_hex_id
 from dedupe.model.paths import path_text, printable
+from dedupe.sources.disk_places import volume_owner
 from dedupe.sources.docker.containers import FOLDER as CONTAINERS
 from dedupe.sources.docker.containers import ContainerRecord, is_docker_name, read_record
 from dedupe.sources.interface import Contents, DiskClaims
@@ -147,24 +148,17 @@ def _volumes(
             f"volumes/{name}",
             PlaceFacts(
                 PlaceKind.VOLUME,
-                _volume_owner(name, holders, known=known),
+                volume_owner(
+                    name,
+                    holders,
+                    is_anonymous=_ANONYMOUS.match(name) is not None,
+                    is_known=known,
+                ),
                 name,
                 holders=(*holders, itself),
                 command=command,
             ),
         )
-
-
-def _volume_owner(name: str, users: Sequence[PlaceHolder], *, known: bool) -> str:
-    """The volume's name, and the containers that use it."""
-    anonymous = "anonymous, " if _ANONYMOUS.match(name) else ""
-    shown = name[:12] if anonymous else name
-    if users:
-        more = f" and {len(users) - 3} more" if len(users) > 3 else ""
-        used = f"used by {', '.join(user.name for user in users[:3])}{more}"
-    else:
-        used = "unused" if known else "its users are unknown"
-    return f"{shown} ({anonymous}{used})"
 
 
 def _plugins(root: StoreRoot) -> Iterator[tuple[str, PlaceFacts]]:
