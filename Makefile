@@ -45,7 +45,7 @@ bench: $(READY)
 	$(BIN)/python -m pip install --quiet --group bench
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python bench/scan.py $(ESTATE)
 
-# FILES are files of queries/ without their ending, such as relations/25_visible; all if not given.
+# FILES are files of queries/ without their ending, such as relations/26_visible; all if not given.
 mutants: $(READY)
 	$(BIN)/python -m pip install --quiet --group mutants
 	PYTHONPATH=tests:data $(BIN)/python -m mutation $(FILES)

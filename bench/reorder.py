@@ -11,7 +11,7 @@ is made in memory; planning it must take at most 60 s and 2 GB, or the exit code
 
 ``--gap`` compares the greedy, the improved and the searched plan with the exact one over N (5,000)
 random small stores, as a Markdown table. ``--conflicts`` measures the relation of layers that do
-not commute in a catalog, such as bench/report.py --catalog makes.
+not commute in a catalog, such as bench/synthetic.py makes.
 """
 
 import argparse

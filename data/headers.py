@@ -16,11 +16,12 @@ _COLUMN = re.compile(r"\$?(\w+) {2,}([A-Z]\S*(?:\([^)]*\)\S*)?) {2,}(\S.*)")
 
 
 def questions_in(queries: Path) -> list[Path]:
-    """Return the files of all questions, without relations and macros."""
+    """Return the files of all questions, without relations, derivations, parts and macros."""
     return sorted(
         path
         for path in queries.rglob("*.sql")
-        if path.stem != _MACROS and path.parent.name != "relations"
+        if path.stem != _MACROS
+        and path.relative_to(queries).parts[0] not in ("relations", "derived", "part")
     )
 
 
@@ -49,7 +50,7 @@ def columns_of(path: Path) -> dict[str, tuple[str, str]]:
     """Return the type and meaning of each column that the header names.
 
     ``as the table NAME, and`` stands for the columns of a table of the catalog, ``as NN_NAME``
-    for those of another relation.
+    for those of another relation, ``as FOLDER/NAME`` for those of another query.
     """
     columns: dict[str, tuple[str, str]] = {}
     for line in header_of(path)["Columns"]:
@@ -59,10 +60,17 @@ def columns_of(path: Path) -> dict[str, tuple[str, str]]:
                 for name, kind in TABLES[same[1]].items()
             }
         elif same := re.match(r"as (\d\d_\w+)", line):
-            columns |= columns_of(path.with_name(f"{same[1]}.sql"))
+            columns |= columns_of(_queries(path) / "relations" / f"{same[1]}.sql")
+        elif same := re.match(r"as (\w+/\S+\w)", line):
+            columns |= columns_of(_queries(path) / f"{same[1]}.sql")
         else:
             columns = _described(columns, line)
     return columns
+
+
+def _queries(path: Path) -> Path:
+    """Return the folder of all queries, from the file of one."""
+    return next(parent for parent in path.parents if (parent / "relations").is_dir())
 
 
 def fields_of_struct(kind: str) -> dict[str, str]:

@@ -23,6 +23,12 @@ If XDG_DATA_HOME is not set, it is in
 .B DEDUPE_CATALOG
 Folder of the catalog.
 .TP
+.B DEDUPE_MEMORY
+Memory that questions may use, such as 4GB, unless \\-\\-memory says it.
+.TP
+.B DEDUPE_SPILL
+Folder for what does not fit into it, unless \\-\\-spill names another.
+.TP
 .B DEDUPE_TRACEBACK
 If set, an internal error prints a traceback.
 .TP
@@ -50,6 +56,9 @@ There is no catalog, it cannot be read or written, or nothing in it matches.
 .TP
 .B 6
 Another run holds the lock.
+.TP
+.B 7
+Memory, or disk space for what does not fit into it, does not suffice.
 .TP
 .B 10
 A rule failed.

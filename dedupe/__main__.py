@@ -32,6 +32,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("DEDUPE_TRACEBACK"):
             raise
+        _exit_if_short_of_resources(error)
         print(
             f"dedupe: internal error: {type(error).__name__}: {error}\n"
             "dedupe: please report it with the output of the same command under "
@@ -39,6 +40,16 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(Exit.INTERNAL)
+
+
+def _exit_if_short_of_resources(error: Exception) -> None:
+    """Print the error and exit if memory or disk space did not suffice."""
+    from dedupe.store.resources import shortage
+
+    lacking = shortage(error)
+    if lacking is not None:
+        print(f"dedupe: {lacking.message} [{lacking.code}]", file=sys.stderr)
+        sys.exit(lacking.exit_code)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ DedupeError
 ├── SourceError   exit 3   a source cannot be opened or its manifest cannot be understood
 ├── LayerError    exit 4   a layer cannot be read to its end
 ├── StoreError    exit 5   the catalog is missing, damaged or of another schema version
-└── LockedError   exit 6   another process holds the lock
+├── LockedError   exit 6   another process holds the lock
+└── ResourceError exit 7   memory or disk space does not suffice
 
 Other exit codes: 0 if everything was read, 1 if something was skipped, 10 if a rule of ``check``
 failed, 70 for an internal error, 130 if interrupted. Only ``__main__`` prints errors and exits.
@@ -74,3 +75,9 @@ class LockedError(DedupeError):
     """Another process holds the lock."""
 
     exit_code = 6
+
+
+class ResourceError(DedupeError):
+    """Memory, or disk space for what does not fit into it, does not suffice."""
+
+    exit_code = 7

@@ -43,7 +43,7 @@ WITH sums AS (
 
 inodes AS (
     SELECT DISTINCT image_id, inode_chain, inode_member, size_bytes
-    FROM visible
+    FROM container_view
     WHERE kind = 'file'
 ),
 

@@ -1,6 +1,7 @@
 -- Question: Which contents are stored more than once in the distinct layers?
 -- Grain:    one row per content hash with at least two copies
--- Params:   none
+-- Params:   $most  BIGINT   maximum number of rows; null for all
+--           $sort  VARCHAR  column of numbers to sort by, largest first; empty for the usual order
 -- Columns:  content_hash     VARCHAR    BLAKE3, hexadecimal
 --           size_bytes       BIGINT     logical size of one copy
 --           copies           BIGINT     files (layer, member) with this content
@@ -9,51 +10,76 @@
 --           duplicate_bytes  BIGINT     size × (copies - 1)
 --           paths            VARCHAR[]  up to ten distinct paths, the first in order
 -- Source:   docs/measures.md, "Duplicate content"
-WITH numbered AS (
-    -- A content can be in every layer. A list of numbers takes a tenth of the memory of a list of
-    -- keys.
-    SELECT layer, row_number() OVER (ORDER BY layer)::INTEGER AS number
-    FROM (SELECT DISTINCT layer FROM stack) AS named
+--
+-- Only of the rows that are shown are paths looked up: those that are kept, if they are and all
+-- layers with the content are in the view, else those of its entries.
+WITH moved AS (
+    SELECT former, content FROM kept_content_place WHERE former IS NOT NULL
 ),
 
-files AS (
-    SELECT item.content_hash, item.size_bytes, item.path, numbered.number
-    FROM item
-    JOIN numbered USING (layer)
-    WHERE item.kind = 'file' AND item.size_bytes > 0 AND NOT is_listed(item.layer)
-),
-
-copies AS (
+copied AS (
     SELECT
-        content_hash,
-        any_value(size_bytes) AS size_bytes,
-        count(*) AS copies,
-        list_sort(list(DISTINCT number)) AS layers,
-        min(DISTINCT path, 10) AS paths
-    FROM files
-    GROUP BY content_hash
-    HAVING count(*) > 1
+        kept.class,
+        kept.content,
+        kept.size_bytes,
+        content_class.copies,
+        content_class.layers,
+        content_class.images,
+        content_class.is_whole,
+        kept.size_bytes * (content_class.copies - 1) AS duplicate_bytes
+    FROM kept_content_place AS kept
+    JOIN content_class USING (class)
+    ANTI JOIN moved ON moved.former = kept.class AND moved.content = kept.content
+    WHERE content_class.copies > 1
 ),
 
-classes AS (
-    SELECT classes.layers, count(DISTINCT stack.image_id) AS images
-    FROM (
-        SELECT layers, unnest(layers) AS number
-        FROM (SELECT DISTINCT layers FROM copies) AS distinct_layers
-    ) AS classes
-    JOIN numbered USING (number)
-    JOIN stack USING (layer)
-    GROUP BY classes.layers
+shown AS (
+    SELECT
+        *,
+        CASE $sort
+            WHEN 'size_bytes' THEN size_bytes
+            WHEN 'copies' THEN copies
+            WHEN 'layers' THEN layers
+            WHEN 'images' THEN images
+            ELSE duplicate_bytes
+        END AS sort_key
+    FROM copied
+    ORDER BY sort_key DESC, duplicate_bytes DESC, content
+    LIMIT $most
+),
+
+described AS (
+    SELECT shown.*, kept.rest, kept.paths
+    FROM shown
+    JOIN kept_content_place AS kept ON kept.class = shown.class AND kept.content = shown.content
+),
+
+places AS (
+    SELECT described.content, numbered_layer.layer, numbered_layer.is_windows
+    FROM described
+    JOIN class_layer USING (class)
+    JOIN numbered_layer USING (number)
+    WHERE NOT described.is_whole OR described.paths IS NULL
+),
+
+named AS (
+    SELECT places.content, min(DISTINCT coalesce(spelling.common, entries.path), 10) AS paths
+    FROM places
+    JOIN entries
+        ON entries.layer = places.layer AND entries.content_hash[1:16]::UUID = places.content
+    LEFT JOIN spelling ON places.is_windows AND spelling.path = entries.path
+    WHERE entries.kind = 'file' AND entries.size_bytes > 0
+    GROUP BY places.content
 )
 
 SELECT
-    lower(hex(copies.content_hash)) AS content_hash,
-    copies.size_bytes,
-    copies.copies,
-    len(copies.layers) AS layers,
-    classes.images,
-    copies.size_bytes * (copies.copies - 1) AS duplicate_bytes,
-    copies.paths
-FROM copies
-JOIN classes USING (layers)
-ORDER BY duplicate_bytes DESC, content_hash;
+    replace(concat(described.content, described.rest), '-', '') AS content_hash,
+    described.size_bytes,
+    described.copies,
+    described.layers,
+    described.images,
+    described.duplicate_bytes,
+    coalesce(named.paths, described.paths) AS paths
+FROM described
+LEFT JOIN named ON named.content = described.content
+ORDER BY described.sort_key DESC, described.duplicate_bytes DESC, content_hash;

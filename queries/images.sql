@@ -64,7 +64,9 @@ WITH contents AS (
 ),
 
 node_shadows AS (
-    SELECT chain_id, cause, sum(size_bytes) AS bytes FROM shadow GROUP BY chain_id, cause
+    SELECT node.chain_id, kept.cause, kept.size_bytes AS bytes
+    FROM kept_node_hidden AS kept
+    JOIN node USING (node_id)
 ),
 
 shadows AS (

@@ -15,11 +15,7 @@ CREATE MACRO ancestors_of(path) AS
 
 -- The directory of a path; null for the root.
 CREATE MACRO parent_of(path) AS
-    CASE
-        WHEN path = '' THEN NULL
-        WHEN contains(path, '/') THEN regexp_replace(path, '/[^/]*$', '')
-        ELSE ''
-    END;
+    CASE WHEN path <> '' THEN parse_dirpath(path, 'forward_slash') END;
 
 -- The bytes of a path from its printable form.
 CREATE MACRO path_bytes(path) AS
@@ -31,6 +27,10 @@ CREATE MACRO path_bytes(path) AS
             ELSE hex(encode(piece))
         END
     ), ''));
+
+-- Half of the SHA-256 of a text, as hexadecimal digits: texts of one digest can be taken for equal,
+-- also if images are made to deceive. This is not so for md5.
+CREATE MACRO digest_of(text) AS sha256(text)[:32];
 
 -- Whiteouts and opaque marks hide entries of lower layers. They are not entries themselves.
 CREATE MACRO is_mark(kind) AS kind IN ('whiteout', 'opaque');
@@ -146,18 +146,25 @@ CREATE MACRO contents_differ(old, new) AS
         ELSE old.content_hash <> new.content_hash
     END;
 
+-- Whether the paths of a content are kept: of those that a list of duplicates begins with in any
+-- large store. The paths of others are read from entries.
+CREATE MACRO has_kept_paths(size_bytes, copies) AS size_bytes * (copies - 1) >= 1048576;
+
 -- The common denominator of shares: the least common multiple of 1 to 60, so that the share of a
 -- unit among up to 60 images is exact.
 CREATE MACRO share_scale() AS 9690712164777231700912800::HUGEINT;
 
+-- Of bytes that are divided among their holders, what is left of a holder's share besides its whole
+-- bytes, in parts of share_scale().
+CREATE MACRO share_parts(bytes, holders) AS (bytes % holders) * (share_scale() // holders);
+
 -- Bytes that are divided among their holders, summed per holder: whole bytes, and the rest in parts
 -- of share_scale().
 CREATE MACRO whole_share(bytes, holders) AS
-    sum(bytes // holders)
-    + sum((bytes % holders) * (share_scale() // holders)) // share_scale();
+    sum(bytes // holders) + sum(share_parts(bytes, holders)) // share_scale();
 
 CREATE MACRO share_rest(bytes, holders) AS
-    sum((bytes % holders) * (share_scale() // holders)) % share_scale();
+    sum(share_parts(bytes, holders)) % share_scale();
 
 -- A share in whole bytes, so that the shares of a granularity add up to its total: bytes left over
 -- after rounding down go to the holders with the largest rests, ties in the order of their keys.
@@ -180,8 +187,30 @@ CREATE MACRO usage_figure(kind, unread, bytes, figure, wanted) AS
     END::BIGINT;
 
 -- The package manager whose cache or package list a path belongs to; null for other files.
+-- Most paths have none of the texts that each of the patterns needs, which is quick to see.
+-- Few paths have one of the words of the first condition, and nearly all others are decided by it.
 CREATE MACRO package_cache(path) AS
     CASE
+        WHEN NOT (
+            contains(path, 'cache')
+            OR contains(path, 'lists/')
+            OR contains(path, '.pnpm-store/')
+            OR contains(path, '/registry/index/')
+            OR contains(path, '.m2/')
+            OR contains(path, '.gem/')
+            OR contains(path, 'conda/pkgs/')
+        ) THEN NULL
+        WHEN
+            NOT (
+                contains(path, 'cache')
+                OR contains(path, 'apt/lists/')
+                OR contains(path, '.pnpm-store/')
+                OR contains(path, '.cargo/registry/index/')
+                OR contains(path, '.m2/repository/')
+                OR contains(path, '.gem/')
+                OR contains(path, 'conda/pkgs/')
+            )
+            THEN NULL
         WHEN regexp_matches(path, '^var/lib/apt/lists/.') THEN 'apt lists'
         WHEN regexp_matches(path, '^var/cache/apt/.') THEN 'apt'
         WHEN regexp_matches(path, '(^|/)\.cache/pip/.') THEN 'pip'

@@ -17,13 +17,13 @@ SELECT
     '' AS source,
     layers.diff_id AS subject,
     'entry-flagged' AS code,
-    divergence_text(entries.flags, entries.path) AS message,
+    divergence_text(kept.flags, coalesce(kept.spelling, kept.path)) AS message,
     'note' AS severity,
     [] AS images
-FROM entries
+FROM kept_layer_flagged AS kept
+JOIN layer_rows USING (rows_id)
 JOIN layers USING (layer)
--- This reads entries, because item leaves out ignored entries, which have flags too.
-WHERE entries.flags IS NOT NULL AND entries.layer IN (SELECT layer FROM node)
+WHERE layer_rows.layer IN (SELECT layer FROM node)
 UNION ALL
 SELECT
     '' AS source,
@@ -41,13 +41,14 @@ SELECT
     'overlay-metacopy' AS code,
     coalesce(any_value(scan_containers.name), scan_containers.container_id)
     || ': overlay keeps only the new metadata of '
-    || count(*) || ' files, the first is ' || min(entries.path)
+    || count(*) || ' files, the first is ' || min(coalesce(kept.spelling, kept.path))
     || ': they count as 0 bytes, and their content is that of the image' AS message,
     'note' AS severity,
     [] AS images
 FROM scan_containers
-JOIN entries USING (layer)
-WHERE contains(entries.flags, 'overlay-metacopy')
+JOIN layer_rows USING (layer)
+JOIN kept_layer_flagged AS kept USING (rows_id)
+WHERE contains(kept.flags, 'overlay-metacopy')
 GROUP BY scan_containers.source, scan_containers.container_id
 UNION ALL
 SELECT
@@ -57,12 +58,13 @@ SELECT
     coalesce(any_value(scan_containers.name), scan_containers.container_id)
     || ': overlay shows what the image has below a former name of '
     || count(*) || ' entries, the first is '
-    || min(entries.path) || ': here these files count as hidden' AS message,
+    || min(coalesce(kept.spelling, kept.path)) || ': here these files count as hidden' AS message,
     'note' AS severity,
     [] AS images
 FROM scan_containers
-JOIN entries USING (layer)
-WHERE contains(entries.flags, 'overlay-redirect')
+JOIN layer_rows USING (layer)
+JOIN kept_layer_flagged AS kept USING (rows_id)
+WHERE contains(kept.flags, 'overlay-redirect')
 GROUP BY scan_containers.source, scan_containers.container_id
 UNION ALL
 SELECT
@@ -77,25 +79,25 @@ WHERE reader < 2 AND layer IN (SELECT layer FROM node)
 UNION ALL
 SELECT
     '' AS source,
-    coalesce(layers.diff_id, lower_link.chain_id) AS subject,
+    coalesce(layers.diff_id, node.chain_id) AS subject,
     'dangling-hard-link' AS code,
-    lower_link.path || ' links to ' || lower_link.lower_path || ', which is not there' AS message,
+    kept.path || ' links to ' || kept.target || ', which is not there' AS message,
     'note' AS severity,
     [] AS images
-FROM lower_link
-JOIN node USING (chain_id)
+FROM kept_node_dangling AS kept
+JOIN node USING (node_id)
 LEFT JOIN layers USING (layer)
-WHERE lower_link.end_kind IS NULL
+WHERE NOT kept.is_folder
 UNION ALL
-SELECT
+SELECT DISTINCT
     '' AS source,
     layers.diff_id AS subject,
     'dangling-hard-link' AS code,
-    link.path || ' links to ' || item.link || ', which is a folder' AS message,
+    kept.path || ' links to ' || kept.target || ', which is a folder' AS message,
     'note' AS severity,
     [] AS images
-FROM link
-JOIN item USING (layer, member)
+FROM kept_node_dangling AS kept
+JOIN node USING (node_id)
 JOIN layers USING (layer)
-WHERE link.end_kind = 'directory'
+WHERE kept.is_folder
 ORDER BY severity, source, subject, code, message;

@@ -1,6 +1,7 @@
 -- Question: Which files are shadowed, and which build steps added and hid them?
 -- Grain:    one row per (hiding chain ID, file)
--- Params:   none
+-- Params:   $most  BIGINT   maximum number of rows; null for all
+--           $sort  VARCHAR  column of numbers to sort by, largest first; empty for the usual order
 -- Columns:  image            VARCHAR    name of an image in which it is shadowed
 --           images           BIGINT     images that share this chain node
 --           path             VARCHAR    the name that was hidden last
@@ -31,10 +32,17 @@ JOIN node ON node.chain_id = shadow.chain_id
 JOIN node AS added ON added.chain_id = shadow.added_chain
 JOIN image ON image.image_id = node.image_id
 ORDER BY
+    CASE $sort
+        WHEN 'images' THEN node.images
+        WHEN 'added_position' THEN shadow.added_position
+        WHEN 'hidden_position' THEN shadow.position
+        ELSE shadow.size_bytes
+    END DESC,
     shadow.size_bytes DESC,
     image,
     shadow.path,
     hidden_position,
     added_position,
     shadow.chain_id,
-    shadow.member;
+    shadow.member
+LIMIT $most;

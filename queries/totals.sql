@@ -59,10 +59,6 @@ node_sizes AS (
     LEFT JOIN complete_nodes USING (chain_id)
 ),
 
-contents AS (
-    SELECT DISTINCT content_hash, size_bytes FROM item WHERE kind = 'file'
-),
-
 blobs AS (
     SELECT sum(bytes) AS compressed_bytes FROM unit_class WHERE granularity = 'compressed'
 ),
@@ -72,8 +68,9 @@ trees AS (
 ),
 
 shadowed AS (
-    SELECT coalesce(sum(shadow.size_bytes * complete_nodes.images), 0) AS shadowed_bytes
-    FROM shadow
+    SELECT coalesce(sum(kept.size_bytes * complete_nodes.images), 0) AS shadowed_bytes
+    FROM kept_node_hidden AS kept
+    JOIN node USING (node_id)
     JOIN complete_nodes USING (chain_id)
 ),
 
@@ -97,7 +94,7 @@ sums AS (
         (SELECT shadowed_bytes FROM shadowed) AS shadowed_bytes,
         (
             SELECT if(bool_or(is_listed(layer)), NULL, 0) FROM used_layers
-        ) + (SELECT coalesce(sum(size_bytes), 0) FROM contents) AS unique_content_bytes,
+        ) + (SELECT coalesce(sum(bytes), 0) FROM content_class) AS unique_content_bytes,
         (SELECT coalesce(sum(size_bytes), 0) FROM dead) AS dead_bytes,
         (
             SELECT CASE WHEN count(unseen_references) = 0 THEN coalesce(sum(orphan_bytes), 0) END

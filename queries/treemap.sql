@@ -26,20 +26,51 @@ places AS (
     WHERE stack.layer IS NOT NULL
 ),
 
-hidden AS (
-    SELECT DISTINCT places.image_id, shadow.added_chain, shadow.member
+hidden_files AS (
+    SELECT DISTINCT
+        places.image_id, shadow.added_chain, shadow.member, shadow.file_path, shadow.size_bytes
     FROM places
     JOIN shadow USING (chain_id)
 ),
 
-files AS (
+hidden AS (
     SELECT
-        layer,
-        member,
-        size_bytes,
-        array_to_string(string_split(parent_of(path), '/')[1:2], '/') AS folder
-    FROM item
-    WHERE kind = 'file' AND size_bytes > 0 AND layer IN (SELECT layer FROM places)
+        image_id,
+        added_chain AS chain_id,
+        array_to_string(string_split(parent_of(file_path), '/')[1:2], '/') AS folder,
+        sum(size_bytes) AS bytes
+    FROM hidden_files
+    GROUP BY image_id, added_chain, folder
+),
+
+tops AS (
+    SELECT
+        layer_rows.layer,
+        kept.folder,
+        CASE WHEN kept.folder = '' THEN 0 ELSE len(string_split(kept.folder, '/')) END AS depth,
+        kept.size_bytes + kept.replaced_bytes AS bytes
+    FROM kept_layer_folder AS kept
+    JOIN layer_rows USING (rows_id)
+    WHERE
+        kept.folder NOT LIKE '%/%/%'
+        AND layer_rows.layer IN (SELECT layer FROM places)
+),
+
+-- Files that are not in a folder of two components count in the folder that they are in.
+inside AS (
+    SELECT layer, parse_dirpath(folder, 'forward_slash') AS folder, sum(bytes) AS bytes
+    FROM tops
+    WHERE depth > 0
+    GROUP BY ALL
+),
+
+folders AS (
+    SELECT
+        tops.layer,
+        tops.folder,
+        tops.bytes - if(tops.depth = 2, 0, coalesce(inside.bytes, 0)) AS bytes
+    FROM tops
+    LEFT JOIN inside USING (layer, folder)
 ),
 
 placed AS (
@@ -48,18 +79,16 @@ placed AS (
         places.position,
         places.images,
         places.created_by,
-        files.folder,
-        sum(files.size_bytes)::BIGINT AS size_bytes,
-        sum(CASE WHEN hidden.member IS NULL THEN 0 ELSE files.size_bytes END)::BIGINT
-            AS shadowed_bytes
+        folders.folder,
+        folders.bytes::BIGINT AS size_bytes,
+        coalesce(hidden.bytes, 0)::BIGINT AS shadowed_bytes
     FROM places
-    JOIN files USING (layer)
+    JOIN folders USING (layer)
     LEFT JOIN hidden
         ON hidden.image_id = places.image_id
-        AND hidden.added_chain = places.chain_id
-        AND hidden.member = files.member
-    GROUP BY
-        places.image_id, places.position, places.images, places.created_by, files.folder
+        AND hidden.chain_id = places.chain_id
+        AND hidden.folder = folders.folder
+    WHERE folders.bytes > 0
 ),
 
 ranked AS (

@@ -56,8 +56,12 @@ class Inventory:
 
     found: Overview
     layers: list[queries.LayersRow]
+    #: the first rows of all shadowed files, and how many there are
     shadowed_files: list[queries.ShadowedFilesRow]
+    all_shadowed_files: int
+    #: the first rows of all duplicates, and how many there are
     duplicates: list[queries.DuplicatesRow]
+    all_duplicates: int
     #: disk usage, one row per source, kind and owner
     disk_owners: list[queries.DiskRow]
 
@@ -90,13 +94,18 @@ def overview(questions: Questions) -> Overview:
     )
 
 
-def inventory(questions: Questions, found: Overview) -> Inventory:
-    """The overview with the lists of the same session's scan."""
+def inventory(questions: Questions, found: Overview, limit: int) -> Inventory:
+    """The overview with the lists of the same session's scan.
+
+    Lists of files have at most ``limit`` rows; 0 for all.
+    """
     return Inventory(
         found=found,
         layers=questions.rows(queries.layers()),
-        shadowed_files=questions.rows(queries.shadowed_files()),
-        duplicates=questions.rows(queries.duplicates()),
+        shadowed_files=questions.rows(queries.shadowed_files(most=limit or None, sort="")),
+        all_shadowed_files=questions.rows(queries.counts_shadowed_files())[0]["found"],
+        duplicates=questions.rows(queries.duplicates(most=limit or None, sort="")),
+        all_duplicates=questions.rows(queries.counts_duplicates())[0]["found"],
         disk_owners=questions.rows(queries.disk(by="owner", kinds=[], below="")),
     )
 

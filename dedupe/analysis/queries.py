@@ -353,6 +353,34 @@ def copied_up(
     return Question("copied_up", {}, about)
 
 
+class CountsDuplicatesRow(TypedDict):
+    """A row of ``counts/duplicates``: one row."""
+
+    found: int
+
+
+def counts_duplicates(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[CountsDuplicatesRow]:
+    """How many contents are stored more than once in the distinct layers?"""
+    return Question("counts/duplicates", {}, about)
+
+
+class CountsShadowedFilesRow(TypedDict):
+    """A row of ``counts/shadowed_files``: one row."""
+
+    found: int
+
+
+def counts_shadowed_files(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[CountsShadowedFilesRow]:
+    """How many files are shadowed, each once per chain node that hides it?"""
+    return Question("counts/shadowed_files", {}, about)
+
+
 class CurrentViewRow(TypedDict):
     """A row of ``current_view``: one row per source."""
 
@@ -746,10 +774,12 @@ class DuplicatesRow(TypedDict):
 
 def duplicates(
     *,
+    most: int | None,
+    sort: str,
     about: tuple[str, ...] = (),
 ) -> Question[DuplicatesRow]:
     """Which contents are stored more than once in the distinct layers?"""
-    return Question("duplicates", {}, about)
+    return Question("duplicates", {"most": most, "sort": sort}, about)
 
 
 class FailedPlacesRow(TypedDict):
@@ -794,6 +824,26 @@ def findings(
 ) -> Question[FindingsRow]:
     """Which problems has this store, which build step causes each, and what is the fix?"""
     return Question("findings", {}, about)
+
+
+class ImageCandidatesRow(TypedDict):
+    """A row of ``image_candidates``: one row per image; cache images too."""
+
+    image_id: str
+    digest: str | None
+    names: list[str]
+    store_ids: list[str]
+    platform: str
+    sources: list[str]
+
+
+def image_candidates(
+    *,
+    text: str,
+    about: tuple[str, ...] = (),
+) -> Question[ImageCandidatesRow]:
+    """Which images have a text in a name or an ID?"""
+    return Question("image_candidates", {"text": text}, about)
 
 
 class ImageContainersRow(TypedDict):
@@ -1419,10 +1469,12 @@ class ShadowedFilesRow(TypedDict):
 
 def shadowed_files(
     *,
+    most: int | None,
+    sort: str,
     about: tuple[str, ...] = (),
 ) -> Question[ShadowedFilesRow]:
     """Which files are shadowed, and which build steps added and hid them?"""
-    return Question("shadowed_files", {}, about)
+    return Question("shadowed_files", {"most": most, "sort": sort}, about)
 
 
 class SourcesRow(TypedDict):

@@ -3,7 +3,7 @@
 import difflib
 import fnmatch
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
@@ -21,6 +21,11 @@ _ID_SHOWN = 12
 _MOST_SHOWN = 10
 #: between the source and the image
 _OF_SOURCE = "::"
+#: before the digits of an ID
+_ALGORITHM = "sha256:"
+
+#: names and IDs of an image, which rows of image_names have too
+_Known = queries.ImageCandidatesRow
 
 
 def one_image(questions: Questions, text: str) -> str:
@@ -31,14 +36,15 @@ def one_image(questions: Questions, text: str) -> str:
     """
     if not text:
         raise StoreError("expected an image, found an empty name", "no-image")
-    images, wanted = _of_source(questions.rows(queries.image_names()), text)
-    for matches in (_exact, _short, _by_id, _by_source):
-        found = {row["image_id"]: row for row in images if matches(row, wanted)}
-        if len(found) == 1:
-            return next(iter(found))
-        if found:
-            raise StoreError(_ambiguous(text, list(found.values())), "ambiguous-image")
-    raise StoreError(f"{text}: no such image{_hint(images, wanted)}", "no-image")
+    found = _likely_images(questions, text)
+    if not found:
+        images, wanted = _of_source(questions.rows(queries.image_names()), text)
+        found = _meant(images, wanted, (*_BY_TEXT, _by_source))
+        if not found:
+            raise StoreError(f"{text}: no such image{_hint(images, wanted)}", "no-image")
+    if len(found) > 1:
+        raise StoreError(_ambiguous(text, found), "ambiguous-image")
+    return found[0]["image_id"]
 
 
 def images_matching(
@@ -85,11 +91,11 @@ def artifacts_matching(
     """
     found: dict[str, set[str]] = {}
     for glob in globs:
-        bare = glob.removeprefix("sha256:")
+        bare = glob.removeprefix(_ALGORITHM)
         for row in artifacts:
             if row["deleted_with"]:
                 continue
-            is_id = len(bare) >= _ID_MIN and row["artifact_id"].removeprefix("sha256:").startswith(
+            is_id = len(bare) >= _ID_MIN and row["artifact_id"].removeprefix(_ALGORITHM).startswith(
                 bare
             )
             if is_id or any(fnmatch.fnmatchcase(name, glob) for name in row["names"]):
@@ -112,6 +118,33 @@ def sources_matching(questions: Questions, glob: str) -> list[str]:
     if not found:
         raise StoreError(f"{glob}: no such source; there are {', '.join(known)}", "no-source")
     return found
+
+
+def _likely_images(questions: Questions, text: str) -> list[queries.ImageCandidatesRow]:
+    """The images that a text means, found without a look at all others; empty if that needs one."""
+    source, mark, wanted = text.rpartition(_OF_SOURCE)
+    if not wanted:
+        return []
+    likely = [
+        row
+        for row in questions.rows(queries.image_candidates(text=wanted.removeprefix(_ALGORITHM)))
+        if not mark or any(_is_source(each, source) for each in row["sources"])
+    ]
+    # an image without a name may be a cache image, which the other images of the scan decide
+    if not all(row["names"] for row in likely):
+        return []
+    return _meant(likely, wanted, _BY_TEXT)
+
+
+def _meant(
+    images: Sequence[_Known], wanted: str, ways: Sequence[Callable[[_Known, str], bool]]
+) -> list[_Known]:
+    """The images that match in the first of these ways in which any does."""
+    for matches in ways:
+        found = [row for row in images if matches(row, wanted)]
+        if found:
+            return found
+    return []
 
 
 def _of_source(
@@ -151,16 +184,16 @@ def _is_source(location: str, text: str) -> bool:
     return is_meant(location, text) or fnmatch.fnmatchcase(location, "*/" + text)
 
 
-def _known_as(row: queries.ImageNamesRow) -> list[str]:
+def _known_as(row: _Known) -> list[str]:
     """All names and IDs of an image."""
     return [*row["names"], row["image_id"], *row["store_ids"], row["digest"] or ""]
 
 
-def _exact(row: queries.ImageNamesRow, text: str) -> bool:
+def _exact(row: _Known, text: str) -> bool:
     return bool(text) and text in _known_as(row)
 
 
-def _short(row: queries.ImageNamesRow, text: str) -> bool:
+def _short(row: _Known, text: str) -> bool:
     """Whether a short name fits: ``web:1`` for ``registry/team/web:1``, ``web`` for each tag."""
     for name in row["names"]:
         path = name.rpartition("/")[2]
@@ -171,16 +204,16 @@ def _short(row: queries.ImageNamesRow, text: str) -> bool:
     return False
 
 
-def _by_id(row: queries.ImageNamesRow, text: str) -> bool:
-    bare = text.removeprefix("sha256:")
+def _by_id(row: _Known, text: str) -> bool:
+    bare = text.removeprefix(_ALGORITHM)
     least = _ID_MIN if bare == text else 1
     return len(bare) >= least and any(
-        known.removeprefix("sha256:").startswith(bare)
+        known.removeprefix(_ALGORITHM).startswith(bare)
         for known in (row["image_id"], *row["store_ids"], row["digest"] or "")
     )
 
 
-def _by_source(row: queries.ImageNamesRow, text: str) -> bool:
+def _by_source(row: _Known, text: str) -> bool:
     """Whether the image is in the source that the text names; empty after ``::``."""
     return not text or any(
         source == place_text(absolute_place(text)) or source.endswith("/" + text)
@@ -188,7 +221,11 @@ def _by_source(row: queries.ImageNamesRow, text: str) -> bool:
     )
 
 
-def _ambiguous(text: str, found: Sequence[queries.ImageNamesRow]) -> str:
+#: how a text names an image, the first that fits first
+_BY_TEXT = (_exact, _short, _by_id)
+
+
+def _ambiguous(text: str, found: Sequence[_Known]) -> str:
     """The images that a text means, with what tells them apart and how to name one."""
     labels = sorted(_label(row) for row in found)
     shown = ", ".join(labels[:_MOST_SHOWN])
@@ -199,10 +236,10 @@ def _ambiguous(text: str, found: Sequence[queries.ImageNamesRow]) -> str:
     )
 
 
-def _label(row: queries.ImageNamesRow) -> str:
+def _label(row: _Known) -> str:
     """The first name, the start of the ID, the platform and the first source of an image."""
     name = f"{row['names'][0]} " if row["names"] else ""
-    known = (row["store_ids"] or [row["image_id"]])[0].removeprefix("sha256:")
+    known = (row["store_ids"] or [row["image_id"]])[0].removeprefix(_ALGORITHM)
     others = f" and {len(row['sources']) - 1} more" if len(row["sources"]) > 1 else ""
     about = [known[:_ID_SHOWN], *([row["platform"]] if row["platform"] else [])]
     return f"{name}({', '.join(about)}, in {row['sources'][0]}{others})"

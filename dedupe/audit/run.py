@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dedupe.analysis import queries
-from dedupe.analysis.amounts import moment
 from dedupe.analysis.check import CheckResult, check
 from dedupe.audit.notify import notify
 from dedupe.audit.outputs import write_reports
@@ -24,6 +23,7 @@ from dedupe.errors import Exit, LayerError, LockedError, SourceError, StoreError
 from dedupe.host.locks import exclusive_lock
 from dedupe.host.places import absolute_place, place_text
 from dedupe.host.writing import write_atomically
+from dedupe.model.amounts import moment
 from dedupe.model.outcome import ScanOutcome
 from dedupe.report.check import document
 from dedupe.report.scan import problem_lines

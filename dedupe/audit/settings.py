@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dedupe.analysis.amounts import moment
 from dedupe.analysis.check import CheckSettings
 from dedupe.analysis.check.settings import check_settings
 from dedupe.errors import UsageError
 from dedupe.formats.toml import Section, read_toml
 from dedupe.installed import locate_pages
+from dedupe.model.amounts import moment
 from dedupe.report.forms import Form
 
 

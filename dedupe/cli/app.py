@@ -6,7 +6,7 @@ import typer
 
 from dedupe import __version__
 from dedupe.cli.audit import audit
-from dedupe.cli.catalog import catalog_list, manage, query
+from dedupe.cli.catalog import catalog_derive, catalog_list, manage, query
 from dedupe.cli.check import check
 from dedupe.cli.commands import add_command
 from dedupe.cli.diff import diff
@@ -84,5 +84,6 @@ add_command(app, what_if)
 app.add_typer(reorder, name="reorder")
 for command in (check, trend, audit, query):
     add_command(app, command)
+add_command(manage, catalog_derive, "derive")
 add_command(manage, catalog_list, "list")
 app.add_typer(manage, name="catalog")

@@ -35,11 +35,11 @@ def audit(
     from dataclasses import replace
     from datetime import UTC, datetime
 
-    from dedupe.analysis.amounts import moment
     from dedupe.audit import audit as run
     from dedupe.audit import read_audit
     from dedupe.audit.settings import command_of
     from dedupe.cli.progress import Reporter
+    from dedupe.model.amounts import moment
 
     settings = read_audit(config)
     if keep is not None:

@@ -22,6 +22,7 @@ from dedupe.cli.tables import (
     show,
     table,
 )
+from dedupe.errors import StoreError
 from dedupe.model.questions import AnyQuestion
 
 if TYPE_CHECKING:
@@ -110,6 +111,44 @@ def catalog_gc(catalog: CatalogOption = None) -> None:
 
     layers, freed = collect(catalog or default_catalog())
     typer.echo(f"{counted(layers, 'layer')} removed, {human(freed)} freed", err=True)
+
+
+def catalog_derive(catalog: CatalogOption = None) -> None:
+    """Work out now what reports of the current view need, and keep it.
+
+    A scan of many files does so at its end, and a question does so for itself: nothing but time
+    depends on it.
+    """
+    from dedupe.report.units import counted
+
+    entries = open_session(catalog, None, None).derive()
+    typer.echo(
+        f"derived rows of {counted(entries, 'entry')} kept"
+        if entries
+        else "all derived rows are kept already: nothing to do",
+        err=True,
+    )
+
+
+@manage.command("verify")
+def catalog_verify(catalog: CatalogOption = None) -> None:
+    """Read everything in the catalog, and name each damaged file and the command that helps.
+
+    Exit code 5 if a file is damaged. Damaged derived rows are removed: they are made again.
+    """
+    from dedupe.report.units import counted
+    from dedupe.store.catalog import default_catalog
+    from dedupe.store.verify import verify
+
+    damaged = 0
+    for found in verify(catalog or default_catalog()):
+        damaged += 1
+        typer.echo(f"dedupe: {found.path}: {found.reason}; {found.advice}", err=True)
+    typer.echo(
+        f"{counted(damaged, 'damaged file')}" if damaged else "all files are whole", err=True
+    )
+    if damaged:
+        raise typer.Exit(StoreError.exit_code)
 
 
 @manage.command("upgrade")

@@ -91,9 +91,9 @@ def check(
     """
     from dataclasses import replace
 
-    from dedupe.analysis.amounts import size_bytes
     from dedupe.analysis.check import check as judge
     from dedupe.analysis.check.settings import with_limits
+    from dedupe.model.amounts import size_bytes
 
     settings = with_limits(_settings(config), fail or (), warn or ())
     settings = replace(

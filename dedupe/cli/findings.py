@@ -35,6 +35,7 @@ def findings(_: "Session") -> AnyQuestion:
         *("file_class", "duplicate_bytes", "size_bytes", "copies", "contents", "files"),
         *("layers", "images", "paths", "folders"),
     ),
+    sorts=("size_bytes", "copies", "layers", "images", "duplicate_bytes"),
 )
 def duplicates(
     _: "Session",
@@ -50,7 +51,7 @@ def duplicates(
     """List file content that is stored more than once."""
     match by:
         case Grouping.CONTENT:
-            return queries.duplicates()
+            return queries.duplicates(most=None, sort="")
         case Grouping.FOLDER:
             return queries.duplicate_folders()
         case Grouping.CACHE | Grouping.EXTENSION | Grouping.SIZE:

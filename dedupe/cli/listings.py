@@ -70,10 +70,11 @@ def layers(_: "Session") -> AnyQuestion:
         *("size_bytes", "cause", "image", "added_position", "hidden_position"),
         *("changed_fields", "path"),
     ),
+    sorts=("images", "size_bytes", "added_position", "hidden_position"),
 )
 def shadowed(_: "Session") -> AnyQuestion:
     """List files that upper layers hide, with the build steps that added and hid them."""
-    return queries.shadowed_files()
+    return queries.shadowed_files(most=None, sort="")
 
 
 @table(text=_tree_text)

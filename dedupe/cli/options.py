@@ -43,3 +43,19 @@ SortOption = Annotated[
 ExplainOption = Annotated[
     bool, typer.Option("--explain", help="Print the SQL and its parameters instead of running it.")
 ]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="Memory for questions (default: $DEDUPE_MEMORY or half of what is free).",
+    ),
+]
+SpillOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--spill",
+        metavar="DIR",
+        help="Folder for what does not fit into memory (default: $DEDUPE_SPILL or the catalog).",
+    ),
+]

@@ -231,8 +231,8 @@ def relayer(
 
 def _options(objective: Objective, grade: Grade, budget: str, keep_bases: bool) -> "ReorderOptions":
     """The options that plans have in common; raises UsageError for a bad time."""
-    from dedupe.analysis.amounts import seconds
     from dedupe.analysis.reorder.plans import ReorderOptions
+    from dedupe.model.amounts import seconds
 
     return ReorderOptions(
         objective=objective,

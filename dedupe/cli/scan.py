@@ -1,5 +1,6 @@
 """The command that reads stores into the catalog."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 
 from dedupe.cli.options import CatalogOption
 from dedupe.errors import StoreError, UsageError
+from dedupe.model.tables import KEEP_FROM_ENTRIES
 
 if TYPE_CHECKING:
     from dedupe.model.outcome import ScanOutcome
@@ -144,7 +146,26 @@ def run_scan(paths: Sequence[str], catalog: Path | None, options: ScanOptions) -
             quick=options.quick,
         )
     reporter.finish()
+    _derive(sink.folder, outcome)
     return outcome
+
+
+def _derive(catalog: Path, outcome: "ScanOutcome") -> None:
+    """Keep what reports need of the layers that were read, unless that takes hardly any time."""
+    from dedupe.store.derived.runs import keeps_any
+
+    if not outcome.layers_read:
+        return
+    if outcome.entries < KEEP_FROM_ENTRIES and not keeps_any(catalog):
+        return
+    from dedupe.cli.elapsed import ElapsedTime
+    from dedupe.store.session import Session
+
+    # the scan is complete: a question that needs the rows says what is wrong
+    with contextlib.suppress(StoreError):
+        session = Session(catalog, waiting=ElapsedTime())
+        session.derive()
+        session.close()
 
 
 def _print_outcome(

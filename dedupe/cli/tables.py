@@ -6,7 +6,7 @@ Such a command is a function from a session and its own options to an ``AnyQuest
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from dedupe.cli.options import (
     SourceOption,
 )
 from dedupe.cli.output import write, write_bytes
+from dedupe.model.questions import Question
 
 if TYPE_CHECKING:
     from dedupe.model.questions import Answer, AnyQuestion
@@ -78,12 +79,14 @@ def table(
     columns: tuple[str, ...] = (),
     text: Callable[[TextInput], str] | None = None,
     every_scan: bool = False,
+    sorts: tuple[str, ...] = (),
 ) -> "Callable[[Callable[..., AnyQuestion]], Callable[..., None]]":
     """Make a command of a function that turns ``(session, own options)`` into an AnyQuestion.
 
     ``limit`` is the default of ``--limit``. As text a table is written by ``text``; without it, as
     these ``columns``, or all with ``--wide``. Above it stands what of the scan could not be read,
-    unless the table is about ``every_scan``; with other formats that is on standard error.
+    unless the table is about ``every_scan``; with other formats that is on standard error. A query
+    with the parameters ``most`` and ``sort`` itself sorts by the columns ``sorts`` and by none.
     """
     write_text = text or partial(_aligned, columns)
 
@@ -97,7 +100,7 @@ def table(
             explain = chosen.pop("explain")
             session = open_session(*(chosen.pop(name) for name in ("catalog", "scan", "source")))
             options = TableOptions(**chosen)
-            question = function(session, **given)
+            question = _limited(function(session, **given), options, sorts)
             if explain:
                 typer.echo(explanation(question))
                 return
@@ -111,6 +114,7 @@ def table(
                 answer,
                 options,
                 lambda shown: head + write_text(TextInput(question, answer, shown, options)),
+                found=_rows_found(session, question),
             )
 
         # typer reads a command's options from its signature
@@ -166,16 +170,43 @@ def open_session(
     return session
 
 
+def _limited(
+    question: "AnyQuestion", options: TableOptions, sorts: tuple[str, ...]
+) -> "AnyQuestion":
+    """The question for no more rows than are shown, if its query can choose these."""
+    if "sort" not in question.parameters or not (options.sort is None or options.sort in sorts):
+        return question
+    chosen = {"most": options.limit or None, "sort": options.sort or ""}
+    return replace(question, parameters={**question.parameters, **chosen})
+
+
+def _rows_found(session: "Session", question: "AnyQuestion") -> int | None:
+    """The number of all rows, if the answer may have fewer."""
+    if "sort" not in question.parameters or question.parameters["most"] is None:
+        return None
+    counted: AnyQuestion = Question(f"counts/{question.name}", {}, question.images)
+    (row,) = session.rows(counted)
+    found: int = row["found"]
+    return found
+
+
 def show(
-    answer: "Answer", options: TableOptions, text: "Callable[[Answer], str] | None" = None
+    answer: "Answer",
+    options: TableOptions,
+    text: "Callable[[Answer], str] | None" = None,
+    *,
+    found: int | None = None,
 ) -> None:
     """Write an answer as the options say; standard error tells how many rows were left out.
 
     ``text`` writes the chosen rows as text; without it they are an aligned table of all columns.
+    ``found`` is the number of all rows, if the answer may have fewer.
     """
     from dedupe.report import tables
 
     chosen, left_out = tables.select_rows(answer, options.sort, options.limit)
+    if found is not None:
+        left_out = found - len(chosen.rows)
     match options.format:
         case TableFormat.PARQUET:
             write_bytes(tables.to_parquet(chosen), options.output)

@@ -119,7 +119,7 @@ def twins(
     The column gain_bytes is what a pair would save on a common base. Pairs overlap, so their gains
     don't add up. Groups don't overlap.
     """
-    from dedupe.analysis.amounts import size_bytes
+    from dedupe.model.amounts import size_bytes
 
     pairs = queries.usage_twins(
         similarity=similarity, gain_bytes=size_bytes(gain), widest=_WIDEST_CLASS

@@ -134,9 +134,9 @@ def what_if(
     """
     from datetime import UTC, datetime
 
-    from dedupe.analysis.amounts import moment, size_bytes
     from dedupe.analysis.what_if import DeletionFilter, Target
     from dedupe.analysis.what_if import what_if as ask
+    from dedupe.model.amounts import moment, size_bytes
 
     now = datetime.now(UTC).replace(tzinfo=None)
     criteria = DeletionFilter(

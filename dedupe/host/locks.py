@@ -65,6 +65,20 @@ def exclusive_lock(path: Path, what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def waiting_lock(path: Path) -> Iterator[None]:
+    """Hold the lock exclusively, and wait while another process holds it.
+
+    Raises StoreError ``unlockable`` if the file cannot be locked.
+    """
+    with _opened(path) as descriptor:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:
+            raise _unlockable(path, error) from error
+        yield
+
+
+@contextlib.contextmanager
 def shared_lock(path: Path) -> Iterator[None]:
     """Share the lock with other readers; wait while a process holds it exclusively.
 

@@ -41,6 +41,7 @@ TABLES: dict[str, dict[str, str]] = {
         "entries": "BIGINT",
         "files": "BIGINT",
         "reader": "INTEGER",
+        "rows_digest": "VARCHAR",
     },
     "scans": {
         "scan": "VARCHAR",
@@ -161,3 +162,91 @@ SCAN_TABLES = (
 
 #: tables that scans of earlier programs have no file of
 LATER_TABLES = ("disk", "holds", "held_blobs")
+
+#: derived rows of fewer entries are made again by each session, which takes less than a second; but
+#: once a catalog keeps any, all are kept
+KEEP_FROM_ENTRIES = 20_000
+
+#: group -> table -> column -> DuckDB type. The first table of a group lists what has derived rows;
+#: the others are made in this order by ``queries/derived/<table>.sql``
+DERIVED_TABLES: dict[str, dict[str, dict[str, str]]] = {
+    "nodes": {
+        "node_mark": {"node_id": "UUID"},
+        "node_shadow": {
+            "node_id": "UUID",
+            "added_position": "INTEGER",
+            "member": "INTEGER",
+            "path": "VARCHAR",
+            "spelling": "VARCHAR",
+            "file_path": "VARCHAR",
+            "size_bytes": "BIGINT",
+            "cause": "VARCHAR",
+            "changed_fields": "VARCHAR[]",
+            "upper_mode": "INTEGER",
+            "upper_uid": "BIGINT",
+            "upper_gid": "BIGINT",
+        },
+        "node_hidden": {
+            "node_id": "UUID",
+            "cause": "VARCHAR",
+            "files": "BIGINT",
+            "size_bytes": "BIGINT",
+        },
+        "node_dangling": {
+            "node_id": "UUID",
+            "path": "VARCHAR",
+            "target": "VARCHAR",
+            "is_folder": "BOOLEAN",
+        },
+        "node_divergence": {"node_id": "UUID", "path": "VARCHAR", "case_name": "VARCHAR"},
+    },
+    "layers": {
+        "layer_mark": {"rows_id": "UUID"},
+        "layer_folder": {
+            "rows_id": "UUID",
+            "folder": "VARCHAR",
+            "files": "BIGINT",
+            "size_bytes": "BIGINT",
+            "replaced_bytes": "BIGINT",
+            "class": "UUID",
+        },
+        "layer_noted": {
+            "rows_id": "UUID",
+            "member": "INTEGER",
+            "path": "VARCHAR",
+            "size_bytes": "BIGINT",
+            "zero_bytes": "BIGINT",
+            "cache": "VARCHAR",
+        },
+        "layer_flagged": {
+            "rows_id": "UUID",
+            "member": "INTEGER",
+            "path": "VARCHAR",
+            "spelling": "VARCHAR",
+            "kind": "VARCHAR",
+            "flags": "VARCHAR",
+        },
+    },
+    "twins": {
+        "layer_fact": {"rows_id": "UUID", "description": "UUID", "exact": "UUID"},
+    },
+    "contents": {
+        "layer_number": {"rows_id": "UUID", "number": "INTEGER"},
+        "content_place": {
+            "class": "BIGINT",
+            "former": "BIGINT",
+            "content": "UUID",
+            "rest": "UUID",
+            "size_bytes": "BIGINT",
+            "paths": "VARCHAR[]",
+        },
+        "class_member": {"class": "BIGINT", "number": "INTEGER", "copies": "BIGINT"},
+        "class_change": {
+            "class": "BIGINT",
+            "extends": "BIGINT",
+            "contents": "BIGINT",
+            "bytes": "BIGINT",
+            "copies": "BIGINT",
+        },
+    },
+}

@@ -68,7 +68,7 @@ class ReportInput:
         """The overview with its long lists."""
         from dedupe.analysis.overview import inventory
 
-        return inventory(self._session, self.overview)
+        return inventory(self._session, self.overview, self.limit)
 
     @cached_property
     def metrics(self) -> "Metrics":

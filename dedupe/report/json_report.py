@@ -31,6 +31,10 @@ def to_json(listed: Inventory, limit: int) -> str:
         "disk_owners": listed.disk_owners,
     }
     shown = {name: rows[: limit or None] for name, rows in lists.items()}
+    found_rows = {name: len(rows) for name, rows in lists.items()} | {
+        "shadowed_files": listed.all_shadowed_files,
+        "duplicates": listed.all_duplicates,
+    }
     return json_document(
         {
             "schema_version": SCHEMA_VERSION,
@@ -49,7 +53,7 @@ def to_json(listed: Inventory, limit: int) -> str:
             **shown,
             "containers": found.containers,
             "problems": found.problems,
-            "left_out": {name: len(rows) - len(shown[name]) for name, rows in lists.items()},
+            "left_out": {name: rows - len(shown[name]) for name, rows in found_rows.items()},
         }
     )
 

@@ -140,9 +140,10 @@ class _Worker:
     def died(self) -> LayerFailure:
         self._process.join()
         code = self._process.exitcode
-        return LayerFailure(
-            self._task, "worker-died", f"the process that read it ended with {code}"
-        )
+        message = f"the process that read it ended with {code}"
+        if code == -signal.SIGKILL:
+            message = "the process that read it was killed, as the system does when memory runs out"
+        return LayerFailure(self._task, "worker-died", message)
 
     def end(self) -> None:
         with contextlib.suppress(OSError):
@@ -192,6 +193,9 @@ def _serve(connection: Connection) -> None:
             connection.send(LayerFailure(task, error.code, error.message))
         except OSError as error:
             connection.send(LayerFailure(task, "unreadable", reason_of(error)))
+        except MemoryError:
+            message = "the process that read it could not get the memory that it needs"
+            connection.send(LayerFailure(task, "worker-died", message))
         # a bug that one layer brings to light must not end the scan: it is reported as a problem
         except Exception as error:
             message = f"{type(error).__name__}: {error}"

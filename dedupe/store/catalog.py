@@ -162,6 +162,7 @@ class Catalog:
             "entries": facts.entries,
             "files": facts.files,
             "reader": READER_VERSION,
+            "rows_digest": facts.rows_digest,
         }
         _write_whole(frame("layers", {name: [row[name]] for name in row}), self._layer_file(key))
 

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import tempfile
-import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast, overload
 
 from dedupe.errors import UsageError
 from dedupe.model.questions import Answer, Question, R
+from dedupe.model.tables import DERIVED_TABLES
 from dedupe.model.view import View
 from dedupe.store.current import Choice
+from dedupe.store.derived.deriver import Deriver
+from dedupe.store.resources import close_connection, shortage
 from dedupe.store.selects import fetched, lock, require_select, run_select
-from dedupe.store.sql import load_query, needed_relations, relations, tables_read
-from dedupe.store.views import connect, damaged, readable, table_files
+from dedupe.store.sql import (
+    PARTS,
+    SOURCE,
+    SOURCES,
+    derived_read,
+    load_query,
+    making,
+    needed_relations,
+    reads,
+    relations,
+    tables_read,
+)
+from dedupe.store.views import connect, damaged, entries_of, readable, table_files
+
+#: parameters that a question by its name need not have: they choose all rows in their usual order
+_ALL_ROWS = {"most": None, "sort": ""}
+#: entries of a session about some images that are kept in memory: about 250 bytes each
+_MOST_ENTRIES_HELD = 400_000
 
 
 class Session:
@@ -27,7 +42,8 @@ class Session:
     ``scan`` is an ID, its beginning or ``latest``; ``sources`` are locations, globs or folders.
     With ``images`` the session is as if the view held no others. A relation is made when a question
     first reads it. ``waiting`` is entered around every query. Close a session that others follow:
-    it holds the rows of all relations that it made.
+    it holds the rows of all relations that it made. ``keep`` lets it
+    write derived rows into the catalog.
 
     Raises StoreError: ``no-catalog``, ``no-scan``, ``ambiguous-scan``, ``no-source``,
     ``schema-version`` or ``bad-catalog``.
@@ -42,6 +58,7 @@ class Session:
         *,
         sources: Sequence[str] = (),
         view: View | None = None,
+        keep: bool = True,
     ) -> None:
         self._folder = folder.resolve()
         self._images = images
@@ -50,11 +67,10 @@ class Session:
             self._connection, self.view = connect(
                 self._folder, view or Choice(scan, tuple(sources)), images
             )
-        spill = _private_folder()
-        self._connection.execute("SET temp_directory = $folder", {"folder": spill})
-        self._remove_folder = weakref.finalize(self, shutil.rmtree, spill, ignore_errors=True)
         self._made: set[str] = set()
+        self._deriver = Deriver(self._connection, self._folder, self._make_relations, keep=keep)
         self._narrowed: dict[tuple[str, ...], Session] = {}
+        self._has_read_entries = False
         self._is_locked = False
 
     @property
@@ -72,7 +88,7 @@ class Session:
         text = load_query(question.name)
         with self._waiting, readable(self._folder):
             self._make_relations(tables_read(text))
-            return fetched(self._connection.execute(text, dict(question.parameters)))
+            return fetched(self._connection.execute(text, _parameters(text, question)))
 
     @overload
     def rows(self, question: Question[R]) -> list[R]: ...
@@ -96,7 +112,9 @@ class Session:
 
         An order lists today's positions, the lowest first. Raises StoreError as ``answer`` does.
         """
-        session = Session(self._folder, None, tuple(orders), self._waiting, view=self.view)
+        session = Session(
+            self._folder, None, tuple(orders), self._waiting, view=self.view, keep=False
+        )
         placed = [
             (image, position, place)
             for image, order in orders.items()
@@ -104,18 +122,27 @@ class Session:
         ]
         images, positions, proposed = zip(*placed, strict=True)
         with self._waiting, readable(self._folder):
-            session._replace_view("scan_images", "reorder/proposed_images")
-            session._replace_view(
+            session._replace_table("scan_images", "reorder/proposed_images")
+            session._replace_table(
                 "scan_image_layers",
                 "reorder/proposed_layers",
                 {"images": images, "positions": positions, "proposed": proposed},
             )
         return session
 
+    def derive(self) -> int:
+        """Keep all derived rows that are missing; returns the entries whose rows were made.
+
+        Raises StoreError as ``answer`` does.
+        """
+        with self._waiting, readable(self._folder):
+            return sum(self._deriver.provide(group, keep_from=0) for group in DERIVED_TABLES)
+
     def close(self) -> None:
         """Release memory and files; the session can answer nothing afterwards."""
-        self._connection.close()
-        self._remove_folder()
+        close_connection(self._connection)
+        for narrowed in self._narrowed.values():
+            narrowed.close()
 
     def ask(self, text: str) -> Answer:
         """Answer to one SELECT of a user over the catalog's tables and the scan's relations.
@@ -130,10 +157,14 @@ class Session:
             with readable(self._folder):
                 self._make_relations(tables)
                 if not self._is_locked:
-                    lock(self._connection, table_files(self._folder))
+                    files = [*table_files(self._folder), *self._deriver.freeze()]
+                    lock(self._connection, files)
                     self._is_locked = True
             return run_select(self._connection, text)
         except duckdb.Error as error:
+            lacking = shortage(error)
+            if lacking:
+                raise lacking from error
             if isinstance(error, duckdb.IOException) or str(self._folder) in str(error):
                 raise damaged(self._folder, error) from error
             raise UsageError(f"query: {error}", "bad-query") from error
@@ -146,32 +177,73 @@ class Session:
             )
         return self._narrowed[images]
 
-    def _replace_view(
-        self, view: str, query: str, parameters: Mapping[str, Sequence[Any]] | None = None
+    def _replace_table(
+        self, table: str, query: str, parameters: Mapping[str, Sequence[Any]] | None = None
     ) -> None:
-        """Replace a view of the scan by the rows of one of our queries over it."""
+        """Replace a table of the scan by the rows of one of our queries over it."""
         made = f"CREATE TABLE other AS {load_query(query)}"
         self._connection.execute(made, dict(parameters or {}))
-        self._connection.execute(f"DROP VIEW {view}")
-        self._connection.execute(f"ALTER TABLE other RENAME TO {view}")
+        self._connection.execute(f"DROP TABLE {table}")
+        self._connection.execute(f"ALTER TABLE other RENAME TO {table}")
 
     def _make_relations(self, tables: Iterable[str]) -> None:
         """Make the relations among these tables, and those that they read, once."""
-        for name in needed_relations(tables):
+        tables = list(tables)
+        for name in needed_relations(tables, without=self._made):
             if name not in self._made:
-                self._connection.execute(f"CREATE TEMP TABLE {name} AS {relations()[name]}")
+                self._provide(reads(name))
+                if name in PARTS:
+                    self._make_of_part(name)
+                else:
+                    if SOURCE in reads(name):
+                        self._show_source(load_query(SOURCES[name]))
+                    self._connection.execute(making(name))
                 self._made.add(name)
+        self._provide(tables)
+
+    def _show_source(self, layers: str) -> None:
+        """Make the view of the entries of a few layers, from no other files than theirs."""
+        found = self._connection.execute(layers).fetchall()
+        source = entries_of(self._connection, self._folder, [layer for (layer,) in found])
+        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {SOURCE} AS {source}")
+
+    def _make_of_part(self, name: str) -> None:
+        """Make a relation on a connection that has the relations of a part of the view."""
+        parts = PARTS[name]
+        for relation, query in parts.items():
+            self._connection.execute(f"CREATE TABLE part_{relation} AS {load_query(query)}")
+        # what a cursor calls TEMP is its own, and is found before what the session has
+        with contextlib.closing(self._connection.cursor()) as cursor:
+            for relation in parts:
+                cursor.execute(f"CREATE TEMP VIEW {relation} AS FROM part_{relation}")
+            sql = relations()[name]
+            for relation in needed_relations(tables_read(sql), without=parts):
+                if relation not in parts:
+                    cursor.execute(making(relation))
+            cursor.execute(f"CREATE TABLE {name} AS {sql}")
+        for relation in parts:
+            self._connection.execute(f"DROP TABLE part_{relation}")
+
+    def _provide(self, tables: Collection[str]) -> None:
+        """Make the derived tables among these names, and the entries if they are few."""
+        if "entries" in tables and not self._has_read_entries:
+            self._has_read_entries = True
+            self._read_entries()
+        for group in derived_read(tables):
+            self._deriver.provide(group)
+
+    def _read_entries(self) -> None:
+        """Keep the entries in memory if they are few: several relations read them.
+
+        In a large catalog it takes longer to find them in its files than to work with them.
+        """
+        found = self._connection.execute("SELECT sum(entries) FROM main.layers").fetchone()
+        if found and (found[0] or 0) <= _MOST_ENTRIES_HELD:
+            # a temporary table is found before the view of the same name
+            self._connection.execute("CREATE TEMP TABLE entries AS FROM main.entries")
 
 
-def _private_folder() -> str:
-    """A new folder for what does not fit into memory; empty if none can be made.
-
-    DuckDB's own choice is ``.tmp`` in the working folder. Anyone may have put a link there, and a
-    locked connection may still read and write in it.
-    """
-    # without a place, Python would try several by writing to them, the working folder too
-    place = os.environ.get("TMPDIR") or "/tmp"  # noqa: S108  # in it, a random name of mode 0700
-    try:
-        return tempfile.mkdtemp(prefix="dedupe-", dir=place)
-    except OSError:
-        return ""
+def _parameters(text: str, question: Question[Any]) -> dict[str, Any]:
+    """The parameters of a question, with those that choose all rows in their usual order."""
+    usual = {name: value for name, value in _ALL_ROWS.items() if f"${name}" in text}
+    return usual | dict(question.parameters)

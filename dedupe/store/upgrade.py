@@ -17,6 +17,7 @@ from dedupe.host.locks import exclusive_lock
 from dedupe.host.writing import replacing
 from dedupe.model.tables import LATER_TABLES, SCAN_TABLES, SCHEMA_VERSION, TABLES
 from dedupe.store.catalog import LOCK
+from dedupe.store.resources import open_connection
 from dedupe.store.rows import frame
 from dedupe.store.versions import Mark, current_mark, read_mark, unwritable, write_mark
 from dedupe.store.views import SCANS, Views, layer_files, quoted, readable, scan_files, scan_ids
@@ -59,11 +60,9 @@ def upgrade(folder: Path) -> Upgrade:
 
 def _rewrite_tables(folder: Path, mark: Mark) -> dict[str, int]:
     """Rewrite older files of all tables; returns how many of each."""
-    import duckdb
-
     _add_tables(folder)
     rewritten: dict[str, int] = {}
-    with duckdb.connect() as connection:
+    with open_connection(folder, in_order=True) as connection:
         views = Views(connection, folder)
         for table in TABLES:
             if not (mark.lacks(table) or mark.changed(table)):

@@ -20,6 +20,7 @@ from dedupe.errors import StoreError, reason_of
 from dedupe.model.tables import LATER_TABLES, SCAN_TABLES, TABLES
 from dedupe.model.view import SourceView, View
 from dedupe.store.current import Choice, add_view, chosen_view, current_view
+from dedupe.store.resources import open_connection, shortage
 from dedupe.store.sql import load_query
 from dedupe.store.versions import EARLIER, read_mark
 
@@ -53,7 +54,7 @@ def connect(
     if not known:
         raise StoreError(f"catalog {folder}: no scan yet: run 'dedupe scan PATH' first", "no-scan")
     with readable(folder):
-        connection = _connection()
+        connection = open_connection(folder)
         connection.execute(load_query("macros"))
         views = Views(connection, folder)
         views.add_scans(known)
@@ -72,7 +73,7 @@ def connect(
 
 def read_scans(folder: Path, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
     """Rows of a query over the tables of all scans; raises StoreError as ``connect`` does."""
-    with readable(folder), _connection() as connection:
+    with readable(folder), open_connection(folder) as connection:
         Views(connection, folder).add_scans(_scan_ids(folder))
         return connection.execute(sql, parameters or None).fetchall()
 
@@ -82,22 +83,10 @@ def current_sources(folder: Path) -> list[SourceView]:
     known = scan_ids(folder)
     if not known:
         return []
-    with readable(folder), _connection() as connection:
+    with readable(folder), open_connection(folder) as connection:
         connection.execute(load_query("macros"))
         Views(connection, folder).add_scans(known)
         return current_view(connection, known[-1])
-
-
-def _connection() -> duckdb.DuckDBPyConnection:
-    import duckdb
-
-    return duckdb.connect(
-        config={
-            "preserve_insertion_order": False,
-            # a name that is not a table could be a Python variable of ours
-            "python_enable_replacements": False,
-        }
-    )
 
 
 @contextlib.contextmanager
@@ -105,17 +94,17 @@ def readable(folder: Path) -> Iterator[None]:
     """Raises StoreError ``bad-catalog`` for an error of DuckDB, polars or the system in the body.
 
     Our own queries fail only if a file is missing, damaged or of other columns or types. Not
-    having enough memory says nothing about the catalog.
+    having enough memory or disk space says nothing about the catalog: raises ResourceError.
     """
     # neither is loaded before a command needs it
     import duckdb
 
     try:
         yield
-    except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+    except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
-        raise damaged(folder, error) from error
+        raise shortage(error) or damaged(folder, error) from error
     except OSError as error:
         raise damaged(folder, f"{error.filename or folder}: {reason_of(error)}") from error
 
@@ -165,6 +154,15 @@ def layer_files(folder: Path, table: str, kept: Collection[str] | None = None) -
     return sorted(found)
 
 
+def entries_of(connection: duckdb.DuckDBPyConnection, folder: Path, layers: Iterable[str]) -> str:
+    """The query for the entries of these layers, from no other files than theirs.
+
+    Raises StoreError as ``Views.add`` does.
+    """
+    names = {file_name(layer) for layer in layers}
+    return Views(connection, folder).selected("entries", layer_files(folder, "entries", names))
+
+
 def table_files(folder: Path) -> list[Path]:
     """Files of all tables; raises as ``scan_files`` and ``layer_files`` do."""
     known = _scan_ids(folder)
@@ -190,7 +188,7 @@ class Views:
 
         Raises StoreError ``bad-catalog`` if a file has other columns than it should.
         """
-        self._connection.execute(f"CREATE VIEW {name} AS {self._selected(table, files)}")
+        self._connection.execute(f"CREATE VIEW {name} AS {self.selected(table, files)}")
 
     def add_of_view(self, table: str, view: View, images: tuple[str, ...] = ()) -> None:
         """Make ``scan_…`` of a table: the rows of the view, of these images if there are any.
@@ -201,7 +199,7 @@ class Views:
         reading = {each.scan for each in view.sources}
         failing = {view.scan, *(each.stale_scan for each in view.sources if each.stale_scan)}
         scans = {"scans": {view.scan}, "problems": reading | failing}.get(table, reading)
-        rows = self._selected(table, scan_files(self._folder, table, sorted(scans)))
+        rows = self.selected(table, scan_files(self._folder, table, sorted(scans)))
         source = f"SELECT * FROM ({rows})"  # noqa: S608  # quoted
         if table == "problems":
             source += f" AS problem WHERE {_of_view(failing, narrowed=view.scope is not None)}"
@@ -210,10 +208,14 @@ class Views:
         elif table != "scans":
             source += " SEMI JOIN view_source USING (scan, source)"
         if images and "image_id" in TABLES[table]:
+            # few rows of many, which several relations read
             source = f"SELECT * FROM ({source}) WHERE image_id IN ({_listed(images)})"  # noqa: S608  # quoted
-        self._connection.execute(f"CREATE VIEW scan_{table} AS {source}")
+            self._connection.execute(f"CREATE TABLE scan_{table} AS {source}")
+        else:
+            self._connection.execute(f"CREATE VIEW scan_{table} AS {source}")
 
-    def _selected(self, table: str, files: Sequence[Path]) -> str:
+    def selected(self, table: str, files: Sequence[Path]) -> str:
+        """The query for these files, with all columns of the table; raises as ``add`` does."""
         columns = TABLES[table]
         # a view takes no parameters; names are ours, and values are quoted
         source = " UNION ALL ".join(
@@ -233,7 +235,7 @@ class Views:
         for table in SCAN_TABLES:
             files = scan_files(self._folder, table, known)
             if table in ("scans", "sources"):
-                self._connection.execute(f"CREATE TABLE {table} AS {self._selected(table, files)}")
+                self._connection.execute(f"CREATE TABLE {table} AS {self.selected(table, files)}")
             else:
                 self.add(table, table, files)
 

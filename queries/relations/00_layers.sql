@@ -12,6 +12,7 @@
 --           entries           BIGINT   number of its entries
 --           files             BIGINT   number of its regular files
 --           reader            INTEGER  version of the reader that made its rows, 1 = the first
+--           rows_id           UUID     equal for equal rows of one layer key, in any scan
 -- Source:   docs/catalog.md; docs/measures.md, "Layer and diff ID"
 --
 -- The catalog has one file per layer. To open thousands of files for every question would take
@@ -27,6 +28,11 @@ SELECT
     content_bytes,
     entries,
     files,
-    coalesce(reader, 1) AS reader
+    coalesce(reader, 1) AS reader,
+    digest_of(
+        concat_ws(
+            ' ', layer, diff_id, rows_digest, content_bytes, entries, files, coalesce(reader, 1)
+        )
+    )::UUID AS rows_id
 FROM main.layers
 ORDER BY layer;

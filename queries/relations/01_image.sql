@@ -31,14 +31,27 @@ WITH RECURSIVE named AS (
     GROUP BY image_id
 ),
 
+-- Most images have one row per layer. Only for the others, rows must be chosen.
+repeated AS (
+    SELECT image_id
+    FROM scan_image_layers
+    GROUP BY image_id
+    HAVING count(*) <> count(DISTINCT position)
+),
+
 -- An image can be in two sources, and verified in only one of them: the verified rows are taken.
 stacked AS (
+    SELECT image_id, position, chain_id, layer IS NOT NULL AS known
+    FROM scan_image_layers
+    ANTI JOIN repeated USING (image_id)
+    UNION ALL
     SELECT
         image_id,
         position,
         arg_min(chain_id, (doubt_of(layer), source)) AS chain_id,
         bool_or(layer IS NOT NULL) AS known
     FROM scan_image_layers
+    SEMI JOIN repeated USING (image_id)
     GROUP BY image_id, position
 ),
 
@@ -82,7 +95,11 @@ kinship AS (
     JOIN unnamed ON parent.image_id = unnamed.image_id
     WHERE
         unnamed.top_chain IS NULL
-        OR (child.image_id, unnamed.top_chain) IN (SELECT (image_id, chain_id) FROM stacked)
+        OR (child.image_id, unnamed.top_chain) IN (
+            SELECT (image_id, chain_id)
+            FROM stacked
+            WHERE chain_id IN (SELECT top_chain FROM unnamed)
+        )
 ),
 
 parents AS (
@@ -102,17 +119,15 @@ removed AS (
 
 -- An image in two stores is a cache image only if both delete it with a child.
 kept AS (
-    SELECT image_id
+    SELECT DISTINCT image_id
     FROM scan_images
-    WHERE
-        kind = 'image'
-        AND image_id IS NOT NULL
-        AND (source, image_id) NOT IN (SELECT (source, image_id) FROM removed)
+    ANTI JOIN removed USING (source, image_id)
+    WHERE kind = 'image' AND image_id IS NOT NULL
 ),
 
 -- One tag may name an image in each of two sources. Platforms of one source do not count.
 shared_names AS (
-    SELECT own_name FROM described GROUP BY own_name HAVING count(DISTINCT sources) > 1
+    SELECT own_name FROM described GROUP BY own_name HAVING min(sources) < max(sources)
 )
 
 SELECT
@@ -130,5 +145,4 @@ SELECT
     complete,
     image_id NOT IN (SELECT image_id FROM kept) AS is_cache
 FROM described
-LEFT JOIN shared_names USING (own_name)
-ORDER BY image_id;
+LEFT JOIN shared_names USING (own_name);

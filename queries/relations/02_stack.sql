@@ -12,17 +12,36 @@
 --
 -- A listed layer is that of its chain ID that is believed most: of two scans of one layer, the
 -- quick one may be the later.
-WITH placed AS (
+-- Most images have one row per layer. Only for the others, rows must be chosen.
+WITH repeated AS (
+    SELECT image_id
+    FROM scan_image_layers
+    GROUP BY image_id
+    HAVING count(*) <> count(DISTINCT position)
+),
+
+placed AS (
     SELECT image_id, position, diff_id, layer, chain_id, created_by
     FROM scan_image_layers
+    ANTI JOIN repeated USING (image_id)
+    WHERE image_id IN (SELECT image_id FROM image WHERE NOT is_cache)
+    UNION ALL
+    SELECT image_id, position, diff_id, layer, chain_id, created_by
+    FROM scan_image_layers
+    SEMI JOIN repeated USING (image_id)
     WHERE image_id IN (SELECT image_id FROM image WHERE NOT is_cache)
     QUALIFY
         row_number() OVER (PARTITION BY image_id, position ORDER BY doubt_of(layer), source) = 1
 ),
 
+listed AS (
+    SELECT DISTINCT chain_id FROM placed WHERE is_listed(layer)
+),
+
 believed AS (
     SELECT chain_id, arg_min(layer, (doubt_of(layer), layer)) AS layer
     FROM placed
+    SEMI JOIN listed USING (chain_id)
     GROUP BY chain_id
 )
 
@@ -30,9 +49,8 @@ SELECT
     placed.image_id,
     placed.position,
     placed.diff_id,
-    if(is_listed(placed.layer), believed.layer, placed.layer) AS layer,
+    coalesce(if(is_listed(placed.layer), believed.layer, NULL), placed.layer) AS layer,
     placed.chain_id,
     placed.created_by
 FROM placed
-JOIN believed USING (chain_id)
-ORDER BY placed.image_id, placed.position;
+LEFT JOIN believed USING (chain_id);

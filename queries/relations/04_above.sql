@@ -25,5 +25,4 @@ SELECT
     node.position AS below_position,
     node.layer AS below_layer
 FROM ancestor
-JOIN node ON node.chain_id = ancestor.below
-ORDER BY ancestor.chain_id, below_position;
+JOIN node ON node.chain_id = ancestor.below;

@@ -14,7 +14,7 @@ WITH described AS (
         path,
         kind,
         mtime_ns,
-        md5(concat(
+        digest_of(concat(
             path,
             chr(1),
             look,

@@ -111,18 +111,156 @@ image_homes AS (
     GROUP BY image_id
 ),
 
-numbered AS (
-    SELECT *, row_number() OVER (ORDER BY granularity, images) AS class FROM unit_class
+-- Images with the same groups that are neighbours (relation holder) are one run. The holders of
+-- units are counted in runs, of which there are far fewer than images.
+holder_keys AS (
+    SELECT holder.number, list_sort(list(DISTINCT image_groups.key)) AS keys
+    FROM holder
+    JOIN image_groups ON image_groups.image_id = holder.holder
+    GROUP BY holder.number
 ),
 
-class_groups AS (
+marked AS (
     SELECT
-        spread.granularity,
-        any_value(spread.bytes) AS bytes,
-        list(DISTINCT image_groups.key) AS keys
-    FROM (SELECT class, granularity, bytes, unnest(images) AS image_id FROM numbered) AS spread
-    JOIN image_groups USING (image_id)
-    GROUP BY spread.class, spread.granularity
+        number,
+        keys,
+        coalesce(keys <> lag(keys) OVER (ORDER BY number), TRUE) AS is_start
+    FROM holder_keys
+),
+
+holder_runs AS (
+    SELECT
+        number,
+        keys,
+        sum(is_start::INTEGER) OVER (ORDER BY number)::BIGINT AS run
+    FROM marked
+),
+
+-- Of each number, the runs with it or the nearest higher and lower number that has a group.
+places AS (
+    SELECT
+        holder.number,
+        min(holder_runs.run) OVER (
+            ORDER BY holder.number ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING
+        ) AS upper_run,
+        max(holder_runs.run) OVER (ORDER BY holder.number) AS lower_run
+    FROM holder
+    LEFT JOIN holder_runs USING (number)
+),
+
+numbered AS (
+    SELECT *, row_number() OVER () AS unit_class FROM unit_class
+),
+
+spans AS (
+    SELECT unit_class, granularity, bytes, unnest(spans) AS span FROM numbered
+),
+
+class_runs AS (
+    SELECT
+        any_value(spans.granularity) AS granularity,
+        any_value(spans.bytes) AS bytes,
+        list_sort(
+            list(DISTINCT { 'first': first_place.upper_run, 'last': last_place.lower_run })
+        ) AS runs
+    FROM spans
+    JOIN places AS first_place ON first_place.number = spans.span['first']
+    JOIN places AS last_place ON last_place.number = spans.span['last']
+    WHERE first_place.upper_run <= last_place.lower_run
+    GROUP BY spans.unit_class
+),
+
+classes AS (
+    SELECT row_number() OVER () AS class, granularity, runs, sum(bytes) AS bytes
+    FROM class_runs
+    GROUP BY granularity, runs
+),
+
+run_keys AS (
+    SELECT run, unnest(any_value(keys)) AS key FROM holder_runs GROUP BY run
+),
+
+class_spans AS (
+    SELECT class, granularity, bytes, unnest(runs) AS span FROM classes
+),
+
+-- Neighbours have different groups, so a class of one group has no two runs that are neighbours.
+single_keys AS (
+    SELECT run, any_value(key) AS key FROM run_keys GROUP BY run HAVING count(*) = 1
+),
+
+exclusives AS (
+    SELECT
+        class_spans.class,
+        any_value(class_spans.granularity) AS granularity,
+        any_value(class_spans.bytes) AS bytes,
+        min(single_keys.key) AS key
+    FROM class_spans
+    LEFT JOIN single_keys
+        ON single_keys.run = class_spans.span['first']
+        AND class_spans.span['first'] = class_spans.span['last']
+    GROUP BY class_spans.class
+    HAVING count(single_keys.key) = count(*) AND min(single_keys.key) = max(single_keys.key)
+),
+
+-- Spans that began apart may share a run: it is that of the lower one.
+parted AS (
+    SELECT
+        class,
+        granularity,
+        bytes,
+        greatest(
+            span['first'],
+            coalesce(lag(span['last']) OVER (PARTITION BY class ORDER BY span) + 1, 0)
+        ) AS first,
+        span['last'] AS last
+    FROM class_spans
+),
+
+-- What a class adds to the runs of a span is added at the first and taken away after the last.
+granularities AS (
+    SELECT DISTINCT granularity FROM classes
+),
+
+run_steps AS (
+    SELECT granularity, first AS run, bytes FROM parted WHERE first <= last
+    UNION ALL
+    SELECT granularity, last + 1, -bytes FROM parted WHERE first <= last
+    UNION ALL
+    SELECT granularities.granularity, run_keys.run, 0
+    FROM run_keys
+    CROSS JOIN granularities
+),
+
+run_bytes AS (
+    SELECT granularity, run, sum(sum(bytes)) OVER (PARTITION BY granularity ORDER BY run) AS bytes
+    FROM run_steps
+    GROUP BY granularity, run
+),
+
+key_runs AS (
+    SELECT key, count(*) AS runs, min(run) AS run FROM run_keys GROUP BY key
+),
+
+-- Only for groups of several runs must classes be told apart.
+repeated AS (
+    SELECT DISTINCT parted.class, parted.granularity, parted.bytes, run_keys.key
+    FROM parted
+    JOIN run_keys ON run_keys.run BETWEEN parted.first AND parted.last
+    WHERE run_keys.key IN (SELECT key FROM key_runs WHERE runs > 1)
+),
+
+referenced AS (
+    SELECT run_bytes.granularity, key_runs.key, run_bytes.bytes
+    FROM key_runs
+    JOIN run_bytes USING (run)
+    WHERE key_runs.runs = 1
+    UNION ALL
+    SELECT granularity, key, bytes FROM repeated
+),
+
+exclusive_sums AS (
+    SELECT granularity, key, sum(bytes) AS bytes FROM exclusives GROUP BY granularity, key
 ),
 
 layer_keys AS (
@@ -143,20 +281,17 @@ orphans AS (
 -- One row per figure: its group ('' for units of several groups), its name with the granularity,
 -- bytes.
 figures AS (
-    SELECT 'group' AS kind, unnest(keys) AS key, 'referenced_' || granularity AS figure, bytes
-    FROM class_groups
+    SELECT 'group' AS kind, key, 'referenced_' || granularity AS figure, bytes FROM referenced
     UNION ALL
-    SELECT 'group', unnest(keys), 'shared_' || granularity, bytes
-    FROM class_groups
-    WHERE len(keys) > 1
+    SELECT 'group', key, 'shared_' || granularity, bytes FROM referenced
     UNION ALL
-    SELECT 'group', keys[1], 'exclusive_' || granularity, bytes
-    FROM class_groups
-    WHERE len(keys) = 1
+    SELECT 'group', key, 'shared_' || granularity, -bytes FROM exclusive_sums
+    UNION ALL
+    SELECT 'group', key, 'exclusive_' || granularity, bytes FROM exclusive_sums
     UNION ALL
     SELECT 'between', '', unnest(['referenced_', 'shared_', 'exclusive_']) || granularity, bytes
-    FROM class_groups
-    WHERE len(keys) > 1
+    FROM classes
+    WHERE class NOT IN (SELECT class FROM exclusives)
     UNION ALL
     SELECT
         CASE WHEN image_homes.key = '' THEN 'between' ELSE 'group' END,

@@ -86,30 +86,64 @@ chains AS (
     GROUP BY stack.chain_id
 ),
 
-contents AS (
-    SELECT any_value(size_bytes) AS size_bytes, list_sort(list(DISTINCT layer)) AS keys
-    FROM item
+-- Classes of contents in the same layers, with any number of copies in each, are one set. Sets are
+-- compared by a sum of random numbers, as classes are (content_place).
+salts AS MATERIALIZED (
+    SELECT uuid()::VARCHAR AS salt
+),
+
+layer_codes AS (
+    SELECT number, md5_number(concat_ws(' ', number, (SELECT salt FROM salts))) AS code
+    FROM numbered_layer
+),
+
+class_codes AS (
+    SELECT class_layer.class, bit_xor(layer_codes.code) AS code
+    FROM class_layer
+    JOIN layer_codes USING (number)
     -- without the contents of one layer, nothing is known of what it shares with others
-    WHERE kind = 'file' AND NOT EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer))
-    GROUP BY content_hash
+    WHERE NOT EXISTS (SELECT 1 FROM node WHERE is_listed(node.layer))
+    GROUP BY class_layer.class
+),
+
+sets AS (
+    SELECT
+        min(content_class.class) AS class,
+        any_value(content_class.layers) AS holders,
+        sum(content_class.bytes)::HUGEINT AS bytes
+    FROM class_codes
+    JOIN content_class USING (class)
+    GROUP BY class_codes.code
 ),
 
 units AS (
     SELECT 'compressed' AS granularity, keys, bytes FROM blobs
     UNION ALL
     SELECT 'unpacked', keys, bytes FROM chains
+),
+
+unit_sums AS (
+    SELECT granularity, len(keys) AS holders, bytes FROM units
     UNION ALL
-    SELECT 'content', keys, sum(size_bytes) FROM contents GROUP BY keys
+    SELECT 'content', holders, bytes FROM sets
 ),
 
 holdings AS (
     SELECT granularity, bytes, len(keys) AS holders, unnest(keys) AS key FROM units
+    UNION ALL
+    SELECT 'content', sets.bytes, sets.holders, numbered_layer.layer
+    FROM sets
+    JOIN class_layer USING (class)
+    JOIN numbered_layer USING (number)
 ),
 
 shares AS (
     SELECT
         granularity,
         key,
+        sum(bytes) AS referenced,
+        sum(bytes) FILTER (WHERE holders = 1) AS exclusive,
+        sum(bytes) FILTER (WHERE holders > 1) AS shared,
         whole_share(bytes, holders) AS whole,
         share_rest(bytes, holders) AS rest
     FROM holdings
@@ -117,7 +151,7 @@ shares AS (
 ),
 
 granularity_sums AS (
-    SELECT granularity, sum(bytes) AS total FROM units GROUP BY granularity
+    SELECT granularity, sum(bytes) AS total FROM unit_sums GROUP BY granularity
 ),
 
 -- Some sources keep blobs, some keep layers unpacked, containerd keeps both. Orphans are not read,
@@ -141,18 +175,18 @@ documents AS (
 -- One row per figure: its layer ('' for units of several layers), its name with the granularity,
 -- bytes.
 figures AS (
-    SELECT 'group' AS kind, key, 'referenced_' || granularity AS figure, bytes FROM holdings
+    SELECT
+        'group' AS kind,
+        key,
+        unnest(['referenced_', 'exclusive_', 'shared_']) || granularity AS figure,
+        unnest([referenced, exclusive, shared]) AS bytes
+    FROM shares
     UNION ALL
     SELECT
-        'group',
-        key,
-        CASE WHEN holders = 1 THEN 'exclusive_' ELSE 'shared_' END || granularity,
-        bytes
-    FROM holdings
-    UNION ALL
-    SELECT 'between', '', unnest(['referenced_', 'shared_', 'exclusive_']) || granularity, bytes
-    FROM units
-    WHERE len(keys) > 1
+        'between', '', unnest(['referenced_', 'shared_', 'exclusive_']) || granularity, sum(bytes)
+    FROM unit_sums
+    WHERE holders > 1
+    GROUP BY granularity
     UNION ALL
     SELECT
         'group',

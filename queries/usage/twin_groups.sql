@@ -43,13 +43,21 @@ sized AS (
 ),
 
 numbered AS (
-    SELECT images, bytes, row_number() OVER (ORDER BY images) AS class
+    SELECT spans, bytes, row_number() OVER () AS class
     FROM unit_class
     WHERE granularity = 'content' AND bytes > 0
 ),
 
+spread AS (
+    SELECT class, bytes, unnest(spans) AS span FROM numbered
+),
+
 held AS (
-    SELECT class, bytes, unnest(images) AS image_id FROM numbered
+    SELECT spread.class, spread.bytes, holder.holder AS image_id
+    FROM (
+        SELECT class, bytes, unnest(range(span['first'], span['last'] + 1)) AS number FROM spread
+    ) AS spread
+    JOIN holder USING (number)
 ),
 
 common AS (

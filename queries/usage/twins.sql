@@ -24,47 +24,53 @@
 -- proposed pair are summed over all classes. A pair is missed only if more than widest images hold
 -- each of its common contents, and neither of the two is the first of those images.
 WITH numbered AS (
-    SELECT images, bytes, row_number() OVER (ORDER BY images) AS class
+    SELECT spans, holders, bytes, row_number() OVER () AS class
     FROM unit_class
     WHERE granularity = 'content' AND bytes > 0
 ),
 
+spread AS (
+    SELECT class, bytes, holders, unnest(spans) AS span FROM numbered WHERE holders > 1
+),
+
 held AS (
-    SELECT class, bytes, unnest(images) AS image_id, generate_subscripts(images, 1) AS place
-    FROM numbered
+    SELECT spread.class, spread.bytes, spread.holders, holder.holder AS image_id
+    FROM (
+        SELECT class, bytes, holders, unnest(range(span['first'], span['last'] + 1)) AS number
+        FROM spread
+    ) AS spread
+    JOIN holder USING (number)
 ),
 
 sizes AS (
-    SELECT image_id, sum(bytes) AS bytes FROM held GROUP BY image_id
+    SELECT image_id, referenced_bytes AS bytes FROM share WHERE granularity = 'content'
 ),
 
 narrow AS (
-    SELECT held.*
-    FROM held
-    JOIN numbered USING (class)
-    WHERE len(numbered.images) BETWEEN 2 AND $widest::INTEGER
+    SELECT class, bytes, image_id FROM held WHERE holders <= $widest::INTEGER
 ),
 
 narrow_common AS (
     SELECT one.image_id, other.image_id AS twin_id, sum(one.bytes) AS bytes
     FROM narrow AS one
-    JOIN narrow AS other ON other.class = one.class AND other.place > one.place
+    JOIN narrow AS other ON other.class = one.class AND other.image_id > one.image_id
     GROUP BY one.image_id, other.image_id
 ),
 
 wide AS (
-    SELECT held.*
-    FROM held
-    JOIN numbered USING (class)
-    WHERE len(numbered.images) > $widest::INTEGER
+    SELECT class, bytes, image_id FROM held WHERE holders > $widest::INTEGER
+),
+
+firsts AS (
+    SELECT class, min(image_id) AS image_id FROM wide GROUP BY class
 ),
 
 proposed AS (
     SELECT image_id, twin_id FROM narrow_common
     UNION
     SELECT one.image_id, other.image_id AS twin_id
-    FROM wide AS one
-    JOIN wide AS other ON other.class = one.class AND one.place = 1 AND other.place > 1
+    FROM firsts AS one
+    JOIN wide AS other ON other.class = one.class AND other.image_id > one.image_id
 ),
 
 -- Two images cannot have more in common than the smaller one holds. This drops most pairs before

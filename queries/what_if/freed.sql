@@ -19,10 +19,48 @@ WITH granularities AS (
     SELECT unnest(['disk', 'compressed', 'unpacked', 'content']) AS granularity
 ),
 
+numbered AS (
+    SELECT *, row_number() OVER () AS class FROM unit_class
+),
+
+-- How many of the images to delete have this number or a lower one.
+deleted AS (
+    SELECT
+        number,
+        sum(is_chosen::INTEGER) OVER (ORDER BY number) AS images
+    FROM (
+        SELECT number, holder IN (SELECT unnest($images::VARCHAR[])) AS is_chosen FROM holder
+    ) AS chosen
+),
+
+spans AS (
+    SELECT class, unnest(spans) AS span FROM numbered
+),
+
+class_deletions AS (
+    SELECT spans.class, sum(upper.images - coalesce(below.images, 0)) AS deleted
+    FROM spans
+    JOIN deleted AS upper ON upper.number = span['last']
+    LEFT JOIN deleted AS below ON below.number = span['first'] - 1
+    GROUP BY spans.class
+),
+
 classes AS (
-    SELECT granularity, images, unknown_units, bytes FROM unit_class
+    SELECT
+        numbered.granularity,
+        numbered.unknown_units,
+        numbered.bytes,
+        class_deletions.deleted = numbered.holders AS is_freed,
+        class_deletions.deleted > 0 AS is_touched
+    FROM numbered
+    JOIN class_deletions USING (class)
     UNION ALL
-    SELECT 'disk', images, count(*) FILTER (WHERE bytes IS NULL), coalesce(sum(bytes), 0)
+    SELECT
+        'disk',
+        count(*) FILTER (WHERE bytes IS NULL),
+        coalesce(sum(bytes), 0),
+        list_has_all($images::VARCHAR[], images),
+        list_has_any($images::VARCHAR[], images)
     FROM disk_unit
     GROUP BY images
 ),
@@ -38,11 +76,9 @@ sums AS (
         ) AS is_known,
         coalesce(sum(bytes), 0) AS total,
         coalesce(sum(unknown_units), 0) AS total_unknown_units,
-        coalesce(sum(bytes) FILTER (WHERE list_has_all($images::VARCHAR[], images)), 0) AS freed,
-        coalesce(
-            sum(unknown_units) FILTER (WHERE list_has_all($images::VARCHAR[], images)), 0
-        ) AS unknown_units,
-        coalesce(sum(bytes) FILTER (WHERE list_has_any($images::VARCHAR[], images)), 0) AS touched
+        coalesce(sum(bytes) FILTER (WHERE is_freed), 0) AS freed,
+        coalesce(sum(unknown_units) FILTER (WHERE is_freed), 0) AS unknown_units,
+        coalesce(sum(bytes) FILTER (WHERE is_touched), 0) AS touched
     FROM granularities
     LEFT JOIN classes USING (granularity)
     GROUP BY granularities.granularity

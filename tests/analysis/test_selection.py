@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from builders import Image, file, tar_of, write_docker_archive, write_oci_layout
+from builders.docker import DockerRoot
 from helpers.scanning import scanned
 
 from dedupe.analysis import queries
@@ -32,6 +33,21 @@ def session(tmp_path: Path) -> Session:
 def test_an_image_is_found_by_name_short_name_or_id(session: Session, text: str) -> None:
     """A full name, a short name, an ID or the start of an ID finds the image."""
     assert one_image(session, text) == TOOL.image_id
+
+
+def test_the_id_of_a_cache_image_names_nothing(tmp_path: Path) -> None:
+    """An untagged image that is deleted with its child is left out; another one is found by ID."""
+    layers = [tar_of([file("a", b"1")]), tar_of([file("b", b"2")])]
+    child = Image(layers, names=["app:1"])
+    parent, apart = Image(layers[:1], names=[]), Image(layers[1:], names=[])
+    root = DockerRoot(tmp_path / "docker")
+    root.add(child, parent, apart)
+    root.parent(child, parent)
+    session = scanned(tmp_path / "catalog", tmp_path / "docker")[1]
+    assert one_image(session, apart.image_id[7:17]) == apart.image_id
+    with pytest.raises(StoreError) as caught:
+        one_image(session, parent.image_id[7:17])
+    assert caught.value.code == "no-image"
 
 
 def test_ambiguous_names_give_the_candidates(session: Session) -> None:

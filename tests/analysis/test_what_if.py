@@ -20,11 +20,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle import GRANULARITIES
 
-from dedupe.analysis.amounts import moment, size_bytes
 from dedupe.analysis.freeing import by_age, by_gain, freed
 from dedupe.analysis.removal import removals
 from dedupe.analysis.what_if import DeletionFilter, Target, what_if
 from dedupe.errors import StoreError, UsageError
+from dedupe.model.amounts import moment, size_bytes
 from dedupe.model.choices import DeletionOrder, Granularity
 from dedupe.store.session import Session
 

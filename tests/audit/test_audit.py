@@ -118,7 +118,9 @@ def test_one_call_scans_reports_and_notifies(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "told.json").read_text()) == summary
     report = json.loads((tmp_path / "out/report.json").read_text())
     assert summary["scan"] == report["scan"]["scan"] == scan
-    assert summary["totals"] == report["totals"] == Session(catalog).rows("totals")[0]
+    session = Session(catalog)
+    assert summary["totals"] == report["totals"] == session.rows("totals")[0]
+    session.close()
     assert summary["check"]["verdict"] == "passed"
     assert summary["growth_bytes"] is None
     metrics = (tmp_path / "out/dedupe.prom").read_text()

@@ -242,6 +242,12 @@ def test_a_path_that_changed_after_its_scan_is_marked(tmp_path: Path) -> None:
     assert text.startswith(f"INCOMPLETE: there is no {store.root}/overlay/other now.\n")
 
 
+def kept_files(catalog: Path) -> list[Path]:
+    """Files of a catalog, without the folders that open sessions may spill into."""
+    paths = (path for path in catalog.rglob("*") if path.is_file())
+    return sorted(path for path in paths if ".tmp-spill-" not in str(path))
+
+
 @pytest.mark.parametrize(
     ("path", "code", "message"),
     [
@@ -253,12 +259,12 @@ def test_a_path_without_disk_usage_is_one_error(
     catalog: Path, path: str, code: int, message: str
 ) -> None:
     """One line and its fix; a mistyped path leaves nothing in the catalog."""
-    before = sorted(catalog.rglob("*"))
+    before = kept_files(catalog)
     done = run(catalog, "disk", path)
     assert isinstance(done.exception, DedupeError)
     assert (done.exception.exit_code, done.stdout) == (code, "")
     assert done.exception.message.startswith(message)
-    assert sorted(catalog.rglob("*")) == before
+    assert kept_files(catalog) == before
 
 
 def _scan_as_nobody(store: Path, catalog: Path) -> None:

@@ -1,6 +1,7 @@
 """Free queries read the tables of the catalog; nothing else is read or written."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,14 @@ REFUSED = (
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def spill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Sessions spill elsewhere: the tests compare all that is in the catalog."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEDUPE_SPILL", str(tmp_path_factory.mktemp("spill")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A catalog and a working folder, with a link where DuckDB has its temporary files."""
@@ -312,35 +321,3 @@ def test_queries_that_only_read_are_answered(
     answer = session.ask(text)
     assert rows is None or answer.rows == rows
     assert answer.columns
-
-
-def test_a_session_without_a_temporary_folder_answers(
-    place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """If no folder can be made, nothing spills; what fits into memory is answered."""
-    monkeypatch.setenv("TMPDIR", str(place / "nowhere"))
-    session = Session(place / "catalog")
-    assert session.ask("SELECT count(*) FROM entries").rows == [(2,)]
-    session.close()
-
-
-def test_queries_spill_to_a_private_folder(
-    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What does not fit into memory spills to a private folder, deleted with the session."""
-    monkeypatch.chdir(tmp_path)
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setenv("TMPDIR", str(temporary))
-    session = Session(place / "catalog")
-    session._connection.execute("SET memory_limit = '40MB'")
-    session._connection.execute("SET threads = 1")
-    text = "SELECT max(b) FROM (SELECT hash(range)::VARCHAR AS b FROM range(2_000_000) ORDER BY b)"
-    assert session.ask(text).rows
-    big = "SELECT count(*) FROM (SELECT DISTINCT hash(range)::VARCHAR FROM range(3_000_000))"
-    assert session.ask(big).rows == [(3_000_000,)]
-    (folder,) = temporary.iterdir()
-    assert folder.stat().st_mode & 0o777 == 0o700
-    session.close()
-    assert list(tmp_path.iterdir()) == [temporary]
-    assert list(temporary.iterdir()) == []

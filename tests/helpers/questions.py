@@ -58,6 +58,8 @@ def choices_of(session: Session) -> dict[str, Sequence[Any]]:
         "scan": scans,
         "second": [locations[-1:], locations],
         "similarity": [0.0],
+        "sort": [""],
+        "text": ["a", *(each[7:19] for each in ids[:1])],
         "twin_ids": [[row["twin_id"] for row in twins]],
         "widest": [64],
     }

@@ -247,7 +247,7 @@ def _equivalent() -> Iterator[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="mutation", description=__doc__.partition("\n")[0])
-    parser.add_argument("files", nargs="*", help="such as relations/25_visible (default: all)")
+    parser.add_argument("files", nargs="*", help="such as relations/29_visible (default: all)")
     parser.add_argument("--sample", type=int, default=0, help="only so many, drawn at random")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)

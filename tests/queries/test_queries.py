@@ -7,17 +7,25 @@ from pathlib import Path
 
 import pytest
 from builders import Image, tar_of, write_oci_layout
+from duckdb import DuckDBPyConnection
 from headers import FIELDS, columns_of, header_of, parameters_of, questions_in
 from helpers.scanning import scan_only
 from helpers.tracked import tracked_files
 from here import PROJECT
 
+from dedupe.model.tables import DERIVED_TABLES
 from dedupe.store.current import Choice
+from dedupe.store.derived.groups import GROUPS
 from dedupe.store.views import connect
 
 QUERIES = PROJECT / "queries"
 RELATIONS = sorted((QUERIES / "relations").glob("*.sql"))
 QUESTIONS = questions_in(QUERIES)
+DERIVATIONS = [
+    QUERIES / "derived" / f"{table}.sql" for tables in DERIVED_TABLES.values() for table in tables
+]
+PLANS = sorted((QUERIES / "derived" / "plan").glob("*.sql"))
+ALL = [*RELATIONS, *QUESTIONS, *DERIVATIONS, *PLANS]
 
 #: documents of others that a header may name as its source, with their sections
 OUTSIDE = {
@@ -37,15 +45,55 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, 
     write_oci_layout(folder / "store", [Image([tar_of([])], names=["i"])])
     scan_only(folder / "catalog", folder / "store")
     connection, _ = connect(folder / "catalog", Choice())
+    for tables in DERIVED_TABLES.values():
+        for table, columns in tables.items():
+            typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
+            connection.execute(f"CREATE VIEW kept_{table} AS SELECT {typed}")
+    connection.execute("CREATE VIEW batch_source AS FROM entries")
     found = {}
     for path in (*RELATIONS, *QUESTIONS):
-        text = path.read_text()
-        parameters = dict.fromkeys(re.findall(r"^--(?: Params:)? +\$(\w+)", text, re.MULTILINE))
-        rows = connection.execute(f"DESCRIBE {text}", parameters or None).fetchall()
-        found[path] = {row[0]: _short(row[1]) for row in rows}
+        found[path] = _described(connection, path)
         if path in RELATIONS:
-            connection.execute(f"CREATE TEMP TABLE {path.stem.partition('_')[2]} AS {text}")
+            _make(connection, path.stem.partition("_")[2], path)
+    for group in GROUPS.values():
+        for name in group.given:
+            connection.execute(f"CREATE OR REPLACE TABLE given_{name} AS FROM {name}")
+        _make(connection, "derive_plan", QUERIES / f"{group.plan}.sql", entries=1)
+        found[QUERIES / f"{group.plan}.sql"] = _described(connection, QUERIES / f"{group.plan}.sql")
+        made = (*group.batch.items(), *group.views.items(), *group.all_new.items())
+        for name, query in made:
+            path = QUERIES / f"{query}.sql"
+            found[path] = _described(connection, path)
+            if path not in RELATIONS and name != "entries":
+                _make(connection, name, path, **_batch_of(path))
+        for table in group.merged:
+            connection.execute(f"CREATE TEMP VIEW several_{table} AS FROM kept_{table}")
+        for query in group.merged.values():
+            found[QUERIES / f"{query}.sql"] = _described(connection, QUERIES / f"{query}.sql")
+        connection.execute("DROP TABLE derive_plan")
+    for path in DERIVATIONS:
+        found[path] = _described(connection, path)
+        _make(connection, f"new_{path.stem}", path)
     return found
+
+
+def _described(connection: DuckDBPyConnection, path: Path) -> dict[str, str]:
+    """Columns of a query and their types."""
+    text = path.read_text()
+    parameters = dict.fromkeys(re.findall(r"^--(?: Params:)? +\$(\w+)", text, re.MULTILINE))
+    rows = connection.execute(f"DESCRIBE {text}", parameters or None).fetchall()
+    return {row[0]: _short(row[1]) for row in rows}
+
+
+def _make(connection: DuckDBPyConnection, name: str, path: Path, **parameters: int) -> None:
+    """Make the table of a query."""
+    made = f"CREATE OR REPLACE TEMP TABLE {name} AS {path.read_text()}"
+    connection.execute(made, parameters or None)
+
+
+def _batch_of(path: Path) -> dict[str, int]:
+    """The parameter of a query that is about one batch."""
+    return {"batch": 0} if "$batch" in path.read_text() else {}
 
 
 def _short(kind: str) -> str:
@@ -53,7 +101,7 @@ def _short(kind: str) -> str:
     return kind.replace('"', "")
 
 
-@pytest.mark.parametrize("path", [*RELATIONS, *QUESTIONS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_a_header_has_all_fields_and_the_real_columns(
     path: Path, described: dict[Path, dict[str, str]]
 ) -> None:
@@ -67,7 +115,7 @@ def test_a_header_has_all_fields_and_the_real_columns(
     assert all(meaning for _, meaning in columns_of(path).values())
 
 
-@pytest.mark.parametrize("path", [*RELATIONS, *QUESTIONS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_a_header_has_the_real_parameters(path: Path) -> None:
     """The parameters of the header are those of the query."""
     text = path.read_text()
@@ -87,6 +135,13 @@ def test_an_answer_of_several_rows_has_an_order(path: Path) -> None:
     assert last
     assert last.endswith(";")
     assert "SELECT" not in last
+
+
+@pytest.mark.parametrize("path", DERIVATIONS, ids=lambda path: path.stem)
+def test_a_derived_table_has_the_columns_of_its_derivation(path: Path) -> None:
+    """What is kept is what the query makes."""
+    (columns,) = (tables[path.stem] for tables in DERIVED_TABLES.values() if path.stem in tables)
+    assert columns == {name: kind for name, (kind, _) in columns_of(path).items()}
 
 
 def test_relations_have_numbers_and_names_once() -> None:
@@ -126,7 +181,7 @@ def unknown_sections(name: str, sections: list[str]) -> list[str]:
     return [section for section in sections if section not in known]
 
 
-@pytest.mark.parametrize("path", [*RELATIONS, *QUESTIONS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_a_header_names_sources_that_exist(path: Path) -> None:
     """A header names documents and their sections; remarks follow after an empty line."""
     lines = header_of(path)["Source"]

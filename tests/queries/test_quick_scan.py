@@ -168,7 +168,10 @@ def test_a_quick_scan_answers_as_a_full_one_or_not_at_all(
 ) -> None:
     """Every figure of every question is that of the full scan or null; rows may be missing."""
     name, (quick, full) = name_of(path, QUERIES), pair
-    if name in ("problems", "reorder/relayer_totals") or name.startswith("reorder/view_"):
+    # the count is that of the rows of duplicates, of which a quick scan leaves out some
+    if name in ("problems", "reorder/relayer_totals", "counts/duplicates"):
+        return
+    if name.startswith("reorder/view_"):
         return
     asked = list(
         zip(

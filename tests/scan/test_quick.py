@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import polars as pl
 import pytest
 from builders import directory, file, image, tar_of, whiteout, write_oci_layout
 from builders.docker import DockerRoot, write
@@ -190,3 +191,22 @@ def test_parallel_walks_count_every_inode_once(
     assert usage.allocated_bytes == int(measured.stdout.split()[0])
     assert [usage.of(part).file_bytes for part in "abc"] == [9_000, 14_000, 9_000]
     assert [len(usage.places[part].links) for part in "abc"] == [0, 1, 0]
+
+
+def test_rows_that_are_not_of_a_tar_have_a_digest(tmp_path: Path) -> None:
+    """Listed layers and walked folders have one; the diff ID of a tar determines its rows."""
+    root = podman(tmp_path / "store").root
+    for name, quick, has_tar in (
+        ("listed", True, False),
+        ("rebuilt", False, True),
+        ("walked", False, False),
+    ):
+        if name == "walked":
+            for split in root.rglob("*.tar-split.gz"):
+                split.unlink()
+        scan_only(tmp_path / name, root, quick=quick)
+        files = list(tmp_path.glob(f"{name}/layers/*.parquet"))
+        rows = pl.read_parquet(files, columns=["diff_id", "rows_digest"]).rows()
+        assert rows
+        for diff_id, digest in rows:
+            assert (diff_id is not None, digest is None) == (has_tar, has_tar), name

@@ -19,10 +19,10 @@ an error: a parser for all of YAML would be a dependency for three lines.
 import re
 from pathlib import Path
 
-from dedupe.analysis.amounts import size_bytes
 from dedupe.analysis.check.rules import CheckSettings, RuleLimits
 from dedupe.errors import UsageError, reason_of
 from dedupe.installed import locate_pages
+from dedupe.model.amounts import size_bytes
 
 _MOST_BYTES = 1 << 16
 _LINE = re.compile(r"""(\s*)([A-Za-z-]+)\s*:\s*("[^"]*"|'[^']*'|[^"'#\s][^#]*)?(?:\s*|\s+#.*)""")

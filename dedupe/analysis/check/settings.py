@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dedupe.analysis.amounts import size_bytes
 from dedupe.analysis.check.dive_ci import read_dive_ci
 from dedupe.analysis.check.rules import RULES, CheckSettings, Override, Rule, RuleLimits, Unit
 from dedupe.errors import UsageError
 from dedupe.formats.toml import Section, read_toml
+from dedupe.model.amounts import size_bytes
 
 _RULES = {rule.name: rule for rule in RULES}
 _NUMBER = re.compile(r"(\d{1,18}(?:\.\d{1,9})?)\s*(%?)")

@@ -1,0 +1,7 @@
+-- Question: Which layers are there, if none has derived rows?
+-- Grain:    one row per layer of the view
+-- Params:   none
+-- Columns:  layer    VARCHAR  key of the layer
+--           rows_id  UUID     its rows
+-- Source:   docs/design.md, "What is kept"
+SELECT layer, rows_id FROM layer_rows;
