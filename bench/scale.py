@@ -13,8 +13,9 @@ growth   the exponent: CPU seconds of warm runs, which other work on the machine
 
 For ``nothing derived yet`` the derived rows are deleted before each run, and ``one image more``
 scans an image of one layer into a copy of the catalog and then reports. A command that fails has
-its exit code instead. ``--results`` appends the run to a file, with CPU seconds. ``--page`` puts
-the table between the marks of docs/scale.md, and a plot of the warm seconds beside it.
+its exit code instead. Below the table are the commands that were not measured. ``--results``
+appends the run to a file, with CPU seconds. ``--page`` puts the table between the marks of
+docs/scale.md, and a plot of the warm seconds beside it.
 """
 
 import argparse
@@ -33,6 +34,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -155,7 +157,7 @@ def measure(catalog: Path, entries: int, only: Sequence[str]) -> Iterator[Measur
         _dedupe(catalog, *_REPORT)
     for name, words in _COMMANDS.items():
         if is_wanted(name):
-            yield _both(name, entries, catalog, lambda words=words: _dedupe(catalog, *words))  # type: ignore[misc]
+            yield _both(name, entries, catalog, partial(_dedupe, catalog, *words))
     if is_wanted(_MORE):
         with tempfile.TemporaryDirectory(dir=catalog.parent) as scratch:
             # files of a catalog are replaced and never changed
@@ -302,10 +304,15 @@ def to_table(measured: Sequence[Measured], stored: Sequence[Stored]) -> str:
         exponent = growth((each.entries, each.warm.cpu_seconds) for each in whole)
         cells.append("" if exponent is None else f"{exponent:.2f}")
         lines.append(f"| {command} | {' | '.join(cells)} |")
+    measured_names = {each.command for each in measured}
+    left_out = [name for name in (_UNDERIVED, *_COMMANDS, _MORE) if name not in measured_names]
     bytes_each = ", ".join(
         f"{each.read_bytes:.0f} + {each.derived_bytes:.0f} at {each.entries:,}" for each in stored
     )
-    return "\n".join([*lines, "", f"Bytes per entry, as read and derived: {bytes_each}."])
+    lines += ["", f"Bytes per entry, as read and derived: {bytes_each}."]
+    if left_out:
+        lines += ["", f"Not measured: {'; '.join(left_out)}."]
+    return "\n".join(lines)
 
 
 def _cells(measured: Measured | None) -> list[str]:

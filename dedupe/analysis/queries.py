@@ -1223,6 +1223,40 @@ def reorder_layers(
     return Question("reorder/layers", {}, about)
 
 
+class ReorderMovableConflictsRow(TypedDict):
+    """A row of ``reorder/movable_conflicts``: one row per (lower layer, upper layer) that do not commute in the grade."""
+
+    lower_layer: str
+    upper_layer: str
+    rule: str
+    lower_path: str | None
+    upper_path: str | None
+    paths: int
+
+
+def reorder_movable_conflicts(
+    *,
+    grade: str,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderMovableConflictsRow]:
+    """Which layers of an image cannot change places, if another order of it can matter?"""
+    return Question("reorder/movable_conflicts", {"grade": grade}, about)
+
+
+class ReorderMovableImagesRow(TypedDict):
+    """A row of ``reorder/movable_images``: one row per image."""
+
+    image_id: str
+
+
+def reorder_movable_images(
+    *,
+    about: tuple[str, ...] = (),
+) -> Question[ReorderMovableImagesRow]:
+    """Of which images can another order of layers or of build steps matter?"""
+    return Question("reorder/movable_images", {}, about)
+
+
 class ReorderProposedImagesRow(TypedDict):
     """A row of ``reorder/proposed_images``: two rows per row of scan_images."""
 

@@ -199,6 +199,12 @@ DERIVED_TABLES: dict[str, dict[str, dict[str, str]]] = {
             "is_folder": "BOOLEAN",
         },
         "node_divergence": {"node_id": "UUID", "path": "VARCHAR", "case_name": "VARCHAR"},
+        "node_symlinked": {
+            "node_id": "UUID",
+            "path": "VARCHAR",
+            "paths": "BIGINT",
+            "is_own": "BOOLEAN",
+        },
     },
     "layers": {
         "layer_mark": {"rows_id": "UUID"},
@@ -226,6 +232,7 @@ DERIVED_TABLES: dict[str, dict[str, dict[str, str]]] = {
             "kind": "VARCHAR",
             "flags": "VARCHAR",
         },
+        "layer_largest": {"rows_id": "UUID", "file": "UUID", "bytes": "BIGINT"},
     },
     "twins": {
         "layer_fact": {"rows_id": "UUID", "description": "UUID", "exact": "UUID"},

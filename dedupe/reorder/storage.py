@@ -1,7 +1,8 @@
 """The plan that stores least: greedy, then improved; exact if the store is small enough.
 
 Stacks that have no layer in common, directly or through other stacks, cannot share anything. Such
-*components* are planned apart, the largest first. For each component:
+*components* are planned apart, the largest first. A component that stores every layer once keeps
+today's orders. For each other component:
 
 1. Start with three plans: today's orders and two greedy plans (see ``greedy``).
 2. A component of at most ``EXACT_STACKS`` stacks of at most ``EXACT_LAYERS`` layers is solved
@@ -23,6 +24,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from time import monotonic
 
 from dedupe.reorder.exact import TooLargeError, exact_orders
@@ -72,7 +74,7 @@ def _component_orders(
 ) -> list[Order]:
     """The orders of one component: phases 1 to 4."""
     today = [stack.today for stack in stacks]
-    if len(stacks) == 1:
+    if len(stacks) == 1 or _is_least(stacks, sizes):
         return today
     plans = [today, *(greedy_orders(stacks, sizes, ahead=ahead) for ahead in (False, True))]
     if len(stacks) <= EXACT_STACKS and max(len(each.layers) for each in stacks) <= EXACT_LAYERS:
@@ -84,6 +86,19 @@ def _component_orders(
         plans = [_improved(stacks, plan, sizes, deadline, clock) for plan in plans]
     best = min(plans, key=lambda plan: unpacked_bytes(stacks, plan, sizes))
     return _with_fewest_changes(stacks, best, sizes)
+
+
+def _is_least(stacks: Sequence[Stack], sizes: Sequence[int]) -> bool:
+    """Whether today's orders store every layer once: no order stores less."""
+    places: dict[int, int] = {}
+    chains: dict[tuple[int, int], int] = {}
+    for stack in stacks:
+        parent = 0
+        for layer in stack.layers:
+            parent = chains.setdefault((parent, layer), len(chains) + 1)
+            if places.setdefault(layer, parent) != parent and sizes[layer]:
+                return False
+    return True
 
 
 def _components(stacks: Sequence[Stack]) -> list[list[int]]:
@@ -121,10 +136,11 @@ def _improved(
         for layer in set(stack.layers):
             holders[layer].append(number)
     shared = sorted(layer for layer, have in holders.items() if len(have) > 1 and sizes[layer])
+    weights = list(accumulate(sizes[layer] for layer in shared))
     chance = random.Random(len(stacks))  # noqa: S311 - a search, not a secret
     idle = 0
     while shared and idle < SETTLED_TRIES and clock() < deadline:
-        have = holders[chance.choices(shared, weights=[sizes[layer] for layer in shared])[0]]
+        have = holders[chance.choices(shared, cum_weights=weights)[0]]
         numbers = chance.sample(have, min(len(have), chance.randint(1, REPLANNED_STACKS)))
         idle = 0 if plan.replan(numbers) else idle + 1
     return plan.orders

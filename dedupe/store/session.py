@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from dedupe.errors import UsageError
 from dedupe.model.questions import Answer, Question, R
@@ -29,6 +29,9 @@ from dedupe.store.sql import (
     tables_read,
 )
 from dedupe.store.views import connect, damaged, entries_of, readable, table_files
+
+if TYPE_CHECKING:
+    import duckdb
 
 #: parameters that a question by its name need not have: they choose all rows in their usual order
 _ALL_ROWS = {"most": None, "sort": ""}
@@ -210,19 +213,29 @@ class Session:
     def _make_of_part(self, name: str) -> None:
         """Make a relation on a connection that has the relations of a part of the view."""
         parts = PARTS[name]
+        sql = relations()[name]
+        needed = [each for each in needed_relations(tables_read(sql), parts) if each not in parts]
+        for group in derived_read(table for each in needed for table in reads(each)):
+            self._deriver.provide(group)
         for relation, query in parts.items():
             self._connection.execute(f"CREATE TABLE part_{relation} AS {load_query(query)}")
         # what a cursor calls TEMP is its own, and is found before what the session has
         with contextlib.closing(self._connection.cursor()) as cursor:
             for relation in parts:
                 cursor.execute(f"CREATE TEMP VIEW {relation} AS FROM part_{relation}")
-            sql = relations()[name]
-            for relation in needed_relations(tables_read(sql), without=parts):
-                if relation not in parts:
-                    cursor.execute(making(relation))
+            if "entries" in {table for each in needed for table in reads(each)}:
+                self._show_entries_of_part(cursor)
+            for relation in needed:
+                cursor.execute(making(relation))
             cursor.execute(f"CREATE TABLE {name} AS {sql}")
         for relation in parts:
             self._connection.execute(f"DROP TABLE part_{relation}")
+
+    def _show_entries_of_part(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Make the view of the entries of a part, from no other files than those of its layers."""
+        found = cursor.execute("SELECT DISTINCT layer FROM node WHERE layer IS NOT NULL")
+        source = entries_of(cursor, self._folder, [layer for (layer,) in found.fetchall()])
+        cursor.execute(f"CREATE TEMP VIEW entries AS {source}")
 
     def _provide(self, tables: Collection[str]) -> None:
         """Make the derived tables among these names, and the entries if they are few."""

@@ -62,7 +62,15 @@ def tables_read(sql: str) -> frozenset[str]:
 
 #: relation that is made of a part of the view -> relation -> query for its rows of that part, which
 #: later ones read as ``part_<relation>``; all other relations are made from these
-PARTS = {"container_view": {"stack": "part/container_stack", "node": "part/nodes"}}
+PARTS = {
+    "container_view": {"stack": "part/container_stack", "node": "part/nodes"},
+    "overlap": {"node": "part/overlap_nodes"},
+    "movable_conflict": {
+        "stack": "part/movable_stack",
+        "node": "part/nodes",
+        "layer_rows": "part/layer_rows",
+    },
+}
 
 #: relation that reads the entries of a few layers only, as ``batch_source`` -> query for the layers
 SOURCES = {"again_finding": "part/twin_layers"}
@@ -73,7 +81,10 @@ SOURCE = "batch_source"
 def reads(relation: str) -> frozenset[str]:
     """Tables that must be there before a relation can be made."""
     parts = PARTS.get(relation)
-    return frozenset(parts) if parts else tables_read(relations()[relation])
+    if not parts:
+        return tables_read(relations()[relation])
+    chosen = frozenset[str]().union(*(tables_read(load_query(query)) for query in parts.values()))
+    return chosen.union(parts).difference(f"part_{name}" for name in parts)
 
 
 def needed_relations(tables: Iterable[str], without: Collection[str] = frozenset()) -> list[str]:

@@ -75,7 +75,7 @@ weighed AS (
         (
             SELECT count(*)
             FROM stack
-            JOIN conflict
+            JOIN movable_conflict AS conflict
                 ON conflict.lower_layer = stack.layer
                 AND conflict.upper_layer = split.layer
                 AND conflict.grade = 'equivalent'

@@ -473,8 +473,9 @@ def test_the_page_reads_the_stacks_once(tmp_path: Path) -> None:
     names = [name for name in questions.names if name.startswith("reorder/")]
     assert sorted(names) == [
         "reorder/change_rates",
-        "reorder/conflicts",
         "reorder/layers",
+        "reorder/movable_conflicts",
+        "reorder/movable_images",
         "reorder/step_repeats",
     ]
 

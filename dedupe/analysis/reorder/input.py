@@ -8,13 +8,16 @@ from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
 from dedupe.analysis.reorder.plans import ReorderOptions
 from dedupe.analysis.selection import images_matching
+from dedupe.model.choices import Objective
 from dedupe.reorder.pulls import expected_bytes
 from dedupe.reorder.stack import Order, Stack, fixed_stack, stack_of, unpacked_bytes
 
 #: layers of one image, the base first
 ImageLayers = list[queries.ReorderLayersRow]
 #: (lower layer, upper layer) -> why the two must keep their order
-Conflicts = Mapping[tuple[str, str], queries.ReorderConflictsRow]
+Conflicts = Mapping[
+    tuple[str, str], queries.ReorderConflictsRow | queries.ReorderMovableConflictsRow
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,18 +81,16 @@ def reorder_input(questions: Questions, options: ReorderOptions) -> ReorderInput
             if row["layer"] not in numbers:
                 numbers[row["layer"]] = len(sizes)
                 sizes.append(row["content_bytes"])
-    conflicts = {
-        (row["lower_layer"], row["upper_layer"]): row
-        for row in questions.rows(queries.reorder_conflicts(grade=options.grade.value))
-    }
+    movable = _movable(questions, options)
+    conflicts = _conflicts(questions, options, movable)
     may_change = [
         layers[0]["complete"] and (selected is None or image in selected)
         for image, layers in images.items()
     ]
     stacks, base_kept_stacks = [], []
-    for layers, free in zip(images.values(), may_change, strict=True):
+    for (image, layers), free in zip(images.items(), may_change, strict=True):
         stack = [numbers[row["layer"]] for row in layers]
-        if not free:
+        if not free or (movable is not None and image not in movable):
             stacks.append(fixed_stack(stack))
             base_kept_stacks.append(fixed_stack(stack))
             continue
@@ -106,6 +107,30 @@ def reorder_input(questions: Questions, options: ReorderOptions) -> ReorderInput
         conflicts=conflicts,
         rates=_rates(questions),
     )
+
+
+def _movable(questions: Questions, options: ReorderOptions) -> set[str] | None:
+    """Images that another order can save bytes of, or whose layers are reported; None for all.
+
+    What a release pulls depends on the order of every image, and an image to explain is explained
+    in any case.
+    """
+    if options.objective is not Objective.STORAGE or options.explain:
+        return None
+    return {row["image_id"] for row in questions.rows(queries.reorder_movable_images())}
+
+
+def _conflicts(
+    questions: Questions, options: ReorderOptions, movable: set[str] | None
+) -> Conflicts:
+    """The pairs of layers of these images that must keep their order."""
+    grade = options.grade.value
+    rows: list[queries.ReorderConflictsRow] | list[queries.ReorderMovableConflictsRow]
+    if movable is None:
+        rows = questions.rows(queries.reorder_conflicts(grade=grade))
+    else:
+        rows = questions.rows(queries.reorder_movable_conflicts(grade=grade))
+    return {(row["lower_layer"], row["upper_layer"]): row for row in rows}
 
 
 def conflicting_pairs(layers: ImageLayers, conflicts: Conflicts) -> Iterable[tuple[int, int]]:

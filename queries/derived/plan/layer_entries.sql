@@ -6,6 +6,9 @@
 --           path          VARCHAR  its path
 --           kind          VARCHAR  its kind
 --           size_bytes    BIGINT   logical size
+--           mode          INTEGER  permission bits
+--           uid           BIGINT   owner
+--           gid           BIGINT   group
 --           content_hash  BLOB     as in the table entries
 --           zero_bytes    BIGINT   as in the table entries
 --           flags         VARCHAR  as in the table entries
@@ -18,6 +21,9 @@ SELECT
     entries.path,
     entries.kind,
     entries.size_bytes,
+    entries.mode,
+    entries.uid,
+    entries.gid,
     entries.content_hash,
     entries.zero_bytes,
     entries.flags
