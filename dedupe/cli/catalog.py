@@ -167,3 +167,5 @@ def catalog_upgrade(catalog: CatalogOption = None) -> None:
         f"{files or 'none'}",
         err=True,
     )
+    if done.is_read:
+        typer.echo("the older files stay while the catalog is being read: upgrade again", err=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dedupe.cli.options import CatalogOption
-from dedupe.errors import StoreError, UsageError
+from dedupe.errors import ResourceError, StoreError, UsageError
 from dedupe.model.tables import KEEP_FROM_ENTRIES
 
 if TYPE_CHECKING:
@@ -146,7 +146,10 @@ def run_scan(paths: Sequence[str], catalog: Path | None, options: ScanOptions) -
             quick=options.quick,
         )
     reporter.finish()
-    _derive(sink.folder, outcome)
+    # the scan is complete: a question that cannot be answered says what is wrong
+    with contextlib.suppress(StoreError, ResourceError):
+        sink.tidy()
+        _derive(sink.folder, outcome)
     return outcome
 
 
@@ -161,11 +164,8 @@ def _derive(catalog: Path, outcome: "ScanOutcome") -> None:
     from dedupe.cli.elapsed import ElapsedTime
     from dedupe.store.session import Session
 
-    # the scan is complete: a question that needs the rows says what is wrong
-    with contextlib.suppress(StoreError):
-        session = Session(catalog, waiting=ElapsedTime())
+    with contextlib.closing(Session(catalog, waiting=ElapsedTime())) as session:
         session.derive()
-        session.close()
 
 
 def _print_outcome(

@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any, cast, overload
 
 from dedupe.errors import UsageError
+from dedupe.host.locks import reading
 from dedupe.model.questions import Answer, Question, R
 from dedupe.model.tables import DERIVED_TABLES
 from dedupe.model.view import View
 from dedupe.store.current import Choice
 from dedupe.store.derived.deriver import Deriver
+from dedupe.store.layer_files import LAYERS
+from dedupe.store.layer_views import show_entries, show_source
+from dedupe.store.opening import connect, table_files
+from dedupe.store.reading import damaged, readable
 from dedupe.store.resources import close_connection, shortage
 from dedupe.store.selects import fetched, lock, require_select, run_select
 from dedupe.store.sql import (
@@ -28,7 +33,6 @@ from dedupe.store.sql import (
     relations,
     tables_read,
 )
-from dedupe.store.views import connect, damaged, entries_of, readable, table_files
 
 #: parameters that a question by its name need not have: they choose all rows in their usual order
 _ALL_ROWS = {"most": None, "sort": ""}
@@ -42,8 +46,8 @@ class Session:
     ``scan`` is an ID, its beginning or ``latest``; ``sources`` are locations, globs or folders.
     With ``images`` the session is as if the view held no others. A relation is made when a question
     first reads it. ``waiting`` is entered around every query. Close a session that others follow:
-    it holds the rows of all relations that it made. ``keep`` lets it
-    write derived rows into the catalog.
+    it holds the rows of all relations that it made, and files that were replaced meanwhile stay as
+    long as it is open. ``keep`` lets it write derived rows into the catalog.
 
     Raises StoreError: ``no-catalog``, ``no-scan``, ``ambiguous-scan``, ``no-source``,
     ``schema-version`` or ``bad-catalog``.
@@ -63,6 +67,8 @@ class Session:
         self._folder = folder.resolve()
         self._images = images
         self._waiting = waiting or contextlib.nullcontext()
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(reading(self._folder / LAYERS))
         with self._waiting:
             self._connection, self.view = connect(
                 self._folder, view or Choice(scan, tuple(sources)), images
@@ -141,6 +147,7 @@ class Session:
     def close(self) -> None:
         """Release memory and files; the session can answer nothing afterwards."""
         close_connection(self._connection)
+        self._held.close()
         for narrowed in self._narrowed.values():
             narrowed.close()
 
@@ -155,7 +162,9 @@ class Session:
         try:
             tables = require_select(self._connection, text, relations())
             with readable(self._folder):
-                self._make_relations(tables)
+                # a query of what there is shows the entries too
+                listed = {"entries"} if tables & {"columns", "tables"} else set()
+                self._make_relations(tables | listed)
                 if not self._is_locked:
                     files = [*table_files(self._folder), *self._deriver.freeze()]
                     lock(self._connection, files)
@@ -196,16 +205,10 @@ class Session:
                     self._make_of_part(name)
                 else:
                     if SOURCE in reads(name):
-                        self._show_source(load_query(SOURCES[name]))
+                        show_source(self._connection, self._folder, load_query(SOURCES[name]))
                     self._connection.execute(making(name))
                 self._made.add(name)
         self._provide(tables)
-
-    def _show_source(self, layers: str) -> None:
-        """Make the view of the entries of a few layers, from no other files than theirs."""
-        found = self._connection.execute(layers).fetchall()
-        source = entries_of(self._connection, self._folder, [layer for (layer,) in found])
-        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {SOURCE} AS {source}")
 
     def _make_of_part(self, name: str) -> None:
         """Make a relation on a connection that has the relations of a part of the view."""
@@ -217,7 +220,9 @@ class Session:
             for relation in parts:
                 cursor.execute(f"CREATE TEMP VIEW {relation} AS FROM part_{relation}")
             sql = relations()[name]
-            for relation in needed_relations(tables_read(sql), without=parts):
+            needed = needed_relations(tables_read(sql), without=parts)
+            self._provide(tables_read(sql).union(*(reads(relation) for relation in needed)))
+            for relation in needed:
                 if relation not in parts:
                     cursor.execute(making(relation))
             cursor.execute(f"CREATE TABLE {name} AS {sql}")
@@ -225,7 +230,7 @@ class Session:
             self._connection.execute(f"DROP TABLE part_{relation}")
 
     def _provide(self, tables: Collection[str]) -> None:
-        """Make the derived tables among these names, and the entries if they are few."""
+        """Make the derived tables among these names, and the entries."""
         if "entries" in tables and not self._has_read_entries:
             self._has_read_entries = True
             self._read_entries()
@@ -233,10 +238,12 @@ class Session:
             self._deriver.provide(group)
 
     def _read_entries(self) -> None:
-        """Keep the entries in memory if they are few: several relations read them.
+        """Make the view of entries, and keep them in memory if they are few.
 
-        In a large catalog it takes longer to find them in its files than to work with them.
+        Several relations read them. In a large catalog it takes longer to find them in its files
+        than to work with them.
         """
+        show_entries(self._connection, self._folder, is_narrowed=bool(self._images))
         found = self._connection.execute("SELECT sum(entries) FROM main.layers").fetchone()
         if found and (found[0] or 0) <= _MOST_ENTRIES_HELD:
             # a temporary table is found before the view of the same name

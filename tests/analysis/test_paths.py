@@ -394,10 +394,10 @@ def test_a_question_about_one_image_reads_no_other(tmp_path: Path) -> None:
     one = Image([tar_of([file("a", b"1")])], names=["one:1"])
     two = Image([tar_of([file("b", b"2" * 9)])], names=["two:1"])
     session = scan_images(tmp_path, [one, two])
-    unread = (
-        tmp_path / "catalog" / "entries" / f"{two.diff_ids[0].removeprefix('sha256:')}-0.parquet"
-    )
-    unread.write_bytes(b"damaged")
+    (name,) = session.ask(
+        f"SELECT unnest(entries_in) FROM layers WHERE layer = '{two.diff_ids[0]}'"
+    ).rows[0]
+    (tmp_path / "catalog" / "entries" / name).write_bytes(b"damaged")
     assert list(listed(session, one.image_id)) == ["a"]
     (row,) = session.answer(Question("images", {}, (one.image_id,))).dicts()
     assert row["image_id"] == one.image_id

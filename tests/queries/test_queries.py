@@ -16,7 +16,9 @@ from here import PROJECT
 from dedupe.model.tables import DERIVED_TABLES
 from dedupe.store.current import Choice
 from dedupe.store.derived.groups import GROUPS
-from dedupe.store.views import connect
+from dedupe.store.layer_views import show_entries
+from dedupe.store.opening import connect
+from dedupe.store.reading import no_rows
 
 QUERIES = PROJECT / "queries"
 RELATIONS = sorted((QUERIES / "relations").glob("*.sql"))
@@ -45,10 +47,10 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, 
     write_oci_layout(folder / "store", [Image([tar_of([])], names=["i"])])
     scan_only(folder / "catalog", folder / "store")
     connection, _ = connect(folder / "catalog", Choice())
+    show_entries(connection, folder / "catalog")
     for tables in DERIVED_TABLES.values():
         for table, columns in tables.items():
-            typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
-            connection.execute(f"CREATE VIEW kept_{table} AS SELECT {typed}")
+            connection.execute(f"CREATE VIEW kept_{table} AS {no_rows(columns)}")
     connection.execute("CREATE VIEW batch_source AS FROM entries")
     found = {}
     for path in (*RELATIONS, *QUESTIONS):

@@ -19,8 +19,9 @@ from dedupe.model.tables import DERIVED_TABLES, KEEP_FROM_ENTRIES
 from dedupe.store.derived.groups import GROUPS
 from dedupe.store.derived.rules import relations_for, rules_of
 from dedupe.store.derived.runs import Run, all_runs, keeps_any, sweep, valid_runs, write_run
+from dedupe.store.layer_views import show_source
+from dedupe.store.reading import listed, no_rows, quoted
 from dedupe.store.sql import KEPT, SOURCE, derivations, load_query, making
-from dedupe.store.views import entries_of
 
 if TYPE_CHECKING:
     import duckdb
@@ -91,7 +92,7 @@ class Deriver:
     def _derive_all(self, group: str) -> None:
         """Make the rows of everything, of which the catalog keeps none, for this session alone."""
         # these relations are those of the session, which other questions may need
-        self._make_relations(relations_for(group))
+        self._make_relations((*relations_for(group), "entries"))
         self._show(group, ())
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {SOURCE} AS FROM entries")
         for name, query in GROUPS[group].all_new.items():
@@ -178,7 +179,7 @@ class Deriver:
     ) -> None:
         def write(table: str, file: Path) -> int:
             copied = cursor.execute(
-                f"COPY (FROM {prefix}{table}) TO '{_quoted(file)}' "
+                f"COPY (FROM {prefix}{table}) TO {quoted(file)} "
                 "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 60_000)"
             ).fetchone()
             return int(copied[0]) if copied else 0
@@ -196,7 +197,8 @@ class Deriver:
                 parameters = {"batch": batch} if "$batch" in text else None
                 cursor.execute(f"CREATE TEMP TABLE {name} AS {text}", parameters)
                 if number == 0:
-                    self._show_source(cursor, name)
+                    # the first table has the layers of the batch
+                    show_source(cursor, self._folder, f"SELECT layer FROM {name}")  # noqa: S608  # ours
             for name, query in GROUPS[group].views.items():
                 cursor.execute(f"CREATE TEMP VIEW {name} AS {load_query(query)}")
             for name in relations_for(group):
@@ -205,13 +207,6 @@ class Deriver:
             for table, sql in derivations(group).items():
                 cursor.execute(f"CREATE TEMP TABLE new_{table} AS {sql}")
             yield cursor
-
-    def _show_source(self, cursor: duckdb.DuckDBPyConnection, first: str) -> None:
-        """Make the view of the entries of a batch, whose first table has its layers."""
-        found = cursor.execute(f"SELECT DISTINCT layer FROM {first} WHERE layer IS NOT NULL")  # noqa: S608  # ours
-        layers = [layer for (layer,) in found.fetchall()]
-        source = entries_of(cursor, self._folder, layers)
-        cursor.execute(f"CREATE TEMP VIEW {SOURCE} AS {source}")
 
     def _plan(self, group: str) -> bool:
         """Make the table of what lacks rows, by batch; False if all rows are kept."""
@@ -258,17 +253,13 @@ class Deriver:
     def _selected(self, group: str, table: str, runs: Sequence[Run], *, has_fresh: bool) -> str:
         columns = DERIVED_TABLES[group][table]
         files = [run.file(table) for run in runs if table in run.files]
-        listed = ", ".join(columns)
+        selected = ", ".join(columns)
         parts = []
         if files:
-            named = ", ".join(f"'{_quoted(file)}'" for file in files)
-            parts.append(f"SELECT {listed} FROM read_parquet([{named}])")  # noqa: S608  # quoted
+            parts.append(f"SELECT {selected} FROM read_parquet([{listed(files)}])")  # noqa: S608  # quoted
         if has_fresh:
-            parts.append(f"SELECT {listed} FROM fresh_{table}")  # noqa: S608  # ours
-        if not parts:
-            typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
-            return f"SELECT {typed} WHERE false"
-        return " UNION ALL ".join(parts)
+            parts.append(f"SELECT {selected} FROM fresh_{table}")  # noqa: S608  # ours
+        return " UNION ALL ".join(parts) or no_rows(columns)
 
 
 def _large(runs: Sequence[Run]) -> Sequence[Run]:
@@ -278,7 +269,3 @@ def _large(runs: Sequence[Run]) -> Sequence[Run]:
     while number < len(runs) - 2 and sizes[number] > sum(sizes[number + 1 :]):
         number += 1
     return runs[:number]
-
-
-def _quoted(file: Path) -> str:
-    return str(file).replace("'", "''")
