@@ -152,10 +152,10 @@ def run_scan(paths: Sequence[str], catalog: Path | None, options: ScanOptions) -
 
 def _derive(catalog: Path, outcome: "ScanOutcome") -> None:
     """Keep what reports need of the layers that were read, unless that takes hardly any time."""
-    from dedupe.store.derived.runs import keeps_any
-
     if not outcome.layers_read:
         return
+    from dedupe.store.derived.runs import keeps_any
+
     if outcome.entries < KEEP_FROM_ENTRIES and not keeps_any(catalog):
         return
     from dedupe.cli.elapsed import ElapsedTime

@@ -26,9 +26,10 @@ from dedupe.host.writing import TEMPORARY, replacing
 from dedupe.model.entries import EntryColumns, LayerFacts, Verified
 from dedupe.model.tables import READER_VERSION, TABLES
 from dedupe.scan.interface import ScanResult
+from dedupe.store.known_sources import known_sources
 from dedupe.store.rows import frame, scan_rows
 from dedupe.store.versions import MARK, current_mark, read_mark, unwritable, write_mark
-from dedupe.store.views import current_sources, damaged, file_name, layer_files
+from dedupe.store.views import damaged, file_name, layer_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -113,7 +114,7 @@ class Catalog:
 
     def known_sources(self) -> list[str]:
         """Locations of the sources in the current view; raises StoreError ``bad-catalog``."""
-        return [each.source for each in current_sources(self.folder)]
+        return known_sources(self.folder)
 
     def get_ready(self) -> None:
         """Load polars, which takes as long as reading a small layer."""
