@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,8 @@ def connect(
         raise StoreError(f"catalog {folder}: no scan yet: run 'dedupe scan PATH' first", "no-scan")
     with readable(folder):
         connection = open_connection(folder)
+        # a transaction for each of a hundred statements takes longer than the statements
+        connection.begin()
         connection.execute(load_query("macros"))
         views = Views(connection, folder)
         views.add_scans(known)
@@ -68,6 +70,7 @@ def connect(
         for table in TABLES:
             if table not in SCAN_TABLES:
                 views.add(table, table, layer_files(folder, table, kept))
+        connection.commit()
         return connection, view
 
 
@@ -182,6 +185,7 @@ class Views:
         self._connection = connection
         self._folder = folder
         self._mark = read_mark(folder)
+        self._described: dict[Path, dict[str, str]] = {}
 
     def add(self, name: str, table: str, files: Sequence[Path]) -> None:
         """Make a view of these files of a table.
@@ -222,10 +226,7 @@ class Views:
             f"SELECT {self.columns(table, group[0])} FROM read_parquet([{_listed(group)}])"  # noqa: S608  # quoted
             for group in self._groups(table, files)
         )
-        if not source:
-            typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
-            source = f"SELECT {typed} WHERE false"
-        return source
+        return source or no_rows(columns)
 
     def add_scans(self, known: Sequence[str]) -> None:
         """Make views of the tables of all scans; raises StoreError as ``add`` does.
@@ -265,8 +266,11 @@ class Views:
 
     def describe(self, file: Path) -> dict[str, str]:
         """Columns of a file and their types, in order."""
-        sql = f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})"  # noqa: S608  # quoted
-        return {row[0]: row[1] for row in self._connection.execute(sql).fetchall()}
+        if file not in self._described:
+            sql = f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})"  # noqa: S608  # quoted
+            rows = self._connection.execute(sql).fetchall()
+            self._described[file] = {row[0]: row[1] for row in rows}
+        return self._described[file]
 
     def _groups(self, table: str, files: Sequence[Path]) -> Iterable[Sequence[Path]]:
         """Files that have the same of our columns, together."""
@@ -287,6 +291,12 @@ class Views:
 def quoted(value: object) -> str:
     """Text of a value as a SQL literal."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def no_rows(columns: Mapping[str, str]) -> str:
+    """A query with columns of these types and no rows."""
+    typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
+    return f"SELECT {typed} WHERE false"
 
 
 def _listed(values: Iterable[object]) -> str:
