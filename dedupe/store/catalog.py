@@ -30,6 +30,7 @@ from dedupe.model.entries import EntryColumns, LayerFacts, Verified
 from dedupe.model.tables import READER_VERSION, TABLES
 from dedupe.scan.interface import ScanResult
 from dedupe.store.checksums import write_checksums
+from dedupe.store.known_sources import known_sources
 from dedupe.store.layer_files import (
     ENTRIES,
     LAYERS,
@@ -39,7 +40,6 @@ from dedupe.store.layer_files import (
     next_number,
     write_file,
 )
-from dedupe.store.opening import current_sources
 from dedupe.store.reading import damaged
 from dedupe.store.rows import frame, scan_rows
 from dedupe.store.versions import MARK, current_mark, read_mark, unwritable, write_mark
@@ -136,7 +136,7 @@ class Catalog:
 
     def known_sources(self) -> list[str]:
         """Locations of the sources in the current view; raises StoreError ``bad-catalog``."""
-        return [each.source for each in current_sources(self.folder)]
+        return known_sources(self.folder)
 
     def get_ready(self) -> None:
         """Load polars, which takes as long as reading a small layer."""

@@ -35,6 +35,8 @@ def connect(
         raise StoreError(f"catalog {folder}: no scan yet: run 'dedupe scan PATH' first", "no-scan")
     with readable(folder):
         connection = open_connection(folder)
+        # a transaction for each of a hundred statements takes longer than the statements
+        connection.begin()
         connection.execute(load_query("macros"))
         views = Views(connection, folder)
         views.add_scans(known)
@@ -46,6 +48,7 @@ def connect(
             views.add_of_view(table, view, images)
         add_layers(connection, folder, _layers_of_scan(connection) if images else None)
         _require_layers(connection, folder)
+        connection.commit()
         return connection, view
 
 

@@ -17,17 +17,17 @@ def readable(folder: Path) -> Iterator[None]:
     Our own queries fail only if a file is missing, damaged or of other columns or types. Not
     having enough memory or disk space says nothing about the catalog: raises ResourceError.
     """
-    # neither is loaded before a command needs it
-    import duckdb
-
     try:
         yield
-    except duckdb.InterruptException:
-        raise
-    except duckdb.Error as error:
-        raise shortage(error) or damaged(folder, error) from error
     except OSError as error:
         raise damaged(folder, f"{error.filename or folder}: {reason_of(error)}") from error
+    except Exception as error:
+        # loading it takes long, and it is loaded if the error is its own
+        import duckdb
+
+        if isinstance(error, duckdb.InterruptException) or not isinstance(error, duckdb.Error):
+            raise
+        raise shortage(error) or damaged(folder, error) from error
 
 
 def damaged(folder: Path, what: object) -> StoreError:

@@ -142,7 +142,10 @@ class Session:
         Raises StoreError as ``answer`` does.
         """
         with self._waiting, readable(self._folder):
-            return sum(self._deriver.provide(group, keep_from=0) for group in DERIVED_TABLES)
+            return sum(
+                self._deriver.provide(group, tables, keep_from=0)
+                for group, tables in DERIVED_TABLES.items()
+            )
 
     def close(self) -> None:
         """Release memory and files; the session can answer nothing afterwards."""
@@ -234,8 +237,8 @@ class Session:
         if "entries" in tables and not self._has_read_entries:
             self._has_read_entries = True
             self._read_entries()
-        for group in derived_read(tables):
-            self._deriver.provide(group)
+        for group, read in derived_read(tables).items():
+            self._deriver.provide(group, read)
 
     def _read_entries(self) -> None:
         """Make the view of entries, and keep them in memory if they are few.

@@ -63,6 +63,7 @@ class Views:
         self._connection = connection
         self._folder = folder
         self._mark = read_mark(folder)
+        self._described: dict[Path, dict[str, str]] = {}
 
     def add(self, name: str, table: str, files: Sequence[Path]) -> None:
         """Make a view of these files of a table.
@@ -164,8 +165,11 @@ class Views:
 
     def describe(self, file: Path) -> dict[str, str]:
         """Columns of a file and their types, in order."""
-        sql = f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})"  # noqa: S608  # quoted
-        return {row[0]: row[1] for row in self._connection.execute(sql).fetchall()}
+        if file not in self._described:
+            sql = f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})"  # noqa: S608  # quoted
+            rows = self._connection.execute(sql).fetchall()
+            self._described[file] = {row[0]: row[1] for row in rows}
+        return self._described[file]
 
     def _groups(self, table: str, files: Sequence[Path]) -> Iterable[Sequence[Path]]:
         """Files that have the same of our columns, together."""

@@ -146,8 +146,8 @@ def rows_by_node(catalog: Path, *, keep: bool) -> dict[str, list[tuple[object, .
     try:
         if keep:
             assert session.derive()
-        session.rows("totals")
-        session.rows("problems")
+        # of rows that are not kept, a session makes the tables that are asked for
+        session._make_relations([f"kept_{table}" for table in DERIVED_TABLES["nodes"]])
         return {
             table: sorted(session._connection.execute(f"FROM kept_{table}").fetchall(), key=repr)
             for table in DERIVED_TABLES["nodes"]

@@ -9,7 +9,7 @@ written into the catalog if it can be written and they are many enough to be wor
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,15 @@ from dedupe.store.derived.rules import relations_for, rules_of
 from dedupe.store.derived.runs import Run, all_runs, keeps_any, sweep, valid_runs, write_run
 from dedupe.store.layer_views import show_source
 from dedupe.store.reading import listed, no_rows, quoted
-from dedupe.store.sql import KEPT, SOURCE, derivations, load_query, making
+from dedupe.store.sql import (
+    KEPT,
+    SOURCE,
+    derivations,
+    derivations_needed,
+    load_query,
+    making,
+    tables_read,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,21 +62,29 @@ class Deriver:
         self._make_relations = make_relations
         self._keep = keep
         self._provided: set[str] = set()
+        #: groups of which the catalog keeps nothing -> tables that were made for this session
+        self._unkept: dict[str, set[str]] = {}
         #: group -> its runs, if no later ones may be read
         self._frozen: dict[str, list[Run]] | None = None
 
-    def provide(self, group: str, keep_from: int = KEEP_FROM_ENTRIES) -> int:
-        """Make the views of a group; returns the entries whose rows were made and kept.
+    def provide(
+        self, group: str, tables: Collection[str], keep_from: int = KEEP_FROM_ENTRIES
+    ) -> int:
+        """Make the views of these tables of a group, at least.
 
-        ``keep_from`` is the least number of entries whose rows are the first to be kept.
+        Returns the entries whose rows were made and kept. ``keep_from`` is the least number of
+        entries whose rows are the first to be kept.
         """
+        if group in self._unkept:
+            self._derive_unkept(group, tables)
         if group in self._provided:
             return 0
         self._provided.add(group)
         self._make_relations(GROUPS[group].read)
         runs = self._runs(group)
         if not runs and self._entries() < keep_from:
-            self._derive_all(group)
+            self._begin_unkept(group)
+            self._derive_unkept(group, tables)
             return 0
         self._show(group, runs)
         if not self._plan(group):
@@ -89,19 +105,35 @@ class Deriver:
             run.file(table) for runs in self._frozen.values() for run in runs for table in run.files
         ]
 
-    def _derive_all(self, group: str) -> None:
-        """Make the rows of everything, of which the catalog keeps none, for this session alone."""
-        # these relations are those of the session, which other questions may need
-        self._make_relations((*relations_for(group), "entries"))
-        self._show(group, ())
+    def _begin_unkept(self, group: str) -> None:
+        """Make what all rows of a group are made of, if the catalog keeps none of them."""
+        self._unkept[group] = set()
+        queries = {name: load_query(query) for name, query in GROUPS[group].all_new.items()}
+        read = {name for sql in queries.values() for name in tables_read(sql)}
+        nothing = [table for table in DERIVED_TABLES[group] if f"{KEPT}{table}" in read]
+        for table in nothing:
+            columns = no_rows(DERIVED_TABLES[group][table])
+            self._connection.execute(f"CREATE TEMP VIEW {KEPT}{table} AS {columns}")
+        self._make_relations(("entries",))
         self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {SOURCE} AS FROM entries")
-        for name, query in GROUPS[group].all_new.items():
-            self._connection.execute(f"CREATE TEMP TABLE {name} AS {load_query(query)}")
-        for table, sql in derivations(group).items():
-            self._connection.execute(f"CREATE TEMP TABLE new_{table} AS {sql}")
-        # only now: until all are made, what is kept is nothing
-        for table in derivations(group):
-            self._connection.execute(f"CREATE TEMP VIEW {KEPT}{table} AS FROM new_{table}")
+        for name, sql in queries.items():
+            self._connection.execute(f"CREATE TEMP TABLE {name} AS {sql}")
+        for table in nothing:
+            self._connection.execute(f"DROP VIEW {KEPT}{table}")
+
+    def _derive_unkept(self, group: str, tables: Collection[str]) -> None:
+        """Make these tables with the rows of everything, for this session alone.
+
+        Only these: of a small store, most of the time goes into making tables.
+        """
+        made = self._unkept[group]
+        for table, sql in derivations_needed(group, tables).items():
+            if table not in made:
+                made.add(table)
+                # these relations are those of the session, which other questions may need
+                self._make_relations(tables_read(sql))
+                self._connection.execute(f"CREATE TEMP TABLE new_{table} AS {sql}")
+                self._connection.execute(f"CREATE TEMP VIEW {KEPT}{table} AS FROM new_{table}")
 
     def _derive_here(self, group: str, batches: Sequence[int]) -> None:
         """Make the rows of these batches for this session alone."""
