@@ -82,15 +82,15 @@ GROUPS: Mapping[str, Group] = {
         given=("layers",),
         batch={
             "new_content_layer": "derived/plan/content_layers",
-            "new_content_copy": "derived/plan/content_copies",
             "new_content": "derived/plan/new_contents",
+            "new_content_file": "derived/plan/content_files",
             "former_place": "derived/plan/former_places",
             "new_content_path": "derived/plan/content_paths",
         },
         all_new={
             "new_content_layer": "derived/plan/every_content_layer",
-            "new_content_copy": "derived/plan/content_copies",
             "new_content": "derived/plan/new_contents",
+            "new_content_file": "derived/plan/content_files",
             "former_place": "derived/plan/no_former_places",
             "new_content_path": "derived/plan/content_paths",
         },
