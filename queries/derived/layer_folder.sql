@@ -53,7 +53,7 @@ levels AS (
         replaced_bytes,
         digest_of(concat(look, chr(2))) AS class
     FROM own_files
-    WHERE depth = (SELECT max(depth) FROM own_files)
+    WHERE depth = (SELECT max(deepest.depth) FROM own_files AS deepest)
     UNION ALL
     SELECT
         layer,

@@ -90,7 +90,6 @@ SELECT
     placed.paths
 FROM placed
 JOIN classes
-    ON
-        classes.code = placed.code
-        AND classes.other_code = placed.other_code
-        AND classes.former = coalesce(placed.former, 0);
+    ON classes.code = placed.code
+    AND classes.other_code = placed.other_code
+    AND classes.former = coalesce(placed.former, 0);
