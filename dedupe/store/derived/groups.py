@@ -37,10 +37,10 @@ GROUPS: Mapping[str, Group] = {
         read=("layers", "node", "above"),
         given=("node",),
         batch={
+            "batch_layer": "derived/plan/batch_layers",
             "node": "derived/plan/batch_nodes",
             "new_node": "derived/plan/new_nodes",
             "above": "relations/04_above",
-            "batch_layer": "derived/plan/batch_layers",
             "batch_pair": "derived/plan/batch_pairs",
             "batch_entry": "derived/plan/batch_entries",
             "batch_place": "derived/plan/batch_places",
@@ -56,6 +56,7 @@ GROUPS: Mapping[str, Group] = {
         read=("layers", "node", "layer_rows"),
         given=("node",),
         batch={
+            "batch_layer": "derived/plan/batch_layers",
             "node": "derived/plan/batch_layer_nodes",
             "new_layer": "derived/plan/new_layers",
             "layer_entry": "derived/plan/layer_entries",
@@ -68,6 +69,7 @@ GROUPS: Mapping[str, Group] = {
         read=("layers", "node", "layer_rows"),
         given=("node",),
         batch={
+            "batch_layer": "derived/plan/batch_layers",
             "node": "derived/plan/batch_layer_nodes",
             "new_twin": "derived/plan/new_layers",
             "entries": "derived/plan/twin_entries",
@@ -80,15 +82,15 @@ GROUPS: Mapping[str, Group] = {
         given=("layers",),
         batch={
             "new_content_layer": "derived/plan/content_layers",
-            "new_content_copy": "derived/plan/content_copies",
             "new_content": "derived/plan/new_contents",
+            "new_content_file": "derived/plan/content_files",
             "former_place": "derived/plan/former_places",
             "new_content_path": "derived/plan/content_paths",
         },
         all_new={
             "new_content_layer": "derived/plan/every_content_layer",
-            "new_content_copy": "derived/plan/content_copies",
             "new_content": "derived/plan/new_contents",
+            "new_content_file": "derived/plan/content_files",
             "former_place": "derived/plan/no_former_places",
             "new_content_path": "derived/plan/content_paths",
         },
