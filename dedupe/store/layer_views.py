@@ -100,17 +100,20 @@ def _add_rows(
     )
 
 
-def show_source(connection: duckdb.DuckDBPyConnection, folder: Path, layers: str) -> None:
-    """Make the view of the entries of layers that a query names, from no other files than theirs.
+def show_source(
+    connection: duckdb.DuckDBPyConnection, folder: Path, layers: str, view: str = SOURCE
+) -> None:
+    """Make a view of the entries of layers that a query names, from no other files than theirs.
 
     ``connection`` is a session's or a cursor of it. Raises StoreError ``bad-catalog`` for a damaged
     file.
     """
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE source_layer AS {layers}")
-    files = _files(connection, "SELECT layer FROM source_layer")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {view}_layer AS {layers}")
+    chosen = f"SELECT layer FROM {view}_layer"  # noqa: S608  # ours
+    files = _files(connection, chosen)
     require_whole(folder, (folder / ENTRIES / file for file in files))
-    rows = _entries(connection, folder, files, "SELECT layer FROM source_layer")
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW {SOURCE} AS {rows}")
+    rows = _entries(connection, folder, files, chosen)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {rows}")
 
 
 def show_entries(

@@ -53,6 +53,7 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, 
         for table, columns in tables.items():
             connection.execute(f"CREATE VIEW kept_{table} AS {no_rows(columns)}")
     connection.execute("CREATE VIEW batch_source AS FROM entries")
+    connection.execute("CREATE VIEW former_source AS FROM entries")
     found = {}
     for path in (*RELATIONS, *QUESTIONS):
         found[path] = _described(connection, path)

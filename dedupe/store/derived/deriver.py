@@ -115,7 +115,8 @@ class Deriver:
             columns = no_rows(DERIVED_TABLES[group][table])
             self._connection.execute(f"CREATE TEMP VIEW {KEPT}{table} AS {columns}")
         self._make_relations(("entries",))
-        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {SOURCE} AS FROM entries")
+        for view in (SOURCE, *GROUPS[group].sources.values()):
+            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS FROM entries")
         for name, sql in queries.items():
             self._connection.execute(f"CREATE TEMP TABLE {name} AS {sql}")
         for table in nothing:
@@ -231,6 +232,8 @@ class Deriver:
                 if number == 0:
                     # the first table has the layers of the batch
                     show_source(cursor, self._folder, f"SELECT layer FROM {name}")  # noqa: S608  # ours
+                if view := GROUPS[group].sources.get(name):
+                    show_source(cursor, self._folder, f"SELECT layer FROM {name}", view)  # noqa: S608  # ours
             for name, query in GROUPS[group].views.items():
                 cursor.execute(f"CREATE TEMP VIEW {name} AS {load_query(query)}")
             for name in relations_for(group):

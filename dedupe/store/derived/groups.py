@@ -22,6 +22,8 @@ class Group:
     batch: Mapping[str, str]
     #: table -> query that makes it if everything in the session is new
     all_new: Mapping[str, str]
+    #: table of a batch -> view of the entries of its layers, beside that of the batch's own layers
+    sources: Mapping[str, str] = field(default_factory=dict)
     #: view -> query that makes it of the tables of a batch
     views: Mapping[str, str] = field(default_factory=dict)
     #: whether the rows of a batch depend on those of earlier ones
@@ -94,6 +96,7 @@ GROUPS: Mapping[str, Group] = {
             "former_place": "derived/plan/no_former_places",
             "new_content_path": "derived/plan/content_paths",
         },
+        sources={"former_place": "former_source"},
         is_sequence=True,
         merged={
             "content_place": "derived/plan/merged_content_place",

@@ -8,12 +8,12 @@
 WITH paths AS (
     SELECT content, path FROM new_content_file WHERE path IS NOT NULL
     UNION
-    SELECT former_place.content, entries.path
-    FROM entries
+    SELECT former_place.content, entry.path
+    FROM former_source AS entry
     JOIN former_place
-        ON former_place.layer = entries.layer
-        AND former_place.content = entries.content_hash[1:16]::UUID
-    WHERE entries.kind = 'file' AND entries.size_bytes > 0
+        ON former_place.layer = entry.layer
+        AND former_place.content = entry.content_hash[1:16]::UUID
+    WHERE entry.kind = 'file' AND entry.size_bytes > 0
     UNION
     SELECT content, unnest(paths) FROM new_content
 )
