@@ -4,7 +4,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import oracle
@@ -343,6 +343,17 @@ def test_a_path_can_be_given_as_bytes_or_as_printed(tmp_path: Path) -> None:
     ]
 
 
+@pytest.fixture(scope="module")
+def python_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Session, str]]:
+    """A session on an image with files to find, and the ID of the image."""
+    session, image = scan_stack(
+        tmp_path_factory.mktemp("globs"),
+        [[file("a.py"), file("d/b.py"), file("d/e/c.py"), file("d/e/[x]")]],
+    )
+    yield session, image
+    session.close()
+
+
 @pytest.mark.parametrize(
     ("glob", "fits"),
     [
@@ -359,11 +370,11 @@ def test_a_path_can_be_given_as_bytes_or_as_printed(tmp_path: Path) -> None:
         ("*[", set()),
     ],
 )
-def test_globs_match_names_or_whole_paths(glob: str, fits: set[str], tmp_path: Path) -> None:
+def test_globs_match_names_or_whole_paths(
+    glob: str, fits: set[str], python_files: tuple[Session, str]
+) -> None:
     """Without a slash a glob matches names at any depth; ``**`` matches slashes too."""
-    session, image = scan_stack(
-        tmp_path, [[file("a.py"), file("d/b.py"), file("d/e/c.py"), file("d/e/[x]")]]
-    )
+    session, image = python_files
     found = ask(session, image, "paths/find", pattern=pattern_of(glob))
     assert {row["path"] for row in found} == fits
 
