@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# without it, every process that a test starts would compile the modules that it imports anew
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test check docs bench mutants clean
 
 $(READY): pyproject.toml

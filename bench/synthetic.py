@@ -31,7 +31,7 @@ import polars as pl
 
 from dedupe import __version__
 from dedupe.model.tables import READER_VERSION, TABLES
-from dedupe.store.bulk import PACK_ROWS, write_pack, write_scan
+from dedupe.store.bulk import PACK_ROWS, write_layers, write_scan
 from dedupe.store.catalog import Catalog
 from dedupe.store.rows import frame
 
@@ -386,7 +386,7 @@ def write(folder: Path, entries: int, seed: int = 0) -> str:
         rows = maker.make(batch)
         facts = _facts(rows)
         sizes |= dict(facts.select("layer", "compressed_bytes").iter_rows())
-        write_pack(catalog.folder, facts, rows)
+        write_layers(catalog.folder, facts, rows)
     write_scan(catalog.folder, SCAN, _scan(store, sizes))
     return f"{len(store.images):,} images, {len(sizes):,} layers, {store.entries:,} entries"
 

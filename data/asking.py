@@ -4,6 +4,7 @@ import os
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 from program import call
@@ -15,6 +16,7 @@ SCRATCH = "/tmp"  # noqa: S108  # their names are drawn at random
 _SAMPLE = Path(__file__).parent / "sample.py"
 
 
+@cache
 def help_of(*words: str, plain: bool = False) -> str:
     """Return what ``--help`` prints at 80 columns; ``plain`` leaves out the boxes."""
     shown = _call((*words, "--help"), {"TYPER_USE_RICH": "0"} if plain else {})

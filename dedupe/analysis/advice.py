@@ -1,52 +1,14 @@
 """The commands to suggest after a scan: those that show where most bytes can be saved."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum, auto
 
 from dedupe.analysis import queries
 from dedupe.analysis.interface import Questions
+from dedupe.model.advice import GENERAL, Advice, Reason
 
 _MOST_COMMANDS = 3
 #: findings take about a second per 100,000 entries: too long to wait for a hint in a large scan
 _MOST_ENTRIES = 300_000
-
-
-class Reason(Enum):
-    """Why a command is suggested."""
-
-    OVERVIEW = auto()
-    FINDINGS = auto()
-    #: an image with shadowed bytes
-    SHADOWED = auto()
-    POSITIONS = auto()
-    CONTAINERS = auto()
-    ORPHANS = auto()
-    #: of use if there is nothing to fix
-    TREE = auto()
-    USAGE = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """A command, and the figures that are the reason to run it."""
-
-    command: tuple[str, ...]
-    reason: Reason
-    size_bytes: int = 0
-    count: int = 0
-    #: kind of the finding
-    kind: str = ""
-    #: name of the image
-    about: str = ""
-
-
-#: commands that are of use for every scan
-GENERAL = (
-    Advice(("report",), Reason.OVERVIEW),
-    Advice(("tree",), Reason.TREE),
-    Advice(("usage",), Reason.USAGE),
-)
 
 
 def advice(questions: Questions) -> list[Advice]:

@@ -19,7 +19,15 @@ from dedupe.analysis.check import CheckResult, check
 from dedupe.audit.notify import notify
 from dedupe.audit.outputs import write_reports
 from dedupe.audit.settings import AuditSettings
-from dedupe.errors import Exit, LayerError, LockedError, SourceError, StoreError, reason_of
+from dedupe.errors import (
+    Exit,
+    LayerError,
+    LockedError,
+    ResourceError,
+    SourceError,
+    StoreError,
+    reason_of,
+)
 from dedupe.host.locks import exclusive_lock
 from dedupe.host.places import absolute_place, place_text
 from dedupe.host.writing import write_atomically
@@ -79,6 +87,9 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
             places=[place_text(absolute_place(place)) for place in settings.sources],
             workers=settings.jobs,
         )
+    # what cannot be packed can be read all the same
+    with contextlib.suppress(StoreError, ResourceError):
+        catalog.tidy()
     faults: list[str] = []
     summary: dict[str, object] = {
         "schema_version": SCHEMA_VERSION,
@@ -99,6 +110,7 @@ def _audit(settings: AuditSettings, progress: Progress) -> AuditResult:
             "growth_bytes": trend["growth_bytes"],
             "check": document(checked),
         }
+        session.close()
         faults += _remove_old(settings, outcome.scan_id)
     code = _exit_code(outcome, checked, faults)
     summary |= {

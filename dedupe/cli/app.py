@@ -1,37 +1,91 @@
-"""The application. Commands import heavy libraries when they run, so that ``--help`` is fast."""
+"""The application. A command is imported when it is called, and heavy libraries when it runs."""
 
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Annotated, Any, cast
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from dedupe import __version__
-from dedupe.cli.audit import audit
-from dedupe.cli.catalog import catalog_derive, catalog_list, manage, query
-from dedupe.cli.check import check
 from dedupe.cli.commands import add_command
-from dedupe.cli.diff import diff
-from dedupe.cli.disk import disk
-from dedupe.cli.findings import duplicates, findings
-from dedupe.cli.listings import (
-    artifacts,
-    containers,
-    images,
-    layers,
-    shadowed,
-    sources,
-    tree,
-    trend,
-)
-from dedupe.cli.paths import find, history, ls, which
-from dedupe.cli.reorder import reorder
-from dedupe.cli.report import report
-from dedupe.cli.scan import scan
-from dedupe.cli.usage import bases, positions, twins, usage
-from dedupe.cli.welcome import welcome
-from dedupe.cli.what_if import what_if
+
+#: command -> its module and its function, in the order of the help
+_COMMANDS = {
+    "scan": "scan.scan",
+    "report": "report.report",
+    "disk": "disk.disk",
+    "findings": "findings.findings",
+    "duplicates": "findings.duplicates",
+    "sources": "listings.sources",
+    "images": "listings.images",
+    "artifacts": "listings.artifacts",
+    "layers": "listings.layers",
+    "shadowed": "listings.shadowed",
+    "tree": "listings.tree",
+    "containers": "listings.containers",
+    "ls": "paths.ls",
+    "find": "paths.find",
+    "which": "paths.which",
+    "history": "paths.history",
+    "diff": "diff.diff",
+    "usage": "usage.usage",
+    "positions": "usage.positions",
+    "bases": "usage.bases",
+    "twins": "usage.twins",
+    "what-if": "what_if.what_if",
+    "check": "check.check",
+    "trend": "listings.trend",
+    "audit": "audit.audit",
+    "query": "catalog.query",
+    # these have commands of their own
+    "reorder": "reorder.reorder",
+    "catalog": "catalog.manage",
+}
+
+
+class _Commands(Mapping[str, Any]):
+    """The commands by name; each is imported when it is first looked up."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = _load(name, *_COMMANDS[name].split("."))
+        return self._loaded[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_COMMANDS)
+
+    def __len__(self) -> int:
+        return len(_COMMANDS)
+
+
+class _Group(TyperGroup):
+    """The group of all commands, none of which is imported yet."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self.commands = cast("dict[str, Any]", _Commands())
+
+
+def _load(name: str, module: str, function: str) -> Any:
+    """Import a command, or a group of commands."""
+    found = getattr(import_module(f"dedupe.cli.{module}"), function)
+    if not isinstance(found, typer.Typer):
+        alone = typer.Typer(add_completion=False)
+        add_command(alone, found, name)
+        return get_command(alone)
+    group = get_command(found)
+    group.name = name
+    return group
+
 
 app = typer.Typer(
     name="dedupe",
+    cls=_Group,
     help="Show what is shared, shadowed and stored twice in container image stores.",
     invoke_without_command=True,
     pretty_exceptions_enable=False,
@@ -70,20 +124,6 @@ def options(
 ) -> None:
     """Run before every command, and alone if there is none."""
     if context.invoked_subcommand is None:
+        from dedupe.cli.welcome import welcome
+
         welcome()
-
-
-#: in the order of the help
-for command in (scan, report, disk, findings, duplicates, sources, images, artifacts, layers):
-    add_command(app, command)
-for command in (shadowed, tree, containers, ls, find, which, history, diff, usage, positions):
-    add_command(app, command)
-for command in (bases, twins):
-    add_command(app, command)
-add_command(app, what_if)
-app.add_typer(reorder, name="reorder")
-for command in (check, trend, audit, query):
-    add_command(app, command)
-add_command(manage, catalog_derive, "derive")
-add_command(manage, catalog_list, "list")
-app.add_typer(manage, name="catalog")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from dedupe.analysis import queries
+from dedupe.cli.commands import add_command
 from dedupe.cli.options import (
     BytesOption,
     CatalogOption,
@@ -28,7 +29,7 @@ from dedupe.model.questions import AnyQuestion
 if TYPE_CHECKING:
     from dedupe.store.session import Session
 
-manage = typer.Typer(help="Manage the catalog.", no_args_is_help=True)
+manage = typer.Typer(help="Manage the catalog.", no_args_is_help=True, add_completion=False)
 
 
 def _scans_text(scans: TextInput) -> str:
@@ -167,3 +168,9 @@ def catalog_upgrade(catalog: CatalogOption = None) -> None:
         f"{files or 'none'}",
         err=True,
     )
+    if done.is_read:
+        typer.echo("the older files stay while the catalog is being read: upgrade again", err=True)
+
+
+add_command(manage, catalog_derive, "derive")
+add_command(manage, catalog_list, "list")

@@ -244,6 +244,7 @@ def _options(objective: Objective, grade: Grade, budget: str, keep_bases: bool) 
 
 reorder = typer.Typer(
     cls=PlanByDefault,
+    add_completion=False,
     subcommand_metavar="[COMMAND] [ARGS]...",
     help=(
         "Propose layer orders that store or pull fewer bytes and leave images the same.\n\n"

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dedupe.cli.options import CatalogOption
-from dedupe.errors import StoreError, UsageError
+from dedupe.errors import ResourceError, StoreError, UsageError
 from dedupe.model.tables import KEEP_FROM_ENTRIES
 
 if TYPE_CHECKING:
+    from dedupe.model.advice import Advice
     from dedupe.model.outcome import ScanOutcome
 
 
@@ -146,26 +147,26 @@ def run_scan(paths: Sequence[str], catalog: Path | None, options: ScanOptions) -
             quick=options.quick,
         )
     reporter.finish()
-    _derive(sink.folder, outcome)
+    # the scan is complete: a question that cannot be answered says what is wrong
+    with contextlib.suppress(StoreError, ResourceError):
+        sink.tidy()
+        _derive(sink.folder, outcome)
     return outcome
 
 
 def _derive(catalog: Path, outcome: "ScanOutcome") -> None:
     """Keep what reports need of the layers that were read, unless that takes hardly any time."""
-    from dedupe.store.derived.runs import keeps_any
-
     if not outcome.layers_read:
         return
+    from dedupe.store.derived.runs import keeps_any
+
     if outcome.entries < KEEP_FROM_ENTRIES and not keeps_any(catalog):
         return
     from dedupe.cli.elapsed import ElapsedTime
     from dedupe.store.session import Session
 
-    # the scan is complete: a question that needs the rows says what is wrong
-    with contextlib.suppress(StoreError):
-        session = Session(catalog, waiting=ElapsedTime())
+    with contextlib.closing(Session(catalog, waiting=ElapsedTime())) as session:
         session.derive()
-        session.close()
 
 
 def _print_outcome(
@@ -192,14 +193,29 @@ def _print_outcome(
 
 def _next_commands(catalog: Path | None, scan: str | None) -> str:
     """The commands to call next; general ones without a scan, or if the catalog cannot be asked."""
-    from dedupe.analysis.advice import GENERAL, advice
-    from dedupe.cli.tables import open_session
+    from dedupe.model.advice import GENERAL
     from dedupe.report.advice import to_terminal
 
     options = ("--catalog", str(catalog)) if catalog else ()
-    if scan is None:
-        return to_terminal(GENERAL, options)
-    try:
-        return to_terminal(advice(open_session(catalog, scan)), options)
-    except StoreError:
-        return to_terminal(GENERAL, options)
+    advised: Sequence[Advice] = GENERAL
+    if scan is not None:
+        with contextlib.suppress(StoreError):
+            advised = _advice(catalog, scan)
+    return to_terminal(advised, options)
+
+
+def _advice(catalog: Path | None, scan: str) -> "list[Advice]":
+    """The advice after a scan: that of an earlier one that found the same, or a new one."""
+    from dedupe.store.catalog import default_catalog
+    from dedupe.store.kept_advice import KeptAdvice
+
+    kept = KeptAdvice(catalog or default_catalog(), scan)
+    advised = kept.find()
+    if advised is None:
+        # loading these takes longer than most scans
+        from dedupe.analysis.advice import advice
+        from dedupe.cli.tables import open_session
+
+        advised = advice(open_session(catalog, scan))
+        kept.keep(advised)
+    return advised

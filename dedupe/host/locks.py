@@ -96,14 +96,61 @@ def shared_lock(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Tell others that files of a folder are being read, by a shared lock on the folder itself.
+
+    It changes nothing, and works in folders that cannot be written. Does nothing if the folder
+    cannot be opened or locked.
+    """
+    with _opened_folder(folder) as descriptor:
+        if descriptor is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_SH)
+        yield
+
+
+@contextlib.contextmanager
+def without_readers(folder: Path) -> Iterator[bool]:
+    """Whether no process is ``reading`` the folder; while the body runs, others wait to begin.
+
+    False if that cannot be found out.
+    """
+    with _opened_folder(folder) as descriptor:
+        is_alone = descriptor is not None
+        if descriptor is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                is_alone = False
+        yield is_alone
+
+
+@contextlib.contextmanager
+def _opened_folder(folder: Path) -> Iterator[int | None]:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        yield None
+        return
+    with _closing(descriptor):
+        yield descriptor
+
+
+@contextlib.contextmanager
 def _opened(path: Path) -> Iterator[int]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         raise _unlockable(path, error) from error
+    with _closing(descriptor):
+        yield descriptor
+
+
+@contextlib.contextmanager
+def _closing(descriptor: int) -> Iterator[None]:
     _held.add(descriptor)
     try:
-        yield descriptor
+        yield
     finally:
         _held.discard(descriptor)
         os.close(descriptor)

@@ -23,7 +23,7 @@ def replacing(path: Path, *, flush: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         if flush:
-            _flush(temporary)
+            flush_file(temporary)
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -47,7 +47,8 @@ def write_atomically(path: Path, text: str) -> None:
     temporary.rename(path)
 
 
-def _flush(path: Path) -> None:
+def flush_file(path: Path) -> None:
+    """Write a file to the disk, so that it outlasts a loss of power; raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

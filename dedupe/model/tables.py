@@ -2,7 +2,7 @@
 
 #: raised if a program that knows only the version before could misunderstand a file; store/versions
 #: says how older files are read, and that a new column does not raise it
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 #: raised if the reader of layers makes other rows of the same tar: layers that an older reader read
 #: are read again. 2: links of a layer are followed. Rows without a reader are of 1
@@ -42,6 +42,7 @@ TABLES: dict[str, dict[str, str]] = {
         "files": "BIGINT",
         "reader": "INTEGER",
         "rows_digest": "VARCHAR",
+        "entries_in": "VARCHAR[]",
     },
     "scans": {
         "scan": "VARCHAR",

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from dedupe.analysis.advice import Advice, Reason
+from dedupe.model.advice import Advice, Reason
 from dedupe.report.units import counted, human
 
 #: a reason beside a longer command would not fit on a screen

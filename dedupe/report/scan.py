@@ -5,8 +5,6 @@ from collections.abc import Iterator
 from dedupe.installed import locate_pages
 from dedupe.model.images import Severity
 from dedupe.model.outcome import ScanOutcome
-from dedupe.report.doubts import concerned, place_of
-from dedupe.report.fixes import FIXES
 from dedupe.report.units import counted
 
 _PROBLEMS_SHOWN = 50
@@ -14,6 +12,12 @@ _PROBLEMS_SHOWN = 50
 
 def problem_lines(outcome: ScanOutcome) -> Iterator[str]:
     """One line per problem, up to fifty, with the fix below the first problem that needs it."""
+    if not outcome.problems:
+        return
+    # these know all questions, and take a while to load
+    from dedupe.report.doubts import concerned, place_of
+    from dedupe.report.fixes import FIXES
+
     fixes_shown: set[str] = set()
     for problem in outcome.problems[:_PROBLEMS_SHOWN]:
         images = concerned(problem.images)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable, Sequence
 
 from dedupe.errors import LayerError, SourceError
-from dedupe.layers.reader import blob_digest
 from dedupe.model.entries import LayerFacts, Verified
 from dedupe.model.identity import chain_ids
 from dedupe.model.images import (
@@ -36,14 +35,6 @@ from dedupe.scan.interface import (
     ScanResult,
     Sink,
     problem_row,
-)
-from dedupe.scan.pool import (
-    ByteCount,
-    LayerEnd,
-    LayerFailure,
-    RowBatch,
-    WorkersStarted,
-    read_layers,
 )
 from dedupe.scan.problems import merged, with_reasons
 
@@ -204,6 +195,9 @@ class _LayerReader:
                 continue
             if self._state.quick:
                 continue
+            # the reader takes a while to load, and few scans have such a blob
+            from dedupe.layers.reader import blob_digest
+
             # a blob that cannot be hashed is reported once
             self._state.digests[layer.blob] = None
             try:
@@ -215,6 +209,16 @@ class _LayerReader:
 
     def _read_first(self, claims: list[Claim], workers: int) -> set[int]:
         """Read these claims; returns the numbers of those that are what they claim."""
+        # processes and the reader take a while to load, and most scans have little to read
+        from dedupe.scan.pool import (
+            ByteCount,
+            LayerEnd,
+            LayerFailure,
+            RowBatch,
+            WorkersStarted,
+            read_layers,
+        )
+
         first, proven = self._tokens, set()
         self._tokens += len(claims)
         begun: set[int] = set()

@@ -39,8 +39,15 @@ from dedupe.sources.documents.shared_blobs import BlobFolder, BlobPool, LooseBlo
 from dedupe.sources.found import found_sources
 from dedupe.sources.holders.archive import open_archive
 from dedupe.sources.holders.folder import FolderHolder
-from dedupe.sources.holders.objects import ObjectHolder, store_folders
-from dedupe.sources.interface import Candidate, Contents, Descent, DiskClaims, Holder, Source
+from dedupe.sources.interface import (
+    Candidate,
+    Contents,
+    Descent,
+    DiskClaims,
+    Holder,
+    HolderForm,
+    Source,
+)
 from dedupe.sources.source_types import LOOKED_FOR, SOURCE_TYPES
 
 #: what a search finds: layouts and folders of blobs are read at its end
@@ -193,6 +200,9 @@ class _SourceSearch:
 
     def search_objects(self, address: str) -> None:
         """Search the object store at an address, from one listing of its names."""
+        # few scans have one
+        from dedupe.sources.holders.objects import ObjectHolder, store_folders
+
         try:
             listing = ObjectListing(address)
         except SourceError as error:
@@ -201,7 +211,8 @@ class _SourceSearch:
         before = len(self._found)
         for folder in store_folders(listing):
             location = printable("/".join(part for part in (address.rstrip("/"), folder) if part))
-            for source in self._recognise(location, ObjectHolder(listing, folder)):
+            candidate = self._candidate(location, ObjectHolder(listing, folder), HolderForm.OBJECTS)
+            for source in _recognise(candidate):
                 self._add(source)
         if len(self._found) == before:
             self._found.append(
@@ -315,8 +326,10 @@ class _SourceSearch:
         if not self._is_new(status):
             self._left_out.searched_before = True
             return
-        sources = self._recognise(place_text(folder), FolderHolder(folder, self._roots))
-        names = {name for name, _ in entries}
+        names = frozenset(name for name, _ in entries)
+        holder = FolderHolder(folder, self._roots)
+        candidate = self._candidate(place_text(folder), holder, HolderForm.FOLDER, names)
+        sources = _recognise(candidate)
         if not sources and "oci-layout" in names and "index.json" not in names:
             self._loose_in(folder)
         for source in sources:
@@ -350,7 +363,7 @@ class _SourceSearch:
                 return
             archive = open_archive(path)
             if archive is not None:
-                sources = self._recognise(place_text(path), archive)
+                sources = _recognise(self._candidate(place_text(path), archive, HolderForm.ARCHIVE))
                 if loose and any(isinstance(source, LayerTar) for source in sources):
                     self._loose_in(path.parent).add(size_bytes)
                     return
@@ -373,16 +386,11 @@ class _SourceSearch:
         self._seen.add(inode)
         return is_new
 
-    def _recognise(self, location: str, holder: Holder) -> list[Source]:
-        """All sources that the place itself is, in the order of ``SOURCE_TYPES``."""
+    def _candidate(
+        self, location: str, holder: Holder, form: HolderForm, entries: frozenset[str] = frozenset()
+    ) -> Candidate:
         name = name_below(location, self._place)
-        candidate = Candidate(location, holder, self._named, name, self._pool)
-        found: list[Source] = []
-        for source_type in SOURCE_TYPES:
-            found += source_type.recognise(candidate)
-            if not all(source.descent().same_folder for source in found):
-                break
-        return found
+        return Candidate(location, holder, form, entries, self._named, name, self._pool)
 
     def _add(self, source: Source) -> None:
         """Read a source now, since an archive keeps an index of its members in memory."""
@@ -393,6 +401,17 @@ class _SourceSearch:
 
     def _add_problem(self, path: Path, code: str, message: str) -> None:
         self._found.append(Problem(place_text(path), code, message))
+
+
+def _recognise(candidate: Candidate) -> list[Source]:
+    """All sources that the candidate itself is, in the order of ``SOURCE_TYPES``."""
+    found: list[Source] = []
+    for source_type in SOURCE_TYPES:
+        if source_type.may_be(candidate):
+            found += source_type.load().recognise(candidate)
+            if not all(source.descent().same_folder for source in found):
+                break
+    return found
 
 
 def name_below(location: str, place: str) -> str:

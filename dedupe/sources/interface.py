@@ -7,6 +7,7 @@ archive file or a folder of an object store.
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
@@ -79,6 +80,14 @@ class Holder(Protocol):
         ...
 
 
+class HolderForm(Enum):
+    """What a holder is."""
+
+    FOLDER = auto()
+    ARCHIVE = auto()
+    OBJECTS = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """What may be a source: a folder, an archive file, or a folder of an object store."""
@@ -86,6 +95,9 @@ class Candidate:
     #: path or address, as reports show it
     location: str
     holder: Holder
+    form: HolderForm
+    #: names of the entries of a folder
+    entries: frozenset[str] = frozenset()
     #: all folders that the user named: a store may use layers of another one
     named_folders: Sequence[Path] = ()
     #: the path below the place that the user named, or that place's own name: what an image layout

@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dedupe.host.writing import TEMPORARY, replacing
+from dedupe.host.writing import TEMPORARY
 from dedupe.model.tables import SCAN_TABLES
+from dedupe.store.checksums import write_checksums
+from dedupe.store.layer_files import (
+    ENTRIES,
+    LAYERS,
+    ROW_GROUP,
+    checksum_of,
+    files_in,
+    next_number,
+    write_file,
+)
 from dedupe.store.rows import frame
 from dedupe.store.versions import unwritable
-from dedupe.store.views import SCANS, file_name
+from dedupe.store.views import SCANS
 
 if TYPE_CHECKING:
     import polars as pl
@@ -19,17 +29,19 @@ if TYPE_CHECKING:
 PACK_ROWS = 2_000_000
 
 
-def write_pack(folder: Path, layers: pl.DataFrame, entries: pl.DataFrame) -> None:
-    """Add layers with all their entries, in any order; missing columns are null.
+def write_layers(folder: Path, layers: pl.DataFrame, entries: pl.DataFrame) -> None:
+    """Add layers with all their entries, in any order, as one file of each.
 
-    Raises StoreError ``catalog-unwritable``.
+    Missing columns are null. Raises StoreError ``catalog-unwritable``.
     """
+    import polars as pl
+
+    number = next_number(files_in(folder, LAYERS))
     rows = _typed("entries", entries).sort("layer", "member")
-    facts = _typed("layers", layers).partition_by("layer", as_dict=True)
-    for (layer,), part in rows.partition_by("layer", as_dict=True, maintain_order=True).items():
-        _write(part, folder / "entries" / f"{file_name(layer)}-0.parquet")
-    for (layer,), part in facts.items():
-        _write(part, folder / "layers" / f"{file_name(layer)}.parquet")
+    files = [_write(folder, ENTRIES, number, rows)] if len(rows) else []
+    named = pl.lit(files, dtype=pl.List(pl.String))
+    facts = _typed("layers", layers).with_columns(entries_in=named).sort("layer")
+    _write(folder, LAYERS, number, facts)
 
 
 def write_scan(folder: Path, scan: str, tables: Mapping[str, pl.DataFrame]) -> None:
@@ -40,9 +52,12 @@ def write_scan(folder: Path, scan: str, tables: Mapping[str, pl.DataFrame]) -> N
     made = folder / SCANS / f"{TEMPORARY}{scan}"
     try:
         made.mkdir()
+        checksums = {}
         for table in SCAN_TABLES:
             rows = _typed(table, tables.get(table, frame(table, {})))
             rows.write_parquet(made / f"{table}.parquet", compression="zstd")
+            checksums[table] = [checksum_of(made / f"{table}.parquet")]
+        write_checksums(made, checksums)
         made.rename(folder / SCANS / scan)
     except OSError as error:
         raise unwritable(folder, error, "free some space, or name another folder") from error
@@ -59,9 +74,13 @@ def _typed(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _write(rows: pl.DataFrame, path: Path) -> None:
+def _write(folder: Path, table: str, number: int, rows: pl.DataFrame) -> str:
+    """Write a file of layers or entries; returns its name."""
+
+    def write(file: Path) -> None:
+        rows.write_parquet(file, compression="zstd", row_group_size=ROW_GROUP)
+
     try:
-        with replacing(path) as temporary:
-            rows.write_parquet(temporary, compression="zstd")
+        return write_file(folder / table, number, write).name
     except OSError as error:
-        raise unwritable(path, error, "free some space, or name another folder") from error
+        raise unwritable(folder, error, "free some space, or name another folder") from error

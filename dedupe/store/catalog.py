@@ -1,14 +1,16 @@
 """The catalog's folder: which files it has, and how they are written.
 
     catalog.json                  the schema's version, see ``versions``
-    layers/<key>.parquet          one row: what reading a layer has shown
-    entries/<key>-<n>.parquet     its entries, written before that row
+    layers/                       what reading each layer has shown, see ``layer_files``
+    entries/                      its entries, written before its row in ``layers/``
     scans/<scan>/<table>.parquet  what one scan found in its sources
+    scans/<scan>/checksums.json   checksums of these files, see ``checksums``
+    derived/                      what was worked out from entries, see ``derived.runs``
     lock                          empty; writers lock it
 
 A layer exists once its row does, a scan once its folder does; both are renamed into place. A scan
 that is killed leaves files named ``.tmp-…`` and the layers that it had finished, which the next
-scan reuses. Two scans at once may write the same layer twice, with the same rows.
+scan reuses. Two scans at once may write the same layer twice: the later row counts.
 """
 
 import contextlib
@@ -17,18 +19,30 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dedupe.errors import reason_of
-from dedupe.host.locks import shared_lock
-from dedupe.host.writing import TEMPORARY, replacing
+from dedupe.errors import LockedError, reason_of
+from dedupe.host.locks import exclusive_lock, shared_lock
+from dedupe.host.writing import TEMPORARY
 from dedupe.model.entries import EntryColumns, LayerFacts, Verified
 from dedupe.model.tables import READER_VERSION, TABLES
 from dedupe.scan.interface import ScanResult
+from dedupe.store.checksums import write_checksums
+from dedupe.store.known_sources import known_sources
+from dedupe.store.layer_files import (
+    ENTRIES,
+    LAYERS,
+    checksum_of,
+    fault_of,
+    files_in,
+    next_number,
+    write_file,
+)
+from dedupe.store.reading import damaged
 from dedupe.store.rows import frame, scan_rows
 from dedupe.store.versions import MARK, current_mark, read_mark, unwritable, write_mark
-from dedupe.store.views import current_sources, damaged, file_name, layer_files
 
 if TYPE_CHECKING:
     import polars as pl
@@ -59,10 +73,10 @@ class Catalog:
         self.folder = folder
         #: token of a layer that is being read -> its batches, all but the last written to files
         self._parts: dict[int, list[pl.DataFrame | Path]] = {}
-        #: digest of a blob -> diff ID; read when first asked for: few layers lack a diff ID
-        self._blobs: dict[str, str] | None = None
-        #: keys of layers with rows of this version of the reader; read when first asked for
-        self._current: frozenset[str] | None = None
+        #: read when first asked for
+        self._known: _KnownLayers | None = None
+        #: whether a row of a layer was written that another one had
+        self._has_replaced = False
         self._prepare()
 
     @contextlib.contextmanager
@@ -76,44 +90,53 @@ class Catalog:
             self._mark_ours()
             yield
 
+    def tidy(self) -> None:
+        """Pack the files of layers if they are many, or some were replaced or are damaged.
+
+        Does nothing while another scan is running. Raises StoreError as ``packing.pack`` does.
+        """
+        from dedupe.store.packing import MOST_FILES, pack
+
+        damaged_files = self._known.damaged_files if self._known else []
+        is_due = self._has_replaced or damaged_files
+        if not is_due and len(files_in(self.folder, LAYERS)) <= MOST_FILES:
+            return
+        with (
+            contextlib.suppress(LockedError),
+            exclusive_lock(self.folder / LOCK, "the catalog is being written to"),
+        ):
+            # the scan has read again what it could of the layers in them
+            for file in damaged_files:
+                file.unlink(missing_ok=True)
+            pack(self.folder)
+
     def has_layer(self, diff_id: str, *, of_older_reader: bool = False) -> bool:
         """Whether verified rows of this layer are kept already.
 
         Rows that an older version of the reader made only count if they are asked for, and rows
         that are damaged never: the layer is read again.
         """
-        if not self._layer_file(diff_id).exists():
-            return False
-        if of_older_reader:
-            return True
-        if self._current is None:
-            self._current = self._read_current()
-        return diff_id in self._current
+        found = self._layers().rows.get(diff_id)
+        return found is not None and (of_older_reader or found.reader == READER_VERSION)
 
     def tar_bytes(self, diff_id: str) -> int | None:
-        """Size of the tar of a layer that is kept; None if it is not known.
-
-        Raises StoreError ``bad-catalog``.
-        """
-        import polars as pl
-        from polars.exceptions import PanicException, PolarsError
-
-        try:
-            rows = pl.read_parquet(self._layer_file(diff_id), columns=["tar_bytes"])
-        except (OSError, PolarsError, PanicException) as error:
-            raise damaged(self.folder, error) from error
-        size: int | None = rows.item()
-        return size
+        """Size of the tar of a layer that is kept; None if it is not known."""
+        found = self._layers().rows.get(diff_id)
+        return found.tar_bytes if found else None
 
     def layer_of_blob(self, digest: str) -> str | None:
-        """Diff ID of the verified rows that a blob of this digest gave, if any."""
-        if self._blobs is None:
-            self._blobs = self._read_blobs()
-        return self._blobs.get(digest)
+        """Diff ID of the verified rows that a blob of this digest gave, if any.
+
+        Raises StoreError ``bad-catalog`` if a file of layers is damaged.
+        """
+        known = self._layers()
+        if known.fault:
+            raise damaged(self.folder, known.fault)
+        return known.blobs.get(digest)
 
     def known_sources(self) -> list[str]:
         """Locations of the sources in the current view; raises StoreError ``bad-catalog``."""
-        return [each.source for each in current_sources(self.folder)]
+        return known_sources(self.folder)
 
     def get_ready(self) -> None:
         """Load polars, which takes as long as reading a small layer."""
@@ -142,12 +165,12 @@ class Catalog:
         """Write the layer's entries, then its row; raises StoreError ``catalog-unwritable``."""
         import polars as pl
 
-        for number, part in enumerate(self._parts.pop(token)):
+        known = self._layers()
+        number = known.next_number()
+        files = []
+        for part in self._parts.pop(token):
             rows = pl.read_parquet(part) if isinstance(part, Path) else part
-            _write_whole(
-                rows.with_columns(layer=pl.lit(key)),
-                self.folder / "entries" / f"{file_name(key)}-{number}.parquet",
-            )
+            files.append(self._write(ENTRIES, number, rows.with_columns(layer=pl.lit(key))))
             if isinstance(part, Path):
                 part.unlink()
         row = {
@@ -163,8 +186,11 @@ class Catalog:
             "files": facts.files,
             "reader": READER_VERSION,
             "rows_digest": facts.rows_digest,
+            "entries_in": files,
         }
-        _write_whole(frame("layers", {name: [row[name]] for name in row}), self._layer_file(key))
+        self._write(LAYERS, number, frame("layers", {name: [row[name]] for name in row}))
+        self._has_replaced |= key in known.rows
+        known.add(key, facts.digest, facts.diff_id, verified.value, READER_VERSION, facts.tar_bytes)
 
     def drop_layer(self, token: int) -> None:
         """Forget the rows of a layer that could not be read to its end."""
@@ -183,52 +209,30 @@ class Catalog:
         folder = self.folder / "scans" / f"{TEMPORARY}{scan}"
         with _kept_on_failure(folder.parent):
             folder.mkdir()
+            checksums = {}
             for table, rows in scan_rows(scan, result).items():
                 columns = {name: [row[name] for row in rows] for name in TABLES[table]}
-                frame(table, columns).write_parquet(folder / f"{table}.parquet", compression="zstd")
+                file = folder / f"{table}.parquet"
+                frame(table, columns).write_parquet(file, compression="zstd")
+                checksums[table] = [checksum_of(file)]
+            write_checksums(folder, checksums)
             folder.rename(self.folder / "scans" / scan)
         return scan
 
-    def _read_blobs(self) -> dict[str, str]:
-        """Diff ID of each blob with verified rows; raises StoreError ``bad-catalog``."""
-        from polars.exceptions import PanicException, PolarsError
+    def _write(self, table: str, number: int, rows: "pl.DataFrame") -> str:
+        """Write a file of layers or entries; returns its name."""
+        with _kept_on_failure(self.folder / table):
+            made = write_file(
+                self.folder / table,
+                number,
+                lambda file: rows.write_parquet(file, compression="zstd"),
+            )
+        return made.name
 
-        try:
-            rows = self._layer_rows(layer_files(self.folder, "layers"))
-        except (OSError, PolarsError, PanicException) as error:
-            raise damaged(self.folder, error) from error
-        return {
-            digest: diff_id
-            for _, digest, diff_id, verified, reader in rows
-            if verified == Verified.BLOB.value and reader == READER_VERSION
-        }
-
-    def _read_current(self) -> frozenset[str]:
-        """Keys of the layers with rows of this version of the reader, without damaged ones."""
-        from polars.exceptions import PanicException, PolarsError
-
-        files = layer_files(self.folder, "layers")
-        try:
-            rows = self._layer_rows(files)
-        except (OSError, PolarsError, PanicException):
-            rows = []
-            for file in files:
-                with contextlib.suppress(OSError, PolarsError, PanicException):
-                    rows += self._layer_rows([file])
-        return frozenset(row[0] for row in rows if row[-1] == READER_VERSION)
-
-    @staticmethod
-    def _layer_rows(files: list[Path]) -> list[tuple[Any, ...]]:
-        """Key, digest, diff ID, proof and reader of the layers in these files."""
-        import polars as pl
-
-        if not files:
-            return []
-        columns = frame("layers", {}).select("layer", "digest", "diff_id", "verified", "reader")
-        found = pl.scan_parquet(
-            files, schema=columns.schema, missing_columns="insert", extra_columns="ignore"
-        )
-        return found.collect().rows()
+    def _layers(self) -> "_KnownLayers":
+        if self._known is None:
+            self._known = _KnownLayers(self.folder)
+        return self._known
 
     def _prepare(self) -> None:
         try:
@@ -257,14 +261,95 @@ class Catalog:
                     if left.stat().st_mtime < oldest:
                         shutil.rmtree(left) if left.is_dir() else left.unlink()
 
-    def _layer_file(self, key: str) -> Path:
-        return self.folder / "layers" / f"{file_name(key)}.parquet"
+
+@dataclass(frozen=True, slots=True)
+class _KnownLayer:
+    """What a scan asks of a layer whose rows are kept."""
+
+    reader: int
+    tar_bytes: int | None
 
 
-def _write_whole(rows: "pl.DataFrame", path: Path) -> None:
-    """Write a file that is complete or absent; raises StoreError ``catalog-unwritable``."""
-    with _kept_on_failure(path.parent), replacing(path) as temporary:
-        rows.write_parquet(temporary, compression="zstd")
+class _KnownLayers:
+    """The layers with sound rows, without those of damaged files."""
+
+    def __init__(self, folder: Path) -> None:
+        files = files_in(folder, LAYERS)
+        self.rows: dict[str, _KnownLayer] = {}
+        #: digest of a blob that was compared with its layer -> diff ID
+        self.blobs: dict[str, str] = {}
+        #: what is wrong with the first file that cannot be read
+        self.fault = ""
+        #: files that can be read, but are not what was written
+        self.damaged_files: list[Path] = []
+        self._number = next_number(files)
+        for row in self._read(files):
+            self.add(*row)
+
+    def add(
+        self,
+        key: str,
+        digest: str | None,
+        diff_id: str | None,
+        verified: str,
+        reader: int | None,
+        tar_bytes: int | None,
+    ) -> None:
+        """Take a row, which counts more than those before it."""
+        self.rows[key] = _KnownLayer(reader or 1, tar_bytes)
+        if verified == Verified.BLOB.value and reader == READER_VERSION and digest and diff_id:
+            self.blobs[digest] = diff_id
+
+    def next_number(self) -> int:
+        """A number for the next layer's files."""
+        self._number = max(self._number + 1, time.time_ns())
+        return self._number
+
+    def _read(self, files: list[Path]) -> list[tuple[Any, ...]]:
+        from polars.exceptions import PanicException, PolarsError
+
+        sound = []
+        for file in files:
+            try:
+                fault = fault_of(file)
+            except OSError as error:
+                self.fault = self.fault or f"{file}: {reason_of(error)}"
+                continue
+            if fault:
+                self._note(file, fault)
+            else:
+                sound.append(file)
+        try:
+            return _rows_of(sound)
+        except (OSError, PolarsError, PanicException):
+            rows = []
+            for file in sound:
+                try:
+                    rows += _rows_of([file])
+                except OSError as error:
+                    self.fault = self.fault or f"{file}: {reason_of(error)}"
+                except (PolarsError, PanicException) as error:
+                    self._note(file, str(error))
+            return rows
+
+    def _note(self, file: Path, fault: str) -> None:
+        self.fault = self.fault or f"{file}: {fault}"
+        self.damaged_files.append(file)
+
+
+def _rows_of(files: list[Path]) -> list[tuple[Any, ...]]:
+    """Key, digest, diff ID, proof, reader and size of the layers in these files, in their order."""
+    import polars as pl
+
+    if not files:
+        return []
+    columns = frame("layers", {}).select(
+        "layer", "digest", "diff_id", "verified", "reader", "tar_bytes"
+    )
+    found = pl.scan_parquet(
+        files, schema=columns.schema, missing_columns="insert", extra_columns="ignore"
+    )
+    return found.collect().rows()
 
 
 @contextlib.contextmanager

@@ -36,6 +36,9 @@ SPILL: Final = "DEDUPE_SPILL"
 _PREFIX: Final = f"{TEMPORARY}spill-"
 #: a default below it could not answer questions about small stores
 _LEAST_BYTES: Final = 256 << 20
+#: one thread answers for a catalog with fewer bytes of entries: others take longer to start, and to
+#: hand work to, than they save
+_FEW_BYTES: Final = 1 << 20
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 
 
@@ -81,6 +84,7 @@ def open_connection(folder: Path, *, in_order: bool = False) -> duckdb.DuckDBPyC
     scratch = _scratch(folder)
     connection = duckdb.connect(
         config={
+            **({"threads": 1} if _is_small(folder) else {}),
             "memory_limit": f"{memory_bytes() // 1024}KiB",
             "max_temp_directory_size": f"{_most_spilled_bytes(scratch) // 1024}KiB",
             "temp_directory": str(scratch.path) if scratch else "",
@@ -149,6 +153,17 @@ def _out_of_space(reason: str) -> ResourceError:
         f"SIZE or {MEMORY}",
         "out-of-space",
     )
+
+
+def _is_small(catalog: Path) -> bool:
+    """Whether a catalog has few entries."""
+    size = 0
+    with contextlib.suppress(OSError), os.scandir(catalog / "entries") as files:
+        for file in files:
+            size += file.stat().st_size
+            if size > _FEW_BYTES:
+                return False
+    return True
 
 
 def _scratch(folder: Path) -> Scratch | None:

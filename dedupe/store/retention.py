@@ -10,19 +10,18 @@ from pathlib import Path
 from dedupe.errors import StoreError
 from dedupe.host.locks import exclusive_lock
 from dedupe.host.places import is_meant
-from dedupe.host.writing import TEMPORARY, replacing
+from dedupe.host.writing import TEMPORARY
 from dedupe.model.tables import SCAN_TABLES
 from dedupe.model.view import one_scan_of
 from dedupe.store.catalog import LOCK
+from dedupe.store.checksums import replacing_table
+from dedupe.store.layer_files import LAYERS, files_in
+from dedupe.store.opening import current_sources, read_scans
+from dedupe.store.packing import pack
+from dedupe.store.reading import readable
+from dedupe.store.resources import open_connection
 from dedupe.store.versions import read_mark, unwritable
-from dedupe.store.views import (
-    SCANS,
-    current_sources,
-    file_name,
-    read_scans,
-    scan_files,
-    scan_ids,
-)
+from dedupe.store.views import SCANS, Views, scan_files, scan_ids
 
 #: younger layers stay: a killed scan has left them for the next one, or a scan needs them soon
 _YOUNG_SECONDS = 3600
@@ -119,7 +118,7 @@ def _drop_sources(folder: Path, scan: str, chosen: Collection[str]) -> None:
                 kept = rows.with_columns(pl.Series("places", named, dtype=pl.List(pl.String)))
             else:
                 kept = rows.filter(~pl.col("source").is_in(list(chosen)))
-            with replacing(file) as temporary:
+            with replacing_table(file.parent, table) as temporary:
                 kept.write_parquet(temporary, compression="zstd")
         except (OSError, PolarsError) as error:
             raise unwritable(file, error) from error
@@ -168,38 +167,23 @@ def collect(folder: Path) -> tuple[int, int]:
 
 def _remove_unneeded(folder: Path) -> tuple[int, int]:
     needed = {
-        file_name(key)
+        key
         for (key,) in read_scans(
             folder, "SELECT layer FROM image_layers UNION SELECT layer FROM containers"
         )
         if key is not None
     }
+    packed = pack(folder, needed | _young_layers(folder))
+    return packed.dropped, packed.freed_bytes
+
+
+def _young_layers(folder: Path) -> set[str]:
+    """Layers in files of the last hour."""
     youngest = time.time() - _YOUNG_SECONDS
-    layers = freed = 0
-    for row in (folder / "layers").glob("*.parquet"):
-        if row.name.startswith(TEMPORARY) or row.stem in needed or row.stat().st_mtime > youngest:
-            continue
-        entries = list((folder / "entries").glob(f"{row.stem}-*.parquet"))
-        freed += sum(file.stat().st_size for file in (row, *entries))
-        layers += 1
-        # the row first: entries without a row belong to no layer
-        for file in (row, *entries):
-            file.unlink(missing_ok=True)
-    return layers, freed + _remove_without_row(folder, youngest)
-
-
-def _remove_without_row(folder: Path, youngest: float) -> int:
-    """Remove entries whose layer has no row, as a killed run leaves them; the bytes of their files.
-
-    Young ones may be about to get their row from a scan of an older program, which takes no lock.
-    """
-    rows = {row.stem for row in (folder / "layers").glob("*.parquet")}
-    freed = 0
-    for file in (folder / "entries").glob("*.parquet"):
-        size, written = file.stat().st_size, file.stat().st_mtime
-        if file.stem.rpartition("-")[0] in rows or written > youngest:
-            continue
-        if not file.name.startswith(TEMPORARY):
-            freed += size
-            file.unlink(missing_ok=True)
-    return freed
+    young = [file for file in files_in(folder, LAYERS) if file.stat().st_mtime > youngest]
+    if not young:
+        return set()
+    with readable(folder), open_connection(folder) as connection:
+        rows = Views(connection, folder).selected("layers", young)
+        found = connection.execute(f"SELECT layer FROM ({rows})").fetchall()  # noqa: S608  # quoted
+    return {layer for (layer,) in found}

@@ -6,14 +6,19 @@ import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import Any, cast, overload
 
 from dedupe.errors import UsageError
+from dedupe.host.locks import reading
 from dedupe.model.questions import Answer, Question, R
 from dedupe.model.tables import DERIVED_TABLES
 from dedupe.model.view import View
 from dedupe.store.current import Choice
 from dedupe.store.derived.deriver import Deriver
+from dedupe.store.layer_files import LAYERS
+from dedupe.store.layer_views import show_entries, show_source
+from dedupe.store.opening import connect, table_files
+from dedupe.store.reading import damaged, readable
 from dedupe.store.resources import close_connection, shortage
 from dedupe.store.selects import fetched, lock, require_select, run_select
 from dedupe.store.sql import (
@@ -28,10 +33,6 @@ from dedupe.store.sql import (
     relations,
     tables_read,
 )
-from dedupe.store.views import connect, damaged, entries_of, readable, table_files
-
-if TYPE_CHECKING:
-    import duckdb
 
 #: parameters that a question by its name need not have: they choose all rows in their usual order
 _ALL_ROWS = {"most": None, "sort": ""}
@@ -45,8 +46,8 @@ class Session:
     ``scan`` is an ID, its beginning or ``latest``; ``sources`` are locations, globs or folders.
     With ``images`` the session is as if the view held no others. A relation is made when a question
     first reads it. ``waiting`` is entered around every query. Close a session that others follow:
-    it holds the rows of all relations that it made. ``keep`` lets it
-    write derived rows into the catalog.
+    it holds the rows of all relations that it made, and files that were replaced meanwhile stay as
+    long as it is open. ``keep`` lets it write derived rows into the catalog.
 
     Raises StoreError: ``no-catalog``, ``no-scan``, ``ambiguous-scan``, ``no-source``,
     ``schema-version`` or ``bad-catalog``.
@@ -66,6 +67,8 @@ class Session:
         self._folder = folder.resolve()
         self._images = images
         self._waiting = waiting or contextlib.nullcontext()
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(reading(self._folder / LAYERS))
         with self._waiting:
             self._connection, self.view = connect(
                 self._folder, view or Choice(scan, tuple(sources)), images
@@ -139,11 +142,15 @@ class Session:
         Raises StoreError as ``answer`` does.
         """
         with self._waiting, readable(self._folder):
-            return sum(self._deriver.provide(group, keep_from=0) for group in DERIVED_TABLES)
+            return sum(
+                self._deriver.provide(group, tables, keep_from=0)
+                for group, tables in DERIVED_TABLES.items()
+            )
 
     def close(self) -> None:
         """Release memory and files; the session can answer nothing afterwards."""
         close_connection(self._connection)
+        self._held.close()
         for narrowed in self._narrowed.values():
             narrowed.close()
 
@@ -158,7 +165,9 @@ class Session:
         try:
             tables = require_select(self._connection, text, relations())
             with readable(self._folder):
-                self._make_relations(tables)
+                # a query of what there is shows the entries too
+                listed = {"entries"} if tables & {"columns", "tables"} else set()
+                self._make_relations(tables | listed)
                 if not self._is_locked:
                     files = [*table_files(self._folder), *self._deriver.freeze()]
                     lock(self._connection, files)
@@ -199,57 +208,49 @@ class Session:
                     self._make_of_part(name)
                 else:
                     if SOURCE in reads(name):
-                        self._show_source(load_query(SOURCES[name]))
+                        show_source(self._connection, self._folder, load_query(SOURCES[name]))
                     self._connection.execute(making(name))
                 self._made.add(name)
         self._provide(tables)
-
-    def _show_source(self, layers: str) -> None:
-        """Make the view of the entries of a few layers, from no other files than theirs."""
-        found = self._connection.execute(layers).fetchall()
-        source = entries_of(self._connection, self._folder, [layer for (layer,) in found])
-        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {SOURCE} AS {source}")
 
     def _make_of_part(self, name: str) -> None:
         """Make a relation on a connection that has the relations of a part of the view."""
         parts = PARTS[name]
         sql = relations()[name]
         needed = [each for each in needed_relations(tables_read(sql), parts) if each not in parts]
-        for group in derived_read(table for each in needed for table in reads(each)):
-            self._deriver.provide(group)
+        read = {table for each in needed for table in reads(each)}
+        for group, tables in derived_read(read).items():
+            self._deriver.provide(group, tables)
         for relation, query in parts.items():
             self._connection.execute(f"CREATE TABLE part_{relation} AS {load_query(query)}")
         # what a cursor calls TEMP is its own, and is found before what the session has
         with contextlib.closing(self._connection.cursor()) as cursor:
             for relation in parts:
                 cursor.execute(f"CREATE TEMP VIEW {relation} AS FROM part_{relation}")
-            if "entries" in {table for each in needed for table in reads(each)}:
-                self._show_entries_of_part(cursor)
+            if "entries" in read:
+                # those of the part's layers, from no other files than theirs
+                show_source(cursor, self._folder, "SELECT layer FROM node", "entries")
             for relation in needed:
                 cursor.execute(making(relation))
             cursor.execute(f"CREATE TABLE {name} AS {sql}")
         for relation in parts:
             self._connection.execute(f"DROP TABLE part_{relation}")
 
-    def _show_entries_of_part(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Make the view of the entries of a part, from no other files than those of its layers."""
-        found = cursor.execute("SELECT DISTINCT layer FROM node WHERE layer IS NOT NULL")
-        source = entries_of(cursor, self._folder, [layer for (layer,) in found.fetchall()])
-        cursor.execute(f"CREATE TEMP VIEW entries AS {source}")
-
     def _provide(self, tables: Collection[str]) -> None:
-        """Make the derived tables among these names, and the entries if they are few."""
+        """Make the derived tables among these names, and the entries."""
         if "entries" in tables and not self._has_read_entries:
             self._has_read_entries = True
             self._read_entries()
-        for group in derived_read(tables):
-            self._deriver.provide(group)
+        for group, read in derived_read(tables).items():
+            self._deriver.provide(group, read)
 
     def _read_entries(self) -> None:
-        """Keep the entries in memory if they are few: several relations read them.
+        """Make the view of entries, and keep them in memory if they are few.
 
-        In a large catalog it takes longer to find them in its files than to work with them.
+        Several relations read them. In a large catalog it takes longer to find them in its files
+        than to work with them.
         """
+        show_entries(self._connection, self._folder, is_narrowed=bool(self._images))
         found = self._connection.execute("SELECT sum(entries) FROM main.layers").fetchone()
         if found and (found[0] or 0) <= _MOST_ENTRIES_HELD:
             # a temporary table is found before the view of the same name

@@ -45,10 +45,20 @@ def derivations(group: str) -> dict[str, str]:
     return {table: load_query(f"derived/{table}") for table in DERIVED_TABLES[group]}
 
 
-def derived_read(tables: Iterable[str]) -> list[str]:
-    """Groups of derived tables among these names, which are ``kept_<table>``."""
+def derivations_needed(group: str, tables: Collection[str]) -> dict[str, str]:
+    """The derivations of these tables of a group, and of those that they are made of."""
+    needed = set(tables)
+    for table, sql in reversed(derivations(group).items()):
+        if table in needed:
+            needed |= {name.removeprefix("new_") for name in tables_read(sql)}
+    return {table: sql for table, sql in derivations(group).items() if table in needed}
+
+
+def derived_read(tables: Iterable[str]) -> dict[str, set[str]]:
+    """Group -> its derived tables among these names, which are ``kept_<table>``."""
     names = {name.removeprefix(KEPT) for name in tables if name.startswith(KEPT)}
-    return [group for group, tables in DERIVED_TABLES.items() if names & tables.keys()]
+    read = {group: names & tables.keys() for group, tables in DERIVED_TABLES.items()}
+    return {group: tables for group, tables in read.items() if tables}
 
 
 @cache

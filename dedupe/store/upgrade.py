@@ -14,13 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dedupe.host.locks import exclusive_lock
-from dedupe.host.writing import replacing
-from dedupe.model.tables import LATER_TABLES, SCAN_TABLES, SCHEMA_VERSION, TABLES
+from dedupe.model.tables import LATER_TABLES, SCAN_TABLES, SCHEMA_VERSION
 from dedupe.store.catalog import LOCK
+from dedupe.store.checksums import replacing_table
+from dedupe.store.layer_files import ENTRIES, LAYERS
+from dedupe.store.packing import pack
+from dedupe.store.reading import quoted, readable
 from dedupe.store.resources import open_connection
 from dedupe.store.rows import frame
 from dedupe.store.versions import Mark, current_mark, read_mark, unwritable, write_mark
-from dedupe.store.views import SCANS, Views, layer_files, quoted, readable, scan_files, scan_ids
+from dedupe.store.views import SCANS, Views, scan_files, scan_ids
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,6 +41,8 @@ class Upgrade:
     rewritten: Mapping[str, int]
     #: whether nothing had to be done
     is_needless: bool = False
+    #: whether older files stay, since somebody reads the catalog, until it is upgraded again
+    is_read: bool = False
 
 
 def upgrade(folder: Path) -> Upgrade:
@@ -54,21 +59,30 @@ def upgrade(folder: Path) -> Upgrade:
         write_mark(folder, Mark(SCHEMA_VERSION, mark.oldest, mark.columns))
         with readable(folder):
             rewritten = _rewrite_tables(folder, mark)
-        write_mark(folder, current_mark())
-    return Upgrade(mark.oldest, SCHEMA_VERSION, rewritten)
+            packed = pack(folder, older=True)
+        for table, files in (("layers", packed.rows_files), ("entries", packed.entries_files)):
+            if files:
+                rewritten[table] = files
+        now = current_mark()
+        if packed.is_read:
+            older = {table: mark.columns.get(table, frozenset()) for table in (LAYERS, ENTRIES)}
+            now = Mark(SCHEMA_VERSION, mark.oldest, {**now.columns, **older})
+        write_mark(folder, now)
+    return Upgrade(mark.oldest, SCHEMA_VERSION, rewritten, is_read=packed.is_read)
 
 
 def _rewrite_tables(folder: Path, mark: Mark) -> dict[str, int]:
-    """Rewrite older files of all tables; returns how many of each."""
+    """Rewrite older files of the tables of scans; returns how many of each."""
     _add_tables(folder)
     rewritten: dict[str, int] = {}
+    known = scan_ids(folder)
     with open_connection(folder, in_order=True) as connection:
         views = Views(connection, folder)
-        for table in TABLES:
+        for table in SCAN_TABLES:
             if not (mark.lacks(table) or mark.changed(table)):
                 continue
-            for file in _files(folder, table):
-                if _is_older(connection, views, mark, table, file):
+            for file in scan_files(folder, table, known):
+                if views.is_older(table, file):
                     _rewrite(connection, file, views.columns(table, file))
                     rewritten[table] = rewritten.get(table, 0) + 1
     return rewritten
@@ -80,33 +94,8 @@ def _add_tables(folder: Path) -> None:
         for table in LATER_TABLES:
             file = folder / SCANS / scan / f"{table}.parquet"
             if not os.path.lexists(file):
-                with replacing(file, flush=True) as temporary:
+                with replacing_table(file.parent, file.stem, flush=True) as temporary:
                     frame(table, {}).write_parquet(temporary, compression="zstd")
-
-
-def _files(folder: Path, table: str) -> list[Path]:
-    if table in SCAN_TABLES:
-        return scan_files(folder, table, scan_ids(folder))
-    return layer_files(folder, table)
-
-
-def _is_older(
-    connection: duckdb.DuckDBPyConnection, views: Views, mark: Mark, table: str, file: Path
-) -> bool:
-    """Whether the file lacks a column or has a value of an older version."""
-    if mark.lacks(table) - views.describe(file).keys():
-        return True
-    differences = [
-        f"({meaning}) IS DISTINCT FROM {column}" for column, meaning in mark.changed(table).items()
-    ]
-    if not differences:
-        return False
-    sql = (
-        f"SELECT count(*) FROM read_parquet({quoted(file)}) "  # noqa: S608  # quoted
-        f"WHERE {' OR '.join(differences)}"
-    )
-    (count,) = connection.execute(sql).fetchone() or (0,)
-    return bool(count)
 
 
 def _rewrite(connection: duckdb.DuckDBPyConnection, file: Path, columns: str) -> None:
@@ -118,7 +107,7 @@ def _rewrite(connection: duckdb.DuckDBPyConnection, file: Path, columns: str) ->
         f"CREATE OR REPLACE TEMP TABLE rows AS SELECT {columns} FROM read_parquet({quoted(file)})"  # noqa: S608  # quoted
     )
     try:
-        with replacing(file, flush=True) as temporary:
+        with replacing_table(file.parent, file.stem, flush=True) as temporary:
             connection.execute(
                 f"COPY rows TO {quoted(temporary)} (FORMAT parquet, COMPRESSION zstd)"
             )

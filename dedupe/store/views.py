@@ -1,4 +1,4 @@
-"""The catalog's tables as views of a DuckDB connection, and damaged files as errors of the catalog.
+"""The catalog's tables as views of a DuckDB connection.
 
 A view names its files and columns. If the mark says that every file of a table has all columns, as
 it does unless the catalog is older than this program, DuckDB opens one file to make the view.
@@ -9,19 +9,15 @@ and what a file lacks is null or made from what it has (``versions.EARLIER``). D
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from dedupe.errors import StoreError, reason_of
 from dedupe.model.tables import LATER_TABLES, SCAN_TABLES, TABLES
-from dedupe.model.view import SourceView, View
-from dedupe.store.current import Choice, add_view, chosen_view, current_view
-from dedupe.store.resources import open_connection, shortage
-from dedupe.store.sql import load_query
+from dedupe.model.view import View
+from dedupe.store.reading import damaged, listed, no_rows, quoted, readable
 from dedupe.store.versions import EARLIER, read_mark
 
 if TYPE_CHECKING:
@@ -33,91 +29,16 @@ SCANS = "scans"
 def scan_ids(folder: Path) -> list[str]:
     """Scans that the catalog keeps, the oldest first; raises StoreError as ``read_mark`` does."""
     read_mark(folder)
-    return _scan_ids(folder)
-
-
-def file_name(key: str) -> str:
-    """File name of a layer's key, without its ending."""
-    return key.removeprefix("sha256:").replace(":", "-")
-
-
-def connect(
-    folder: Path, choice: Choice | View, images: tuple[str, ...] = ()
-) -> tuple[duckdb.DuckDBPyConnection, View]:
-    """A connection with all tables of the catalog, and ``scan_…`` for those of the chosen view.
-
-    With ``images``, rows of other images of the view, and of layers that only they have, are left
-    out. Raises StoreError as ``read_mark`` and ``chosen_view`` do, ``no-scan`` if there is none,
-    and ``bad-catalog`` if a file is missing, damaged or has other columns.
-    """
-    known = scan_ids(folder)
-    if not known:
-        raise StoreError(f"catalog {folder}: no scan yet: run 'dedupe scan PATH' first", "no-scan")
-    with readable(folder):
-        connection = open_connection(folder)
-        connection.execute(load_query("macros"))
-        views = Views(connection, folder)
-        views.add_scans(known)
-        view = (
-            choice if isinstance(choice, View) else chosen_view(connection, folder, known, choice)
-        )
-        add_view(connection, view)
-        for table in SCAN_TABLES:
-            views.add_of_view(table, view, images)
-        kept = _layers_of_scan(connection) if images else None
-        for table in TABLES:
-            if table not in SCAN_TABLES:
-                views.add(table, table, layer_files(folder, table, kept))
-        return connection, view
-
-
-def read_scans(folder: Path, sql: str, **parameters: object) -> list[tuple[Any, ...]]:
-    """Rows of a query over the tables of all scans; raises StoreError as ``connect`` does."""
-    with readable(folder), open_connection(folder) as connection:
-        Views(connection, folder).add_scans(_scan_ids(folder))
-        return connection.execute(sql, parameters or None).fetchall()
-
-
-def current_sources(folder: Path) -> list[SourceView]:
-    """The sources of the current view; none without a scan. Raises StoreError as ``connect``."""
-    known = scan_ids(folder)
-    if not known:
-        return []
-    with readable(folder), open_connection(folder) as connection:
-        connection.execute(load_query("macros"))
-        Views(connection, folder).add_scans(known)
-        return current_view(connection, known[-1])
-
-
-@contextlib.contextmanager
-def readable(folder: Path) -> Iterator[None]:
-    """Raises StoreError ``bad-catalog`` for an error of DuckDB, polars or the system in the body.
-
-    Our own queries fail only if a file is missing, damaged or of other columns or types. Not
-    having enough memory or disk space says nothing about the catalog: raises ResourceError.
-    """
-    # neither is loaded before a command needs it
-    import duckdb
-
-    try:
-        yield
-    except duckdb.InterruptException:
-        raise
-    except duckdb.Error as error:
-        raise shortage(error) or damaged(folder, error) from error
-    except OSError as error:
-        raise damaged(folder, f"{error.filename or folder}: {reason_of(error)}") from error
-
-
-def damaged(folder: Path, what: object) -> StoreError:
-    """The error for a catalog with a file that is missing, damaged or of another kind."""
-    # DuckDB shows the query below its message
-    first = str(what).partition("\n")[0]
-    return StoreError(
-        f"catalog {folder}: {first}; 'dedupe scan --rehash PATH' rewrites layers, "
-        "'dedupe catalog forget SCAN' removes a scan",
-        "bad-catalog",
-    )
+    found = []
+    with readable(folder), os.scandir(folder / SCANS) as entries:
+        for entry in entries:
+            # what a killed scan left, and files that a file manager or NFS makes
+            if entry.name.startswith("."):
+                continue
+            if not entry.is_dir(follow_symlinks=False):
+                raise damaged(folder, f"{entry.path}: not the folder of a scan, remove it")
+            found.append(entry.name)
+    return sorted(found)
 
 
 def scan_files(folder: Path, table: str, scans: Sequence[str]) -> list[Path]:
@@ -135,46 +56,6 @@ def scan_files(folder: Path, table: str, scans: Sequence[str]) -> list[Path]:
     return found
 
 
-def layer_files(folder: Path, table: str, kept: Collection[str] | None = None) -> list[Path]:
-    """Files of a table that is kept by layer; entries are in several, with a number each.
-
-    ``kept`` are the names of the layers to list. Raises StoreError ``bad-catalog`` if a file is not
-    a regular file.
-    """
-    found = []
-    with os.scandir(folder / table) as files:
-        for file in files:
-            name, _, ending = file.name.rpartition(".")
-            if ending != "parquet" or name.startswith("."):
-                continue
-            if not file.is_file(follow_symlinks=False):
-                raise damaged(folder, f"{file.path}: not a regular file")
-            if kept is None or name in kept or name.rpartition("-")[0] in kept:
-                found.append(Path(file.path))
-    return sorted(found)
-
-
-def entries_of(connection: duckdb.DuckDBPyConnection, folder: Path, layers: Iterable[str]) -> str:
-    """The query for the entries of these layers, from no other files than theirs.
-
-    Raises StoreError as ``Views.add`` does.
-    """
-    names = {file_name(layer) for layer in layers}
-    return Views(connection, folder).selected("entries", layer_files(folder, "entries", names))
-
-
-def table_files(folder: Path) -> list[Path]:
-    """Files of all tables; raises as ``scan_files`` and ``layer_files`` do."""
-    known = _scan_ids(folder)
-    return [
-        file
-        for table in TABLES
-        for file in (
-            scan_files(folder, table, known) if table in SCAN_TABLES else layer_files(folder, table)
-        )
-    ]
-
-
 class Views:
     """Makes views of the catalog's files."""
 
@@ -182,6 +63,7 @@ class Views:
         self._connection = connection
         self._folder = folder
         self._mark = read_mark(folder)
+        self._described: dict[Path, dict[str, str]] = {}
 
     def add(self, name: str, table: str, files: Sequence[Path]) -> None:
         """Make a view of these files of a table.
@@ -209,23 +91,23 @@ class Views:
             source += " SEMI JOIN view_source USING (scan, source)"
         if images and "image_id" in TABLES[table]:
             # few rows of many, which several relations read
-            source = f"SELECT * FROM ({source}) WHERE image_id IN ({_listed(images)})"  # noqa: S608  # quoted
+            source = f"SELECT * FROM ({source}) WHERE image_id IN ({listed(images)})"  # noqa: S608  # quoted
             self._connection.execute(f"CREATE TABLE scan_{table} AS {source}")
         else:
             self._connection.execute(f"CREATE VIEW scan_{table} AS {source}")
 
-    def selected(self, table: str, files: Sequence[Path]) -> str:
-        """The query for these files, with all columns of the table; raises as ``add`` does."""
-        columns = TABLES[table]
+    def selected(self, table: str, files: Sequence[Path], more: Sequence[str] = ()) -> str:
+        """The query for these files, with all columns of the table; raises as ``add`` does.
+
+        ``more`` are columns of text that DuckDB has for every file.
+        """
         # a view takes no parameters; names are ours, and values are quoted
         source = " UNION ALL ".join(
-            f"SELECT {self.columns(table, group[0])} FROM read_parquet([{_listed(group)}])"  # noqa: S608  # quoted
+            f"SELECT {', '.join((self.columns(table, group[0]), *more))} "  # noqa: S608  # quoted
+            f"FROM read_parquet([{listed(group)}])"
             for group in self._groups(table, files)
         )
-        if not source:
-            typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
-            source = f"SELECT {typed} WHERE false"
-        return source
+        return source or no_rows(TABLES[table] | dict.fromkeys(more, "VARCHAR"))
 
     def add_scans(self, known: Sequence[str]) -> None:
         """Make views of the tables of all scans; raises StoreError as ``add`` does.
@@ -263,10 +145,31 @@ class Views:
             selected.append(column if made == column else f"({made})::{kind} AS {column}")
         return ", ".join(selected)
 
+    def is_older(self, table: str, file: Path) -> bool:
+        """Whether the file lacks a column or has a value of an older version."""
+        if self._mark.lacks(table) - self.describe(file).keys():
+            return True
+        changed = self._mark.changed(table)
+        if not changed:
+            return False
+        differences = [
+            f"({meaning}) IS DISTINCT FROM {column}" for column, meaning in changed.items()
+        ]
+        sql = f"""
+            SELECT count(*)
+            FROM read_parquet({quoted(file)})
+            WHERE {" OR ".join(differences)}
+        """  # noqa: S608  # quoted
+        (count,) = self._connection.execute(sql).fetchone() or (0,)
+        return bool(count)
+
     def describe(self, file: Path) -> dict[str, str]:
         """Columns of a file and their types, in order."""
-        sql = f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})"  # noqa: S608  # quoted
-        return {row[0]: row[1] for row in self._connection.execute(sql).fetchall()}
+        if file not in self._described:
+            sql = f"DESCRIBE SELECT * FROM read_parquet({quoted(file)})"  # noqa: S608  # quoted
+            rows = self._connection.execute(sql).fetchall()
+            self._described[file] = {row[0]: row[1] for row in rows}
+        return self._described[file]
 
     def _groups(self, table: str, files: Sequence[Path]) -> Iterable[Sequence[Path]]:
         """Files that have the same of our columns, together."""
@@ -274,8 +177,8 @@ class Views:
             return [files] if files else []
         sql = f"""
             SELECT file_name, list((name, type, logical_type) ORDER BY name)::VARCHAR
-            FROM parquet_schema([{_listed(files)}])
-            WHERE name IN ({_listed(TABLES[table])})
+            FROM parquet_schema([{listed(files)}])
+            WHERE name IN ({listed(TABLES[table])})
             GROUP BY file_name
         """  # noqa: S608  # quoted
         groups: dict[str, list[Path]] = {}
@@ -284,22 +187,13 @@ class Views:
         return groups.values()
 
 
-def quoted(value: object) -> str:
-    """Text of a value as a SQL literal."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def _listed(values: Iterable[object]) -> str:
-    return ", ".join(map(quoted, values))
-
-
 def _of_view(failing: Iterable[str], *, narrowed: bool) -> str:
     """The condition for problems of the view: of its rows, and of what could not be read."""
     concerns = "EXISTS (SELECT 1 FROM view_source WHERE is_at_or_below(source, problem.source))"
     return f"""
         (scan, source) IN (SELECT (scan, source) FROM view_source)
         OR (
-            scan IN ({_listed(failing)})
+            scan IN ({listed(failing)})
             AND NOT EXISTS (
                 SELECT 1
                 FROM sources
@@ -330,7 +224,7 @@ def _on_disk(reading: Iterable[str], *, narrowed: bool) -> str:
     named = f"""
         SELECT scan, place
         FROM (SELECT scan, unnest(places) AS place FROM scans)
-        WHERE scan IN ({_listed(reading)})
+        WHERE scan IN ({listed(reading)})
     """  # noqa: S608  # quoted
     return f"""
         (scan, source) IN (SELECT (scan, source) FROM view_source)
@@ -348,24 +242,3 @@ def _on_disk(reading: Iterable[str], *, narrowed: bool) -> str:
             GROUP BY named.place
         )
     """  # noqa: S608  # quoted
-
-
-def _scan_ids(folder: Path) -> list[str]:
-    found = []
-    with readable(folder), os.scandir(folder / SCANS) as entries:
-        for entry in entries:
-            # what a killed scan left, and files that a file manager or NFS makes
-            if entry.name.startswith("."):
-                continue
-            if not entry.is_dir(follow_symlinks=False):
-                raise damaged(folder, f"{entry.path}: not the folder of a scan, remove it")
-            found.append(entry.name)
-    return sorted(found)
-
-
-def _layers_of_scan(connection: duckdb.DuckDBPyConnection) -> set[str]:
-    """File names of the layers that the scan's images and their containers have."""
-    rows = connection.execute(
-        "SELECT layer FROM scan_image_layers UNION SELECT layer FROM scan_containers"
-    ).fetchall()
-    return {file_name(layer) for (layer,) in rows if layer is not None}

@@ -6,11 +6,9 @@
 --           number  INTEGER  number of the layer
 --           copies  BIGINT   files of the layer with one of the contents
 -- Source:   docs/measures.md, "Content hash"; docs/design.md, "What is kept"
-WITH examples AS (
-    SELECT class, min(content) AS content FROM new_content GROUP BY class
-)
-
-SELECT examples.class, new_content_copy.number, new_content_copy.copies
-FROM examples
-JOIN new_content_copy USING (content)
-ORDER BY examples.class, new_content_copy.number;
+SELECT new_content.class, new_content_file.number, count(*) AS copies
+FROM new_content_file
+JOIN new_content USING (content)
+WHERE new_content_file.is_example
+GROUP BY new_content.class, new_content_file.number
+ORDER BY new_content.class, new_content_file.number;

@@ -16,45 +16,35 @@
 -- files times depth. No name holds a control character: paths are in printable form.
 WITH RECURSIVE files AS (
     SELECT
-        new_layer.rows_id,
-        new_layer.layer,
-        parse_dirpath(item.path, 'forward_slash') AS folder,
-        item.size_bytes,
-        item.taken_by IS NOT NULL AS is_taken,
+        layer,
+        parse_dirpath(path, 'forward_slash') AS folder,
+        size_bytes,
+        taken_by IS NOT NULL AS is_taken,
         concat(
-            parse_filename(item.path, FALSE, 'forward_slash'), chr(1), base64(item.content_hash)
+            parse_filename(path, FALSE, 'forward_slash'), chr(1), base64(content_hash[1:16])
         ) AS look
     FROM item
-    JOIN new_layer USING (layer)
-    WHERE item.kind = 'file'
-),
-
-listed AS (
-    SELECT
-        rows_id,
-        any_value(layer) AS layer,
-        folder,
-        count(*) FILTER (WHERE NOT is_taken) AS files,
-        coalesce(sum(size_bytes) FILTER (WHERE NOT is_taken), 0)::BIGINT AS size_bytes,
-        coalesce(sum(size_bytes) FILTER (WHERE is_taken), 0)::BIGINT AS replaced_bytes,
-        list(look) FILTER (WHERE NOT is_taken) AS looks
-    FROM files
-    GROUP BY rows_id, folder
+    WHERE kind = 'file' AND layer IN (SELECT layer FROM new_layer)
 ),
 
 own_files AS MATERIALIZED (
     SELECT
-        * EXCLUDE (looks),
+        layer,
+        folder,
         CASE WHEN folder = '' THEN 0 ELSE len(string_split(folder, '/')) END AS depth,
-        depth = max(depth) OVER () AS is_deepest,
-        digest_of(array_to_string(list_sort(looks), chr(2))) AS look
-    FROM listed
+        count(*) FILTER (WHERE NOT is_taken) AS files,
+        coalesce(sum(size_bytes) FILTER (WHERE NOT is_taken), 0)::BIGINT AS size_bytes,
+        coalesce(sum(size_bytes) FILTER (WHERE is_taken), 0)::BIGINT AS replaced_bytes,
+        digest_of(
+            array_to_string(list_sort(list(look) FILTER (WHERE NOT is_taken)), chr(2))
+        ) AS look
+    FROM files
+    GROUP BY layer, folder
 ),
 
 -- One level of folders in each step: those that have files, and those above the last level.
 levels AS (
     SELECT
-        rows_id,
         layer,
         folder,
         depth,
@@ -63,11 +53,10 @@ levels AS (
         replaced_bytes,
         digest_of(concat(look, chr(2))) AS class
     FROM own_files
-    WHERE is_deepest
+    WHERE depth = (SELECT max(deepest.depth) FROM own_files AS deepest)
     UNION ALL
     SELECT
-        rows_id,
-        any_value(layer),
+        layer,
         folder,
         depth,
         sum(files)::BIGINT,
@@ -76,7 +65,6 @@ levels AS (
         digest_of(concat(max(look), chr(2), string_agg(inner_class, chr(2) ORDER BY inner_class)))
     FROM (
         SELECT
-            rows_id,
             layer,
             parse_dirpath(folder, 'forward_slash') AS folder,
             depth - 1 AS depth,
@@ -91,19 +79,20 @@ levels AS (
         FROM levels
         WHERE depth > 0
         UNION ALL
-        SELECT rows_id, layer, folder, depth, files, size_bytes, replaced_bytes, look, NULL
+        SELECT layer, folder, depth, files, size_bytes, replaced_bytes, look, NULL
         FROM own_files
         WHERE depth = (SELECT max(depth) - 1 FROM levels)
     ) AS parts
-    GROUP BY rows_id, folder, depth
+    GROUP BY layer, folder, depth
 )
 
 SELECT
-    rows_id,
-    folder,
-    files,
-    size_bytes,
-    replaced_bytes,
-    CASE WHEN files > 0 AND NOT is_listed(layer) THEN class::UUID END AS class
+    new_layer.rows_id,
+    levels.folder,
+    levels.files,
+    levels.size_bytes,
+    levels.replaced_bytes,
+    CASE WHEN levels.files > 0 AND NOT new_layer.is_listed THEN levels.class::UUID END AS class
 FROM levels
-ORDER BY rows_id, folder;
+JOIN new_layer USING (layer)
+ORDER BY new_layer.rows_id, levels.folder;

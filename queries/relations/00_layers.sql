@@ -12,11 +12,12 @@
 --           entries           BIGINT   number of its entries
 --           files             BIGINT   number of its regular files
 --           reader            INTEGER  version of the reader that made its rows, 1 = the first
+--           entries_in        VARCHAR[]  files that have its entries
 --           rows_id           UUID     equal for equal rows of one layer key, in any scan
 -- Source:   docs/catalog.md; docs/measures.md, "Layer and diff ID"
 --
--- The catalog has one file per layer. To open thousands of files for every question would take
--- longer than to answer it, so they are read once, into this relation.
+-- Files of older programs have one layer each. To open thousands of files for every question would
+-- take longer than to answer it, so they are read once, into this relation.
 SELECT
     layer,
     diff_id,
@@ -29,6 +30,7 @@ SELECT
     entries,
     files,
     coalesce(reader, 1) AS reader,
+    entries_in,
     digest_of(
         concat_ws(
             ' ', layer, diff_id, rows_digest, content_bytes, entries, files, coalesce(reader, 1)

@@ -4,6 +4,7 @@ import json
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,48 +135,58 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "catalog"
 
 
-def judged(catalog: Path, *fail: str, **more: object) -> dict[str, tuple[Verdict, list[str]]]:
-    """Verdict and the names that broke the rule, by rule."""
+@pytest.fixture(scope="module")
+def session(catalog: Path) -> Iterator[Session]:
+    """A session on that scan, which makes its relations once for all tests."""
+    made = Session(catalog)
+    yield made
+    made.close()
+
+
+def judged(
+    asked: Session | Path, *fail: str, **more: object
+) -> dict[str, tuple[Verdict, list[str]]]:
+    """Verdict and the names that broke the rule, by rule; of a session or a new one."""
     chosen = with_limits(CheckSettings(**more), fail, ())
-    found = check(Session(catalog), chosen)
+    found = check(asked if isinstance(asked, Session) else Session(asked), chosen)
     return {
         each.rule.name: (each.verdict, [breach.subject for breach in each.breaches])
         for each in found.outcomes
     }
 
 
-def test_a_value_equal_to_its_limit_passes(catalog: Path) -> None:
+def test_a_value_equal_to_its_limit_passes(session: Session) -> None:
     """A rule breaks beyond its limit, not at it."""
     for limit, verdict in (("4MB", Verdict.PASSED), ("3999999", Verdict.FAILED)):
-        found = judged(catalog, f"highest-shadowed-bytes={limit}")
+        found = judged(session, f"highest-shadowed-bytes={limit}")
         assert found["highest_shadowed_bytes"][0] is verdict
     for limit, verdict in (("20%", Verdict.PASSED), ("0.2000001", Verdict.FAILED)):
-        found = judged(catalog, f"lowest-efficiency={limit}", floor_bytes=MEGABYTE + 1)
+        found = judged(session, f"lowest-efficiency={limit}", floor_bytes=MEGABYTE + 1)
         assert found["lowest_efficiency"][0] is verdict
 
 
-def test_shares_below_the_floor_are_skipped_and_bytes_are_not(catalog: Path) -> None:
+def test_shares_below_the_floor_are_skipped_and_bytes_are_not(session: Session) -> None:
     """A share of fewer bytes than the floor breaks no rule; a rule about bytes still breaks."""
     percent = "highest-shadowed-percent=10"
     every = ["r/tiny:1", "r/app:1", "r/base:1"]
-    assert judged(catalog, percent, floor_bytes=0)["highest_shadowed_percent"][1] == every
-    large = judged(catalog, percent, floor_bytes=MEGABYTE)["highest_shadowed_percent"]
+    assert judged(session, percent, floor_bytes=0)["highest_shadowed_percent"][1] == every
+    large = judged(session, percent, floor_bytes=MEGABYTE)["highest_shadowed_percent"]
     assert large == (Verdict.FAILED, ["r/app:1", "r/base:1"])
-    assert judged(catalog, percent)["highest_shadowed_percent"] == (Verdict.SKIPPED, [])
-    found = judged(catalog, "highest-shadowed-bytes=89")["highest_shadowed_bytes"]
+    assert judged(session, percent)["highest_shadowed_percent"] == (Verdict.SKIPPED, [])
+    found = judged(session, "highest-shadowed-bytes=89")["highest_shadowed_bytes"]
     assert found[1] == ["r/app:1", "r/base:1", "r/tiny:1"]
 
 
-def test_base_layers_do_not_count_for_images_on_them(catalog: Path) -> None:
+def test_base_layers_do_not_count_for_images_on_them(session: Session) -> None:
     """The base is given by name or diff IDs; the share is then of the image's own layers."""
     rule = "highest-shadowed-bytes=3MB"
-    assert judged(catalog, rule)["highest_shadowed_bytes"][1] == ["r/app:1"]
+    assert judged(session, rule)["highest_shadowed_bytes"][1] == ["r/app:1"]
     for more in ({"base": ("r/base:*",)}, {"base_layers": tuple(BASE.diff_ids)}):
-        assert judged(catalog, rule, **more)["highest_shadowed_bytes"] == (Verdict.PASSED, [])
-        share = judged(catalog, "highest-shadowed-percent=99", floor_bytes=0, **more)
+        assert judged(session, rule, **more)["highest_shadowed_bytes"] == (Verdict.PASSED, [])
+        share = judged(session, "highest-shadowed-percent=99", floor_bytes=0, **more)
         assert share["highest_shadowed_percent"][1] == ["r/app:1"]
     found = check(
-        Session(catalog), CheckSettings({"highest_shadowed_bytes": RuleLimits(fail=0)}, base=("x",))
+        session, CheckSettings({"highest_shadowed_bytes": RuleLimits(fail=0)}, base=("x",))
     )
     assert found.notes == ("base x: the scan has no such image",)
 
@@ -192,36 +203,34 @@ def test_hiding_files_of_a_base_has_a_rule_of_its_own(tmp_path: Path) -> None:
     assert found["highest_base_shadowed_bytes"] == (Verdict.FAILED, ["r/app:1"])
 
 
-def test_ignored_paths_do_not_count(catalog: Path) -> None:
+def test_ignored_paths_do_not_count(session: Session) -> None:
     """A shadowed file whose path is ignored counts as readable."""
-    found = judged(catalog, "highest-shadowed-bytes=1MB", ignored_paths=("big",))
+    found = judged(session, "highest-shadowed-bytes=1MB", ignored_paths=("big",))
     assert found["highest_shadowed_bytes"] == (Verdict.PASSED, [])
-    found = judged(catalog, "highest-shadowed-bytes=1MB", ignored_paths=("big/*", "bi"))
+    found = judged(session, "highest-shadowed-bytes=1MB", ignored_paths=("big/*", "bi"))
     assert found["highest_shadowed_bytes"] == (Verdict.FAILED, ["r/app:1"])
 
 
-def test_the_last_matching_override_decides(catalog: Path) -> None:
+def test_the_last_matching_override_decides(session: Session) -> None:
     """Overrides set other limits for names or repositories that match a glob; the last counts."""
     loose = Override("r/app:*", limits={"highest_shadowed_bytes": RuleLimits(fail=4 * MEGABYTE)})
     rule = "highest-shadowed-bytes=100"
-    names = judged(catalog, rule, overrides=(loose,))["highest_shadowed_bytes"][1]
+    names = judged(session, rule, overrides=(loose,))["highest_shadowed_bytes"][1]
     assert names == ["r/base:1"]
     silent = Override("r/*", ignore=True)
-    assert "highest_shadowed_bytes" not in judged(catalog, rule, overrides=(loose, silent))
-    names = judged(catalog, rule, overrides=(silent, loose))["highest_shadowed_bytes"][1]
+    assert "highest_shadowed_bytes" not in judged(session, rule, overrides=(loose, silent))
+    names = judged(session, rule, overrides=(silent, loose))["highest_shadowed_bytes"][1]
     assert names == []
     exclusive = "highest-exclusive-bytes=50"
-    every = judged(catalog, exclusive)["highest_exclusive_bytes"][1]
+    every = judged(session, exclusive)["highest_exclusive_bytes"][1]
     assert every == ["r/app", "r/tiny"]
-    found = judged(catalog, exclusive, overrides=(Override("r/tiny", ignore=True),))
+    found = judged(session, exclusive, overrides=(Override("r/tiny", ignore=True),))
     assert found["highest_exclusive_bytes"][1] == ["r/app"]
 
 
-def test_a_broken_rule_shows_its_evidence_and_a_fix(catalog: Path) -> None:
+def test_a_broken_rule_shows_its_evidence_and_a_fix(session: Session) -> None:
     """A broken rule shows the layers and paths, the build steps, and how to fix them."""
-    found = check(
-        Session(catalog), with_limits(CheckSettings(), ["highest-shadowed-bytes=1MB"], ())
-    )
+    found = check(session, with_limits(CheckSettings(), ["highest-shadowed-bytes=1MB"], ()))
     outcome = next(each for each in found.outcomes if each.rule.name == "highest_shadowed_bytes")
     layers, paths = outcome.evidence
     first = layers.rows[0]
@@ -399,6 +408,14 @@ def partly_read(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "c"
 
 
+@pytest.fixture(scope="module")
+def partial(partly_read: Path) -> Iterator[Session]:
+    """A session on that catalog, which makes its relations once for all tests."""
+    made = Session(partly_read)
+    yield made
+    made.close()
+
+
 #: rule -> its verdict for a store with an incomplete image, and why
 UNKNOWN = {
     "lowest-efficiency=0.1": (Verdict.CANNOT_JUDGE, "incomplete: blob-missing"),
@@ -414,17 +431,16 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize("rule", UNKNOWN)
-def test_a_rule_whose_figure_is_unknown_cannot_judge(rule: str, partly_read: Path) -> None:
+def test_a_rule_whose_figure_is_unknown_cannot_judge(rule: str, partial: Session) -> None:
     """It fails as such, unless the settings let unknown figures pass."""
     name = rule.partition("=")[0].replace("-", "_")
-    session = Session(partly_read)
     settings = with_limits(CheckSettings(floor_bytes=0), [rule], [])
-    found = check(session, settings)
+    found = check(partial, settings)
     (outcome,) = [each for each in found.outcomes if each.rule.name == name]
     verdict, reason = UNKNOWN[rule]
     assert (outcome.verdict, outcome.reason) == (verdict, reason)
     assert found.fails == (verdict is not Verdict.PASSED)
-    let = check(session, replace(settings, unknown_passes=True))
+    let = check(partial, replace(settings, unknown_passes=True))
     (outcome,) = [each for each in let.outcomes if each.rule.name == name]
     assert let.fails == (verdict is Verdict.FAILED)
     if verdict is Verdict.CANNOT_JUDGE:
@@ -432,10 +448,10 @@ def test_a_rule_whose_figure_is_unknown_cannot_judge(rule: str, partly_read: Pat
         assert outcome.skipped == 1
 
 
-def test_a_rule_that_can_only_warn_does_not_fail_for_an_unknown_figure(partly_read: Path) -> None:
+def test_a_rule_that_can_only_warn_does_not_fail_for_an_unknown_figure(partial: Session) -> None:
     """It cannot judge, and the check warns."""
     settings = with_limits(CheckSettings(floor_bytes=0), [], ["lowest-efficiency=0.5"])
-    found = check(Session(partly_read), settings)
+    found = check(partial, settings)
     verdicts = {each.rule.name: each.verdict for each in found.outcomes}
     assert verdicts["lowest_efficiency"] is Verdict.CANNOT_JUDGE
     assert (found.verdict, found.fails) == (Verdict.WARNED, False)

@@ -4,7 +4,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import oracle
@@ -343,6 +343,17 @@ def test_a_path_can_be_given_as_bytes_or_as_printed(tmp_path: Path) -> None:
     ]
 
 
+@pytest.fixture(scope="module")
+def python_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Session, str]]:
+    """A session on an image with files to find, and the ID of the image."""
+    session, image = scan_stack(
+        tmp_path_factory.mktemp("globs"),
+        [[file("a.py"), file("d/b.py"), file("d/e/c.py"), file("d/e/[x]")]],
+    )
+    yield session, image
+    session.close()
+
+
 @pytest.mark.parametrize(
     ("glob", "fits"),
     [
@@ -359,11 +370,11 @@ def test_a_path_can_be_given_as_bytes_or_as_printed(tmp_path: Path) -> None:
         ("*[", set()),
     ],
 )
-def test_globs_match_names_or_whole_paths(glob: str, fits: set[str], tmp_path: Path) -> None:
+def test_globs_match_names_or_whole_paths(
+    glob: str, fits: set[str], python_files: tuple[Session, str]
+) -> None:
     """Without a slash a glob matches names at any depth; ``**`` matches slashes too."""
-    session, image = scan_stack(
-        tmp_path, [[file("a.py"), file("d/b.py"), file("d/e/c.py"), file("d/e/[x]")]]
-    )
+    session, image = python_files
     found = ask(session, image, "paths/find", pattern=pattern_of(glob))
     assert {row["path"] for row in found} == fits
 
@@ -394,10 +405,10 @@ def test_a_question_about_one_image_reads_no_other(tmp_path: Path) -> None:
     one = Image([tar_of([file("a", b"1")])], names=["one:1"])
     two = Image([tar_of([file("b", b"2" * 9)])], names=["two:1"])
     session = scan_images(tmp_path, [one, two])
-    unread = (
-        tmp_path / "catalog" / "entries" / f"{two.diff_ids[0].removeprefix('sha256:')}-0.parquet"
-    )
-    unread.write_bytes(b"damaged")
+    (name,) = session.ask(
+        f"SELECT unnest(entries_in) FROM layers WHERE layer = '{two.diff_ids[0]}'"
+    ).rows[0]
+    (tmp_path / "catalog" / "entries" / name).write_bytes(b"damaged")
     assert list(listed(session, one.image_id)) == ["a"]
     (row,) = session.answer(Question("images", {}, (one.image_id,))).dicts()
     assert row["image_id"] == one.image_id

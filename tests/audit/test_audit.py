@@ -1,5 +1,6 @@
 """Audits: one call does all, two never run at once, and a killed one leaves a whole history."""
 
+import contextlib
 import json
 import os
 import shlex
@@ -372,7 +373,7 @@ def test_an_audit_killed_at_any_moment_leaves_whole_data(
     program.communicate()
     assert code == 0, "written in place" if code == 3 else code
     reached = moments.read_text()
-    for step in ("_write_whole", "commit", "forget", "_rmtree", "_remove_unneeded", "write_atomic"):
+    for step in ("write_file", "commit", "forget", "_rmtree", "_remove_unneeded", "write_atomic"):
         assert step in reached
     assert len(reached.splitlines()) == turn
     assert expired(catalog, _now()) == scan_ids(catalog)
@@ -409,7 +410,8 @@ def test_retention_keeps_the_rows_of_kept_scans(
         own = [file("own", f"{days}")]
         write_oci_layout(store, [image(shared, own, names=[f"a:{days}"])])
         scan = scan_long_ago(catalog, store, monkeypatch, days)
-        totals[scan] = {"totals": Session(catalog, scan).rows("totals")[0]}
+        with contextlib.closing(Session(catalog, scan)) as session:
+            totals[scan] = {"totals": session.rows("totals")[0]}
     config = prepare(tmp_path, more='keep = "30d"')
     assert run(config).returncode == 0
     kept = scan_ids(catalog)

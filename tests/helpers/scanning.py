@@ -1,10 +1,11 @@
 """Sources found and scanned, as the commands do it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from builders import Image, write_oci_layout
+from builders import Image, Member, tar_of, write_oci_layout
 
 from dedupe.host.places import absolute_place, place_text
 from dedupe.model.images import FoundFolder, FoundSource, Problem, Severity
@@ -76,6 +77,36 @@ def scan_images(folder: Path, images: Collection[Image]) -> Session:
     """Write the images as an OCI layout of plain layers, and scan it."""
     write_oci_layout(folder / "store", list(images), "none")
     return scanned(folder / "catalog", folder / "store")[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A session on images that share no layer, so that none changes the rows of another."""
+
+    session: Session
+    #: by case; they are named ``case0:1``, ``case1:1`` and so on
+    images: Mapping[str, Image]
+    _asked: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def rows(self, question: str) -> list[dict[str, Any]]:
+        """Rows about all images, which are asked for once."""
+        if question not in self._asked:
+            self._asked[question] = self.session.rows(question)
+        return self._asked[question]
+
+
+def scan_apart(folder: Path, stacks: Mapping[str, Sequence[Sequence[Member]]]) -> Apart:
+    """Scan one image per stack, all at once: a session costs far more than a small image."""
+    images = {
+        case: Image(
+            [tar_of(layer, trailer=2 + number) for layer in stack], names=[f"case{number}:1"]
+        )
+        for number, (case, stack) in enumerate(stacks.items())
+    }
+    write_oci_layout(folder / "store", list(images.values()), "none")
+    outcome, session = scanned(folder / "catalog", folder / "store")
+    assert outcome.errors == 0
+    return Apart(session, images)
 
 
 def find_sources(*paths: Path | str) -> list[FoundSource | Problem]:

@@ -86,7 +86,7 @@ def test_links_of_the_page_exist() -> None:
     ("recipe", "words"),
     [
         ("A source", list(SourceKind)),
-        ("A source", [each.__name__ for each in SOURCE_TYPES]),
+        ("A source", [each.name for each in SOURCE_TYPES]),
         ("A kind of finding", list(FindingKind)),
         ("A measure", list(TOTALS)),
         ("A form of the report", list(Form)),

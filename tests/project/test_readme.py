@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import commands
+import manpage
+import pytest
+from helpers.commands import run
 from here import PROJECT
 from typer.testing import CliRunner
 
@@ -16,24 +20,17 @@ from dedupe.cli import app
 def test_readme_has_the_report_of_the_sample_store(tmp_path: Path) -> None:
     """The report of the sample store is in README as it is printed."""
     store, catalog = str(tmp_path / "store"), str(tmp_path / "catalog")
-    for words in (
-        [str(PROJECT / "data/sample.py"), store],
-        ["-m", "dedupe", "scan", "-q", "--catalog", catalog, store],
-    ):
-        subprocess.run([sys.executable, *words], check=True)
-    shown = subprocess.run(
-        [sys.executable, "-m", "dedupe", "report", "--catalog", catalog],
-        check=True,
-        capture_output=True,
-        text=True,
-    )
+    subprocess.run([sys.executable, str(PROJECT / "data/sample.py"), store], check=True)
+    assert run(Path(catalog), "scan", "-q", store).returncode == 0
+    shown = run(Path(catalog), "report")
+    assert shown.returncode == 0
     assert shown.stdout in (PROJECT / "README.md").read_text()
 
 
 def test_pages_of_commands_have_their_help(tmp_path: Path) -> None:
     """The pages are made from the help, and README has the list of commands."""
     made, kept = tmp_path / "commands", PROJECT / "docs/commands"
-    subprocess.run([sys.executable, str(PROJECT / "data/commands.py"), str(made)], check=True)
+    commands.main(made)
     assert {page.name for page in made.iterdir()} == {page.name for page in kept.iterdir()}
     for page in made.iterdir():
         assert page.read_text() == (kept / page.name).read_text(), page.name
@@ -41,14 +38,10 @@ def test_pages_of_commands_have_their_help(tmp_path: Path) -> None:
     assert listed.strip() in (PROJECT / "README.md").read_text()
 
 
-def test_manual_page_has_every_command() -> None:
+def test_manual_page_has_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     """The manual page is made from the help, and groff accepts it."""
-    made = subprocess.run(
-        [sys.executable, str(PROJECT / "data/manpage.py")],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
+    manpage.main()
+    made = capsys.readouterr().out
     kept = PROJECT / "docs/dedupe.1"
     assert made == kept.read_text()
     for name in ("scan", "report", "catalog forget", "what\\-if"):

@@ -3,6 +3,8 @@
 import json
 import os
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -42,33 +44,73 @@ def viewed(rows: list[dict]) -> dict[str, tuple]:
     }
 
 
-def judged(judge: Judge, layout: Path, names: list[str], tmp_path: Path) -> None:
-    """Check that the merged view of each image is the tool's."""
-    _, session = scanned(tmp_path / "catalog", layout)
+@dataclass(frozen=True)
+class Scanned:
+    """A layout, and what we answer about its images."""
+
+    layout: Path
+    #: image -> its merged view
+    views: Mapping[str, dict[str, tuple]]
+
+
+def scan(layout: Path, catalog: Path) -> Scanned:
+    """Scan a layout, once for all tools."""
+    _, session = scanned(catalog, layout)
     identity = {name: row["image_id"] for row in session.rows("images") for name in row["names"]}
     rows = session.rows("merged_view")
+    session.close()
+    views = {
+        name: viewed([row for row in rows if row["image_id"] == image])
+        for name, image in identity.items()
+    }
+    return Scanned(layout, views)
+
+
+def judged(judge: Judge, store: Scanned, names: list[str], tmp_path: Path) -> None:
+    """Check that the merged view of each image is the tool's."""
     for name in names:
-        ours = viewed([row for row in rows if row["image_id"] == identity[name]])
-        with judge(layout, name, tmp_path) as root:
+        ours = store.views[name]
+        with judge(store.layout, name, tmp_path) as root:
             theirs = tree_below(root)
         # the unpacker makes folders that no layer lists
         implied = {path for path in theirs.keys() - ours.keys() if theirs[path][0] == "directory"}
         assert {path: entry for path, entry in theirs.items() if path not in implied} == ours
 
 
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Scanned:
+    """The sample images."""
+    folder = tmp_path_factory.mktemp("samples")
+    sample.main(folder / "store")
+    return scan(folder / "store", folder / "catalog")
+
+
+@pytest.fixture(scope="module")
+def forms(tmp_path_factory: pytest.TempPathFactory) -> Scanned:
+    """An image per form, named by its number."""
+    folder = tmp_path_factory.mktemp("forms")
+    base = [file("a", b"aa"), directory("d"), file("d/x", b"x")]
+    images = [
+        Image([tar_of(base), tar_of(form)], names=[f"localhost/form:{number}"])
+        for number, form in enumerate(GO_FORMS.values())
+    ]
+    write_oci_layout(folder / "store", images)
+    return scan(folder / "store", folder / "catalog")
+
+
 @pytest.mark.tools
 @pytest.mark.parametrize("judge", JUDGES)
-def test_tools_show_the_merged_view_of_sample_images(judge: str, tmp_path: Path) -> None:
+def test_tools_show_the_merged_view_of_sample_images(
+    judge: str, tmp_path: Path, samples: Scanned
+) -> None:
     """Paths, kinds, sizes, modes, owners, links and contents are the tool's."""
     show = need(judge)
-    store = tmp_path / "store"
-    sample.main(store)
-    index = json.loads((store / "index.json").read_bytes())
+    index = json.loads((samples.layout / "index.json").read_bytes())
     names = [
         entry["annotations"]["org.opencontainers.image.ref.name"] for entry in index["manifests"]
     ]
     assert len(names) == 4
-    judged(show, store, names, tmp_path)
+    judged(show, samples, names, tmp_path)
 
 
 @pytest.mark.tools
@@ -100,7 +142,8 @@ def test_tools_show_the_merged_view_of_edge_cases(judge: str, tmp_path: Path) ->
     ]
     image = Image([tar_of(layer) for layer in layers], names=["localhost/edges:1"])
     write_oci_layout(tmp_path / "store", [image])
-    judged(show, tmp_path / "store", ["localhost/edges:1"], tmp_path)
+    store = scan(tmp_path / "store", tmp_path / "catalog")
+    judged(show, store, ["localhost/edges:1"], tmp_path)
 
 
 #: layers over a base with a and d/x, which readers other than Go read in another way
@@ -137,18 +180,16 @@ REFUSED_BY_UMOCI = {
 @pytest.mark.parametrize("form", GO_FORMS)
 @pytest.mark.parametrize("judge", JUDGES)
 def test_tools_show_the_merged_view_of_forms_that_only_go_reads_so(
-    judge: str, form: str, tmp_path: Path
+    judge: str, form: str, tmp_path: Path, forms: Scanned
 ) -> None:
     """Global headers and names that end in a slash hide nothing from us that tools unpack."""
     show = need(judge)
-    base = [file("a", b"aa"), directory("d"), file("d/x", b"x")]
-    image = Image([tar_of(base), tar_of(GO_FORMS[form])], names=["localhost/form:1"])
-    write_oci_layout(tmp_path / "store", [image])
+    name = f"localhost/form:{list(GO_FORMS).index(form)}"
     if judge == "umoci" and form in REFUSED_BY_UMOCI:
         with pytest.raises(subprocess.CalledProcessError):
-            judged(show, tmp_path / "store", ["localhost/form:1"], tmp_path)
+            judged(show, forms, [name], tmp_path)
     else:
-        judged(show, tmp_path / "store", ["localhost/form:1"], tmp_path)
+        judged(show, forms, [name], tmp_path)
 
 
 @pytest.mark.estate
@@ -157,4 +198,6 @@ def test_tools_show_the_merged_view_of_forms_that_only_go_reads_so(
 def test_tools_show_the_merged_view_of_real_images(judge: str, tmp_path: Path) -> None:
     """The merged view of three real images is the tool's."""
     names = ["localhost/app/web:1.3", "localhost/app/data:2.0", "localhost/app/front:1.0"]
-    judged(need(judge), Path(os.environ["DEDUPE_ESTATE"]) / "oci", names, tmp_path)
+    show = need(judge)
+    store = scan(Path(os.environ["DEDUPE_ESTATE"]) / "oci", tmp_path / "catalog")
+    judged(show, store, names, tmp_path)

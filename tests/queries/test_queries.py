@@ -16,10 +16,13 @@ from here import PROJECT
 from dedupe.model.tables import DERIVED_TABLES
 from dedupe.store.current import Choice
 from dedupe.store.derived.groups import GROUPS
-from dedupe.store.views import connect
+from dedupe.store.layer_views import show_entries
+from dedupe.store.opening import connect
+from dedupe.store.reading import no_rows
 
 QUERIES = PROJECT / "queries"
 RELATIONS = sorted((QUERIES / "relations").glob("*.sql"))
+_RELATION_NAMES = {path.stem.partition("_")[2] for path in RELATIONS}
 QUESTIONS = questions_in(QUERIES)
 DERIVATIONS = [
     QUERIES / "derived" / f"{table}.sql" for tables in DERIVED_TABLES.values() for table in tables
@@ -45,11 +48,12 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, 
     write_oci_layout(folder / "store", [Image([tar_of([])], names=["i"])])
     scan_only(folder / "catalog", folder / "store")
     connection, _ = connect(folder / "catalog", Choice())
+    show_entries(connection, folder / "catalog")
     for tables in DERIVED_TABLES.values():
         for table, columns in tables.items():
-            typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
-            connection.execute(f"CREATE VIEW kept_{table} AS SELECT {typed}")
+            connection.execute(f"CREATE VIEW kept_{table} AS {no_rows(columns)}")
     connection.execute("CREATE VIEW batch_source AS FROM entries")
+    connection.execute("CREATE VIEW former_source AS FROM entries")
     found = {}
     for path in (*RELATIONS, *QUESTIONS):
         found[path] = _described(connection, path)
@@ -60,12 +64,17 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, 
             connection.execute(f"CREATE OR REPLACE TABLE given_{name} AS FROM {name}")
         _make(connection, "derive_plan", QUERIES / f"{group.plan}.sql", entries=1)
         found[QUERIES / f"{group.plan}.sql"] = _described(connection, QUERIES / f"{group.plan}.sql")
-        made = (*group.batch.items(), *group.views.items(), *group.all_new.items())
-        for name, query in made:
-            path = QUERIES / f"{query}.sql"
-            found[path] = _described(connection, path)
-            if path not in RELATIONS and name != "entries":
-                _make(connection, name, path, **_batch_of(path))
+        # a batch has relations of its own, in which keys are numbers
+        replaced = _RELATION_NAMES.intersection(group.batch)
+        for name in replaced:
+            connection.execute(f"CREATE TEMP TABLE whole_{name} AS FROM {name}")
+        for name, query in (*group.batch.items(), *group.views.items()):
+            _describe_and_make(connection, name, QUERIES / f"{query}.sql", found)
+        for name in replaced:
+            connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM whole_{name}")
+            connection.execute(f"DROP TABLE whole_{name}")
+        for name, query in group.all_new.items():
+            _describe_and_make(connection, name, QUERIES / f"{query}.sql", found)
         for table in group.merged:
             connection.execute(f"CREATE TEMP VIEW several_{table} AS FROM kept_{table}")
         for query in group.merged.values():
@@ -75,6 +84,16 @@ def described(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, dict[str, 
         found[path] = _described(connection, path)
         _make(connection, f"new_{path.stem}", path)
     return found
+
+
+def _describe_and_make(
+    connection: DuckDBPyConnection, name: str, path: Path, found: dict[Path, dict[str, str]]
+) -> None:
+    """Note the columns of a query of a batch, and make its table, which later ones read."""
+    if path not in RELATIONS:
+        found[path] = _described(connection, path)
+    if name != "entries":
+        _make(connection, name, path, **_batch_of(path))
 
 
 def _described(connection: DuckDBPyConnection, path: Path) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import oracle
@@ -23,7 +23,7 @@ from builders import (
     write_oci_layout,
 )
 from helpers.examples import examples
-from helpers.scanning import scanned
+from helpers.scanning import Apart, scan_apart, scanned
 from helpers.strategies import stacks, stores
 from here import CASES
 from hypothesis import HealthCheck, given, settings
@@ -41,23 +41,43 @@ def scan_stack(folder: Path, layers: list[bytes]) -> Session:
     return scanned(folder / "catalog", folder / "store")[1]
 
 
-def shadowed(session: Session) -> list[tuple]:
-    """Rows of shadowed files."""
-    return sorted(tuple(row[field] for field in FIELDS) for row in session.rows("shadowed_files"))
+def shadowed(session: Session | Apart, *, of: str | None = None) -> list[tuple]:
+    """Rows of shadowed files, of all images or of the one of this name."""
+    return sorted(
+        tuple(row[field] for field in FIELDS)
+        for row in session.rows("shadowed_files")
+        if of in (None, row["image"])
+    )
+
+
+@pytest.fixture(scope="module")
+def given_stacks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apart]:
+    """The images of all given stacks."""
+    stacks = {case["name"]: [members_of_case(layer) for layer in case["layers"]] for case in STACKS}
+    assert len(stacks) == len(STACKS)
+    scanned_apart = scan_apart(tmp_path_factory.mktemp("stacks"), stacks)
+    names = {name for image in scanned_apart.images.values() for name in image.names}
+    assert {row["image"] for row in scanned_apart.rows("shadowed_files")} <= names
+    yield scanned_apart
+    scanned_apart.session.close()
 
 
 @pytest.mark.parametrize("case", STACKS, ids=[case["name"] for case in STACKS])
-def test_sql_gives_the_figures_of_the_stacks(case: dict, tmp_path: Path) -> None:
+def test_sql_gives_the_figures_of_the_stacks(case: dict, given_stacks: Apart) -> None:
     """Every figure of the given stacks is the answer of SQL."""
-    layers = [tar_of(members_of_case(layer)) for layer in case["layers"]]
-    session = scan_stack(tmp_path, layers)
-    (image,) = session.rows("images")
+    wanted = given_stacks.images[case["name"]]
+    (image,) = [row for row in given_stacks.rows("images") if row["image_id"] == wanted.image_id]
     for field in ("content_bytes", "live_bytes", "shadowed_bytes"):
         assert image[field] == case["expect"][field], field
-    assert shadowed(session) == sorted(
+    assert shadowed(given_stacks, of=wanted.names[0]) == sorted(
         tuple(row[field] for field in FIELDS) for row in case["expect"]["shadowed"]
     )
-    assert [row["path"] for row in session.rows("merged_view")] == case["expect"]["merged"]
+    view = [
+        row["path"]
+        for row in given_stacks.rows("merged_view")
+        if row["image_id"] == wanted.image_id
+    ]
+    assert view == case["expect"]["merged"]
 
 
 @pytest.mark.parametrize("case", STORES["stores"], ids=[s["name"] for s in STORES["stores"]])

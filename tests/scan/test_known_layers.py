@@ -26,8 +26,9 @@ from dedupe.analysis.diff import compare_images, compare_scans, compare_sources,
 from dedupe.scan import scan_sources
 from dedupe.sources.discover import Selection, discover
 from dedupe.store.catalog import Catalog
+from dedupe.store.opening import read_scans
 from dedupe.store.session import Session
-from dedupe.store.views import read_scans, scan_ids
+from dedupe.store.views import scan_ids
 
 BASE = tar_of([file("base", b"1" * 4000)])
 ONE = Image([BASE, tar_of([file("one", b"2" * 300)]), BASE], names=["docker.io/library/one:1"])

@@ -64,6 +64,7 @@ def test_kinds_are_listed_once() -> None:
     """Each kind of source has one class, and the JSON schema of reports has the same kinds."""
     kinds = [source_type.kind for source_type in SOURCE_TYPES]
     assert sorted(kinds) == sorted(SourceKind)
+    assert [source_type.load().kind for source_type in SOURCE_TYPES] == kinds
     schema = json.loads((PROJECT / "docs/report.schema.json").read_text())
     source = schema["properties"]["sources"]["items"]["properties"]
     assert source["kind"]["enum"] == [kind.value for kind in SourceKind]

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from builders import Image, directory, file, tar_of, write_oci_layout
+from helpers.catalogs import sign
 from helpers.scanning import scan_only
 
 from dedupe.errors import StoreError, UsageError
@@ -155,6 +156,8 @@ def damaged_copy(sound: Path, place: Path, damage: Damage) -> Path:
     catalog = place / "catalog"
     shutil.copytree(sound, catalog)
     damage(catalog)
+    # what a checksum shows has tests of its own
+    sign(catalog)
     return catalog
 
 

@@ -23,6 +23,8 @@ from dedupe.store.derived.rules import rules_of
 from dedupe.store.derived.runs import DERIVED, all_runs, damaged_files, valid_runs
 from dedupe.store.session import Session
 
+Answers = dict[str, list[dict[str, object]]]
+
 QUESTIONS = ("images", "totals", "findings", "shadowed_files", "problems", "duplicates")
 #: derives in batches of one base each, and merges after three runs
 DERIVE = """
@@ -52,15 +54,30 @@ def images(bases: int) -> list[Image]:
     return found
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog without derived rows, which tests copy."""
+    folder = tmp_path_factory.mktemp("derived")
+    write_oci_layout(folder / "store", images(6))
+    scan_only(folder / "catalog", folder / "store")
+    return folder / "catalog"
+
+
+@pytest.fixture(scope="module")
+def expected(template: Path) -> Answers:
+    """The answers from a catalog that keeps no derived rows."""
+    found = answers(template)
+    assert not (template / DERIVED).exists()
+    return found
+
+
 @pytest.fixture
-def catalog(tmp_path: Path) -> Path:
+def catalog(template: Path, tmp_path: Path) -> Path:
     """A catalog without derived rows."""
-    write_oci_layout(tmp_path / "store", images(6))
-    scan_only(tmp_path / "catalog", tmp_path / "store")
-    return tmp_path / "catalog"
+    return Path(shutil.copytree(template, tmp_path / "catalog"))
 
 
-def answers(catalog: Path) -> dict[str, list[dict[str, object]]]:
+def answers(catalog: Path) -> Answers:
     """Answers to questions that read derived rows."""
     session = Session(catalog)
     try:
@@ -99,9 +116,8 @@ def marks(catalog: Path) -> dict[str, tuple[int, int]]:
         session.close()
 
 
-def test_a_killed_derivation_leaves_whole_rows(catalog: Path) -> None:
+def test_a_killed_derivation_leaves_whole_rows(catalog: Path, expected: Answers) -> None:
     """Killed at random moments, what is kept is whole, and the rest is made again."""
-    expected = answers(catalog)
     moments = random.Random(14)
     for _ in range(int(os.environ.get("DEDUPE_KILLS", "4"))):
         shutil.rmtree(catalog / DERIVED, ignore_errors=True)
@@ -116,9 +132,8 @@ def test_a_killed_derivation_leaves_whole_rows(catalog: Path) -> None:
     assert answers(catalog) == expected
 
 
-def test_two_derivations_at_once_keep_each_row_once(catalog: Path) -> None:
+def test_two_derivations_at_once_keep_each_row_once(catalog: Path, expected: Answers) -> None:
     """Processes that derive together wait for each other."""
-    expected = answers(catalog)
     processes = [start(catalog) for _ in range(3)]
     assert answers(catalog) == expected
     assert [process.wait() for process in processes] == [0, 0, 0]
@@ -126,9 +141,8 @@ def test_two_derivations_at_once_keep_each_row_once(catalog: Path) -> None:
     assert all(rows == distinct for rows, distinct in marks(catalog).values())
 
 
-def test_runs_are_merged_when_there_are_many(catalog: Path) -> None:
+def test_runs_are_merged_when_there_are_many(catalog: Path, expected: Answers) -> None:
     """The rows of many runs become one run, which names them; an hour later they are removed."""
-    expected = answers(catalog)
     start(catalog).wait()
     runs = all_runs(catalog)
     replaced = {name for run in runs for name in run.replaced}
@@ -143,9 +157,8 @@ def test_runs_are_merged_when_there_are_many(catalog: Path) -> None:
     assert not replaced & {run.path.name for run in all_runs(catalog)}
 
 
-def test_deleted_rows_come_back(catalog: Path) -> None:
+def test_deleted_rows_come_back(catalog: Path, expected: Answers) -> None:
     """Without its folders, or one file of them, a catalog answers the same and keeps rows again."""
-    expected = answers(catalog)
     assert derive(catalog)
     shutil.rmtree(catalog / DERIVED)
     assert answers(catalog) == expected
@@ -158,10 +171,9 @@ def test_deleted_rows_come_back(catalog: Path) -> None:
 
 
 def test_contents_are_right_if_an_earlier_run_is_missing_and_comes_back(
-    catalog: Path, monkeypatch: pytest.MonkeyPatch
+    catalog: Path, expected: Answers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run of contents says what has changed since those before it, and means nothing alone."""
-    expected = answers(catalog)
     monkeypatch.setattr(deriver, "BATCH_ENTRIES", 1)
     derive(catalog)
     runs = [run.path for run in valid_runs(catalog, "contents", rules_of("contents"))]
@@ -177,9 +189,8 @@ def test_contents_are_right_if_an_earlier_run_is_missing_and_comes_back(
         assert all(rows == distinct for rows, distinct in marks(catalog).values())
 
 
-def test_damaged_rows_are_found_and_made_anew(catalog: Path) -> None:
+def test_damaged_rows_are_found_and_made_anew(catalog: Path, expected: Answers) -> None:
     """A file of another size is not read; one with other bytes is named."""
-    expected = answers(catalog)
     assert derive(catalog)
     path = next(run.file(table) for run in all_runs(catalog) for table in run.files)
     whole = path.read_bytes()
@@ -189,9 +200,8 @@ def test_damaged_rows_are_found_and_made_anew(catalog: Path) -> None:
     assert [file for _, file in damaged_files(catalog)] == [path]
 
 
-def test_rows_of_other_rules_are_not_read(catalog: Path) -> None:
+def test_rows_of_other_rules_are_not_read(catalog: Path, expected: Answers) -> None:
     """Rows that another version made are made again, each by its own rules."""
-    expected = answers(catalog)
     assert derive(catalog)
     for run in all_runs(catalog):
         facts = json.loads((run.path / "run.json").read_text())
@@ -200,9 +210,8 @@ def test_rows_of_other_rules_are_not_read(catalog: Path) -> None:
     assert answers(catalog) == expected
 
 
-def test_facts_of_a_run_that_are_not_ours_are_ignored(catalog: Path) -> None:
+def test_facts_of_a_run_that_are_not_ours_are_ignored(catalog: Path, expected: Answers) -> None:
     """Whatever run.json holds, the rows are made again."""
-    expected = answers(catalog)
     assert derive(catalog)
     for text in (
         "",
@@ -216,18 +225,20 @@ def test_facts_of_a_run_that_are_not_ours_are_ignored(catalog: Path) -> None:
         assert answers(catalog) == expected
 
 
-def test_rows_that_cannot_be_kept_are_made_for_the_session(catalog: Path) -> None:
+def test_rows_that_cannot_be_kept_are_made_for_the_session(
+    catalog: Path, expected: Answers
+) -> None:
     """A catalog that cannot be locked, as on a read-only disk, answers the same."""
-    expected = answers(catalog)
     (catalog / LOCK).mkdir()
     assert derive(catalog) == 0
     assert answers(catalog) == expected
     assert not (catalog / DERIVED).exists()
 
 
-def test_a_full_disk_costs_only_the_rows(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_costs_only_the_rows(
+    catalog: Path, expected: Answers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If a run cannot be written, the session makes the rows for itself."""
-    expected = answers(catalog)
 
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -9,7 +9,7 @@ written into the catalog if it can be written and they are many enough to be wor
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,17 @@ from dedupe.model.tables import DERIVED_TABLES, KEEP_FROM_ENTRIES
 from dedupe.store.derived.groups import GROUPS
 from dedupe.store.derived.rules import relations_for, rules_of
 from dedupe.store.derived.runs import Run, all_runs, keeps_any, sweep, valid_runs, write_run
-from dedupe.store.sql import KEPT, SOURCE, derivations, load_query, making
-from dedupe.store.views import entries_of
+from dedupe.store.layer_views import show_source
+from dedupe.store.reading import listed, no_rows, quoted
+from dedupe.store.sql import (
+    KEPT,
+    SOURCE,
+    derivations,
+    derivations_needed,
+    load_query,
+    making,
+    tables_read,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,21 +62,29 @@ class Deriver:
         self._make_relations = make_relations
         self._keep = keep
         self._provided: set[str] = set()
+        #: groups of which the catalog keeps nothing -> tables that were made for this session
+        self._unkept: dict[str, set[str]] = {}
         #: group -> its runs, if no later ones may be read
         self._frozen: dict[str, list[Run]] | None = None
 
-    def provide(self, group: str, keep_from: int = KEEP_FROM_ENTRIES) -> int:
-        """Make the views of a group; returns the entries whose rows were made and kept.
+    def provide(
+        self, group: str, tables: Collection[str], keep_from: int = KEEP_FROM_ENTRIES
+    ) -> int:
+        """Make the views of these tables of a group, at least.
 
-        ``keep_from`` is the least number of entries whose rows are the first to be kept.
+        Returns the entries whose rows were made and kept. ``keep_from`` is the least number of
+        entries whose rows are the first to be kept.
         """
+        if group in self._unkept:
+            self._derive_unkept(group, tables)
         if group in self._provided:
             return 0
         self._provided.add(group)
         self._make_relations(GROUPS[group].read)
         runs = self._runs(group)
         if not runs and self._entries() < keep_from:
-            self._derive_all(group)
+            self._begin_unkept(group)
+            self._derive_unkept(group, tables)
             return 0
         self._show(group, runs)
         if not self._plan(group):
@@ -88,19 +105,36 @@ class Deriver:
             run.file(table) for runs in self._frozen.values() for run in runs for table in run.files
         ]
 
-    def _derive_all(self, group: str) -> None:
-        """Make the rows of everything, of which the catalog keeps none, for this session alone."""
-        # these relations are those of the session, which other questions may need
-        self._make_relations(relations_for(group))
-        self._show(group, ())
-        self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {SOURCE} AS FROM entries")
-        for name, query in GROUPS[group].all_new.items():
-            self._connection.execute(f"CREATE TEMP TABLE {name} AS {load_query(query)}")
-        for table, sql in derivations(group).items():
-            self._connection.execute(f"CREATE TEMP TABLE new_{table} AS {sql}")
-        # only now: until all are made, what is kept is nothing
-        for table in derivations(group):
-            self._connection.execute(f"CREATE TEMP VIEW {KEPT}{table} AS FROM new_{table}")
+    def _begin_unkept(self, group: str) -> None:
+        """Make what all rows of a group are made of, if the catalog keeps none of them."""
+        self._unkept[group] = set()
+        queries = {name: load_query(query) for name, query in GROUPS[group].all_new.items()}
+        read = {name for sql in queries.values() for name in tables_read(sql)}
+        nothing = [table for table in DERIVED_TABLES[group] if f"{KEPT}{table}" in read]
+        for table in nothing:
+            columns = no_rows(DERIVED_TABLES[group][table])
+            self._connection.execute(f"CREATE TEMP VIEW {KEPT}{table} AS {columns}")
+        self._make_relations(("entries",))
+        for view in (SOURCE, *GROUPS[group].sources.values()):
+            self._connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS FROM entries")
+        for name, sql in queries.items():
+            self._connection.execute(f"CREATE TEMP TABLE {name} AS {sql}")
+        for table in nothing:
+            self._connection.execute(f"DROP VIEW {KEPT}{table}")
+
+    def _derive_unkept(self, group: str, tables: Collection[str]) -> None:
+        """Make these tables with the rows of everything, for this session alone.
+
+        Only these: of a small store, most of the time goes into making tables.
+        """
+        made = self._unkept[group]
+        for table, sql in derivations_needed(group, tables).items():
+            if table not in made:
+                made.add(table)
+                # these relations are those of the session, which other questions may need
+                self._make_relations(tables_read(sql))
+                self._connection.execute(f"CREATE TEMP TABLE new_{table} AS {sql}")
+                self._connection.execute(f"CREATE TEMP VIEW {KEPT}{table} AS FROM new_{table}")
 
     def _derive_here(self, group: str, batches: Sequence[int]) -> None:
         """Make the rows of these batches for this session alone."""
@@ -178,7 +212,7 @@ class Deriver:
     ) -> None:
         def write(table: str, file: Path) -> int:
             copied = cursor.execute(
-                f"COPY (FROM {prefix}{table}) TO '{_quoted(file)}' "
+                f"COPY (FROM {prefix}{table}) TO {quoted(file)} "
                 "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 60_000)"
             ).fetchone()
             return int(copied[0]) if copied else 0
@@ -196,7 +230,10 @@ class Deriver:
                 parameters = {"batch": batch} if "$batch" in text else None
                 cursor.execute(f"CREATE TEMP TABLE {name} AS {text}", parameters)
                 if number == 0:
-                    self._show_source(cursor, name)
+                    # the first table has the layers of the batch
+                    show_source(cursor, self._folder, f"SELECT layer FROM {name}")  # noqa: S608  # ours
+                if view := GROUPS[group].sources.get(name):
+                    show_source(cursor, self._folder, f"SELECT layer FROM {name}", view)  # noqa: S608  # ours
             for name, query in GROUPS[group].views.items():
                 cursor.execute(f"CREATE TEMP VIEW {name} AS {load_query(query)}")
             for name in relations_for(group):
@@ -205,13 +242,6 @@ class Deriver:
             for table, sql in derivations(group).items():
                 cursor.execute(f"CREATE TEMP TABLE new_{table} AS {sql}")
             yield cursor
-
-    def _show_source(self, cursor: duckdb.DuckDBPyConnection, first: str) -> None:
-        """Make the view of the entries of a batch, whose first table has its layers."""
-        found = cursor.execute(f"SELECT DISTINCT layer FROM {first} WHERE layer IS NOT NULL")  # noqa: S608  # ours
-        layers = [layer for (layer,) in found.fetchall()]
-        source = entries_of(cursor, self._folder, layers)
-        cursor.execute(f"CREATE TEMP VIEW {SOURCE} AS {source}")
 
     def _plan(self, group: str) -> bool:
         """Make the table of what lacks rows, by batch; False if all rows are kept."""
@@ -258,17 +288,13 @@ class Deriver:
     def _selected(self, group: str, table: str, runs: Sequence[Run], *, has_fresh: bool) -> str:
         columns = DERIVED_TABLES[group][table]
         files = [run.file(table) for run in runs if table in run.files]
-        listed = ", ".join(columns)
+        selected = ", ".join(columns)
         parts = []
         if files:
-            named = ", ".join(f"'{_quoted(file)}'" for file in files)
-            parts.append(f"SELECT {listed} FROM read_parquet([{named}])")  # noqa: S608  # quoted
+            parts.append(f"SELECT {selected} FROM read_parquet([{listed(files)}])")  # noqa: S608  # quoted
         if has_fresh:
-            parts.append(f"SELECT {listed} FROM fresh_{table}")  # noqa: S608  # ours
-        if not parts:
-            typed = ", ".join(f"NULL::{kind} AS {column}" for column, kind in columns.items())
-            return f"SELECT {typed} WHERE false"
-        return " UNION ALL ".join(parts)
+            parts.append(f"SELECT {selected} FROM fresh_{table}")  # noqa: S608  # ours
+        return " UNION ALL ".join(parts) or no_rows(columns)
 
 
 def _large(runs: Sequence[Run]) -> Sequence[Run]:
@@ -278,7 +304,3 @@ def _large(runs: Sequence[Run]) -> Sequence[Run]:
     while number < len(runs) - 2 and sizes[number] > sum(sizes[number + 1 :]):
         number += 1
     return runs[:number]
-
-
-def _quoted(file: Path) -> str:
-    return str(file).replace("'", "''")

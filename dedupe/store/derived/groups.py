@@ -22,6 +22,8 @@ class Group:
     batch: Mapping[str, str]
     #: table -> query that makes it if everything in the session is new
     all_new: Mapping[str, str]
+    #: table of a batch -> view of the entries of its layers, beside that of the batch's own layers
+    sources: Mapping[str, str] = field(default_factory=dict)
     #: view -> query that makes it of the tables of a batch
     views: Mapping[str, str] = field(default_factory=dict)
     #: whether the rows of a batch depend on those of earlier ones
@@ -37,10 +39,10 @@ GROUPS: Mapping[str, Group] = {
         read=("layers", "node", "above"),
         given=("node",),
         batch={
+            "batch_layer": "derived/plan/batch_layers",
             "node": "derived/plan/batch_nodes",
             "new_node": "derived/plan/new_nodes",
             "above": "relations/04_above",
-            "batch_layer": "derived/plan/batch_layers",
             "batch_pair": "derived/plan/batch_pairs",
             "batch_entry": "derived/plan/batch_entries",
             "batch_place": "derived/plan/batch_places",
@@ -56,6 +58,7 @@ GROUPS: Mapping[str, Group] = {
         read=("layers", "node", "layer_rows"),
         given=("node",),
         batch={
+            "batch_layer": "derived/plan/batch_layers",
             "node": "derived/plan/batch_layer_nodes",
             "new_layer": "derived/plan/new_layers",
             "layer_entry": "derived/plan/layer_entries",
@@ -68,6 +71,7 @@ GROUPS: Mapping[str, Group] = {
         read=("layers", "node", "layer_rows"),
         given=("node",),
         batch={
+            "batch_layer": "derived/plan/batch_layers",
             "node": "derived/plan/batch_layer_nodes",
             "new_twin": "derived/plan/new_layers",
             "entries": "derived/plan/twin_entries",
@@ -80,18 +84,19 @@ GROUPS: Mapping[str, Group] = {
         given=("layers",),
         batch={
             "new_content_layer": "derived/plan/content_layers",
-            "new_content_copy": "derived/plan/content_copies",
             "new_content": "derived/plan/new_contents",
+            "new_content_file": "derived/plan/content_files",
             "former_place": "derived/plan/former_places",
             "new_content_path": "derived/plan/content_paths",
         },
         all_new={
             "new_content_layer": "derived/plan/every_content_layer",
-            "new_content_copy": "derived/plan/content_copies",
             "new_content": "derived/plan/new_contents",
+            "new_content_file": "derived/plan/content_files",
             "former_place": "derived/plan/no_former_places",
             "new_content_path": "derived/plan/content_paths",
         },
+        sources={"former_place": "former_source"},
         is_sequence=True,
         merged={
             "content_place": "derived/plan/merged_content_place",

@@ -6,7 +6,6 @@
 --           path_id    UBIGINT  hash of its path
 --           folder_id  UBIGINT  hash of its directory
 --           is_plain   BOOLEAN  a directory like those that a layer implies
---           is_file    BOOLEAN  a regular file
 --           is_mark    BOOLEAN  a whiteout or an opaque mark
 --           link_id    UBIGINT  hash of the target of a hard link; null for others
 -- Source:   docs/design.md, "What is kept"
@@ -20,7 +19,6 @@ SELECT
     hash(parse_dirpath(entries.path, 'forward_slash')) AS folder_id,
     entries.kind = 'directory'
     AND NOT is_unlike_implied(entries.mode, entries.uid, entries.gid, entries.xattrs) AS is_plain,
-    entries.kind = 'file' AS is_file,
     is_mark(entries.kind) AS is_mark,
     CASE WHEN entries.kind = 'hardlink' THEN hash(entries.link) END AS link_id
 FROM batch_source AS entries

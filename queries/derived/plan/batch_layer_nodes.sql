@@ -1,12 +1,9 @@
 -- Question: Which chain nodes have the layers of a batch?
 -- Grain:    one row per node
--- Params:   $batch  INTEGER  number of the batch
--- Columns:  as 03_node
+-- Params:   none
+-- Columns:  as 03_node, and
+--           layer  INTEGER  number of the layer in the batch
 -- Source:   docs/design.md, "What is kept"
-WITH planned AS (
-    SELECT layer FROM derive_plan WHERE batch = $batch
-)
-
-SELECT given_node.*
+SELECT given_node.* REPLACE (batch_layer.number AS layer)
 FROM given_node
-SEMI JOIN planned USING (layer);
+JOIN batch_layer USING (layer);

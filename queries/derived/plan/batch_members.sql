@@ -2,7 +2,7 @@
 --           treat in different ways?
 -- Grain:    one row per entry (layer, member)
 -- Params:   none
--- Columns:  layer   VARCHAR  key of the layer
+-- Columns:  number  INTEGER  the layer
 --           member  INTEGER  the entry
 -- Source:   docs/design.md, "What is kept"; docs/measures.md, "What hides a file"
 --
@@ -30,7 +30,7 @@ own_special AS (
     SEMI JOIN batch_folder
         ON batch_folder.number = batch_entry.number
         AND batch_folder.folder_id = batch_entry.path_id
-    WHERE is_mark OR is_file OR link_id IS NOT NULL OR NOT is_plain
+    WHERE NOT batch_entry.is_plain
 ),
 
 covered AS (
@@ -65,36 +65,30 @@ repeated AS (
 
 link_targets AS (
     SELECT DISTINCT link_id FROM batch_entry WHERE link_id IS NOT NULL
-),
-
-chosen AS (
-    SELECT number, member
-    FROM batch_entry
-    SEMI JOIN chosen_folders USING (number, folder_id)
-    UNION
-    SELECT number, member FROM batch_entry SEMI JOIN repeated USING (number, path_id)
-    UNION
-    SELECT number, member FROM batch_entry SEMI JOIN own_special USING (number, path_id)
-    UNION
-    SELECT number, member
-    FROM batch_entry
-    WHERE
-        is_mark
-        OR link_id IS NOT NULL
-        OR path_id IN (SELECT link_id FROM link_targets)
-        OR path_id IN (SELECT folder_id FROM mark_folders)
-    UNION
-    -- paths of Windows that differ in case may be one
-    SELECT number, member
-    FROM batch_entry
-    WHERE EXISTS (SELECT 1 FROM node WHERE node.is_windows)
-    UNION
-    -- a directory that a layer has by deeper entries alone
-    SELECT number, member
-    FROM batch_folder
-    WHERE member IS NOT NULL AND folder_id IN (SELECT folder_id FROM mark_folders)
 )
 
-SELECT batch_layer.layer, chosen.member
-FROM chosen
-JOIN batch_layer USING (number);
+SELECT number, member
+FROM batch_entry
+SEMI JOIN chosen_folders USING (number, folder_id)
+UNION
+SELECT number, member FROM batch_entry SEMI JOIN repeated USING (number, path_id)
+UNION
+SELECT number, member FROM batch_entry SEMI JOIN own_special USING (number, path_id)
+UNION
+SELECT number, member
+FROM batch_entry
+WHERE
+    is_mark
+    OR link_id IS NOT NULL
+    OR path_id IN (SELECT link_id FROM link_targets)
+    OR path_id IN (SELECT folder_id FROM mark_folders)
+UNION
+-- paths of Windows that differ in case may be one
+SELECT number, member
+FROM batch_entry
+WHERE EXISTS (SELECT 1 FROM node WHERE node.is_windows)
+UNION
+-- a directory that a layer has by deeper entries alone
+SELECT number, member
+FROM batch_folder
+WHERE member IS NOT NULL AND folder_id IN (SELECT folder_id FROM mark_folders);

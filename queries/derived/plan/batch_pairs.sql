@@ -5,10 +5,9 @@
 --           other   INTEGER  a layer above or below it; each pair in both orders
 -- Source:   docs/measures.md, "Chain nodes"
 WITH pairs AS (
-    SELECT DISTINCT upper_layer.number AS above_number, lower_layer.number AS below_number
+    SELECT DISTINCT layer AS above_number, below_layer AS below_number
     FROM above
-    JOIN batch_layer AS upper_layer ON upper_layer.layer = above.layer
-    JOIN batch_layer AS lower_layer ON lower_layer.layer = above.below_layer
+    WHERE layer IS NOT NULL AND below_layer IS NOT NULL
 )
 
 SELECT above_number AS number, below_number AS other FROM pairs

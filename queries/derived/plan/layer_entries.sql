@@ -1,7 +1,7 @@
 -- Question: What are the entries of a batch of layers, as far as its derived rows need them?
 -- Grain:    one row per entry (layer, member)
 -- Params:   none
--- Columns:  layer         VARCHAR  key of the layer
+-- Columns:  layer         INTEGER  number of the layer in the batch
 --           member        INTEGER  the entry
 --           path          VARCHAR  its path
 --           kind          VARCHAR  its kind
@@ -16,7 +16,7 @@
 --
 -- Several relations read them, and to find them in the files of the catalog takes longer than that.
 SELECT
-    entries.layer,
+    batch_layer.number AS layer,
     entries.member,
     entries.path,
     entries.kind,
@@ -28,4 +28,4 @@ SELECT
     entries.zero_bytes,
     entries.flags
 FROM batch_source AS entries
-SEMI JOIN new_layer USING (layer);
+JOIN batch_layer USING (layer);

@@ -11,30 +11,38 @@
 -- Source:   docs/measures.md, "Content hash"; docs/design.md, "What is kept"
 --
 -- Contents in the same layers are held by the same images: there are far fewer classes than
--- contents. Layers with these copies are compared by a sum of random numbers, of 128 bits and drawn
--- anew each time, so that nothing in a layer can make two different sets equal.
+-- contents. Layers with these copies are compared by two sums over the copies, of random numbers of
+-- the layers, of 64 bits each and drawn anew each time, so that nothing in a layer can make two
+-- different sets equal.
 WITH salts AS MATERIALIZED (
     SELECT uuid()::VARCHAR AS salt
 ),
 
-codes AS MATERIALIZED (
+draws AS MATERIALIZED (
     SELECT
-        number,
-        copies,
-        md5_number(concat_ws(' ', number, copies, (SELECT salt FROM salts))) AS code
-    FROM (SELECT DISTINCT number, copies FROM new_content_copy) AS held
+        layer,
+        md5_number_lower(concat_ws(' ', number, (SELECT salt FROM salts))) AS draw,
+        md5_number_upper(concat_ws(' ', number, (SELECT salt FROM salts))) AS other_draw
+    FROM new_content_layer
+),
+
+held AS (
+    SELECT entries.content_hash, entries.size_bytes, draws.draw, draws.other_draw
+    FROM batch_source AS entries
+    JOIN draws USING (layer)
+    WHERE entries.kind = 'file' AND entries.size_bytes > 0 AND entries.content_hash IS NOT NULL
 ),
 
 coded AS MATERIALIZED (
     SELECT
-        copied.content,
-        any_value(copied.rest) AS rest,
-        any_value(copied.size_bytes) AS size_bytes,
-        sum(copied.copies)::BIGINT AS copies,
-        bit_xor(codes.code) AS code
-    FROM new_content_copy AS copied
-    JOIN codes USING (number, copies)
-    GROUP BY copied.content
+        content_hash[1:16]::UUID AS content,
+        any_value(content_hash)[17:32]::UUID AS rest,
+        any_value(size_bytes) AS size_bytes,
+        count(*) AS copies,
+        sum(draw) AS code,
+        sum(other_draw) AS other_code
+    FROM held
+    GROUP BY content
 ),
 
 formers AS MATERIALIZED (
@@ -63,12 +71,13 @@ classes AS MATERIALIZED (
     SELECT
         coalesce(former, 0) AS former,
         code,
+        other_code,
         coalesce((SELECT max(class) FROM kept_class_change), 0)
         + row_number() OVER (
-            ORDER BY max(size_bytes) * (any_value(copies) - 1) DESC, code
+            ORDER BY max(size_bytes) * (any_value(copies) - 1) DESC, code, other_code
         ) AS class
     FROM placed
-    GROUP BY coalesce(former, 0), code
+    GROUP BY coalesce(former, 0), code, other_code
 )
 
 SELECT
@@ -80,4 +89,7 @@ SELECT
     placed.copies,
     placed.paths
 FROM placed
-JOIN classes ON classes.code = placed.code AND classes.former = coalesce(placed.former, 0);
+JOIN classes
+    ON classes.code = placed.code
+    AND classes.other_code = placed.other_code
+    AND classes.former = coalesce(placed.former, 0);

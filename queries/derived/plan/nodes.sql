@@ -5,6 +5,7 @@
 --                              whose spelling depends on all others of them
 --           is_new    BOOLEAN  it lacks rows; of several equal nodes one is taken
 --           chain_id  VARCHAR  the layer in its place
+--           layer     VARCHAR  its layer
 --           entries   BIGINT   entries of its layer
 -- Source:   docs/design.md, "What is kept"
 WITH windows_layers AS (
@@ -71,6 +72,7 @@ SELECT
     CASE WHEN rooted.is_windows THEN -1 ELSE batches.batch END AS batch,
     rooted.is_new,
     rooted.chain_id,
+    rooted.layer,
     rooted.entries
 FROM rooted
 LEFT JOIN batches USING (base);

@@ -1,7 +1,8 @@
 -- Question: What are the entries of a batch of layers, in the columns of the table entries?
 -- Grain:    one row per entry (layer, member)
 -- Params:   none
--- Columns:  as the table entries
+-- Columns:  as the table entries, and
+--           layer  INTEGER  number of the layer in the batch
 -- Source:   docs/catalog.md
 --
 -- Columns that no derived row of a layer needs are null.

@@ -14,8 +14,8 @@
 --           reader            INTEGER  version of the reader that made its rows, 1 = the first
 -- Source:   docs/catalog.md; docs/measures.md, "Layer and diff ID"
 --
--- The catalog has one file per layer. To open thousands of files for every question would take
--- longer than to answer it, so they are read once, into this relation.
+-- Files of older programs have one layer each. To open thousands of files for every question would
+-- take longer than to answer it, so they are read once, into this relation.
 SELECT
     layer,
     diff_id,
