@@ -56,6 +56,24 @@ def test_exact_search_finds_the_optimum(problem):
     assert unpacked_bytes(stacks, orders, sizes) == least(stacks, sizes)
 
 
+@given(problems(most_stacks=4, tallest=4))
+def test_stacks_whose_layers_are_all_in_one_place_can_stay(problem):
+    """The relation movable_image leaves them out: no plan needs another order of them."""
+    stacks, sizes = problem
+    places: dict[int, set[tuple[int, ...]]] = {}
+    for stack in stacks:
+        for position, layer in enumerate(stack.layers):
+            places.setdefault(layer, set()).add(tuple(stack.layers[:position]))
+    still = [
+        all(len(places[layer]) == 1 for layer in stack.layers if sizes[layer]) for stack in stacks
+    ]
+    left = [
+        fixed_stack(stack.layers) if stays else stack
+        for stack, stays in zip(stacks, still, strict=True)
+    ]
+    assert least(left, sizes) == least(stacks, sizes)
+
+
 @given(problems(most_stacks=9, most_layers=7, tallest=6), st.booleans())
 def test_greedy_orders_are_allowed(problem, ahead):
     """Greedy search proposes allowed orders only."""
