@@ -97,6 +97,7 @@ CONTENT_ROWS = frozenset(
         *("duplicates", "duplicate_classes", "duplicate_folders", "findings"),
         *("usage/twins", "usage/twin_groups", "check/duplicates", "check/duplicate_layers"),
         *("diff/source_summary", "reorder/step_repeats", "reorder/relayer_images"),
+        *("reorder/movable_images", "reorder/movable_conflicts"),
         *("reorder/relayer_classes", "reorder/relayer_totals", "what_if/units"),
     }
 )

@@ -133,8 +133,9 @@ class Deriver:
                 made.add(table)
                 # these relations are those of the session, which other questions may need
                 self._make_relations(tables_read(sql))
-                self._connection.execute(f"CREATE TEMP TABLE new_{table} AS {sql}")
-                self._connection.execute(f"CREATE TEMP VIEW {KEPT}{table} AS FROM new_{table}")
+                # not TEMP: what is made of a part of the view reads them on another connection
+                self._connection.execute(f"CREATE TABLE new_{table} AS {sql}")
+                self._connection.execute(f"CREATE VIEW {KEPT}{table} AS FROM new_{table}")
 
     def _derive_here(self, group: str, batches: Sequence[int]) -> None:
         """Make the rows of these batches for this session alone."""
