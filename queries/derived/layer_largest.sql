@@ -27,7 +27,7 @@ files AS (
         item.kind = 'file'
         AND item.size_bytes > 0
         AND item.taken_by IS NULL
-        AND NOT is_listed(item.layer)
+        AND NOT new_layer.is_listed
 ),
 
 sums AS (

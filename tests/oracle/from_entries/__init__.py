@@ -28,7 +28,12 @@ from dedupe.store.session import Session
 OWN = Path(__file__).parent / "queries"
 PRODUCT = PROJECT / "queries"
 #: questions about what only the product has: numbers of rows, and relations that narrow a search
-NOT_JUDGED = frozenset({"counts/duplicates", "counts/shadowed_files", "image_candidates"})
+NOT_JUDGED = frozenset(
+    {
+        *("counts/duplicates", "counts/shadowed_files", "image_candidates"),
+        *("reorder/movable_conflicts", "reorder/movable_images"),
+    }
+)
 #: judged question -> its file
 FILES: Mapping[str, Path] = {
     name: OWN / f"{name}.sql" if (OWN / f"{name}.sql").exists() else path
@@ -68,7 +73,11 @@ class EntriesSession:
 
 @contextlib.contextmanager
 def _queries_of_judge() -> Iterator[None]:
-    with mock.patch.object(sql, "queries_folder", return_value=_judging()):
+    with (
+        mock.patch.object(sql, "queries_folder", return_value=_judging()),
+        # all relations of the judge are of the whole view
+        mock.patch.dict(sql.PARTS, clear=True),
+    ):
         sql.relations.cache_clear()
         try:
             yield
