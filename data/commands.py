@@ -32,7 +32,7 @@ _EXAMPLES: dict[str, tuple[tuple[str, ...], ...]] = {
     "twins": (("twins",),),
     "what-if": (("what-if", "--delete", "*/tool:*"),),
     "reorder": (("reorder", "--no-steps", "*/tool:*"), ("reorder", "explain", "tool:b")),
-    "query": (("query", "SELECT kind, count(*) AS entries FROM entries GROUP BY kind"),),
+    "query": (("query", "SELECT kind, count(*) AS entries FROM entries GROUP BY ALL ORDER BY 2"),),
 }
 _INDEX = """# Commands
 

@@ -49,7 +49,7 @@ class _Commands(Mapping[str, Any]):
     """The commands by name; each is imported when it is first looked up."""
 
     def __init__(self) -> None:
-        self._loaded: dict[str, Any] = {}
+        self._loaded: dict[str, object] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._loaded:
@@ -68,7 +68,7 @@ class _Group(TyperGroup):
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self.commands = cast("dict[str, Any]", _Commands())
+        self.commands = cast("Any", _Commands())
 
 
 def _load(name: str, module: str, function: str) -> Any:

@@ -2,8 +2,8 @@
 
 New files of entries are written first, then one file with the rows of all layers, which is renamed
 into place and from then on counts: it has the highest number of those that it replaces. Only then
-are the replaced files removed, and only while nobody reads the catalog; if somebody does, they stay
-until the next time. A kill at any moment leaves files that count, or that the next time removes.
+are the replaced files removed, and only while no process reads the catalog; else they stay until
+the next time. A kill at any moment leaves files that count, or that the next time removes.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Packed:
     entries_files: int
     #: bytes of files that were removed, less those of new ones
     freed_bytes: int
-    #: whether replaced files stay, since somebody reads the catalog
+    #: whether replaced files stay, since a process reads the catalog
     is_read: bool = False
 
 
@@ -223,7 +223,7 @@ def _remove(folder: Path, rows: Sequence[Path], named: set[str], former: set[str
     """Remove files of layers that were replaced, and files of entries that no row names.
 
     ``named`` are the files of entries that rows name now, ``former`` those that they named before.
-    False if somebody reads the catalog, so that all stay.
+    False if a process reads the catalog, so that all stay.
     """
     youngest = time.time() - _YOUNG_SECONDS
     with without_readers(folder / LAYERS) as is_alone:

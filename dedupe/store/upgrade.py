@@ -41,7 +41,7 @@ class Upgrade:
     rewritten: Mapping[str, int]
     #: whether nothing had to be done
     is_needless: bool = False
-    #: whether older files stay, since somebody reads the catalog, until it is upgraded again
+    #: whether older files stay, since a process reads the catalog, until it is upgraded again
     is_read: bool = False
 
 

@@ -275,7 +275,7 @@ def test_collecting_takes_layers_out_of_a_pack(catalog: Path, tmp_path: Path) ->
 def test_a_flipped_bit_is_found_wherever_it_is_read(
     catalog: Path, tmp_path: Path, table: str
 ) -> None:
-    """It is no figure; it is not packed; and a scan with --rehash makes the catalog whole."""
+    """No figure rests on it; it is not packed; and a scan with --rehash makes the catalog whole."""
     before = figures(catalog)
     pack(catalog)
     (path,) = files_in(catalog, table)
@@ -312,7 +312,7 @@ def test_a_damaged_file_of_layers_costs_reading_them_again(catalog: Path, tmp_pa
 
 
 def test_a_layer_without_its_row_is_said(catalog: Path) -> None:
-    """A file of layers that was deleted is no smaller figure."""
+    """A file of layers that was deleted makes no figure smaller."""
     files_in(catalog, "layers")[0].unlink()
     with pytest.raises(StoreError, match="its rows are missing"):
         Session(catalog)
@@ -353,7 +353,7 @@ def test_scans_reports_and_packing_at_once(catalog: Path, tmp_path: Path) -> Non
         }
         for words, each in running.items():
             output, said = each.communicate()
-            # a scan that is running is no fault
+            # a scan may be running
             assert each.returncode == 0 or (words[1:] == ("gc",) and each.returncode == 6), said
             assert output == before.get(words, output), words
     pack(catalog)
