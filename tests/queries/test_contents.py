@@ -51,7 +51,8 @@ class Contents:
             "CREATE TABLE entries (layer VARCHAR, kind VARCHAR, path VARCHAR, size_bytes BIGINT, "
             "content_hash BLOB)"
         )
-        self.connection.execute("CREATE VIEW batch_source AS FROM entries")
+        for view in ("batch_source", *GROUPS[GROUP].sources.values()):
+            self.connection.execute(f"CREATE VIEW {view} AS FROM entries")
         self.connection.execute("CREATE TABLE given_layers (layer VARCHAR, rows_id UUID)")
         for number, files in enumerate(layers):
             key = str(number)
