@@ -4,19 +4,21 @@ import tempfile
 from pathlib import Path
 
 import polars as pl
-from hypothesis import given
+from helpers.examples import examples
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dedupe.store.bulk import write_scan
 from dedupe.store.catalog import Catalog
 from dedupe.store.known_sources import known_sources
-from dedupe.store.session import Session
+from dedupe.store.opening import current_sources
 
 SOURCES = ("/a", "/b", "/c")
 #: what a scan found of a source
 FATES = st.sampled_from(["readable", "unreadable", "gone", "not named"])
 
 
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.fixed_dictionaries(dict.fromkeys(SOURCES, FATES)), min_size=1, max_size=5))
 def test_known_sources_are_those_of_the_current_view(scans: list[dict[str, str]]) -> None:
     """Unreadable sources stay and deleted ones do not, whatever happened to them before."""
@@ -40,5 +42,5 @@ def test_known_sources_are_those_of_the_current_view(scans: list[dict[str, str]]
                 ).with_columns(scan=pl.lit(scan)),
             }
             write_scan(folder, scan, tables)
-        expected = [each.source for each in Session(folder).view.sources]
+        expected = [each.source for each in current_sources(folder)]
         assert known_sources(folder) == expected
