@@ -79,7 +79,7 @@ def pack(folder: Path, needed: Collection[str] | None = None, *, older: bool = F
         )
         mixed = _mixed(connection)
         due = _due(connection, folder, mixed, older=older)
-        if not (due or dropped or older or len(rows) > 1):
+        if not rows or not (due or dropped or older or len(rows) > 1):
             is_alone = _remove(folder, [], former, former)
             return Packed(0, 0, 0, before - _bytes_of(folder), is_read=not is_alone)
         _write_entries(connection, folder, due, mixed)

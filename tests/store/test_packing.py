@@ -175,6 +175,15 @@ def test_the_row_of_the_highest_number_counts(catalog: Path, tmp_path: Path) -> 
     assert figures(catalog) == after
 
 
+def test_a_catalog_without_layers_is_packed(tmp_path: Path) -> None:
+    """Nothing is written, by gc or by an upgrade of a catalog of an older program."""
+    (tmp_path / "empty").mkdir()
+    scan_only(tmp_path / "catalog", tmp_path / "empty")
+    for older in (False, True):
+        assert pack(tmp_path / "catalog", older=older) == packing.Packed(0, 0, 0, 0)
+    assert names(tmp_path / "catalog") == []
+
+
 def test_a_clock_that_was_set_back_changes_no_order(
     catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
