@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 from dedupe.host.writing import TEMPORARY
 from dedupe.model.tables import SCAN_TABLES
-from dedupe.store.checksums import write_checksums
+from dedupe.store.checksums import write_tables
 from dedupe.store.layer_files import (
     ENTRIES,
     LAYERS,
     ROW_GROUP,
-    checksum_of,
     files_in,
     next_number,
     write_file,
@@ -52,12 +51,10 @@ def write_scan(folder: Path, scan: str, tables: Mapping[str, pl.DataFrame]) -> N
     made = folder / SCANS / f"{TEMPORARY}{scan}"
     try:
         made.mkdir()
-        checksums = {}
-        for table in SCAN_TABLES:
-            rows = _typed(table, tables.get(table, frame(table, {})))
-            rows.write_parquet(made / f"{table}.parquet", compression="zstd")
-            checksums[table] = [checksum_of(made / f"{table}.parquet")]
-        write_checksums(made, checksums)
+        write_tables(
+            made,
+            ((table, _typed(table, tables.get(table, frame(table, {})))) for table in SCAN_TABLES),
+        )
         made.rename(folder / SCANS / scan)
     except OSError as error:
         raise unwritable(folder, error, "free some space, or name another folder") from error

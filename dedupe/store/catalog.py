@@ -29,12 +29,11 @@ from dedupe.host.writing import TEMPORARY
 from dedupe.model.entries import EntryColumns, LayerFacts, Verified
 from dedupe.model.tables import READER_VERSION, TABLES
 from dedupe.scan.interface import ScanResult
-from dedupe.store.checksums import write_checksums
+from dedupe.store.checksums import write_tables
 from dedupe.store.known_sources import known_sources
 from dedupe.store.layer_files import (
     ENTRIES,
     LAYERS,
-    checksum_of,
     fault_of,
     files_in,
     next_number,
@@ -209,13 +208,16 @@ class Catalog:
         folder = self.folder / "scans" / f"{TEMPORARY}{scan}"
         with _kept_on_failure(folder.parent):
             folder.mkdir()
-            checksums = {}
-            for table, rows in scan_rows(scan, result).items():
-                columns = {name: [row[name] for row in rows] for name in TABLES[table]}
-                file = folder / f"{table}.parquet"
-                frame(table, columns).write_parquet(file, compression="zstd")
-                checksums[table] = [checksum_of(file)]
-            write_checksums(folder, checksums)
+            write_tables(
+                folder,
+                (
+                    (
+                        table,
+                        frame(table, {name: [row[name] for row in rows] for name in TABLES[table]}),
+                    )
+                    for table, rows in scan_rows(scan, result).items()
+                ),
+            )
             folder.rename(self.folder / "scans" / scan)
         return scan
 

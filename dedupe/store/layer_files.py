@@ -22,6 +22,7 @@ from pathlib import Path
 
 from dedupe.errors import reason_of
 from dedupe.host.writing import TEMPORARY, flush_file
+from dedupe.store.checksums import checksum_of
 from dedupe.store.reading import damaged
 
 LAYERS = "layers"
@@ -94,13 +95,6 @@ def write_file(
         temporary.unlink(missing_ok=True)
         raise
     return made
-
-
-def checksum_of(file: Path) -> str:
-    """The first half of a file's BLAKE3, as hexadecimal digits; raises OSError."""
-    from blake3 import blake3
-
-    return blake3(max_threads=blake3.AUTO).update_mmap(file).hexdigest(length=16)
 
 
 def fault_of(file: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,10 +109,7 @@ def show_source(
     file.
     """
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {view}_layer AS {layers}")
-    chosen = f"SELECT layer FROM {view}_layer"  # noqa: S608  # ours
-    files = _files(connection, chosen)
-    require_whole(folder, (folder / ENTRIES / file for file in files))
-    rows = _entries(connection, folder, files, chosen)
+    rows = _entries(connection, folder, f"SELECT layer FROM {view}_layer")  # noqa: S608  # ours
     connection.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {rows}")
 
 
@@ -123,10 +120,7 @@ def show_entries(
 
     Raises StoreError ``bad-catalog`` for a damaged file.
     """
-    files = _files(connection, "SELECT layer FROM layer_row")
-    require_whole(folder, (folder / ENTRIES / file for file in files))
-    narrowed = "SELECT layer FROM layer_row" if is_narrowed else ""
-    rows = _entries(connection, folder, files, narrowed)
+    rows = _entries(connection, folder, "SELECT layer FROM layer_row", are_all=not is_narrowed)
     connection.execute(f"CREATE VIEW entries AS {rows}")
 
 
@@ -140,17 +134,22 @@ def _files(connection: duckdb.DuckDBPyConnection, layers: str) -> list[str]:
 
 
 def _entries(
-    connection: duckdb.DuckDBPyConnection, folder: Path, files: Sequence[str], layers: str
+    connection: duckdb.DuckDBPyConnection, folder: Path, layers: str, *, are_all: bool = False
 ) -> str:
-    """The query for entries in these files, of these layers only if there is a query for them."""
+    """The query for the entries of the layers of a query, from files that were found whole.
+
+    ``are_all`` says that the files have entries of no other layers that count.
+    """
+    names = _files(connection, layers)
+    require_whole(folder, (folder / ENTRIES / name for name in names))
     found = connection.execute("SELECT DISTINCT file FROM replaced_entries").fetchall()
-    mixed = {file for (file,) in found}.intersection(files)
+    mixed = {name for (name,) in found}.intersection(names)
     views = Views(connection, folder)
-    plain = [folder / ENTRIES / file for file in files if file not in mixed]
+    plain = [folder / ENTRIES / name for name in names if name not in mixed]
     rows = views.selected("entries", plain)
     if mixed:
         several = views.selected(
-            "entries", [folder / ENTRIES / file for file in sorted(mixed)], ("filename",)
+            "entries", [folder / ENTRIES / name for name in sorted(mixed)], ("filename",)
         )
         rows = (
             f"SELECT * FROM ({rows}) UNION ALL "  # noqa: S608  # quoted
@@ -158,4 +157,4 @@ def _entries(
             "SELECT 1 FROM replaced_entries AS replaced WHERE replaced.layer = several.layer "
             "AND replaced.file = parse_filename(several.filename))"
         )
-    return f"SELECT * FROM ({rows}) WHERE layer IN ({layers})" if layers else rows  # noqa: S608  # quoted
+    return rows if are_all else f"SELECT * FROM ({rows}) WHERE layer IN ({layers})"  # noqa: S608  # quoted

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING
 from dedupe.errors import StoreError, reason_of
 from dedupe.model.paths import printable
 from dedupe.model.tables import SCAN_TABLES
-from dedupe.store.checksums import FILE, read_checksums
+from dedupe.store.checksums import FILE, checksum_of, read_checksums
 from dedupe.store.derived.runs import damaged_files
 from dedupe.store.layer_files import (
     ENTRIES,
     LAYERS,
-    checksum_of,
     fault_of,
     files_in,
     former_entries,

@@ -6,7 +6,8 @@ import duckdb
 import polars as pl
 from polars.exceptions import PolarsError
 
-from dedupe.store.layer_files import checksum_of, is_numbered
+from dedupe.store.checksums import checksum_of
+from dedupe.store.layer_files import is_numbered
 
 
 def sign(catalog: Path) -> None:

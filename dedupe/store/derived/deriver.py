@@ -230,10 +230,9 @@ class Deriver:
                 text = load_query(query)
                 parameters = {"batch": batch} if "$batch" in text else None
                 cursor.execute(f"CREATE TEMP TABLE {name} AS {text}", parameters)
-                if number == 0:
-                    # the first table has the layers of the batch
-                    show_source(cursor, self._folder, f"SELECT layer FROM {name}")  # noqa: S608  # ours
-                if view := GROUPS[group].sources.get(name):
+                # the first table has the layers of the batch
+                view = GROUPS[group].sources.get(name) if number else SOURCE
+                if view:
                     show_source(cursor, self._folder, f"SELECT layer FROM {name}", view)  # noqa: S608  # ours
             for name, query in GROUPS[group].views.items():
                 cursor.execute(f"CREATE TEMP VIEW {name} AS {load_query(query)}")

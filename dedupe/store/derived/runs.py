@@ -22,6 +22,7 @@ from dedupe.errors import SourceError
 from dedupe.host.files import read_below
 from dedupe.host.writing import TEMPORARY
 from dedupe.model.tables import DERIVED_TABLES
+from dedupe.store.checksums import digest_of
 from dedupe.store.derived.groups import GROUPS
 
 #: folder of a catalog
@@ -121,13 +122,6 @@ def write_run(
         shutil.rmtree(made, ignore_errors=True)
         raise
     return Run(derived / name, rules, files, frozenset(replaced), frozenset(follows))
-
-
-def digest_of(file: Path) -> str:
-    """BLAKE3 of a file; raises OSError."""
-    from blake3 import blake3
-
-    return blake3(max_threads=blake3.AUTO).update_mmap(file).hexdigest()
 
 
 def sweep(folder: Path, group: str, rules: str) -> None:
