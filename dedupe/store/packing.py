@@ -1,7 +1,7 @@
 """Putting many small files of layers together, and leaving out what is no longer needed.
 
 New files of entries are written first, then one file with the rows of all layers, which is renamed
-into place and from then on counts: it has the highest number of those that it replaces. Only then
+into place and from then on counts: its number is above those of the files it replaces. Only then
 are the replaced files removed, and only while no process reads the catalog; else they stay until
 the next time. A kill at any moment leaves files that count, or that the next time removes.
 """
@@ -191,7 +191,7 @@ def _write_rows(
 ) -> Path:
     """Write the rows of all layers as one file, which counts from then on."""
     made = _copy(
-        connection, folder / LAYERS, max(map(number_of, replaced)), "FROM packed ORDER BY layer"
+        connection, folder / LAYERS, max(map(number_of, replaced)) + 1, "FROM packed ORDER BY layer"
     )
     # gc keeps young layers: those of a new file may be old
     newest = max(file.stat().st_mtime_ns for file in replaced)
