@@ -5,7 +5,7 @@
 
 A file is never changed. Its checksum is the first half of its BLAKE3. If several files have a row
 of one layer, the row of the highest number counts: a layer that was read again has a higher one,
-and a file that replaces others (``packing``) has the highest of theirs. Programs of version 2 and
+and a file that replaces others (``packing``) is above them. Programs of version 2 and
 earlier wrote a layer's row to ``layers/<key>.parquet`` and its entries to
 ``entries/<key>-<n>.parquet``, without checksums; these rows count less than all others.
 """
